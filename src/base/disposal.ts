@@ -1,0 +1,19 @@
+/** What has to be done when a call or a server ends. */
+export type Disposer = () => unknown;
+
+/**
+ * Runs every disposer, the newest first and one after the other, also when some throw.
+ *
+ * @throws AggregateError with all errors, in the order in which they happened.
+ */
+export async function disposeAll(disposers: readonly Disposer[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (let index = disposers.length - 1; index >= 0; index--) {
+    try {
+      await disposers[index]?.();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${disposers.length} disposers failed`);
+}

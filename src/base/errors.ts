@@ -1,0 +1,104 @@
+/**
+ * Every code that an {@link ErrandError} can carry, with what it means. `exposed` codes concern the client or its
+ * user, so their message may be shown to the client; every other message stays in the server's log.
+ * A retired code is never given a new meaning.
+ */
+export const errorTable = {
+  // Injection: what createServer() refuses
+  TOKEN_NOT_REGISTERED: { meaning: 'A parameter asks for a token that no provider gives.' },
+  TOKEN_ONLY_GLOBAL: { meaning: "A token is registered only in tsyringe's global container, which Errand does not read." },
+  TOKEN_NOT_IN_MODE: { meaning: 'A token that exists in one mode is injected into a component that runs in both.' },
+  DEPENDENCY_CYCLE: { meaning: 'Providers need each other in a circle.' },
+  CAPTIVE_DEPENDENCY: { meaning: 'Something that lives long would hold something that lives shorter.' },
+  PARAMETER_UNBOUND: { meaning: 'A parameter has no token, no schema and no usable type.' },
+  PARAMETER_CONFLICT: { meaning: 'The decorators of a method contradict each other.' },
+  CLASS_NOT_INJECTABLE: { meaning: 'A class has constructor parameters but no metadata that says what they are.' },
+  DECORATOR_MODE: { meaning: 'A decorator ran in standard mode; Errand needs experimentalDecorators.' },
+  PROVIDER_INVALID: { meaning: 'An entry of providers is malformed.' },
+  OVERRIDE_UNKNOWN: { meaning: 'with({ override }) names a token that the server does not provide.' },
+  // Injection: what goes wrong when instances are made
+  PROVIDER_UNDEFINED: { meaning: 'A provider gave undefined, which is never injected.' },
+  CONTAINER_DISPOSED: { meaning: 'A lazy instance was asked for after its call or server had ended.' },
+  // Components
+  COMPONENT_INVALID: { meaning: 'A component cannot be served as it is declared.' },
+  COMPONENT_DUPLICATE: { meaning: 'Two components have the same name.' },
+  SCHEMA_UNSUPPORTED: { meaning: 'A schema cannot be expressed as the JSON schema that MCP needs.' },
+  OPTIONS_INVALID: { meaning: 'An option or environment variable is not what its schema allows.' },
+  // A call
+  INPUT_INVALID: { meaning: 'The arguments do not fit the input schema.', exposed: true },
+  OUTPUT_INVALID: { meaning: 'A component returned something that does not fit its output schema.' },
+  RESULT_NOT_JSON: { meaning: 'A value that has to travel cannot be written as JSON.' },
+  CALL_TIMED_OUT: { meaning: 'A call ran longer than its timeout.', exposed: true },
+  CALL_CANCELLED: { meaning: 'A call was cancelled by its client.', exposed: true },
+  CALL_ENDED: { meaning: 'The Context of a call was used after the call had ended.' },
+  CALL_HANDED_BACK: { meaning: 'A call was handed back because its worker is stopping.' },
+  NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.', exposed: true },
+  // Questions
+  NO_CLIENT: { meaning: 'A job asked a question, but a job has no client.' },
+  CLIENT_CANNOT_ELICIT: { meaning: 'The client did not declare that it can elicit.', exposed: true },
+  ELICITATION_SCHEMA: { meaning: 'The schema of a question is not flat.' },
+  QUESTION_DUPLICATE: { meaning: 'Two identical questions without keys are open at the same time.' },
+  ANSWER_INVALID: { meaning: 'The answer to a question does not fit its schema.', exposed: true },
+  ANSWER_FAILED: { meaning: 'The client answered a question with an error.', exposed: true },
+  QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.', exposed: true },
+  // The docket
+  DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.' },
+  DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
+  EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
+  EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.' },
+  EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.' },
+  COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
+  WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.' },
+  // Serving and connecting
+  SERVER_CLOSED: { meaning: 'The server is closed.' },
+  LISTEN_REFUSED: { meaning: 'The server may not listen as asked.' },
+  SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
+  CONNECT_TARGET: { meaning: 'The client was given something that it cannot connect to.' },
+  TASK_REFUSED: { meaning: 'The server answered without a task where one was needed.' },
+} as const satisfies Record<string, { readonly meaning: string; readonly exposed?: true }>;
+
+/** A stable code of {@link ErrandError}. The README lists them all. */
+export type ErrandErrorCode = keyof typeof errorTable;
+
+const brand = Symbol.for('errand.error');
+
+/**
+ * The one error class of Errand. `code` is stable, `message` says what was got and the way out, `cause` keeps the
+ * original error where there is one.
+ *
+ * @example
+ * ```ts
+ * import { ErrandError } from 'errand';
+ *
+ * const explain = (error: unknown): string => (ErrandError.is(error, 'TOKEN_NOT_REGISTERED') ? error.message : 'other');
+ * ```
+ */
+export class ErrandError extends Error {
+  override readonly name = 'ErrandError';
+
+  constructor(
+    /** What went wrong, for programs. */
+    readonly code: ErrandErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** Whether the message may be shown to the client. */
+  get exposed(): boolean {
+    return 'exposed' in errorTable[this.code];
+  }
+
+  /** Whether `value` is an ErrandError (with that code, when one is given), even one of another copy of the package. */
+  static is(value: unknown, code?: ErrandErrorCode): value is ErrandError {
+    if (typeof value !== 'object' || value === null || !(brand in value)) return false;
+    return code === undefined || (value as ErrandError).code === code;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

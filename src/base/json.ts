@@ -1,0 +1,24 @@
+import { ErrandError, messageOf } from './errors.js';
+
+/** What can be written as JSON. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/**
+ * What is left of `value` after a journey as JSON, so that memory and Redis, foreground and background fail alike.
+ * `undefined` stays `undefined`.
+ *
+ * @throws {ErrandError} `RESULT_NOT_JSON` for circles, bigints, functions and symbols.
+ */
+export function throughJson(value: unknown, what: string): Json | undefined {
+  if (value === undefined) return undefined;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new ErrandError('RESULT_NOT_JSON', `${what} cannot be written as JSON: ${messageOf(cause)}.`, { cause });
+  }
+  if (text === undefined) {
+    throw new ErrandError('RESULT_NOT_JSON', `${what} is a ${typeof value}, which cannot be written as JSON.`);
+  }
+  return JSON.parse(text) as Json;
+}
