@@ -47,6 +47,7 @@ export const errorTable = {
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
   EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.' },
   EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.' },
+  CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.', exposed: true },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
   WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.' },
   // Serving and connecting
@@ -94,7 +95,7 @@ export class ErrandError extends Error {
   /** Whether `value` is an ErrandError (with that code, when one is given), even one of another copy of the package. */
   static is(value: unknown, code?: ErrandErrorCode): value is ErrandError {
     if (typeof value !== 'object' || value === null || !(brand in value)) return false;
-    return code === undefined || (value as ErrandError).code === code;
+    return code === undefined || (value as unknown as ErrandError).code === code;
   }
 }
 

@@ -1,0 +1,137 @@
+import type { Json } from '../base/json.js';
+import type {
+  Answer,
+  ExecutionRecord,
+  Outcome,
+  ProgressState,
+  Question,
+  RetryPolicy,
+  StoredError,
+} from './record.js';
+
+/** What `add` writes. */
+export interface NewExecution {
+  readonly key: string;
+  readonly component: string;
+  readonly input?: Json;
+  readonly owner: string;
+  readonly session?: string;
+  readonly snapshot?: Json;
+  readonly retry: RetryPolicy;
+  readonly timeout: number;
+  readonly ttl: number;
+  /** Due not before this time (milliseconds since 1970); at once when absent or past. */
+  readonly runAt?: number;
+}
+
+/** A question that a run opens. */
+export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline'>;
+
+/** A line of the log that a call sends to its client; passed on, not stored. */
+export interface LogEntry {
+  readonly level: string;
+  readonly logger?: string;
+  readonly data: Json;
+}
+
+/** What watchers are told. An event is a wake-up with the record as it was after the step; the record is the truth. */
+export type EngineEvent =
+  /** The state changed. */
+  | { readonly type: 'state'; readonly record: ExecutionRecord }
+  | { readonly type: 'progress'; readonly record: ExecutionRecord }
+  /** A question was opened, or opened again by a later run of the same execution. */
+  | { readonly type: 'question'; readonly record: ExecutionRecord; readonly question: Question }
+  /** A question needs no answer any more: it was answered (then it has one), or its execution ended. */
+  | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
+  | { readonly type: 'log'; readonly record: ExecutionRecord; readonly entry: LogEntry };
+
+/** Stops a watch. Safe to call twice. */
+export type Unwatch = () => void;
+
+/** One run of one execution, given to a worker. */
+export interface Delivery {
+  /** The record as it was when the run began: state `running`, the attempt counted. */
+  readonly record: ExecutionRecord;
+  /** The token of this run. Every write of the run carries it, and a newer run fences it out. */
+  readonly run: string;
+}
+
+/** How a run ends. */
+export type Verdict =
+  /** `completed` when the outcome has a result, `failed` when it has an error. */
+  | { readonly type: 'finish'; readonly outcome: Outcome }
+  /** The attempt failed and another follows after `delay` milliseconds. */
+  | { readonly type: 'retry'; readonly error: StoredError; readonly delay: number }
+  /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
+  | { readonly type: 'handBack' }
+  /** This worker cannot make the call: back to the queue after `delay` milliseconds; the attempt does not count. */
+  | { readonly type: 'putBack'; readonly delay: number };
+
+/** What a worker does with deliveries. */
+export interface DeliveryHandler {
+  /**
+   * Makes the call and settles it ({@link Engine.settle}). The slot is taken until the promise settles. A run that ends
+   * without having been settled counts as lost, and the execution is delivered again.
+   */
+  run(delivery: Delivery): Promise<void>;
+  /** The run no longer owns its execution. Called once, as soon as it is known. */
+  revoke(run: string, why: 'cancelled' | 'lost'): void;
+}
+
+/** The intake of one worker. */
+export interface Consumer {
+  /** Gives the slot of a waiting run back, so that another execution can start. */
+  park(run: string): void;
+  /** Takes a slot again; resolves when one is free. Runs that come back go before executions that have not begun. */
+  unpark(run: string): Promise<void>;
+  /** Takes nothing more; runs under way go on. */
+  stopIntake(): Promise<void>;
+  /** After {@link Consumer.stopIntake}: resolves when every run has ended. */
+  idle(): Promise<void>;
+}
+
+/**
+ * What a docket runs on. Every transition is one atomic step, guarded so that a terminal state is final and only the
+ * current run of an execution can write to it. Values have been through JSON when they come here.
+ */
+export interface Engine {
+  /** `memory` or `redis`. */
+  readonly kind: string;
+  /** Makes the engine ready; fails within a deadline. */
+  start(): Promise<void>;
+  /** Releases everything. Later calls fail with `DOCKET_UNAVAILABLE`. */
+  close(): Promise<void>;
+
+  /** Adds an execution, or answers the live one that has its key. A finished one is replaced. */
+  add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
+  get(key: string): Promise<ExecutionRecord | undefined>;
+  /** The records of one owner, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
+  list(query: {
+    readonly owner: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }>;
+  /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
+  cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'>;
+  /** Events of one execution, or of all that belong to a session, in order, never synchronously. */
+  watch(of: { readonly key: string } | { readonly session: string }, listener: (event: EngineEvent) => void): Promise<Unwatch>;
+
+  /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
+  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer;
+  /** Ends a run. `false` when the run had lost its execution: the verdict is dropped. */
+  settle(key: string, run: string, verdict: Verdict): Promise<boolean>;
+  /** `false` when the run had lost its execution. */
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean>;
+  /** Passes a line on to watchers. `false` when the run had lost its execution. */
+  log(key: string, run: string, entry: LogEntry): Promise<boolean>;
+
+  /**
+   * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one.
+   * `undefined` when the run had lost its execution.
+   */
+  ask(key: string, run: string, question: NewQuestion): Promise<Question | undefined>;
+  /** The first answer wins. */
+  answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'>;
+  /** All questions of an execution, answered ones included, the oldest first. */
+  questions(key: string): Promise<readonly Question[]>;
+}

@@ -1,0 +1,92 @@
+import type { Json } from '../base/json.js';
+
+/** Where an execution stands. The last three are terminal, and terminal is final. */
+export type ExecutionState = 'scheduled' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+/** An error as it travels and is stored: a JSON-RPC error has a numeric code, an error of Errand its own. */
+export interface StoredError {
+  readonly code: number | string;
+  readonly message: string;
+  readonly data?: Json;
+}
+
+/** What a finished execution left behind. `result` is absent when nothing was returned. */
+export type Outcome = { readonly result?: Json } | { readonly error: StoredError };
+
+/** How far an execution is. */
+export interface ProgressState {
+  readonly current: number;
+  readonly total?: number;
+  readonly message?: string;
+}
+
+/** When a failed execution is tried again. */
+export interface RetryPolicy {
+  /** How often it is tried in all, at least 1. */
+  readonly attempts: number;
+  /** Milliseconds before the second attempt. */
+  readonly delay: number;
+  /** `fixed` waits the same each time; `exponential` doubles the wait, up to `maximumDelay` milliseconds. */
+  readonly backoff: 'fixed' | 'exponential';
+  readonly maximumDelay: number;
+}
+
+/** One entry of the docket. Times are milliseconds since 1970 by the engine's clock. */
+export interface ExecutionRecord {
+  readonly key: string;
+  /** The component's name in the docket. */
+  readonly component: string;
+  /** The input as it travels; absent where the component takes none. */
+  readonly input?: Json;
+  /** Who it belongs to: the id of a principal. Lists are made by owner. */
+  readonly owner: string;
+  /** The session whose connection follows it, where a client asked for it. */
+  readonly session?: string;
+  /** What the worker restores before user code runs. The engine does not look inside. */
+  readonly snapshot?: Json;
+  readonly retry: RetryPolicy;
+  /** How long one attempt may run, in milliseconds, not counting open questions. */
+  readonly timeout: number;
+  /** How long the record is kept after the end, in milliseconds. */
+  readonly ttl: number;
+
+  readonly state: ExecutionState;
+  /** Questions without an answer. */
+  readonly openQuestions: number;
+  /** Grows with each `add` under the same key. */
+  readonly generation: number;
+  /** Attempts begun; one that was handed back or put back does not count. */
+  readonly attempt: number;
+  /** Whether an earlier run was interrupted without an outcome (hand-back, lost worker). */
+  readonly redelivered: boolean;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When a scheduled execution becomes due. */
+  readonly runAt?: number;
+  readonly finishedAt?: number;
+  readonly progress?: ProgressState;
+  readonly outcome?: Outcome;
+  /** Why it was cancelled, where somebody said. */
+  readonly reason?: string;
+}
+
+/** Whether nothing more can happen to an execution. */
+export function isTerminal(state: ExecutionState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+/** A question of a running execution to its client, kept with the execution until that ends. */
+export interface Question {
+  /** Unique within the execution and for its life; of `[A-Za-z0-9_-]`. */
+  readonly key: string;
+  readonly kind: 'elicitation';
+  /** What is asked, as the protocol's parameters. */
+  readonly params: Json;
+  readonly createdAt: number;
+  /** When the question is given up. */
+  readonly deadline: number;
+  readonly answer?: Answer;
+}
+
+/** What came back: a result, or the error that the client answered. */
+export type Answer = { readonly result: Json } | { readonly error: StoredError };
