@@ -1,0 +1,83 @@
+import { Heap, type HeapNode } from './heap.js';
+import type { MemoryConsumer } from './memory-consumer.js';
+
+/** So many deliveries may follow each other before sockets and timers get their turn. */
+const longestBurst = 100;
+
+/** Brings what is due to the consumers that have room: the first in line to each of them in turn. */
+export class Dispatcher<T extends { readonly place: number }> {
+  private readonly line = new Heap<T>((a, b) => a.place < b.place);
+  /** In the order of their turn; also those that take nothing more, until their last run has ended. */
+  private readonly consumers = new Set<MemoryConsumer>();
+  private pending = false;
+  private burst = 0;
+
+  constructor(private readonly deliver: (entry: T, consumer: MemoryConsumer) => void) {}
+
+  /** How many wait in line. */
+  get size(): number {
+    return this.line.size;
+  }
+
+  add(consumer: MemoryConsumer): void {
+    this.consumers.add(consumer);
+    this.dispatchSoon();
+  }
+
+  remove(consumer: MemoryConsumer): void {
+    this.consumers.delete(consumer);
+  }
+
+  push(entry: T): HeapNode<T> {
+    const node = this.line.push(entry);
+    this.dispatchSoon();
+    return node;
+  }
+
+  delete(node: HeapNode<T>): void {
+    this.line.delete(node);
+  }
+
+  /** Delivers in a microtask, so that whoever adds an execution sees it queued before it runs. */
+  dispatchSoon(): void {
+    if (this.pending || this.line.size === 0) return;
+    this.pending = true;
+    const dispatch = (): void => {
+      this.pending = false;
+      this.dispatch();
+    };
+    if (this.burst < longestBurst) {
+      queueMicrotask(dispatch);
+    } else {
+      this.burst = 0;
+      setImmediate(dispatch);
+    }
+  }
+
+  close(): void {
+    this.line.clear();
+    for (const consumer of this.consumers) consumer.close();
+    this.consumers.clear();
+  }
+
+  private dispatch(): void {
+    while (this.burst < longestBurst) {
+      const consumer = this.nextWithRoom();
+      const entry = consumer && this.line.pop();
+      if (!entry) return;
+      this.burst++;
+      this.deliver(entry, consumer);
+    }
+    this.dispatchSoon();
+  }
+
+  private nextWithRoom(): MemoryConsumer | undefined {
+    for (const consumer of this.consumers) {
+      if (!consumer.hasRoom) continue;
+      this.consumers.delete(consumer);
+      this.consumers.add(consumer);
+      return consumer;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,364 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../base/clock.js';
+import { ErrandError } from '../base/errors.js';
+import { throughJson, type Json } from '../base/json.js';
+import type {
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  Engine,
+  EngineEvent,
+  LogEntry,
+  NewExecution,
+  NewQuestion,
+  Unwatch,
+  Verdict,
+} from './engine.js';
+import type { HeapNode } from './heap.js';
+import { MemoryConsumer, type ConsumerHost } from './memory-consumer.js';
+import { Dispatcher } from './memory-dispatcher.js';
+import { OwnerIndex } from './owner-index.js';
+import {
+  isTerminal,
+  type Answer,
+  type ExecutionRecord,
+  type Outcome,
+  type ProgressState,
+  type Question,
+} from './record.js';
+import { TimerHeap, type Timer } from './timer-heap.js';
+import { Watchers, type OnError } from './watchers.js';
+
+/** Options of {@link MemoryEngine}. */
+export interface MemoryEngineOptions {
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock;
+  /** Takes what a listener or a handler throws. Default: it becomes an uncaught exception. */
+  readonly onError?: OnError;
+}
+
+/** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */
+interface Entry {
+  record: ExecutionRecord;
+  /** Grows with each add: the order of lists. */
+  readonly sequence: number;
+  /** Its place among those that are due; kept by a run that is interrupted, so that it goes before younger ones. */
+  place: number;
+  /** Set while queued. */
+  queued?: HeapNode<Entry>;
+  /** Set while scheduled, and when finished until it expires. */
+  timer?: Timer;
+  /** Set while running. */
+  run?: { readonly token: string; readonly consumer: MemoryConsumer };
+  /** The journal, until the end. */
+  readonly questions: Map<string, Question>;
+}
+
+/**
+ * The embedded engine: everything lives in this process and ends with it. Every transition is one synchronous step,
+ * which makes it atomic.
+ */
+export class MemoryEngine implements Engine {
+  readonly kind = 'memory';
+
+  private readonly clock: Clock;
+  private readonly report: OnError;
+  private readonly watchers: Watchers;
+  private readonly timers: TimerHeap;
+  private readonly entries = new Map<string, Entry>();
+  private readonly owners = new OwnerIndex<Entry>();
+  private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
+  private sequence = 0;
+  private place = 0;
+  private closed = false;
+
+  constructor(options: MemoryEngineOptions = {}) {
+    const onError = options.onError ?? raise;
+    this.clock = options.clock ?? systemClock;
+    this.report = (error) => queueMicrotask(() => onError(error));
+    this.watchers = new Watchers(this.report);
+    this.timers = new TimerHeap(this.clock);
+  }
+
+  start(): Promise<void> {
+    return this.step(() => undefined);
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    this.dispatcher.close();
+    this.timers.clear();
+    this.entries.clear();
+    this.owners.clear();
+    this.watchers.clear();
+    return Promise.resolve();
+  }
+
+  add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
+    return this.step(() => {
+      const known = this.entries.get(execution.key);
+      if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
+      if (known) this.forget(known);
+      const entry = this.enter(execution, known?.record);
+      return { added: true, record: copyOfRecord(entry.record) };
+    });
+  }
+
+  get(key: string): Promise<ExecutionRecord | undefined> {
+    return this.step(() => {
+      const entry = this.entries.get(key);
+      return entry && copyOfRecord(entry.record);
+    });
+  }
+
+  list(query: {
+    readonly owner: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }> {
+    return this.step(() => {
+      const { entries, nextCursor } = this.owners.page(query);
+      return { records: entries.map((entry) => copyOfRecord(entry.record)), ...(nextCursor && { nextCursor }) };
+    });
+  }
+
+  cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'> {
+    return this.step(() => {
+      const entry = this.entries.get(key);
+      if (!entry) return 'unknown';
+      if (isTerminal(entry.record.state)) return 'terminal';
+      const { run } = entry;
+      this.end(entry, { state: 'cancelled', ...(reason !== undefined && { reason }) });
+      run?.consumer.revoke(run.token, 'cancelled');
+      return 'cancelled';
+    });
+  }
+
+  watch(
+    of: { readonly key: string } | { readonly session: string },
+    listener: (event: EngineEvent) => void,
+  ): Promise<Unwatch> {
+    return this.step(() => this.watchers.add(of, listener));
+  }
+
+  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+    if (this.closed) throw unavailable();
+    const host: ConsumerHost = {
+      slotFree: () => this.dispatcher.dispatchSoon(),
+      runEnded: (delivery) => this.recover(delivery),
+      done: (consumer) => this.dispatcher.remove(consumer),
+      report: this.report,
+    };
+    const consumer = new MemoryConsumer(options.concurrency, handler, host);
+    this.dispatcher.add(consumer);
+    return consumer;
+  }
+
+  settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
+    return this.step(() => {
+      const entry = this.ownedBy(key, run);
+      if (!entry) return false;
+      const { attempt } = entry.record;
+      switch (verdict.type) {
+        case 'finish':
+          this.end(entry, { state: 'error' in verdict.outcome ? 'failed' : 'completed', outcome: verdict.outcome });
+          break;
+        case 'retry':
+          this.queueAfter(entry, verdict.delay, {});
+          break;
+        case 'putBack':
+          this.queueAfter(entry, verdict.delay, { attempt: attempt - 1 });
+          break;
+        case 'handBack':
+          this.queue(entry, entry.place, { attempt: attempt - 1, redelivered: true });
+      }
+      return true;
+    });
+  }
+
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
+    return this.step(() => {
+      const entry = this.ownedBy(key, run);
+      if (!entry) return false;
+      this.write(entry, { progress });
+      this.emit(entry, 'progress');
+      return true;
+    });
+  }
+
+  log(key: string, run: string, entry: LogEntry): Promise<boolean> {
+    return this.step(() => {
+      const owned = this.ownedBy(key, run);
+      if (owned) this.watchers.emit({ type: 'log', record: owned.record, entry });
+      return owned !== undefined;
+    });
+  }
+
+  ask(key: string, run: string, asked: NewQuestion): Promise<Question | undefined> {
+    return this.step(() => {
+      const entry = this.ownedBy(key, run);
+      if (!entry) return undefined;
+      const known = entry.questions.get(asked.key);
+      const question = known ?? { ...asked, createdAt: this.clock.now() };
+      if (!known) {
+        entry.questions.set(asked.key, question);
+        this.write(entry, { openQuestions: entry.record.openQuestions + 1 });
+        if (entry.record.openQuestions === 1) this.emit(entry, 'state');
+      }
+      if (!question.answer) this.watchers.emit({ type: 'question', record: entry.record, question });
+      return copyOfQuestion(question);
+    });
+  }
+
+  answer(key: string, name: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'> {
+    return this.step(() => {
+      const entry = this.entries.get(key);
+      if (entry && isTerminal(entry.record.state)) return 'ended';
+      const question = entry?.questions.get(name);
+      if (!entry || !question) return 'unknown';
+      if (question.answer) return 'answered';
+      const answered: Question = { ...question, answer };
+      entry.questions.set(name, answered);
+      this.write(entry, { openQuestions: entry.record.openQuestions - 1 });
+      this.watchers.emit({ type: 'closed', record: entry.record, question: answered });
+      if (entry.record.openQuestions === 0) this.emit(entry, 'state');
+      return 'accepted';
+    });
+  }
+
+  questions(key: string): Promise<readonly Question[]> {
+    return this.step(() => [...(this.entries.get(key)?.questions.values() ?? [])].map(copyOfQuestion));
+  }
+
+  /** Makes a transition; what is due comes first, so that nobody sees a record that should have expired. */
+  private step<T>(transition: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (this.closed) throw unavailable();
+      this.timers.runDue();
+      resolve(transition());
+    });
+  }
+
+  private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
+    const { runAt, ...rest } = execution;
+    const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
+    const record: ExecutionRecord = {
+      ...rest,
+      state: 'scheduled',
+      openQuestions: 0,
+      generation: (previous?.generation ?? 0) + 1,
+      attempt: 0,
+      redelivered: false,
+      createdAt: now,
+      updatedAt: now,
+    };
+    const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map() };
+    this.entries.set(execution.key, entry);
+    this.owners.add(execution.owner, entry);
+    if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, {});
+    else this.queue(entry, ++this.place, {});
+    return entry;
+  }
+
+  private queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
+    if (delay > 0) this.schedule(entry, this.clock.now() + delay, change);
+    else this.queue(entry, ++this.place, change);
+  }
+
+  private schedule(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
+    entry.run = undefined;
+    this.write(entry, { ...change, state: 'scheduled', runAt });
+    entry.timer = this.timers.add(runAt, () => {
+      entry.timer = undefined;
+      this.queue(entry, ++this.place, {});
+    });
+    this.emit(entry, 'state');
+  }
+
+  private queue(entry: Entry, place: number, change: Partial<ExecutionRecord>): void {
+    entry.run = undefined;
+    entry.place = place;
+    this.write(entry, { ...change, state: 'queued', runAt: undefined });
+    entry.queued = this.dispatcher.push(entry);
+    this.emit(entry, 'state');
+  }
+
+  private deliver(entry: Entry, consumer: MemoryConsumer): void {
+    const run = randomUUID();
+    entry.queued = undefined;
+    entry.run = { token: run, consumer };
+    this.write(entry, { state: 'running', attempt: entry.record.attempt + 1 });
+    this.emit(entry, 'state');
+    consumer.begin({ record: copyOfRecord(entry.record), run });
+  }
+
+  /** A run that ended without a verdict counts as lost. */
+  private recover({ record, run }: Delivery): void {
+    const entry = this.ownedBy(record.key, run);
+    if (entry) this.queue(entry, entry.place, { redelivered: true });
+  }
+
+  private end(entry: Entry, change: Partial<ExecutionRecord>): void {
+    if (entry.queued) this.dispatcher.delete(entry.queued);
+    if (entry.timer) this.timers.delete(entry.timer);
+    entry.queued = undefined;
+    entry.run = undefined;
+    const finishedAt = Math.max(this.clock.now(), entry.record.updatedAt);
+    this.write(entry, { ...change, openQuestions: 0, runAt: undefined, finishedAt });
+    for (const question of entry.questions.values()) {
+      if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
+    }
+    entry.questions.clear();
+    entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
+    this.emit(entry, 'state');
+  }
+
+  private forget(entry: Entry): void {
+    if (entry.timer) this.timers.delete(entry.timer);
+    this.entries.delete(entry.record.key);
+    this.owners.delete(entry.record.owner, entry);
+  }
+
+  private ownedBy(key: string, run: string): Entry | undefined {
+    const entry = this.entries.get(key);
+    return entry?.run?.token === run ? entry : undefined;
+  }
+
+  private write(entry: Entry, change: Partial<ExecutionRecord>): void {
+    const updatedAt = Math.max(this.clock.now(), entry.record.updatedAt);
+    entry.record = { ...entry.record, ...change, updatedAt };
+  }
+
+  private emit(entry: Entry, type: 'state' | 'progress'): void {
+    this.watchers.emit({ type, record: entry.record });
+  }
+}
+
+function unavailable(): ErrandError {
+  return new ErrandError(
+    'DOCKET_UNAVAILABLE',
+    'The memory engine is closed. Make a new one, or close the server last.',
+  );
+}
+
+/** Runs in a microtask of its own, where a throw becomes an uncaught exception. */
+function raise(error: unknown): never {
+  throw error;
+}
+
+/**
+ * What readers get is theirs, as it is from Redis: a tool that sorts its input in place must not change what the next
+ * attempt gets.
+ */
+function copyOfRecord(record: ExecutionRecord): ExecutionRecord {
+  const { input, snapshot, outcome } = record;
+  return { ...record, input: copyOf(input), snapshot: copyOf(snapshot), outcome: copyOf(outcome) };
+}
+
+function copyOfQuestion(question: Question): Question {
+  return { ...question, params: copyOf(question.params), answer: copyOf(question.answer) };
+}
+
+function copyOf<T extends Json | Outcome | Answer | undefined>(value: T): T {
+  return typeof value === 'object' ? (throughJson(value, 'A stored value') as T) : value;
+}

@@ -1,0 +1,72 @@
+import type { EngineEvent, Unwatch } from './engine.js';
+
+type Listener = (event: EngineEvent) => void;
+
+/** One registration; a listener may be registered more than once. */
+interface Watcher {
+  readonly listener: Listener;
+  active: boolean;
+}
+
+/** Takes what a listener or handler of others threw. Without one it becomes an uncaught exception. */
+export type OnError = (error: unknown) => void;
+
+/** Hands the events of an engine to those who watch in this process: in order, and never synchronously. */
+export class Watchers {
+  private readonly byKey = new Map<string, Set<Watcher>>();
+  private readonly bySession = new Map<string, Set<Watcher>>();
+  private queue: { readonly watcher: Watcher; readonly event: EngineEvent }[] = [];
+
+  constructor(private readonly report: OnError) {}
+
+  /** How many keys and sessions are watched. */
+  get size(): number {
+    return this.byKey.size + this.bySession.size;
+  }
+
+  add(of: { readonly key: string } | { readonly session: string }, listener: Listener): Unwatch {
+    const [index, name] = 'key' in of ? [this.byKey, of.key] : [this.bySession, of.session];
+    const watcher: Watcher = { listener, active: true };
+    const all = index.get(name) ?? new Set();
+    index.set(name, all.add(watcher));
+    return () => {
+      watcher.active = false;
+      all.delete(watcher);
+      if (all.size === 0 && index.get(name) === all) index.delete(name);
+    };
+  }
+
+  /** Tells those who watch now. Who stops watching before it is delivered hears nothing. */
+  emit(event: EngineEvent): void {
+    const { key, session } = event.record;
+    this.enqueue(this.byKey.get(key), event);
+    if (session !== undefined) this.enqueue(this.bySession.get(session), event);
+  }
+
+  clear(): void {
+    this.byKey.clear();
+    this.bySession.clear();
+    this.queue = [];
+  }
+
+  private enqueue(watchers: ReadonlySet<Watcher> | undefined, event: EngineEvent): void {
+    if (!watchers) return;
+    for (const watcher of watchers) {
+      if (this.queue.length === 0) queueMicrotask(() => this.flush());
+      this.queue.push({ watcher, event });
+    }
+  }
+
+  private flush(): void {
+    const due = this.queue;
+    this.queue = [];
+    for (const { watcher, event } of due) {
+      if (!watcher.active) continue;
+      try {
+        watcher.listener(event);
+      } catch (error) {
+        this.report(error);
+      }
+    }
+  }
+}
