@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
-import { throughJson, type Json } from '../base/json.js';
 import type {
   Consumer,
   Delivery,
@@ -14,19 +13,12 @@ import type {
   Unwatch,
   Verdict,
 } from './engine.js';
-import type { HeapNode } from './heap.js';
 import { MemoryConsumer, type ConsumerHost } from './memory-consumer.js';
 import { Dispatcher } from './memory-dispatcher.js';
+import { copyOfQuestion, copyOfRecord, newRecord, type Entry } from './memory-entry.js';
 import { OwnerIndex } from './owner-index.js';
-import {
-  isTerminal,
-  type Answer,
-  type ExecutionRecord,
-  type Outcome,
-  type ProgressState,
-  type Question,
-} from './record.js';
-import { TimerHeap, type Timer } from './timer-heap.js';
+import { isTerminal, type Answer, type ExecutionRecord, type ProgressState, type Question } from './record.js';
+import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
 
 /** Options of {@link MemoryEngine}. */
@@ -35,23 +27,6 @@ export interface MemoryEngineOptions {
   readonly clock?: Clock;
   /** Takes what a listener or a handler throws. Default: it becomes an uncaught exception. */
   readonly onError?: OnError;
-}
-
-/** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */
-interface Entry {
-  record: ExecutionRecord;
-  /** Grows with each add: the order of lists. */
-  readonly sequence: number;
-  /** Its place among those that are due; kept by a run that is interrupted, so that it goes before younger ones. */
-  place: number;
-  /** Set while queued. */
-  queued?: HeapNode<Entry>;
-  /** Set while scheduled, and when finished until it expires. */
-  timer?: Timer;
-  /** Set while running. */
-  run?: { readonly token: string; readonly consumer: MemoryConsumer };
-  /** The journal, until the end. */
-  readonly questions: Map<string, Question>;
 }
 
 /**
@@ -240,29 +215,21 @@ export class MemoryEngine implements Engine {
   }
 
   private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
-    const { runAt, ...rest } = execution;
     const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
-    const record: ExecutionRecord = {
-      ...rest,
-      state: 'scheduled',
-      openQuestions: 0,
-      generation: (previous?.generation ?? 0) + 1,
-      attempt: 0,
-      redelivered: false,
-      createdAt: now,
-      updatedAt: now,
-    };
+    const record = newRecord(execution, now, previous);
     const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map() };
-    this.entries.set(execution.key, entry);
-    this.owners.add(execution.owner, entry);
-    if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, {});
-    else this.queue(entry, ++this.place, {});
+    this.entries.set(record.key, entry);
+    this.owners.add(record.owner, entry);
+    const { runAt } = execution;
+    if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, { updatedAt: now });
+    else this.queue(entry, ++this.place, { updatedAt: now });
     return entry;
   }
 
   private queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
-    if (delay > 0) this.schedule(entry, this.clock.now() + delay, change);
-    else this.queue(entry, ++this.place, change);
+    const updatedAt = this.nowFor(entry);
+    if (delay > 0) this.schedule(entry, updatedAt + delay, { ...change, updatedAt });
+    else this.queue(entry, ++this.place, { ...change, updatedAt });
   }
 
   private schedule(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
@@ -303,8 +270,8 @@ export class MemoryEngine implements Engine {
     if (entry.timer) this.timers.delete(entry.timer);
     entry.queued = undefined;
     entry.run = undefined;
-    const finishedAt = Math.max(this.clock.now(), entry.record.updatedAt);
-    this.write(entry, { ...change, openQuestions: 0, runAt: undefined, finishedAt });
+    const finishedAt = this.nowFor(entry);
+    this.write(entry, { ...change, openQuestions: 0, runAt: undefined, finishedAt, updatedAt: finishedAt });
     for (const question of entry.questions.values()) {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }
@@ -325,10 +292,15 @@ export class MemoryEngine implements Engine {
   }
 
   private write(entry: Entry, change: Partial<ExecutionRecord>): void {
-    const updatedAt = Math.max(this.clock.now(), entry.record.updatedAt);
-    entry.record = { ...entry.record, ...change, updatedAt };
+    entry.record = { ...entry.record, updatedAt: this.nowFor(entry), ...change };
   }
 
+  /** The time of a write. It does not go back, even when the clock does. */
+  private nowFor(entry: Entry): number {
+    return Math.max(this.clock.now(), entry.record.updatedAt);
+  }
+
+  /** Watchers get the record itself and not a copy: what they hand on to users, they copy. */
   private emit(entry: Entry, type: 'state' | 'progress'): void {
     this.watchers.emit({ type, record: entry.record });
   }
@@ -344,21 +316,4 @@ function unavailable(): ErrandError {
 /** Runs in a microtask of its own, where a throw becomes an uncaught exception. */
 function raise(error: unknown): never {
   throw error;
-}
-
-/**
- * What readers get is theirs, as it is from Redis: a tool that sorts its input in place must not change what the next
- * attempt gets.
- */
-function copyOfRecord(record: ExecutionRecord): ExecutionRecord {
-  const { input, snapshot, outcome } = record;
-  return { ...record, input: copyOf(input), snapshot: copyOf(snapshot), outcome: copyOf(outcome) };
-}
-
-function copyOfQuestion(question: Question): Question {
-  return { ...question, params: copyOf(question.params), answer: copyOf(question.answer) };
-}
-
-function copyOf<T extends Json | Outcome | Answer | undefined>(value: T): T {
-  return typeof value === 'object' ? (throughJson(value, 'A stored value') as T) : value;
 }

@@ -1,0 +1,60 @@
+import { throughJson, type Json } from '../base/json.js';
+import type { NewExecution } from './engine.js';
+import type { HeapNode } from './heap.js';
+import type { MemoryConsumer } from './memory-consumer.js';
+import type { Answer, ExecutionRecord, Outcome, Question } from './record.js';
+import type { Timer } from './timer-heap.js';
+
+/** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */
+export interface Entry {
+  record: ExecutionRecord;
+  /** Grows with each add: the order of lists. */
+  readonly sequence: number;
+  /** Its place in line; kept by a run that is interrupted, so that it goes before younger ones. */
+  place: number;
+  /** Set while queued. */
+  queued?: HeapNode<Entry>;
+  /** Set while scheduled, and when finished until it expires. */
+  timer?: Timer;
+  /** Set while running. */
+  run?: { readonly token: string; readonly consumer: MemoryConsumer };
+  /** The journal, until the end. */
+  readonly questions: Map<string, Question>;
+}
+
+/** The record of an execution that is new at `now`, or that replaces a finished one. */
+export function newRecord(
+  execution: NewExecution,
+  now: number,
+  previous: ExecutionRecord | undefined,
+): ExecutionRecord {
+  return {
+    ...execution,
+    runAt: undefined,
+    state: 'queued',
+    openQuestions: 0,
+    generation: (previous?.generation ?? 0) + 1,
+    attempt: 0,
+    redelivered: false,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/**
+ * What readers get is theirs, as it is from Redis: a tool that sorts its input in place must not change what the next
+ * attempt gets.
+ */
+export function copyOfRecord(record: ExecutionRecord): ExecutionRecord {
+  const { input, snapshot, outcome } = record;
+  return { ...record, input: copyOf(input), snapshot: copyOf(snapshot), outcome: copyOf(outcome) };
+}
+
+/** See {@link copyOfRecord}. */
+export function copyOfQuestion(question: Question): Question {
+  return { ...question, params: copyOf(question.params), answer: copyOf(question.answer) };
+}
+
+function copyOf<T extends Json | Outcome | Answer | undefined>(value: T): T {
+  return typeof value === 'object' ? (throughJson(value, 'A stored value') as T) : value;
+}

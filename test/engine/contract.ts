@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, describe } from '@jest/globals';
+import { addingContract } from './contract/adding.js';
+import { cancellingContract } from './contract/cancelling.js';
+import { eventsContract } from './contract/events.js';
+import { lifecycleContract } from './contract/lifecycle.js';
+import { listingContract } from './contract/listing.js';
+import { questionsContract } from './contract/questions.js';
+import { runningContract } from './contract/running.js';
+import { slotsContract } from './contract/slots.js';
+import { Stage, type MakeEngine } from './contract/stage.js';
+import { timeContract } from './contract/time.js';
+
+/**
+ * What every engine must do. `make` gives each test an engine on an empty docket of its own, and a clock to turn if
+ * the engine has one; without one the tests of time wait really, a few hundred milliseconds each.
+ */
+export function engineContract(name: string, make: MakeEngine): void {
+  describe(`the ${name} engine`, () => {
+    let open: Stage;
+    const stage = (): Stage => open;
+
+    beforeEach(async () => {
+      open = await Stage.open(make);
+    });
+    afterEach(() => open.close());
+
+    addingContract(stage);
+    runningContract(stage);
+    cancellingContract(stage);
+    timeContract(stage);
+    questionsContract(stage);
+    eventsContract(stage);
+    slotsContract(stage);
+    listingContract(stage);
+    lifecycleContract(stage);
+  });
+}

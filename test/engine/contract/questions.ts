@@ -1,0 +1,145 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Stage } from './stage.js';
+import { aQuestion, expectEvents } from './stage.js';
+
+export function questionsContract(stage: () => Stage): void {
+  describe('a question', () => {
+    it('is opened, counted and answered', async () => {
+      const { engine } = stage();
+      const { run } = await stage().begin('a', stage().work());
+      const events = await stage().watch({ key: 'a' });
+      const asked = await engine.ask('a', run, aQuestion('q1'));
+      expect(asked).toMatchObject(aQuestion('q1'));
+      expect(asked?.answer).toBeUndefined();
+      expect(Math.abs(asked!.createdAt - stage().now())).toBeLessThanOrEqual(100);
+      await engine.ask('a', run, aQuestion('q2'));
+      expect(await stage().record('a')).toMatchObject({ state: 'running', openQuestions: 2 });
+      expect(await engine.answer('a', 'q2', { result: { publish: true } })).toBe('accepted');
+      expect((await stage().record('a')).openQuestions).toBe(1);
+      expect(await engine.answer('a', 'q1', { error: { code: -1, message: 'declined' } })).toBe('accepted');
+      expect((await stage().record('a')).openQuestions).toBe(0);
+      expect(await engine.questions('a')).toMatchObject([
+        { ...aQuestion('q1'), answer: { error: { code: -1, message: 'declined' } } },
+        { ...aQuestion('q2'), answer: { result: { publish: true } } },
+      ]);
+      // Only the first question that opens and the last that closes change what a client sees of the state.
+      await expectEvents(events, [
+        'state running',
+        'question q1',
+        'question q2',
+        'closed q2',
+        'closed q1',
+        'state running',
+      ]);
+      expect(events.map((event) => event.record.openQuestions)).toEqual([1, 1, 2, 1, 0, 0]);
+      expect(events[3]).toMatchObject({ question: { key: 'q2', answer: { result: { publish: true } } } });
+    });
+
+    it('takes the first of 8 racing answers', async () => {
+      const { engine } = stage();
+      const { run } = await stage().begin('a', stage().work());
+      for (let round = 0; round < 20; round++) {
+        const name = `q${round}`;
+        await engine.ask('a', run, aQuestion(name));
+        const results = await Promise.all(
+          Array.from({ length: 8 }, (_, index) => engine.answer('a', name, { result: index })),
+        );
+        const winner = results.indexOf('accepted');
+        expect(results.filter((result) => result === 'accepted')).toHaveLength(1);
+        expect(results.filter((result) => result === 'answered')).toHaveLength(7);
+        expect((await engine.questions('a')).at(-1)).toMatchObject({ key: name, answer: { result: winner } });
+        expect((await stage().record('a')).openQuestions).toBe(0);
+      }
+    });
+
+    it('that nobody asked is unknown, and one that has ended with its execution is ended', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const delivery = await stage().begin('a', worker);
+      await engine.ask('a', delivery.run, aQuestion('q'));
+      expect(await engine.answer('a', 'other', { result: 1 })).toBe('unknown');
+      expect(await engine.answer('nobody', 'q', { result: 1 })).toBe('unknown');
+      await worker.finish(delivery);
+      expect(await engine.answer('a', 'q', { result: 1 })).toBe('ended');
+      expect(await stage().record('a')).toMatchObject({ state: 'completed', openQuestions: 0 });
+    });
+
+    it('that is open when the run finishes is closed without an answer', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const delivery = await stage().begin('a', worker);
+      for (const name of ['q1', 'q2', 'q3']) await engine.ask('a', delivery.run, aQuestion(name));
+      await engine.answer('a', 'q2', { result: 1 });
+      const events = await stage().watch({ key: 'a' });
+      await worker.finish(delivery, 'done');
+      await expectEvents(events, ['closed q1', 'closed q3', 'state completed']);
+      for (const event of events) {
+        expect(event.record).toMatchObject({ state: 'completed', openQuestions: 0 });
+        if (event.type === 'closed') expect(event.question.answer).toBeUndefined();
+      }
+    });
+
+    it('does not outlive its execution: the next one under the key asks anew', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const first = await stage().begin('a', worker);
+      await engine.ask('a', first.run, aQuestion('q'));
+      await engine.answer('a', 'q', { result: 'old' });
+      await worker.finish(first);
+      const second = await stage().begin('a', worker);
+      expect(await engine.questions('a')).toEqual([]);
+      expect((await engine.ask('a', second.run, aQuestion('q')))?.answer).toBeUndefined();
+      expect((await stage().record('a')).openQuestions).toBe(1);
+    });
+  });
+
+  describe('the journal', () => {
+    it('answers a later run what was answered, and shows again what is open, as it was', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const first = await stage().begin('a', worker);
+      const names = ['q1', 'q2', 'q3', 'q4'];
+      const asked = await Promise.all(names.map((name) => engine.ask('a', first.run, aQuestion(name))));
+      await engine.answer('a', 'q3', { result: 'three' });
+      await engine.answer('a', 'q1', { result: 'one' });
+      worker.end(first);
+      const second = await worker.next();
+      expect(second.record).toMatchObject({ redelivered: true, openQuestions: 2 });
+      await stage().pass(30);
+      const events = await stage().watch({ key: 'a' });
+      // Concurrent questions, in another order and with another deadline than the first time.
+      const again = await Promise.all(
+        [...names].reverse().map((name) => engine.ask('a', second.run, aQuestion(name, 5e12))),
+      );
+      const byName = new Map(again.map((question) => [question?.key, question]));
+      for (const [index, name] of names.entries()) {
+        expect(byName.get(name)).toMatchObject({ deadline: 4e12, createdAt: asked[index]!.createdAt });
+      }
+      expect(byName.get('q1')?.answer).toEqual({ result: 'one' });
+      expect(byName.get('q3')?.answer).toEqual({ result: 'three' });
+      expect(byName.get('q2')?.answer).toBeUndefined();
+      await expectEvents(events, ['question q4', 'question q2']);
+      expect((await stage().record('a')).openQuestions).toBe(2);
+      expect(await engine.answer('a', 'q2', { result: 'two' })).toBe('accepted');
+      expect((await engine.questions('a')).map((question) => question.key)).toEqual(names);
+    });
+
+    it.each(['handBack', 'putBack', 'retry'] as const)('survives %s', async (type) => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const first = await stage().begin('a', worker);
+      await engine.ask('a', first.run, aQuestion('answered'));
+      await engine.ask('a', first.run, aQuestion('open'));
+      await engine.answer('a', 'answered', { result: 'before' });
+      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 50 });
+      // A person may take longer than the run.
+      expect(await engine.answer('a', 'open', { result: 'meanwhile' })).toBe('accepted');
+      expect((await stage().record('a')).openQuestions).toBe(0);
+      worker.end(first);
+      await stage().pass(60);
+      const second = await worker.next();
+      expect((await engine.ask('a', second.run, aQuestion('answered')))?.answer).toEqual({ result: 'before' });
+      expect((await engine.ask('a', second.run, aQuestion('open')))?.answer).toEqual({ result: 'meanwhile' });
+    });
+  });
+}

@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import type { Json } from '../../../src/base/json.js';
+import type {
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  Engine,
+  EngineEvent,
+  NewExecution,
+  NewQuestion,
+} from '../../../src/docket/engine.js';
+import type { ExecutionRecord } from '../../../src/docket/record.js';
+import { eventually } from '../../helpers/eventually.js';
+import { settled, type FakeClock } from '../../helpers/fake-clock.js';
+
+/** One engine on an empty docket of its own. */
+export interface EngineSetup {
+  /** Not started yet. */
+  readonly engine: Engine;
+  /** The clock of the engine, if the test can turn it. Without one, tests of time wait really. */
+  readonly clock?: FakeClock;
+  /** What is left to clean after `engine.close()`. */
+  dispose?(): Promise<void>;
+}
+
+/** Makes an engine for one test. */
+export type MakeEngine = () => EngineSetup | Promise<EngineSetup>;
+
+/** What a test of the contract plays on: an engine, its time, its workers and watchers. */
+export class Stage {
+  readonly engine: Engine;
+  private readonly workers: TestWorker[] = [];
+
+  private constructor(private readonly setup: EngineSetup) {
+    this.engine = setup.engine;
+  }
+
+  static async open(make: MakeEngine): Promise<Stage> {
+    const stage = new Stage(await make());
+    await stage.engine.start();
+    return stage;
+  }
+
+  now(): number {
+    return this.setup.clock?.now() ?? Date.now();
+  }
+
+  /** Lets time pass by the engine's clock. */
+  async pass(ms: number): Promise<void> {
+    await (this.setup.clock?.advance(ms) ?? sleep(ms));
+  }
+
+  /** Gives what must not happen the time to happen. */
+  async quiet(): Promise<void> {
+    for (let round = 0; round < 5; round++) await settled();
+    if (!this.setup.clock) await sleep(100);
+  }
+
+  add(key: string, options: Partial<NewExecution> = {}): Promise<{ added: boolean; record: ExecutionRecord }> {
+    return this.engine.add({ ...anExecution(key), ...options });
+  }
+
+  async record(key: string): Promise<ExecutionRecord> {
+    const record = await this.engine.get(key);
+    if (!record) throw new Error(`${key} is unknown`);
+    return record;
+  }
+
+  /** A worker whose runs go on until the test ends them. */
+  work(concurrency = 1): TestWorker {
+    const worker = new TestWorker(this.engine, concurrency);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Adds an execution and gives the run that has begun. */
+  async begin(key: string, worker: TestWorker, options: Partial<NewExecution> = {}): Promise<Delivery> {
+    await this.add(key, options);
+    return worker.next();
+  }
+
+  /** All events from now on. */
+  async watch(of: { key: string } | { session: string }): Promise<EngineEvent[]> {
+    const events: EngineEvent[] = [];
+    await this.engine.watch(of, (event) => events.push(event));
+    return events;
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.workers) await worker.stop();
+    await this.engine.close();
+    await this.setup.dispose?.();
+  }
+}
+
+/** A worker whose runs go on until the test ends them. */
+export class TestWorker implements DeliveryHandler {
+  readonly begun: Delivery[] = [];
+  readonly revoked: { readonly run: string; readonly why: string }[] = [];
+  readonly consumer: Consumer;
+  private readonly ends = new Map<string, () => void>();
+  private taken = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    concurrency: number,
+  ) {
+    this.consumer = engine.consume({ worker: 'worker', concurrency }, this);
+  }
+
+  run(delivery: Delivery): Promise<void> {
+    this.begun.push(delivery);
+    return new Promise((resolve) => this.ends.set(delivery.run, resolve));
+  }
+
+  revoke(run: string, why: 'cancelled' | 'lost'): void {
+    this.revoked.push({ run, why });
+  }
+
+  /** The next run that begins, or has begun and was not asked for. */
+  async next(): Promise<Delivery> {
+    const index = this.taken++;
+    return eventually(() => {
+      const delivery = this.begun[index];
+      if (!delivery) throw new Error(`Run ${index + 1} has not begun`);
+      return delivery;
+    });
+  }
+
+  /** Lets a run end, settled or not. */
+  end(delivery: Delivery): void {
+    this.ends.get(delivery.run)?.();
+    this.ends.delete(delivery.run);
+  }
+
+  /** Settles a run with a result and lets it end. */
+  async finish(delivery: Delivery, result: Json = null): Promise<boolean> {
+    const accepted = await this.engine.settle(delivery.record.key, delivery.run, {
+      type: 'finish',
+      outcome: { result },
+    });
+    this.end(delivery);
+    return accepted;
+  }
+
+  async stop(): Promise<void> {
+    await this.consumer.stopIntake();
+    for (const delivery of this.begun) this.end(delivery);
+    await this.consumer.idle();
+  }
+}
+
+export function anExecution(key: string): NewExecution {
+  return {
+    key,
+    component: 'report',
+    owner: 'anna',
+    retry: { attempts: 1, delay: 0, backoff: 'fixed', maximumDelay: 0 },
+    timeout: 60_000,
+    ttl: 60_000,
+  };
+}
+
+export function aQuestion(key: string, deadline = 4e12): NewQuestion {
+  return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline };
+}
+
+/** Events in short: `state queued`, `progress`, `question q1`, `closed q1`, `log`. */
+export function inShort(events: readonly EngineEvent[]): string[] {
+  return events.map((event) => {
+    if (event.type === 'state') return `state ${event.record.state}`;
+    return 'question' in event ? `${event.type} ${event.question.key}` : event.type;
+  });
+}
+
+/** Waits for these events, in this order, and no others. */
+export async function expectEvents(events: readonly EngineEvent[], expected: readonly string[]): Promise<void> {
+  await eventually(() => expect(inShort(events)).toEqual(expected));
+}

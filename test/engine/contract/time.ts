@@ -1,0 +1,97 @@
+import { describe, expect, it } from '@jest/globals';
+import { eventually } from '../../helpers/eventually.js';
+import { aQuestion, type Stage } from './stage.js';
+
+export function timeContract(stage: () => Stage): void {
+  describe('a scheduled execution', () => {
+    it('waits until it is due, then runs', async () => {
+      const worker = stage().work();
+      const runAt = stage().now() + 200;
+      const { record } = await stage().add('a', { runAt });
+      expect(record).toMatchObject({ state: 'scheduled', runAt });
+      await stage().pass(120);
+      expect(worker.begun).toEqual([]);
+      await stage().pass(80);
+      const delivery = await worker.next();
+      expect(delivery.record).toMatchObject({ state: 'running', attempt: 1 });
+      expect(delivery.record.runAt).toBeUndefined();
+    });
+
+    it('runs at once when its time has passed', async () => {
+      const { record } = await stage().add('a', { runAt: stage().now() - 1000 });
+      expect(record.state).toBe('queued');
+      expect(record.runAt).toBeUndefined();
+      expect((await stage().work().next()).record.key).toBe('a');
+    });
+
+    it('is delivered in the order of due times, not of adding', async () => {
+      const now = stage().now();
+      await stage().add('late', { runAt: now + 400 });
+      await stage().add('early', { runAt: now + 150 });
+      await stage().add('at-once');
+      const worker = stage().work();
+      for (const key of ['at-once', 'early', 'late']) {
+        await stage().pass(200);
+        const delivery = await worker.next();
+        expect(delivery.record.key).toBe(key);
+        await worker.finish(delivery);
+      }
+    });
+
+    it('may lie further away than a timer of the machine reaches', async () => {
+      const worker = stage().work();
+      const runAt = stage().now() + 2 ** 32;
+      await stage().add('a', { runAt });
+      await stage().pass(50);
+      await stage().quiet();
+      expect(worker.begun).toEqual([]);
+      expect(await stage().record('a')).toMatchObject({ state: 'scheduled', runAt });
+    });
+  });
+
+  describe('the time to live', () => {
+    it.each(['completed', 'failed', 'cancelled'] as const)('of a %s record is exact', async (state) => {
+      const worker = stage().work();
+      const delivery = await stage().begin('a', worker, { ttl: 300 });
+      if (state === 'cancelled') await stage().engine.cancel('a');
+      const outcome = state === 'failed' ? { error: { code: 1, message: 'no' } } : { result: 1 };
+      await stage().engine.settle('a', delivery.run, { type: 'finish', outcome });
+      worker.end(delivery);
+      const { finishedAt } = await stage().record('a');
+      await stage().pass(finishedAt! + 250 - stage().now());
+      expect(await stage().record('a')).toMatchObject({ state });
+      await stage().pass(finishedAt! + 350 - stage().now());
+      expect(await stage().engine.get('a')).toBeUndefined();
+      expect((await stage().engine.list({ owner: 'anna', limit: 10 })).records).toEqual([]);
+      expect(await stage().engine.questions('a')).toEqual([]);
+      expect(await stage().engine.cancel('a')).toBe('unknown');
+      expect(await stage().engine.answer('a', 'q', { result: 1 })).toBe('unknown');
+    });
+
+    it('does not touch a live record, whatever its state', async () => {
+      const worker = stage().work(2);
+      const ttl = 50;
+      const running = await stage().begin('running', worker, { ttl });
+      const asking = await stage().begin('asking', worker, { ttl });
+      await stage().engine.ask('asking', asking.run, aQuestion('q'));
+      await stage().add('queued', { ttl });
+      await stage().add('scheduled', { ttl, runAt: stage().now() + 60_000 });
+      await stage().pass(300);
+      for (const key of ['running', 'queued', 'scheduled']) expect((await stage().record(key)).state).toBe(key);
+      expect(await stage().record('asking')).toMatchObject({ state: 'running', openQuestions: 1 });
+      expect(await worker.finish(running)).toBe(true);
+    });
+
+    it('ends, and the key is as new', async () => {
+      const worker = stage().work();
+      await worker.finish(await stage().begin('a', worker, { ttl: 100 }));
+      await stage().pass(150);
+      await eventually(async () => expect(await stage().engine.get('a')).toBeUndefined());
+      const { added, record } = await stage().add('a');
+      expect(added).toBe(true);
+      expect(record).toMatchObject({ state: 'queued', attempt: 0 });
+      expect(record.outcome).toBeUndefined();
+      expect((await worker.next()).record.attempt).toBe(1);
+    });
+  });
+}
