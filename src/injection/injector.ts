@@ -1,0 +1,172 @@
+import { ErrandError } from '../base/errors.js';
+import { CompiledPlan, inOrder, orderLazyRoots } from './compiled-plan.js';
+import { Container, unfilled, type Step } from './container.js';
+import type { ExternalContainer } from './external.js';
+import { Graph, Scope, type Sources } from './graph.js';
+import { Ownership } from './ownership.js';
+import type { BuiltIn, Plan, PlanRequest } from './plan-request.js';
+import { registrationOf, type Provider, type Registration } from './providers.js';
+import { tokenName, type InjectionToken } from './tokens.js';
+import { Trail } from './trail.js';
+
+export type { BuiltIn, CallContainer, Mode, Plan, PlanRequest } from './plan-request.js';
+export type { Lifetime } from './providers.js';
+
+/** What an {@link Injector} is made from. */
+export interface InjectorOptions<Frame = unknown> {
+  readonly providers: readonly Provider[];
+  readonly builtIns: readonly BuiltIn<Frame>[];
+  /** Asked for tokens that neither `providers` nor `builtIns` know. */
+  readonly external?: ExternalContainer<Frame> | undefined;
+}
+
+/**
+ * Compiles plans and owns the singletons. A provider of a built-in token takes its place. Of several providers of one
+ * token the last is injected; `injectAll` gives all.
+ */
+export class Injector<Frame = unknown> {
+  private readonly sources: Sources<Frame>;
+  private readonly scope = new Scope<Frame>();
+  private readonly singletons: Container<Frame>;
+  private starting: Promise<void> = Promise.resolve();
+
+  /**
+   * Checks the shape of the providers; builds nothing.
+   *
+   * @throws {ErrandError} `PROVIDER_INVALID` or `PROVIDER_UNDEFINED` naming the entry.
+   */
+  constructor(private readonly options: InjectorOptions<Frame>) {
+    const ownership = new Ownership();
+    this.sources = {
+      registrations: byToken(
+        options.providers.map((provider, index) => registrationOf(provider, `providers[${index}]`)),
+      ),
+      builtIns: new Map(options.builtIns.map((builtIn) => [builtIn.token, builtIn])),
+      external: options.external,
+      ownership,
+      components: new Map(),
+    };
+    for (const registration of [...this.sources.registrations.values()].flat()) {
+      if (registration.form === 'value') ownership.leave(registration.value);
+    }
+    // What the server makes never sees a frame: the graph lets nothing in that would ask for one.
+    this.singletons = new Container<Frame>([], undefined as Frame);
+  }
+
+  /**
+   * Checks everything below a component and puts it in order.
+   *
+   * @throws {ErrandError} with the path: `TOKEN_NOT_REGISTERED`, `TOKEN_ONLY_GLOBAL`, `TOKEN_NOT_IN_MODE`,
+   * `DEPENDENCY_CYCLE`, `CAPTIVE_DEPENDENCY`, `CLASS_NOT_INJECTABLE` or `PARAMETER_UNBOUND`.
+   */
+  plan(request: PlanRequest): Plan<Frame> {
+    const steps = this.scope.steps.length;
+    const lazyRoots = this.scope.lazyRoots.length;
+    const call = new Scope<Frame>(request.modes);
+    const graph = new Graph(this.sources, this.scope, call, (step) => this.valueOf(step));
+    const trail = Trail.from(request.label);
+    try {
+      const { component } = request;
+      const instance = component && graph.component(component.target, component.lifetime ?? 'call', trail);
+      const args = request.injections.map((injection) => graph.request(injection, call, trail));
+      graph.finish();
+      orderLazyRoots(this.scope);
+      return new CompiledPlan(call, instance, args, () => this.refuseWhenClosed());
+    } catch (error) {
+      this.scope.rollBack(steps, lazyRoots);
+      throw error;
+    }
+  }
+
+  /**
+   * Builds the singletons that the plans need, one after the other, and awaits their factories; those that exist stay. When
+   * one fails, those built by this start are disposed and a later start tries again.
+   */
+  start(): Promise<void> {
+    const started = this.starting.then(
+      () => this.build(),
+      () => this.build(),
+    );
+    this.starting = started;
+    return started;
+  }
+
+  /**
+   * Disposes the singletons, the newest first, all of them. Plans cannot be opened afterwards.
+   *
+   * @throws AggregateError with what the disposers threw.
+   */
+  async close(): Promise<void> {
+    this.singletons.end();
+    await this.starting.catch(() => undefined); // whoever started hears of it
+    await this.singletons.dispose();
+  }
+
+  /**
+   * An injector of the same options in which `overrides` take the place of all providers of their tokens. It builds its own
+   * singletons.
+   *
+   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is not provided.
+   */
+  with(overrides: readonly Provider[]): Injector<Frame> {
+    const { registrations, builtIns, external } = this.sources;
+    const overridden = new Set(
+      overrides.map((override, index) => registrationOf(override, `override[${index}]`).token),
+    );
+    for (const token of overridden) {
+      if (registrations.has(token) || builtIns.has(token) || external?.has(token)) continue;
+      throw new ErrandError(
+        'OVERRIDE_UNKNOWN',
+        `override names ${tokenName(token)}, which is not provided. Override what is in providers: ${[...registrations.keys()].map(tokenName).join(', ') || 'nothing'}.`,
+      );
+    }
+    const kept = this.options.providers.filter((provider) => !overridden.has(tokenOf(provider)));
+    return new Injector({ ...this.options, providers: [...kept, ...overrides] });
+  }
+
+  private async build(): Promise<void> {
+    this.refuseWhenClosed();
+    const { slots } = this.singletons;
+    for (const step of this.scope.steps.slice(slots.length)) slots.push(step.given ? step.given() : unfilled);
+    const before = slots.slice();
+    const { mark } = this.singletons;
+    try {
+      await this.singletons.ensureAll(inOrder(this.scope.sharedSteps));
+    } catch (error) {
+      try {
+        await this.singletons.abandon(error, mark);
+      } finally {
+        slots.splice(0, before.length, ...before);
+      }
+    }
+  }
+
+  private valueOf(step: Step<Frame>): unknown {
+    const { slots } = this.singletons;
+    const value = slots[step.slot];
+    if (step.slot < slots.length && value !== unfilled) return value;
+    throw new ErrandError(
+      'CONTAINER_DISPOSED',
+      `${step.path.toString()}: the singletons have not been built. Await start() first.`,
+    );
+  }
+
+  private refuseWhenClosed(): void {
+    if (!this.singletons.isEnded) return;
+    throw new ErrandError('CONTAINER_DISPOSED', 'The server has been closed, and its instances have been disposed.');
+  }
+}
+
+function tokenOf(provider: Provider): InjectionToken {
+  return typeof provider === 'function' ? provider : provider.provide;
+}
+
+function byToken(registrations: readonly Registration[]): Map<InjectionToken, Registration[]> {
+  const found = new Map<InjectionToken, Registration[]>();
+  for (const registration of registrations) {
+    const others = found.get(registration.token);
+    if (others) others.push(registration);
+    else found.set(registration.token, [registration]);
+  }
+  return found;
+}
