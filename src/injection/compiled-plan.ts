@@ -1,6 +1,6 @@
 import { Container, isThenable, unfilled, type Step } from './container.js';
-import type { Scope } from './graph.js';
 import type { CallContainer, Plan } from './plan-request.js';
+import type { Scope } from './scope.js';
 import type { InjectionToken } from './tokens.js';
 
 /** A plan that was checked and put in order: each call copies one array and runs down another. */

@@ -19,6 +19,8 @@ export interface Step<Frame = unknown> {
   readonly awaits: boolean;
   /** Whether `undefined` is an answer. */
   optional: boolean;
+  /** What is thrown for an `undefined` that is no answer, where it is not the provider's fault. */
+  readonly absent?: (() => Error) | undefined;
   /** What ends an instance, found when it has been made. */
   readonly disposal?: (instance: unknown) => Disposer | undefined;
   /** The path to it, for messages. */
@@ -55,6 +57,7 @@ export class Container<Frame = unknown> {
   /** Fills the slot of a step with what was made. */
   keep(step: Step<Frame>, made: unknown): void {
     if (made === undefined && !step.optional) {
+      if (step.absent) throw step.absent();
       throw new ErrandError(
         'PROVIDER_UNDEFINED',
         `${step.path.toString()}: the provider gave undefined, which is never injected. Let it give null or a value; what may be absent is injected with { optional: true }.`,

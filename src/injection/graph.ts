@@ -1,14 +1,17 @@
 import { ErrandError } from '../base/errors.js';
 import { unfilled, type Container, type LazyRoot, type Step } from './container.js';
+import { captive, circle, notInMode, notRegistered } from './graph-errors.js';
+import { calling, constructing } from './makers.js';
+import type { Scope } from './scope.js';
 import type { ExternalContainer } from './external.js';
 import type { Injection } from './inject.js';
 import type { Ownership } from './ownership.js';
 import { constructorParameters, parameterName, refuseHole } from './parameters.js';
-import type { BuiltIn, Mode } from './plan-request.js';
+import type { BuiltIn } from './plan-request.js';
 import type { Lifetime, Registration } from './providers.js';
 import { tokenName, type Class, type InjectionToken } from './tokens.js';
 import type { Trail } from './trail.js';
-import { isRegisteredGlobally, standIn } from './tsyringe.js';
+import { standIn } from './tsyringe.js';
 
 /** Where instances come from. */
 export interface Sources<Frame> {
@@ -16,56 +19,8 @@ export interface Sources<Frame> {
   readonly builtIns: ReadonlyMap<InjectionToken, BuiltIn<Frame>>;
   readonly external: ExternalContainer<Frame> | undefined;
   readonly ownership: Ownership;
-  /** How component classes are made that no provider makes, so that all plans of a singleton share it. */
-  readonly components: Map<Class, Registration>;
-}
-
-/** The steps of everything that lives equally long: of the server, or of the calls of one plan. */
-export class Scope<Frame> {
-  readonly steps: Step<Frame>[] = [];
-  readonly lazyRoots: LazyRoot<Frame>[] = [];
-  readonly needs = new Set<InjectionToken>();
-  private readonly shared = new Map<unknown, Step<Frame>>();
-
-  constructor(
-    /** The modes of the calls; `undefined` for the server. */
-    readonly modes?: readonly Mode[],
-  ) {}
-
-  add(step: Partial<Step<Frame>> & Pick<Step<Frame>, 'path'>): Step<Frame> {
-    const nothing = (): undefined => undefined;
-    const added = {
-      needs: [],
-      after: [],
-      make: nothing,
-      awaits: false,
-      optional: false,
-      ...step,
-      slot: this.steps.length,
-    };
-    this.steps.push(added);
-    return added;
-  }
-
-  /** The step that was added for `key` before, else the one that `add` adds. */
-  share(key: unknown, add: () => Step<Frame>): Step<Frame> {
-    const known = this.shared.get(key);
-    if (known) return known;
-    const step = add();
-    this.shared.set(key, step);
-    return step;
-  }
-
-  get sharedSteps(): Iterable<Step<Frame>> {
-    return this.shared.values();
-  }
-
-  /** Forgets what was added since there were `count` steps. */
-  rollBack(count: number, lazyRoots: number): void {
-    this.steps.length = count;
-    this.lazyRoots.length = lazyRoots;
-    for (const [key, step] of this.shared) if (step.slot >= count) this.shared.delete(key);
-  }
+  /** How a component's class is made that no provider makes. */
+  readonly ownComponent: (target: Class, lifetime: Lifetime) => Registration;
 }
 
 /** Walks from one component to everything it needs, refuses what cannot work, and adds the steps that make it. */
@@ -92,12 +47,7 @@ export class Graph<Frame> {
     const saysHow = provider && !(provider.form === 'class' && provider.bare && provider.lifetime !== lifetime);
     if (saysHow) return this.registered(provider, this.call, trail);
     if (!provider && this.sources.external?.has(target)) return this.external(target, false, this.call, trail);
-    let own = this.sources.components.get(target);
-    if (!own) {
-      own = { token: target, form: 'class', target, bare: false, lifetime, dispose: undefined };
-      this.sources.components.set(target, own);
-    }
-    return this.registered(own, this.call, trail);
+    return this.registered(this.sources.ownComponent(target, lifetime), this.call, trail);
   }
 
   /** The step that gives what one parameter asks for. */
@@ -236,11 +186,11 @@ export class Graph<Frame> {
     if (missing && !optional) throw notInMode(builtIn.token, missing, trail);
     scope.needs.add(builtIn.token);
     const step = scope.share(builtIn, () =>
-      scope.add({ path: trail, optional: true, make: ({ frame }) => builtIn.call?.(frame) }),
+      scope.add({ path: trail, optional: true, absent: builtIn.absent, make: ({ frame }) => builtIn.call?.(frame) }),
     );
     if (!optional && trail.isDeferred) {
       // Its absence must not fail those for whom it is optional, and who are served before.
-      return scope.add({ path: trail, needs: [step], make: ({ slots }) => slots[step.slot] });
+      return scope.add({ path: trail, needs: [step], absent: builtIn.absent, make: ({ slots }) => slots[step.slot] });
     }
     if (!optional) step.optional = false;
     return step;
@@ -265,83 +215,11 @@ export class Graph<Frame> {
   }
 }
 
-type Make = (container: { readonly slots: readonly unknown[] }) => unknown;
-
-/** Makes an instance without an array for the arguments, which most classes can do without. */
-function constructing(target: Class, slots: readonly number[]): Make {
-  const Target = target as new (...args: unknown[]) => unknown;
-  const [a = 0, b = 0, c = 0, d = 0] = slots;
-  switch (slots.length) {
-    case 0:
-      return () => new Target();
-    case 1:
-      return ({ slots: s }) => new Target(s[a]);
-    case 2:
-      return ({ slots: s }) => new Target(s[a], s[b]);
-    case 3:
-      return ({ slots: s }) => new Target(s[a], s[b], s[c]);
-    case 4:
-      return ({ slots: s }) => new Target(s[a], s[b], s[c], s[d]);
-    default:
-      return ({ slots: s }) => new Target(...slots.map((slot) => s[slot]));
-  }
-}
-
-function calling(make: (...args: unknown[]) => unknown, slots: readonly number[]): Make {
-  const [a = 0, b = 0] = slots;
-  switch (slots.length) {
-    case 0:
-      return () => make();
-    case 1:
-      return ({ slots: s }) => make(s[a]);
-    case 2:
-      return ({ slots: s }) => make(s[a], s[b]);
-    default:
-      return ({ slots: s }) => make(...slots.map((slot) => s[slot]));
-  }
-}
-
 function delayedValue<Frame>(container: Container<Frame>, step: Step<Frame>): object {
   const value = container.slots[step.after[0]?.slot ?? -1];
   if (value !== unfilled) return value as object;
   throw new ErrandError(
     'DEPENDENCY_CYCLE',
     `${step.path.toString()} was used before it was made. A constructor may keep what delay() gives, but not use it yet.`,
-  );
-}
-
-function notRegistered(token: InjectionToken, trail: Trail): ErrandError {
-  const name = tokenName(token);
-  if (isRegisteredGlobally(token)) {
-    return new ErrandError(
-      'TOKEN_ONLY_GLOBAL',
-      `${trail.toString()}: registered only in tsyringe's global container, which is not read. Add ${name} to providers, or hand over the container it is registered in with the option container.`,
-    );
-  }
-  return new ErrandError(
-    'TOKEN_NOT_REGISTERED',
-    `${trail.toString()}: not registered. Add ${name} to providers, or, where it may be absent, write @inject(${name}, { optional: true }).`,
-  );
-}
-
-function circle(registration: Registration, trail: Trail): ErrandError {
-  const transient = 'lifetime' in registration && registration.lifetime === 'transient';
-  const wayOut = transient
-    ? `Give one of them the lifetime 'call' or 'singleton': transients would be made without end.`
-    : 'Inject one of them with lazy() or delay().';
-  return new ErrandError('DEPENDENCY_CYCLE', `${trail.toString()}: these need each other in a circle. ${wayOut}`);
-}
-
-function captive(trail: Trail): ErrandError {
-  return new ErrandError(
-    'CAPTIVE_DEPENDENCY',
-    `${trail.toString()}: lives as long as one call, but ${trail.holder} is a singleton and would keep it. Give ${trail.holder} the lifetime 'call', or hand it over as an argument of a method.`,
-  );
-}
-
-function notInMode(token: InjectionToken, mode: Mode, trail: Trail): ErrandError {
-  return new ErrandError(
-    'TOKEN_NOT_IN_MODE',
-    `${trail.toString()}: does not exist in the ${mode}, where this component runs too. Write @inject(${tokenName(token)}, { optional: true }).`,
   );
 }

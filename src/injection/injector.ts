@@ -2,11 +2,12 @@ import { ErrandError } from '../base/errors.js';
 import { CompiledPlan, inOrder, orderLazyRoots } from './compiled-plan.js';
 import { Container, unfilled, type Step } from './container.js';
 import type { ExternalContainer } from './external.js';
-import { Graph, Scope, type Sources } from './graph.js';
+import { Graph, type Sources } from './graph.js';
 import { Ownership } from './ownership.js';
 import type { BuiltIn, Plan, PlanRequest } from './plan-request.js';
-import { registrationOf, type Provider, type Registration } from './providers.js';
-import { tokenName, type InjectionToken } from './tokens.js';
+import { registrationOf, type Lifetime, type Provider, type Registration } from './providers.js';
+import { Scope } from './scope.js';
+import { tokenName, type Class, type InjectionToken } from './tokens.js';
 import { Trail } from './trail.js';
 
 export type { BuiltIn, CallContainer, Mode, Plan, PlanRequest } from './plan-request.js';
@@ -28,6 +29,8 @@ export class Injector<Frame = unknown> {
   private readonly sources: Sources<Frame>;
   private readonly scope = new Scope<Frame>();
   private readonly singletons: Container<Frame>;
+  /** Of each component class that lives as long as the server, so that all its plans share one instance. */
+  private readonly components = new Map<Class, Registration>();
   private starting: Promise<void> = Promise.resolve();
 
   /**
@@ -44,7 +47,7 @@ export class Injector<Frame = unknown> {
       builtIns: new Map(options.builtIns.map((builtIn) => [builtIn.token, builtIn])),
       external: options.external,
       ownership,
-      components: new Map(),
+      ownComponent: (target, lifetime) => this.ownComponent(target, lifetime),
     };
     for (const registration of [...this.sources.registrations.values()].flat()) {
       if (registration.form === 'value') ownership.leave(registration.value);
@@ -102,26 +105,40 @@ export class Injector<Frame = unknown> {
     await this.singletons.dispose();
   }
 
+  /** Whether something can be injected under the token. */
+  has(token: InjectionToken): boolean {
+    const { registrations, builtIns, external } = this.sources;
+    return registrations.has(token) || builtIns.has(token) || (external?.has(token) ?? false);
+  }
+
   /**
    * An injector of the same options in which `overrides` take the place of all providers of their tokens. It builds its own
-   * singletons.
+   * singletons, and has the built-in tokens of the server that it is for.
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is not provided.
    */
-  with(overrides: readonly Provider[]): Injector<Frame> {
-    const { registrations, builtIns, external } = this.sources;
+  with(overrides: readonly Provider[], builtIns = this.options.builtIns): Injector<Frame> {
+    const { registrations } = this.sources;
     const overridden = new Set(
       overrides.map((override, index) => registrationOf(override, `override[${index}]`).token),
     );
     for (const token of overridden) {
-      if (registrations.has(token) || builtIns.has(token) || external?.has(token)) continue;
+      if (this.has(token)) continue;
       throw new ErrandError(
         'OVERRIDE_UNKNOWN',
         `override names ${tokenName(token)}, which is not provided. Override what is in providers: ${[...registrations.keys()].map(tokenName).join(', ') || 'nothing'}.`,
       );
     }
     const kept = this.options.providers.filter((provider) => !overridden.has(tokenOf(provider)));
-    return new Injector({ ...this.options, providers: [...kept, ...overrides] });
+    return new Injector({ ...this.options, builtIns, providers: [...kept, ...overrides] });
+  }
+
+  private ownComponent(target: Class, lifetime: Lifetime): Registration {
+    const own: Registration = { token: target, form: 'class', target, bare: false, lifetime, dispose: undefined };
+    if (lifetime !== 'singleton') return own;
+    const known = this.components.get(target) ?? own;
+    this.components.set(target, known);
+    return known;
   }
 
   private async build(): Promise<void> {

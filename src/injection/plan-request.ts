@@ -11,9 +11,11 @@ export interface BuiltIn<Frame = unknown> {
   /** The modes in which calls have it. */
   readonly modes: readonly Mode[];
   /** The value for one call; asked once per call that needs it. It may be `undefined` where the token may be absent. */
-  call?(frame: Frame): unknown;
+  readonly call?: (frame: Frame) => unknown;
+  /** What a call ends with that needs the token where it is absent. Default: `PROVIDER_UNDEFINED`. */
+  readonly absent?: () => Error;
   /** The value for what lives as long as the server. Without it, a singleton may not hold the token. */
-  singleton?(): unknown;
+  readonly singleton?: () => unknown;
 }
 
 /** What one component's calls need. */

@@ -13,62 +13,77 @@ import {
 /** How long an instance lives: as long as the server, as long as one call, or one for each place that asks. */
 export type Lifetime = 'singleton' | 'call' | 'transient';
 
-interface Made<T> {
+interface Made<Instance> {
   /** Default `'singleton'`. */
   readonly lifetime?: Lifetime;
   /**
    * Ends an instance when its call or the server ends. Default: its `Symbol.asyncDispose` or `Symbol.dispose`, for classes
    * also the method `dispose()` without parameters.
    */
-  dispose?(instance: T): unknown;
+  dispose?(instance: Instance): unknown;
 }
 
-/** Provides an instance of a class under another token. */
-export interface ClassProvider<T = unknown> extends Made<T> {
-  readonly provide: InjectionToken<T>;
-  readonly useClass: Class<T>;
-}
-
-/** Provides a value as it is: it is neither awaited nor ever disposed. */
-export interface ValueProvider<T = unknown> {
-  readonly provide: InjectionToken<T>;
-  readonly useValue: T;
-}
-
-/** Provides what a function gives, which is awaited. Its parameters are what `inject` lists, in order. */
-export interface FactoryProvider<
-  T = unknown,
-  Requests extends readonly InjectionRequest[] = readonly never[],
-> extends Made<T> {
-  readonly provide: InjectionToken<T>;
-  useFactory(...args: InjectedTuple<Requests>): T | PromiseLike<T>;
-  readonly inject?: Requests;
-}
-
-/** Provides under one token what is provided under another one; it lives as long as that. */
-export interface ExistingProvider<T = unknown> {
-  readonly provide: InjectionToken<T>;
-  readonly useExisting: InjectionToken<T>;
-}
-
-/** An entry of `providers`. A class alone is provided under itself. */
+/**
+ * An entry of `providers`: a class, provided under itself, or one of
+ * - `{ provide, useClass }`: an instance of a class under another token;
+ * - `{ provide, useValue }`: a value as it is, neither awaited nor ever disposed;
+ * - `{ provide, useFactory, inject }`: what a function gives, which is awaited; `inject` lists its parameters;
+ * - `{ provide, useExisting }`: under one token what is provided under another.
+ *
+ * {@link provide} makes the compiler check that the parts of an entry fit each other.
+ */
 export type Provider =
   | Class
-  | {
-      readonly provide: InjectionToken;
-      readonly useClass: Class;
-      readonly lifetime?: Lifetime;
-      dispose?(instance: never): unknown;
-    }
+  | ({ readonly provide: InjectionToken; readonly useClass: Class } & Made<never>)
   | { readonly provide: InjectionToken; readonly useValue: unknown }
-  | {
+  | ({
       readonly provide: InjectionToken;
       useFactory(...args: never[]): unknown;
       readonly inject?: readonly InjectionRequest[];
-      readonly lifetime?: Lifetime;
-      dispose?(instance: never): unknown;
-    }
+    } & Made<never>)
   | { readonly provide: InjectionToken; readonly useExisting: InjectionToken };
+
+/** What {@link provide} takes: the forms of {@link Provider} with everything fitting the token. */
+export type TypedProvider<T, Requests extends readonly InjectionRequest[]> =
+  | ({ readonly provide: InjectionToken<T>; readonly useClass: Class<NoInfer<T>> } & Made<NoInfer<T>>)
+  | { readonly provide: InjectionToken<T>; readonly useValue: NoInfer<T> }
+  | ({
+      readonly provide: InjectionToken<T>;
+      readonly useFactory: (...args: InjectedTuple<Requests>) => NoInfer<T> | PromiseLike<NoInfer<T>>;
+      readonly inject?: Requests;
+    } & Made<NoInfer<T>>)
+  | { readonly provide: InjectionToken<T>; readonly useExisting: InjectionToken<NoInfer<T>> };
+
+/**
+ * Gives the provider back, having checked its types: the parameters of `useFactory` follow from `inject`, and what is
+ * provided must fit the token.
+ *
+ * @example
+ * ```ts
+ * import { provide } from 'errand';
+ *
+ * class Session {
+ *   release(): void {}
+ * }
+ * class Pool {
+ *   acquire(): Promise<Session> {
+ *     return Promise.resolve(new Session());
+ *   }
+ * }
+ * const session = provide({
+ *   provide: Session,
+ *   useFactory: (pool) => pool.acquire(),
+ *   inject: [Pool],
+ *   lifetime: 'call',
+ *   dispose: (instance) => instance.release(),
+ * });
+ * ```
+ */
+export function provide<T, const Requests extends readonly InjectionRequest[] = readonly []>(
+  provider: TypedProvider<T, Requests>,
+): Provider {
+  return provider;
+}
 
 interface Registered {
   readonly token: InjectionToken;

@@ -68,16 +68,17 @@ export function token<T>(name: string): Token<T> {
   return Symbol(name) as Token<T>;
 }
 
-const lazyBrand = Symbol.for('errand.lazy');
+const lazyBrand: unique symbol = Symbol.for('errand.lazy');
 
 /** Asks for a function that builds what the token stands for when it is first called. Made by {@link lazy}. */
 export class Lazy<T = unknown> {
+  /** Tells it from any object with a `token`, for the compiler and at run time. */
+  readonly [lazyBrand] = true;
+
   constructor(
     /** What the function gives. */
     readonly token: InjectionToken<T>,
-  ) {
-    Object.defineProperty(this, lazyBrand, { value: true });
-  }
+  ) {}
 }
 
 /**

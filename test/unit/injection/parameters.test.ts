@@ -1,0 +1,217 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { inject } from '../../../src/injection/inject.js';
+import {
+  constructorParameters,
+  decoratorModeError,
+  methodParameters,
+  parameterName,
+  refuseHole,
+} from '../../../src/injection/parameters.js';
+import { injectable } from '../../../src/injection/tsyringe.js';
+
+class Pool {}
+class Clock {}
+
+/** A method decorator that does nothing, so that the compiler emits metadata. */
+const seen: MethodDecorator = () => undefined;
+
+class Methods {
+  @seen
+  typed(
+    pool: Pool,
+    text: string,
+    list: string[],
+    either: Pool | Clock,
+    call: () => void,
+    { size }: { size: number },
+  ): void {
+    void [pool, text, list, either, call, size];
+  }
+
+  @seen
+  defaulted(pool: Pool, clock = new Clock()): void {
+    void [pool, clock];
+  }
+
+  plain(first: Pool, [second]: string[], third = ')', ...rest: Pool[]): void {
+    void [first, second, third, rest];
+  }
+
+  @seen
+  base(pool: Pool): void {
+    void pool;
+  }
+}
+
+describe('methodParameters', () => {
+  it('shows classes, and for the rest why there is none', () => {
+    expect(methodParameters(Methods.prototype, 'typed', [])).toEqual([
+      { index: 0, name: 'pool', type: Pool },
+      { index: 1, name: 'text', hole: 'primitive', primitive: 'String' },
+      { index: 2, name: 'list', hole: 'primitive', primitive: 'Array' },
+      { index: 3, name: 'either', hole: 'erased' },
+      { index: 4, name: 'call', hole: 'erased' },
+      { index: 5, hole: 'erased' },
+    ]);
+    expect(methodParameters(Methods.prototype, 'defaulted', [])[1]).toEqual({
+      index: 1,
+      name: 'clock',
+      hole: 'undefined',
+    });
+  });
+
+  it('counts by the source text where the compiler emitted nothing', () => {
+    expect(methodParameters(Methods.prototype, 'plain', [])).toEqual([
+      { index: 0, name: 'first', hole: 'no-metadata' },
+      { index: 1, hole: 'no-metadata' },
+      { index: 2, name: 'third', hole: 'no-metadata' },
+      { index: 3, name: 'rest', hole: 'no-metadata' },
+    ]);
+  });
+
+  it('counts by decorators when nothing else shows a parameter', () => {
+    class Hidden {
+      run = undefined;
+    }
+    Object.defineProperty(Hidden.prototype, 'run', { value: Math.max.bind(undefined) });
+    expect(methodParameters(Hidden.prototype, 'run', [0, 3])).toHaveLength(4);
+  });
+
+  it('does not read the metadata of a method that was overridden', () => {
+    class Sub extends Methods {
+      override base(pool: Pool, other?: Clock): void {
+        void [pool, other];
+      }
+    }
+    expect(methodParameters(Sub.prototype, 'base', []).map(({ hole }) => hole)).toEqual(['no-metadata', 'no-metadata']);
+  });
+});
+
+@injectable()
+class Base {
+  constructor(
+    readonly pool: Pool,
+    @inject('clock') readonly clock: Clock,
+  ) {}
+}
+
+describe('constructorParameters', () => {
+  const shown = (target: new (...args: never[]) => unknown): unknown[] =>
+    constructorParameters(target).map(({ type, injection, hole }) => injection?.token ?? type ?? hole);
+
+  it('reads the constructor of the class', () => {
+    expect(shown(Base)).toEqual([Pool, 'clock']);
+  });
+
+  it('reads it twice alike, and leaves the metadata alone', () => {
+    const before = structuredClone((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String));
+    expect(shown(Base)).toEqual(shown(Base));
+    expect((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String)).toEqual(before);
+  });
+
+  it('reads the constructor of the base when a subclass declares none', () => {
+    class Plain extends Base {}
+    @injectable()
+    class Decorated extends Base {}
+    const Mixin = class extends Base {
+      constructor(...args: [Pool, Clock]) {
+        super(...args);
+      }
+    };
+    expect([shown(Plain), shown(Decorated), shown(Mixin)]).toEqual(Array(3).fill([Pool, 'clock']));
+  });
+
+  it('does not read the constructor of the base when a subclass declares its own', () => {
+    class Own extends Base {
+      readonly text = 'constructor(a, b)';
+      constructor() {
+        super(new Pool(), new Clock());
+      }
+    }
+    class Needs extends Base {
+      constructor(readonly extra: Pool) {
+        super(extra, new Clock());
+      }
+    }
+    expect([shown(Own), shown(Needs)]).toEqual([[], ['no-metadata']]);
+  });
+
+  it('gives no arguments to classes of the platform and to defaults', () => {
+    class Emitter extends EventEmitter {}
+    class Defaults {
+      constructor(
+        readonly size = 5,
+        ...rest: Pool[]
+      ) {
+        void rest;
+      }
+    }
+    expect([shown(Emitter), shown(Defaults), shown(EventTarget), shown(Pool)]).toEqual([[], [], [], []]);
+  });
+
+  it('needs no metadata where every parameter carries @inject', () => {
+    class Bare {
+      constructor(
+        readonly pool: Pool,
+        readonly clock: Clock,
+      ) {}
+    }
+    (inject(Clock) as ParameterDecorator)(Bare, undefined, 1);
+    expect(shown(Bare)).toEqual(['no-metadata', Clock]);
+    (inject(Pool) as ParameterDecorator)(Bare, undefined, 0);
+    expect(shown(Bare)).toEqual([Pool, Clock]);
+  });
+});
+
+describe('refusals', () => {
+  const where = 'ReportTools.buildReport, parameter 2 (ctx)';
+
+  it.each([
+    [
+      { hole: 'erased' },
+      'its type is not there at run time. Import the class as a value (not with `import type`), or, for an interface or a union, write @inject(Token).',
+    ],
+    [
+      { hole: 'undefined' },
+      'its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).',
+    ],
+    [
+      { hole: 'primitive', primitive: 'String' },
+      'its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).',
+    ],
+    [
+      { hole: 'no-metadata' },
+      'the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.',
+    ],
+  ] as const)('say the way out of %j', (parameter, sentence) => {
+    const error = refuseHole(where, parameter, 'method');
+    expect([error.code, error.message]).toEqual(['PARAMETER_UNBOUND', `${where}: ${sentence}`]);
+  });
+
+  it('speak of the class when a constructor has no metadata', () => {
+    expect(refuseHole('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
+      code: 'CLASS_NOT_INJECTABLE',
+      message:
+        'Base, parameter 1: there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.',
+    });
+    expect(
+      refuseHole('Base, parameter 1', { hole: 'primitive', primitive: 'Number' }, 'constructor').message,
+    ).not.toContain('@param');
+  });
+
+  it('name parameters by position and, when it is known, by name', () => {
+    expect([parameterName({ index: 1, name: 'ctx' }), parameterName({ index: 0 })]).toEqual([
+      'parameter 2 (ctx)',
+      'parameter 1',
+    ]);
+  });
+
+  it('say which setting a standard decorator lacks', () => {
+    expect(decoratorModeError('@tool')).toMatchObject({
+      code: 'DECORATOR_MODE',
+      message:
+        '@tool ran as a standard decorator. Set "experimentalDecorators": true in the tsconfig.json that covers the file.',
+    });
+  });
+});
