@@ -41,15 +41,33 @@ export const folders = {
     why: 'the test kit drives a server through a client',
   },
   cli: {
-    may: ['base', 'injection', 'protocol', 'components', 'call', 'docket', 'redis', 'tasks', 'bindings', 'server', 'client'],
+    may: [
+      'base',
+      'injection',
+      'protocol',
+      'components',
+      'call',
+      'docket',
+      'redis',
+      'tasks',
+      'bindings',
+      'server',
+      'client',
+    ],
     why: 'the command is the outermost folder',
   },
 };
 
 /** Packages that one folder alone may import. */
 export const owners = {
-  tsyringe: { folders: ['injection'], why: 'tsyringe is the vocabulary of injection; everyone else imports src/injection' },
-  '@modelcontextprotocol/sdk': { folders: ['protocol', 'bindings', 'client'], why: 'a new revision of MCP must not touch the core' },
+  tsyringe: {
+    folders: ['injection'],
+    why: 'tsyringe is the vocabulary of injection; everyone else imports src/injection',
+  },
+  '@modelcontextprotocol/sdk': {
+    folders: ['protocol', 'bindings', 'client'],
+    why: 'a new revision of MCP must not touch the core',
+  },
   ioredis: { folders: ['redis'], why: 'Redis is optional and loaded only when used' },
   bullmq: { folders: ['redis'], why: 'BullMQ is optional and loaded only when used' },
   '@nestjs': { folders: ['nest'], why: 'NestJS is optional and loaded only when used' },

@@ -39,12 +39,18 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked],
     plugins: { 'import-x': importX },
     settings: { 'import-x/resolver-next': [createTypeScriptImportResolver({ project: 'tsconfig.json' })] },
-    languageOptions: { parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: new URL('..', import.meta.url).pathname } },
+    languageOptions: {
+      parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: new URL('..', import.meta.url).pathname },
+    },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-extraneous-class': 'off', // token classes have no members of their own
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off', // generic results are how tokens and answers are typed
       '@typescript-eslint/no-invalid-void-type': 'off',
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
@@ -62,6 +68,11 @@ export default defineConfig(
     files: [`src/${folder}/**/*.ts`],
     rules: { 'no-restricted-imports': ['error', { patterns: ownedBy(folder) }] },
   })),
+  {
+    // The SDK marks its low-level Server as deprecated for beginners; its McpServer breaks two rules of tasks.
+    files: ['src/bindings/**/*.ts', 'test/bench/*.ts'],
+    rules: { '@typescript-eslint/no-deprecated': 'off' },
+  },
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -7,10 +7,12 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 /** @throws {ErrandError} `OPTIONS_INVALID` naming `what` when the duration is none, negative or not finite. */
 export function toMilliseconds(duration: unknown, what: string): number {
   const value =
-    typeof duration === 'string' && /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(duration) ? ms(duration as ms.StringValue) : duration;
+    typeof duration === 'string' && /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(duration)
+      ? ms(duration as ms.StringValue)
+      : duration;
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `${what} is ${JSON.stringify(duration) ?? String(duration)}. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.`,
+    `${what} is ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.`,
   );
 }

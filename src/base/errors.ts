@@ -6,7 +6,9 @@
 export const errorTable = {
   // Injection: what createServer() refuses
   TOKEN_NOT_REGISTERED: { meaning: 'A parameter asks for a token that no provider gives.' },
-  TOKEN_ONLY_GLOBAL: { meaning: "A token is registered only in tsyringe's global container, which Errand does not read." },
+  TOKEN_ONLY_GLOBAL: {
+    meaning: "A token is registered only in tsyringe's global container, which Errand does not read.",
+  },
   TOKEN_NOT_IN_MODE: { meaning: 'A token that exists in one mode is injected into a component that runs in both.' },
   DEPENDENCY_CYCLE: { meaning: 'Providers need each other in a circle.' },
   CAPTIVE_DEPENDENCY: { meaning: 'Something that lives long would hold something that lives shorter.' },

@@ -53,7 +53,9 @@ const urgency: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error
 export function stderrSink(least: LogLevel): LogSink {
   return (level, message, fields) => {
     if (urgency[level] < urgency[least]) return;
-    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, printable())}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, printable())}\n`,
+    );
   };
 }
 
@@ -68,6 +70,6 @@ function printable(): (key: string, value: unknown) => unknown {
     if (!(value instanceof Error)) return value;
     const { name, message, stack, cause } = value;
     const errors = value instanceof AggregateError ? (value.errors as unknown[]) : undefined;
-    return { ...value, name, message, stack, cause, errors };
+    return { ...(value as object), name, message, stack, cause, errors };
   };
 }

@@ -1,13 +1,6 @@
 import type { Json } from '../base/json.js';
-import type {
-  Answer,
-  ExecutionRecord,
-  Outcome,
-  ProgressState,
-  Question,
-  RetryPolicy,
-  StoredError,
-} from './record.js';
+import type { LogEntry } from '../call/channel.js';
+import type { Answer, ExecutionRecord, Outcome, ProgressState, Question, RetryPolicy, StoredError } from './record.js';
 
 /** What `add` writes. */
 export interface NewExecution {
@@ -26,13 +19,6 @@ export interface NewExecution {
 
 /** A question that a run opens. */
 export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline'>;
-
-/** A line of the log that a call sends to its client; passed on, not stored. */
-export interface LogEntry {
-  readonly level: string;
-  readonly logger?: string;
-  readonly data: Json;
-}
 
 /** What watchers are told. An event is a wake-up with the record as it was after the step; the record is the truth. */
 export type EngineEvent =
@@ -114,7 +100,10 @@ export interface Engine {
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
   cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'>;
   /** Events of one execution, or of all that belong to a session, in order, never synchronously. */
-  watch(of: { readonly key: string } | { readonly session: string }, listener: (event: EngineEvent) => void): Promise<Unwatch>;
+  watch(
+    of: { readonly key: string } | { readonly session: string },
+    listener: (event: EngineEvent) => void,
+  ): Promise<Unwatch>;
 
   /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
   consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer;

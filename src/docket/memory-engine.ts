@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
+import type { LogEntry } from '../call/channel.js';
 import type {
   Consumer,
   Delivery,
   DeliveryHandler,
   Engine,
   EngineEvent,
-  LogEntry,
   NewExecution,
   NewQuestion,
   Unwatch,

@@ -1,35 +1,13 @@
 import type { Json } from '../base/json.js';
+import type { Answer, ProgressState } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import type { RetryPolicy } from '../components/options.js';
+
+export type { Answer, Outcome, ProgressState, RetryPolicy };
+export type { WireError as StoredError } from '../protocol/errors.js';
 
 /** Where an execution stands. The last three are terminal, and terminal is final. */
 export type ExecutionState = 'scheduled' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
-
-/** An error as it travels and is stored: a JSON-RPC error has a numeric code, an error of Errand its own. */
-export interface StoredError {
-  readonly code: number | string;
-  readonly message: string;
-  readonly data?: Json;
-}
-
-/** What a finished execution left behind. `result` is absent when nothing was returned. */
-export type Outcome = { readonly result?: Json } | { readonly error: StoredError };
-
-/** How far an execution is. */
-export interface ProgressState {
-  readonly current: number;
-  readonly total?: number;
-  readonly message?: string;
-}
-
-/** When a failed execution is tried again. */
-export interface RetryPolicy {
-  /** How often it is tried in all, at least 1. */
-  readonly attempts: number;
-  /** Milliseconds before the second attempt. */
-  readonly delay: number;
-  /** `fixed` waits the same each time; `exponential` doubles the wait, up to `maximumDelay` milliseconds. */
-  readonly backoff: 'fixed' | 'exponential';
-  readonly maximumDelay: number;
-}
 
 /** One entry of the docket. Times are milliseconds since 1970 by the engine's clock. */
 export interface ExecutionRecord {
@@ -87,6 +65,3 @@ export interface Question {
   readonly deadline: number;
   readonly answer?: Answer;
 }
-
-/** What came back: a result, or the error that the client answered. */
-export type Answer = { readonly result: Json } | { readonly error: StoredError };

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+// The SDK marks its low-level Server as deprecated for beginners; McpServer breaks two rules of tasks.
+
+import { Server as SdkServer } from '@modelcontextprotocol/sdk/server/index.js';
+import {
+  LATEST_PROTOCOL_VERSION,
+  LoggingLevelSchema,
+  SetLevelRequestSchema,
+  type JSONRPCRequest,
+  type ServerCapabilities,
+} from '@modelcontextprotocol/sdk/types.js';
+import { ErrandError } from '../../base/errors.js';
+import type { Json } from '../../base/json.js';
+import type { Answer } from '../../call/channel.js';
+import { principalOf } from '../../call/principal.js';
+import type { Unwatch } from '../../docket/engine.js';
+import { ProtocolError, rpcCode, type WireError } from '../../protocol/errors.js';
+import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
+import { relayAnswer, relayTo } from '../../tasks/relay.js';
+import type { Core } from '../core.js';
+import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
+import type { RequestExtra } from './session-channel.js';
+import { oneStream, type Streams } from './streams.js';
+import { TaskFeed } from './task-feed.js';
+import { TaskRequests } from './task-requests.js';
+import { callTool, listTools, type ConnectionFacts } from './tool-requests.js';
+import { WireTransport } from './wire-transport.js';
+
+type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
+
+/** What differs between transports. */
+export interface ConnectionOptions {
+  /** Default: one stream that is always open. */
+  readonly streams?: Streams;
+  /** The id under which tasks find this connection. Default: a new one. */
+  readonly session?: string;
+  /** Whether everybody who reaches this connection is one user, so that listing tasks tells nobody about others. */
+  readonly oneUser: boolean;
+}
+
+const levels = LoggingLevelSchema.options;
+
+/** One client's connection, in the words of MCP 2025-11-25. */
+export class Connection {
+  private readonly sdk: SdkServer;
+  private readonly session: string;
+  private readonly feed: TaskFeed;
+  private readonly transport: WireTransport;
+  private readonly routes: ReadonlyMap<string, Route>;
+  private readonly delivery: QuestionDelivery;
+  private readonly responded = new Map<RequestId, () => void>();
+  private readonly calls = new Set<Promise<void>>();
+  private draining = false;
+  private leastLevel = 0;
+  private unwatch: Unwatch | undefined;
+
+  private constructor(
+    private readonly core: Core,
+    inner: Transport,
+    private readonly onClosed: (connection: Connection) => void,
+    { streams = oneStream, session = randomUUID(), oneUser }: ConnectionOptions,
+  ) {
+    const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
+    this.delivery = new QuestionDelivery(streams, core.clock, send);
+    const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
+    const feed = new TaskFeed(this.delivery, shows, send);
+    const facts: ConnectionFacts = {
+      session,
+      feed,
+      shows,
+      client: () => this.client(),
+      track: (released) => this.track(released),
+      afterResponse: (request, run) => this.responded.set(request, run),
+    };
+    this.session = session;
+    this.feed = feed;
+    this.routes = this.makeRoutes(facts, streams, oneUser);
+    this.transport = new WireTransport(inner, {
+      acceptsTask: (method) => method === 'tools/call' && core.catalog.hasTasks,
+      onAnswer: (id, message, auth) => this.onAnswer(id, message, auth),
+      onResponded: (request) => {
+        this.responded.get(request)?.();
+        this.responded.delete(request);
+      },
+    });
+    this.sdk = this.makeSdkServer(oneUser);
+  }
+
+  /** Connects a transport. `onClosed` is told when the connection ends, whoever ended it. */
+  static async open(
+    core: Core,
+    transport: Transport,
+    onClosed: (connection: Connection) => void,
+    options: ConnectionOptions,
+  ): Promise<Connection> {
+    const connection = new Connection(core, transport, onClosed, options);
+    if (core.engine !== undefined) connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
+    await connection.sdk.connect(connection.transport);
+    return connection;
+  }
+
+  /** Refuses new calls, and resolves when no foreground call is under way. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    while (this.calls.size > 0) await Promise.all(this.calls);
+  }
+
+  /** Ends the connection and the foreground calls that are under way on it, and waits until they have settled. */
+  async close(): Promise<void> {
+    await this.sdk.close();
+    await this.drain();
+  }
+
+  private track(released: Promise<void>): void {
+    this.calls.add(released);
+    void released.then(() => this.calls.delete(released));
+  }
+
+  private makeRoutes(facts: ConnectionFacts, streams: Streams, oneUser: boolean): ReadonlyMap<string, Route> {
+    const { core } = this;
+    const routes = new Map<string, Route>([
+      ['tools/list', () => listTools(core)],
+      ['tools/call', (params, extra) => callTool(core, facts, params, extra)],
+    ]);
+    if (core.engine === undefined || !core.catalog.hasTasks) return routes;
+    const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed);
+    routes.set('tasks/get', (params, extra) => tasks.get(params, extra));
+    routes.set('tasks/result', (params, extra) => tasks.result(params, extra));
+    routes.set('tasks/cancel', (params, extra) => tasks.cancel(params, extra));
+    if (oneUser) routes.set('tasks/list', (params, extra) => tasks.list(params, extra));
+    return routes;
+  }
+
+  private makeSdkServer(oneUser: boolean): SdkServer {
+    const { identity, instructions, catalog, logger } = this.core;
+    const tasks = { ...(oneUser && { list: {} }), cancel: {}, requests: { tools: { call: {} } } };
+    const capabilities: ServerCapabilities = { tools: {}, logging: {}, ...(catalog.hasTasks && { tasks }) };
+    const sdk = new SdkServer(identity, {
+      capabilities,
+      ...(instructions !== undefined && { instructions }),
+      // Answers are validated by the schema of their question; a JSON schema validator for each connection costs time.
+      jsonSchemaValidator: { getValidator: refuseValidator },
+    });
+    sdk.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
+      this.leastLevel = levels.indexOf(params.level);
+      return {};
+    });
+    // The low-level handlers of the SDK parse each request and result twice; these parse once.
+    sdk.fallbackRequestHandler = (request, extra) => this.route(request, extra);
+    sdk.onerror = (error) => logger.debug('The protocol reported an error', { error });
+    sdk.onclose = () => this.closed();
+    return sdk;
+  }
+
+  private async route({ method, params }: JSONRPCRequest, extra: RequestExtra): Promise<object> {
+    const route = this.routes.get(method);
+    if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
+    if (this.draining && method === 'tools/call')
+      throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
+    try {
+      return await route(params, extra);
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error;
+      this.core.logger.error('A request failed', { method, error });
+      throw new ProtocolError(
+        rpcCode.internalError,
+        ErrandError.is(error) && error.exposed ? error.message : 'Internal error',
+      );
+    }
+  }
+
+  private onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void {
+    const { engine, logger } = this.core;
+    const question = parseQuestionId(id);
+    if (engine === undefined || question === undefined) return;
+    this.delivery.answered(id);
+    const answer: Answer =
+      'error' in message
+        ? { error: message.error as WireError }
+        : { result: ('result' in message ? message.result : null) as Json };
+    relayAnswer(engine, { ...question, principal: principalOf(auth).id }, answer, logger).catch((error: unknown) =>
+      logger.error('An answer could not be stored', { ...question, error }),
+    );
+  }
+
+  private client(): ReturnType<ConnectionFacts['client']> {
+    const info = this.sdk.getClientVersion();
+    return {
+      capabilities: this.sdk.getClientCapabilities() ?? {},
+      protocolVersion: LATEST_PROTOCOL_VERSION,
+      ...(info !== undefined && { info }),
+    };
+  }
+
+  private send(message: JSONRPCMessage, related: RequestId | undefined): void {
+    this.transport
+      .send(message, related === undefined ? undefined : { relatedRequestId: related })
+      .catch((error: unknown) => this.core.logger.debug('A message could not be sent', { error }));
+  }
+
+  private closed(): void {
+    this.unwatch?.();
+    this.delivery.clear();
+    this.responded.clear();
+    this.onClosed(this);
+  }
+}
+
+const refuseValidator = (): never => {
+  throw new ErrandError('ELICITATION_SCHEMA', 'Errand validates answers by the schema of their question.');
+};

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import type { Core } from '../core.js';
+import { HttpSession, type HttpExchange } from './http-session.js';
+
+/** How often sessions are looked through for those that nobody uses, in milliseconds. */
+const sweepInterval = 60_000;
+
+/** All sessions of a server over Streamable HTTP. */
+export class HttpSessions {
+  private readonly sessions = new Map<string, HttpSession>();
+  private stopSweep: (() => void) | undefined;
+
+  /** @param idleTimeout - how long a session without an open stream is kept, in milliseconds */
+  constructor(
+    private readonly core: Core,
+    private readonly idleTimeout: number,
+  ) {}
+
+  /** Answers one request. Host and Origin have been checked, and the body parsed, before it comes here. */
+  async handle(exchange: HttpExchange): Promise<Response> {
+    const id = exchange.request.headers.get('mcp-session-id');
+    if (id !== null) {
+      return this.sessions.get(id)?.handle(exchange) ?? refuse(404, -32001, 'Session not found. Initialize a new one.');
+    }
+    if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
+      return refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.');
+    }
+    const session = await HttpSession.open(randomUUID(), this.core, ({ id: closed }) => this.sessions.delete(closed));
+    this.sessions.set(session.id, session);
+    this.scheduleSweep();
+    const response = await session.handle(exchange);
+    if (!response.ok) await session.close();
+    return response;
+  }
+
+  /** Resolves when no foreground call is under way on any session. Calls that come meanwhile are refused. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.sessions.values()].map((session) => session.drain()));
+  }
+
+  async close(): Promise<void> {
+    this.stopSweep?.();
+    this.stopSweep = undefined;
+    await Promise.all([...this.sessions.values()].map((session) => session.close()));
+  }
+
+  /** A client that vanished without a DELETE must not keep its session for ever. */
+  private scheduleSweep(): void {
+    this.stopSweep ??= this.core.clock.schedule(sweepInterval, () => {
+      this.stopSweep = undefined;
+      const oldest = this.core.clock.now() - this.idleTimeout;
+      for (const session of this.sessions.values()) {
+        if (session.isIdle && session.lastSeen < oldest) void session.close();
+      }
+      if (this.sessions.size > 0) this.scheduleSweep();
+    });
+  }
+}
+
+/** An answer outside of any session, as JSON-RPC wants it. */
+export function refuse(status: number, code: number, message: string, headers?: Record<string, string>): Response {
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, ...(headers && { headers }) });
+}
+
+function isInitialize(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
+}

@@ -1,0 +1,62 @@
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import {
+  ErrorCode,
+  McpError,
+  ResultSchema,
+  type ServerNotification,
+  type ServerRequest,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { Json } from '../../base/json.js';
+import {
+  deadlineAnswer,
+  type Answer,
+  type ClientChannel,
+  type ClientQuestion,
+  type LogEntry,
+  type ProgressState,
+} from '../../call/channel.js';
+import type { CallLife } from '../../call/life.js';
+import { isProtocolError, toWireError } from '../../protocol/errors.js';
+import type { LoggingLevel } from '../../protocol/types.js';
+
+/** What the SDK knows of the request that a handler answers. */
+export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+/** How a foreground call reaches its client: on the stream of the request itself. */
+export class SessionChannel implements ClientChannel {
+  private sent = -Infinity;
+
+  constructor(
+    private readonly extra: RequestExtra,
+    private readonly progressToken: string | number | undefined,
+    private readonly shows: (level: LoggingLevel) => boolean,
+  ) {}
+
+  async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
+    const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
+    // The signal closes the prompt when the call ends first; the timeout closes it at the deadline.
+    const options = { timeout: question.deadline, signal: life.signal };
+    try {
+      return { result: (await life.waitFor(this.extra.sendRequest(request, ResultSchema, options))) as Json };
+    } catch (error) {
+      life.check();
+      if (error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number)) return deadlineAnswer;
+      if (isProtocolError(error)) return { error: toWireError(error) };
+      throw error;
+    }
+  }
+
+  /** Values must increase on the wire (2025-11-25, basic/utilities/progress); the rest waits for the next step. */
+  async progress({ current, total, message }: ProgressState): Promise<void> {
+    if (this.progressToken === undefined || current <= this.sent) return;
+    this.sent = current;
+    const rest = { ...(total !== undefined && { total }), ...(message !== undefined && { message }) };
+    const params = { progressToken: this.progressToken, progress: current, ...rest };
+    await this.extra.sendNotification({ method: 'notifications/progress', params });
+  }
+
+  async log(entry: LogEntry): Promise<void> {
+    if (!this.shows(entry.level)) return;
+    await this.extra.sendNotification({ method: 'notifications/message', params: { ...entry } });
+  }
+}

@@ -1,0 +1,16 @@
+import type { RequestId } from '../../protocol/types.js';
+
+/** What a transport tells of the streams on which messages reach the client. */
+export interface Streams {
+  /** Whether there is one stream for everything, as over stdio and in memory. */
+  readonly single: boolean;
+  /** Whether a message that belongs to no request would arrive. */
+  readonly standalone: boolean;
+  /** Calls back when the standalone stream opens. One listener. */
+  onStandalone?: () => void;
+  /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
+  onDropped(request: RequestId, listener: () => void): () => void;
+}
+
+/** One stream that is open as long as the connection is. */
+export const oneStream: Streams = { single: true, standalone: true, onDropped: () => () => undefined };

@@ -1,0 +1,104 @@
+import type { LogEntry } from '../../call/channel.js';
+import { isTerminal, type ExecutionRecord, type Question } from '../../docket/record.js';
+import type { JSONRPCMessage, LoggingLevel, RequestId } from '../../protocol/types.js';
+import type { TaskListener } from '../../tasks/relay.js';
+import type { QuestionDelivery } from './question-delivery.js';
+import { progressTokenOf, relatedTask, statusOf, toTask } from './task-view.js';
+
+/** What has been told of one task. */
+interface Told {
+  readonly token: string | number | undefined;
+  status: string;
+  message: string | undefined;
+  progress: number;
+}
+
+/** Sends what tasks tell to the client of one connection, in the words of this revision. */
+export class TaskFeed implements TaskListener {
+  private readonly told = new Map<string, Told>();
+  /** Tasks whose id the client does not know yet: what they tell waits until it does. */
+  private readonly held = new Map<string, (() => void)[]>();
+
+  constructor(
+    private readonly delivery: QuestionDelivery,
+    private readonly shows: (level: LoggingLevel) => boolean,
+    private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
+  ) {}
+
+  /** Until released, what the task tells waits. */
+  hold(taskId: string): void {
+    this.held.set(taskId, []);
+  }
+
+  /** The client knows the task now. */
+  release(taskId: string): void {
+    const waiting = this.held.get(taskId);
+    this.held.delete(taskId);
+    for (const tell of waiting ?? []) tell();
+  }
+
+  status(record: ExecutionRecord): void {
+    this.tell(record, (told) => {
+      const status = statusOf(record);
+      if (isTerminal(record.state)) this.told.delete(record.key);
+      if (status === told.status) return;
+      told.status = status;
+      this.notify(record, 'notifications/tasks/status', toTask(record));
+    });
+  }
+
+  /** Under the token of the request that made the task, and only upwards; without one the status carries the message. */
+  progress(record: ExecutionRecord): void {
+    this.tell(record, (told) => {
+      const { progress } = record;
+      if (progress === undefined || isTerminal(record.state)) return;
+      if (told.token === undefined) {
+        if (progress.message === told.message) return;
+        told.message = progress.message;
+        this.notify(record, 'notifications/tasks/status', toTask(record));
+        return;
+      }
+      if (progress.current <= told.progress) return;
+      told.progress = progress.current;
+      const { current, ...rest } = progress;
+      const params = { progressToken: told.token, progress: current, ...rest, _meta: relatedTask(record.key) };
+      this.notify(record, 'notifications/progress', params);
+    });
+  }
+
+  question(record: ExecutionRecord, question: Question): void {
+    this.tell(record, () => this.delivery.add(record, question));
+  }
+
+  closed(record: ExecutionRecord, question: Question): void {
+    this.tell(record, () => this.delivery.close(record, question));
+  }
+
+  log(record: ExecutionRecord, entry: LogEntry): void {
+    this.tell(record, () => {
+      if (!this.shows(entry.level)) return;
+      this.notify(record, 'notifications/message', { ...entry, _meta: relatedTask(record.key) });
+    });
+  }
+
+  private tell(record: ExecutionRecord, tell: (told: Told) => void): void {
+    const run = (): void => tell(this.toldOf(record));
+    const held = this.held.get(record.key);
+    if (held === undefined) run();
+    else held.push(run);
+  }
+
+  private toldOf(record: ExecutionRecord): Told {
+    let told = this.told.get(record.key);
+    if (told === undefined) {
+      // A task begins as `working` (the answer that made it said so), so that is not told again.
+      told = { token: progressTokenOf(record), status: 'working', message: undefined, progress: -Infinity };
+      if (!isTerminal(record.state)) this.told.set(record.key, told);
+    }
+    return told;
+  }
+
+  private notify(record: ExecutionRecord, method: string, params: Record<string, unknown>): void {
+    this.send({ jsonrpc: '2.0', method, params }, this.delivery.streamFor(record.key));
+  }
+}

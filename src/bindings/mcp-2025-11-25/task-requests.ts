@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { ErrandError } from '../../base/errors.js';
+import type { Engine, Unwatch } from '../../docket/engine.js';
+import { isTerminal, type ExecutionRecord } from '../../docket/record.js';
+import { unknownExecution, waitForEnd } from '../../docket/wait.js';
+import { ProtocolError, rpcCode } from '../../protocol/errors.js';
+import { dispatch } from '../../tasks/relay.js';
+import type { QuestionDelivery } from './question-delivery.js';
+import type { RequestExtra } from './session-channel.js';
+import type { Streams } from './streams.js';
+import type { TaskFeed } from './task-feed.js';
+import { toTask, toTaskResult } from './task-view.js';
+import { callerOf } from './tool-requests.js';
+
+const TaskParams = z.object({ taskId: z.string() });
+const ListParams = z.object({ cursor: z.string().optional() }).optional();
+
+/** How many tasks one page of `tasks/list` has. */
+const pageSize = 50;
+
+/** The `tasks/*` requests of one connection. */
+export class TaskRequests {
+  constructor(
+    private readonly engine: Engine,
+    private readonly session: string,
+    private readonly streams: Streams,
+    private readonly delivery: QuestionDelivery,
+    private readonly feed: TaskFeed,
+  ) {}
+
+  /** `tasks/get` */
+  async get(params: unknown, extra: RequestExtra): Promise<object> {
+    return toTask(await this.owned(params, extra));
+  }
+
+  /** `tasks/cancel`: cancelled before the answer goes out. */
+  async cancel(params: unknown, extra: RequestExtra): Promise<object> {
+    const { key } = await this.owned(params, extra);
+    const verdict = await this.engine.cancel(key, 'Cancelled by the client');
+    const record = await this.engine.get(key);
+    if (verdict === 'unknown' || record === undefined) throw notFound(key);
+    if (verdict === 'terminal')
+      throw new ProtocolError(
+        rpcCode.invalidParams,
+        `Cannot cancel task '${key}': it is ${toTask(record).status} already`,
+      );
+    return toTask(record);
+  }
+
+  /** `tasks/list` */
+  async list(params: unknown, extra: RequestExtra): Promise<object> {
+    const { cursor } = accept(ListParams, params, 'tasks/list') ?? {};
+    const owner = callerOf(extra).principal.id;
+    try {
+      const { records, nextCursor } = await this.engine.list({
+        owner,
+        limit: pageSize,
+        ...(cursor !== undefined && { cursor }),
+      });
+      return { tasks: records.map(toTask), ...(nextCursor !== undefined && { nextCursor }) };
+    } catch (error) {
+      if (ErrandError.is(error, 'CURSOR_INVALID')) throw new ProtocolError(rpcCode.invalidParams, 'Invalid cursor');
+      throw error;
+    }
+  }
+
+  /** `tasks/result`: waits for the end, and carries the questions of the task meanwhile. */
+  async result(params: unknown, extra: RequestExtra): Promise<object> {
+    const record = await this.owned(params, extra);
+    return toTaskResult(isTerminal(record.state) ? record : await this.wait(record, extra));
+  }
+
+  private async wait(record: ExecutionRecord, { requestId, signal }: RequestExtra): Promise<ExecutionRecord> {
+    const { key } = record;
+    const gone = new AbortController();
+    const abort = (): void =>
+      gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
+    signal.addEventListener('abort', abort, { once: true });
+    const forgetDrop = this.streams.onDropped(requestId, abort);
+    const removeReader = this.delivery.addReader(key, requestId);
+    let unwatch: Unwatch | undefined;
+    try {
+      // The relay brings what tasks of this session say; a task of an earlier session is followed for this wait.
+      if (record.session !== this.session)
+        unwatch = await this.engine.watch({ key }, (event) => dispatch(event, this.feed));
+      for (const question of await this.engine.questions(key)) {
+        if (question.answer === undefined) this.delivery.add(record, question);
+      }
+      return await waitForEnd(this.engine, key, { signal: gone.signal });
+    } catch (error) {
+      if (ErrandError.is(error, 'EXECUTION_UNKNOWN')) throw notFound(key);
+      throw error;
+    } finally {
+      unwatch?.();
+      removeReader();
+      forgetDrop();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The task of this principal. Another's looks exactly like one that does not exist. */
+  private async owned(params: unknown, extra: RequestExtra): Promise<ExecutionRecord> {
+    const { taskId } = accept(TaskParams, params, 'task request');
+    const record = await this.engine.get(taskId);
+    if (record === undefined || record.owner !== callerOf(extra).principal.id || !isTask(record))
+      throw notFound(taskId);
+    return record;
+  }
+}
+
+/** Work that the program added for itself is no task of the client. */
+const isTask = (record: ExecutionRecord): boolean => record.session !== undefined;
+
+const notFound = (taskId: string): ProtocolError =>
+  new ProtocolError(rpcCode.invalidParams, unknownExecution(taskId).message);
+
+function accept<T>(schema: z.ZodType<T>, params: unknown, what: string): T {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${what}: ${z.prettifyError(parsed.error)}`);
+}

@@ -1,0 +1,77 @@
+import type { AuthInfo, JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
+
+type Send = Transport['send'];
+
+/** What the wrapping transport does with messages before the SDK sees them. */
+export interface WireTaps {
+  /** Whether requests of this method may ask for a task; elsewhere `params.task` is ignored, as the specification says. */
+  acceptsTask(method: string): boolean;
+  /** A response to one of our questions. */
+  onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void;
+  /** A response was handed to the transport. */
+  onResponded(request: RequestId): void;
+}
+
+/** The first part of the ids of our questions; they are the same in every process, so any may take the answer. */
+export const questionIdPrefix = 'errand:';
+
+/**
+ * Stands between the SDK's Server and the real transport. There it takes the answers to questions, which the SDK would
+ * drop as unknown when another connection or process asked, and strips a `task` that must be ignored.
+ */
+export class WireTransport implements Transport {
+  onmessage?: Transport['onmessage'];
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+
+  constructor(
+    private readonly inner: Transport,
+    private readonly taps: WireTaps,
+  ) {
+    const { onclose, onerror } = inner;
+    inner.onclose = () => {
+      onclose?.();
+      this.onclose?.();
+    };
+    inner.onerror = (error) => {
+      onerror?.(error);
+      this.onerror?.(error);
+    };
+    inner.onmessage = (message, extra) => {
+      if (isQuestionAnswer(message)) this.taps.onAnswer(message.id, message, extra?.authInfo);
+      else this.onmessage?.(this.withoutStrayTask(message), extra);
+    };
+  }
+
+  get sessionId(): string | undefined {
+    return this.inner.sessionId;
+  }
+
+  start(): Promise<void> {
+    return this.inner.start();
+  }
+
+  async send(message: Parameters<Send>[0], options?: Parameters<Send>[1]): Promise<void> {
+    await this.inner.send(message, options);
+    if (!('method' in message) && message.id !== undefined) this.taps.onResponded(message.id);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  setProtocolVersion(version: string): void {
+    this.inner.setProtocolVersion?.(version);
+  }
+
+  private withoutStrayTask<Message extends JSONRPCMessage>(message: Message): Message {
+    if (!('method' in message) || message.params?.task === undefined || this.taps.acceptsTask(message.method))
+      return message;
+    const { task, ...params } = message.params;
+    return { ...message, params };
+  }
+}
+
+function isQuestionAnswer(message: JSONRPCMessage): message is JSONRPCMessage & { id: string } {
+  return !('method' in message) && typeof message.id === 'string' && message.id.startsWith(questionIdPrefix);
+}

@@ -1,0 +1,59 @@
+import type { Logger } from '../base/logger.js';
+import type { Component } from '../components/component.js';
+import type { Mode } from '../injection/injector.js';
+import type { ClientCapabilities, Implementation } from '../protocol/types.js';
+import type { ClientChannel } from './channel.js';
+import type { CallLife } from './life.js';
+import type { Progress } from './progress.js';
+import type { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
+
+/** Who called, as far as it is known. */
+export interface Caller {
+  readonly principal: CurrentPrincipal;
+  readonly accessToken?: CurrentAccessToken;
+  readonly headers: CurrentHeaders;
+}
+
+/** The client at the other end of a call. */
+export interface ClientFacts {
+  readonly capabilities: ClientCapabilities;
+  readonly info?: Implementation;
+}
+
+/** What a background call knows about its execution. */
+export interface ExecutionFacts {
+  readonly key: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly redelivered: boolean;
+  /** Milliseconds since 1970. */
+  readonly addedAt: number;
+  readonly worker: string;
+}
+
+/** Everything that one call knows about where it runs. Built-in tokens are made from it. */
+export interface CallFrame {
+  readonly component: Component<CallFrame>;
+  readonly mode: Mode;
+  readonly input: unknown;
+  readonly channel: ClientChannel;
+  readonly life: CallLife;
+  /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */
+  readonly progress: Progress;
+  readonly caller: Caller;
+  readonly logger: Logger;
+  /** Absent for jobs. */
+  readonly client?: ClientFacts;
+  readonly sessionId?: string;
+  /** The JSON-RPC id of the request, in the background that of the request that made the task. */
+  readonly requestId?: string | number;
+  readonly taskId?: string;
+  /** Present in the background. */
+  readonly execution?: ExecutionFacts;
+  /** What a host container (NestJS) needs to find its instances for this call. */
+  readonly host?: unknown;
+  /** How long a call that was ended early may take to settle, in milliseconds. */
+  readonly grace: number;
+  /** How long a question stays open when its author does not say, in milliseconds. */
+  readonly questionDeadline: number;
+}

@@ -1,0 +1,83 @@
+import { ErrandError } from '../base/errors.js';
+import type { ClientChannel, ProgressState } from './channel.js';
+import type { CallLife } from './life.js';
+
+/**
+ * How far the call is, and an injectable token. The client is told in both modes; fractions are kept, and progress never
+ * goes back. `ctx.reportProgress()` moves the same progress.
+ *
+ * @example
+ * ```ts
+ * import { Progress, tool } from 'errand';
+ *
+ * class Copies {
+ *   @tool({ task: 'optional' })
+ *   async copy(progress: Progress) {
+ *     await progress.setTotal(3);
+ *     for (const name of ['a', 'b', 'c']) {
+ *       await progress.setMessage(`Copying ${name}`);
+ *       await progress.increment();
+ *     }
+ *   }
+ * }
+ * ```
+ */
+export class Progress {
+  private state: ProgressState = { current: 0 };
+
+  /** @internal */
+  constructor(
+    private readonly channel: ClientChannel,
+    private readonly life: CallLife,
+  ) {}
+
+  /** What has been done. */
+  get current(): number {
+    return this.state.current;
+  }
+
+  /** What there is to do, where that is known. */
+  get total(): number | undefined {
+    return this.state.total;
+  }
+
+  /** What is being done. */
+  get message(): string | undefined {
+    return this.state.message;
+  }
+
+  /** @param total - at least 0 */
+  async setTotal(total: number): Promise<void> {
+    await this.move({ ...this.state, total: amount(total, 'total') });
+  }
+
+  /** @param by - at least 0; fractions are kept */
+  async increment(by = 1): Promise<void> {
+    await this.move({ ...this.state, current: this.state.current + amount(by, 'increment') });
+  }
+
+  /** What is being done now. Clients see it with the next step, tasks in their status at once. */
+  async setMessage(message: string): Promise<void> {
+    await this.move({ ...this.state, message });
+  }
+
+  /** Sets everything at once; a `current` lower than before is kept as it was, because progress never goes back. */
+  async report(current: number, total = this.state.total, message = this.state.message): Promise<void> {
+    await this.move({
+      current: Math.max(this.state.current, amount(current, 'progress')),
+      ...(total !== undefined && { total: amount(total, 'total') }),
+      ...(message !== undefined && { message }),
+    });
+  }
+
+  private async move(next: ProgressState): Promise<void> {
+    this.life.check();
+    this.state = next;
+    await this.channel.progress(next);
+  }
+}
+
+function amount(value: number, what: string): number {
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new ErrandError('OPTIONS_INVALID', `Progress: ${what} is ${value}. Give a number of at least 0.`);
+}

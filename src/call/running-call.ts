@@ -1,0 +1,126 @@
+import { ErrandError } from '../base/errors.js';
+import { parse } from '../components/parse.js';
+import type { Component } from '../components/component.js';
+import type { CallContainer } from '../injection/injector.js';
+import { elicit } from './elicitation.js';
+import type { CallFrame } from './frame.js';
+
+/**
+ * The validated input of a component.
+ *
+ * @throws {ErrandError} `INPUT_INVALID`, naming the field.
+ */
+export function parseInput(component: Component<CallFrame>, input: unknown): unknown {
+  const parsed = parse(component.schema, input ?? {});
+  return parsed instanceof Promise ? parsed.then(accept) : accept(parsed);
+
+  function accept(result: Awaited<typeof parsed>): unknown {
+    if (result.ok) return result.value;
+    throw new ErrandError(
+      'INPUT_INVALID',
+      `Invalid arguments for ${component.kind} '${component.name}': ${result.issues}`,
+    );
+  }
+}
+
+/** One call under way. It begins with the construction. */
+export class RunningCall {
+  /** What the method returned, after disposal. Rejects with what it threw, or at once with the reason of an early end. */
+  readonly answer: Promise<unknown>;
+  /**
+   * The method is over and the container disposed, or the call was ended early and its grace has passed. Never rejects.
+   */
+  readonly released: Promise<void>;
+  private container: CallContainer | undefined;
+
+  constructor(private readonly frame: CallFrame) {
+    const { life } = frame;
+    const run = this.run();
+    let release: () => void;
+    this.released = new Promise((resolve) => {
+      release = resolve;
+    });
+    this.answer = new Promise((resolve, reject) => {
+      run.then(resolve, reject).finally(() => release());
+      life.onEnd((reason) => {
+        reject(reason);
+        this.abandonAfterGrace(run).then(release, release);
+      });
+    });
+  }
+
+  private async run(): Promise<unknown> {
+    const { life } = this.frame;
+    let value: unknown;
+    try {
+      value = await this.invoke();
+    } catch (error) {
+      life.finish();
+      await this.disposeAfter(error);
+      throw error;
+    }
+    life.finish();
+    if (this.container?.disposable === true) await this.container.dispose();
+    return value;
+  }
+
+  private async invoke(): Promise<unknown> {
+    const { frame } = this;
+    const { component } = frame;
+    const answers = component.asks.length === 0 ? none : await this.answers();
+    const opened = component.plan.open(frame);
+    this.container = opened instanceof Promise ? await opened : opened;
+    frame.life.check();
+    return component.invoke(this.container, frame.input, answers);
+  }
+
+  /** The values of `@ask` parameters; asked for together, before anything that lives as long as the call is built. */
+  private answers(): Promise<unknown[]> {
+    const { frame } = this;
+    return Promise.all(
+      frame.component.asks.map(async ({ key, message, schema }) => {
+        const text = typeof message === 'string' ? message : message(frame.input as never);
+        const answer = await elicit(frame, text, schema, { key });
+        if (answer.action === 'accept') return answer.content;
+        throw new ErrandError(
+          'QUESTION_DECLINED',
+          `"${text}" was answered with ${answer.action}, so ${frame.component.name} did not run.`,
+        );
+      }),
+    );
+  }
+
+  /** The error of the method is the one that counts; errors of disposal after it are logged, so that none is lost. */
+  private async disposeAfter(error: unknown): Promise<void> {
+    if (this.container?.disposable !== true) return;
+    try {
+      await this.container.dispose();
+    } catch (disposal) {
+      this.frame.logger.error('Disposal failed after a failed call', { error: disposal, after: error });
+    }
+  }
+
+  private abandonAfterGrace(run: Promise<unknown>): Promise<void> {
+    const { grace, logger, component } = this.frame;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        logger.warning('A call that was ended did not stop within its grace; its container is disposed', {
+          component: component.name,
+          grace,
+        });
+        const disposed = this.container?.dispose() ?? Promise.resolve();
+        disposed
+          .catch((error: unknown) => logger.error('Disposal of an abandoned call failed', { error }))
+          .finally(resolve);
+      }, grace);
+      timer.unref();
+      run.then(noop, noop).finally(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+const none: readonly unknown[] = [];
+const noop = (): void => undefined;

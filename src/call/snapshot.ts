@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { Json } from '../base/json.js';
+import type { Caller, ClientFacts } from './frame.js';
+import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
+
+/**
+ * What travels with a background call, so that the worker can restore who asked before any user code runs. The token
+ * string itself never travels.
+ */
+const Snapshot = z.object({
+  version: z.literal(1),
+  principal: z.object({
+    id: z.string(),
+    facts: z.object({ issuer: z.string().optional(), subject: z.string().optional(), clientId: z.string().optional() }),
+  }),
+  accessToken: z
+    .object({
+      clientId: z.string(),
+      scopes: z.array(z.string()),
+      expiresAt: z.number().optional(),
+      claims: z.record(z.string(), z.unknown()),
+    })
+    .optional(),
+  headers: z.record(z.string(), z.string()),
+  /** Absent where no client asked: work that was added by `docket.add`. */
+  client: z
+    .object({
+      capabilities: z.record(z.string(), z.unknown()),
+      info: z.object({ name: z.string(), version: z.string() }).loose().optional(),
+      protocolVersion: z.string(),
+      progressToken: z.union([z.string(), z.number()]).optional(),
+      requestId: z.union([z.string(), z.number()]),
+      sessionId: z.string().optional(),
+    })
+    .optional(),
+});
+
+/** The parts of a snapshot that only a client's request has. */
+export type SnapshotClient = NonNullable<z.infer<typeof Snapshot>['client']>;
+
+/** A snapshot as read back. */
+export interface RestoredSnapshot {
+  readonly caller: Caller;
+  readonly client?: SnapshotClient & ClientFacts;
+}
+
+/** @param allowedHeaders - names in lower case; `authorization` and `cookie` never travel */
+export function takeSnapshot(caller: Caller, allowedHeaders: ReadonlySet<string>, client?: SnapshotClient): Json {
+  const { principal, accessToken, headers } = caller;
+  const snapshot: z.infer<typeof Snapshot> = {
+    version: 1,
+    principal: { id: principal.id, facts: principal.facts },
+    headers: Object.fromEntries(
+      headers.entries().filter(([name]) => allowedHeaders.has(name) && !secretHeaders.has(name)),
+    ),
+    ...(accessToken !== undefined && {
+      accessToken: {
+        clientId: accessToken.clientId,
+        scopes: [...accessToken.scopes],
+        claims: { ...accessToken.claims },
+        ...(accessToken.expiresAt !== undefined && { expiresAt: accessToken.expiresAt }),
+      },
+    }),
+    ...(client !== undefined && { client }),
+  };
+  return snapshot as Json;
+}
+
+const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+/** Fails for a snapshot of another version rather than run user code with half of what it needs. */
+export function restoreSnapshot(stored: Json | undefined): RestoredSnapshot {
+  if (stored === undefined) return { caller: { principal: anonymous, headers: new CurrentHeaders() } };
+  const { principal, accessToken, headers, client } = Snapshot.parse(stored);
+  return {
+    caller: {
+      principal: new CurrentPrincipal(principal.id, principal.facts),
+      headers: new CurrentHeaders(headers),
+      ...(accessToken !== undefined && {
+        accessToken: new CurrentAccessToken(
+          undefined,
+          accessToken.clientId,
+          accessToken.scopes,
+          accessToken.expiresAt,
+          accessToken.claims,
+        ),
+      }),
+    },
+    ...(client !== undefined && { client: client }),
+  };
+}

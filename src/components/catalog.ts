@@ -1,0 +1,116 @@
+import { ErrandError } from '../base/errors.js';
+import type { Injector, Lifetime } from '../injection/injector.js';
+import type { Class } from '../injection/tokens.js';
+import { compileDefinition, compileMethod, type Component, type ComponentDefaults } from './component.js';
+import { declaredMethods } from './declarations.js';
+import { DefinedComponent } from './define.js';
+
+/** What `components` of createServer takes: a class, a definition, or a class with the lifetime of its instances. */
+export type ComponentEntry =
+  | Class<object>
+  | DefinedComponent
+  | {
+      readonly component: Class<object>;
+      /** Default `'call'`: a fresh instance for each call. */
+      readonly lifetime: Lifetime;
+    };
+
+/** All components of one server. */
+export class Catalog<Frame> {
+  /** By name; tools and jobs share one set of names, because records of the docket use it. */
+  private readonly byName = new Map<string, Component<Frame>>();
+  private readonly byMethod = new Map<Class, Map<string, Component<Frame>>>();
+  private readonly byDefinition = new Map<DefinedComponent, Component<Frame>>();
+
+  /** @throws {ErrandError} for the first entry that cannot be served as it is declared. */
+  constructor(entries: readonly ComponentEntry[], injector: Injector<Frame>, defaults: ComponentDefaults) {
+    for (const entry of entries) {
+      if (entry instanceof DefinedComponent) {
+        this.byDefinition.set(entry, this.add(compileDefinition(entry, injector, defaults)));
+      } else {
+        const { component, lifetime } = toClassEntry(entry);
+        this.addClass(component, lifetime, injector, defaults);
+      }
+    }
+  }
+
+  /** The tools, in the order of `components`. */
+  get tools(): Component<Frame>[] {
+    return [...this.byName.values()].filter(({ kind }) => kind === 'tool');
+  }
+
+  /** Whether anything can run in the background. */
+  get hasBackground(): boolean {
+    return [...this.byName.values()].some(({ task }) => task !== 'forbidden');
+  }
+
+  /** Whether a client may ask for a task. */
+  get hasTasks(): boolean {
+    return this.tools.some(({ task }) => task !== 'forbidden');
+  }
+
+  find(name: string): Component<Frame> | undefined {
+    return this.byName.get(name);
+  }
+
+  /**
+   * The component behind what `docket.add` was given.
+   *
+   * @throws {ErrandError} `COMPONENT_UNKNOWN`
+   */
+  resolve(component: Class | DefinedComponent, method?: string): Component<Frame> {
+    const found =
+      component instanceof DefinedComponent
+        ? this.byDefinition.get(component)
+        : this.byMethod.get(component)?.get(method ?? '');
+    if (found !== undefined) return found;
+    const name = component instanceof DefinedComponent ? component.name : `${component.name}.${method}`;
+    throw new ErrandError(
+      'COMPONENT_UNKNOWN',
+      `${name} is no component of this server. Add ${component instanceof DefinedComponent ? 'it' : component.name} to components, and @job or @tool to the method.`,
+    );
+  }
+
+  private addClass(target: Class, lifetime: Lifetime, injector: Injector<Frame>, defaults: ComponentDefaults): void {
+    const methods = declaredMethods(target);
+    if (methods.length === 0) {
+      throw new ErrandError(
+        'COMPONENT_INVALID',
+        `${target.name} has no method with @tool or @job. Decorate one, or list it under providers.`,
+      );
+    }
+    const compiled = new Map<string, Component<Frame>>();
+    for (const method of methods) {
+      compiled.set(method.name, this.add(compileMethod(target, lifetime, method, injector, defaults)));
+    }
+    this.byMethod.set(target, compiled);
+  }
+
+  private add(component: Component<Frame>): Component<Frame> {
+    const other = this.byName.get(component.name);
+    if (other !== undefined) {
+      throw new ErrandError(
+        'COMPONENT_DUPLICATE',
+        `${other.label} and ${component.label} are both named '${component.name}'. Set \`name\` on one of them.`,
+      );
+    }
+    this.byName.set(component.name, component);
+    return component;
+  }
+}
+
+function toClassEntry(entry: unknown): { component: Class; lifetime: Lifetime } {
+  if (typeof entry === 'function') return { component: entry as Class, lifetime: 'call' };
+  const { component, lifetime } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
+  if (
+    typeof component === 'function' &&
+    (lifetime === 'singleton' || lifetime === 'call' || lifetime === 'transient')
+  ) {
+    return { component: component as Class, lifetime };
+  }
+  throw new ErrandError(
+    'COMPONENT_INVALID',
+    `components has ${entry === undefined ? 'an undefined entry (a circular import?)' : `an entry that is a ${typeof entry}`}. ` +
+      "Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.",
+  );
+}

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { ErrandError } from '../base/errors.js';
+import type { CallContainer, Injector, Lifetime, Mode, Plan } from '../injection/injector.js';
+import { injectionOf, type Injection } from '../injection/inject.js';
+import type { Class } from '../injection/tokens.js';
+import { bindMethod, type ArgumentSource, type AskedParameter, type Binding } from './binding.js';
+import type { DeclaredMethod } from './declarations.js';
+import type { DefinedComponent } from './define.js';
+import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
+import { noRetry, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode, type ToolOptions } from './options.js';
+import { toMilliseconds } from '../base/duration.js';
+import { compileOutput, type Output } from './output.js';
+
+/** What the server decides for components that do not. */
+export interface ComponentDefaults {
+  readonly task: TaskMode;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/** One component, ready to be called: everything that can be known before a call is known here. */
+export interface Component<Frame> {
+  readonly kind: 'tool' | 'job';
+  /** The tool's name, or the job's; unique in a server, and what records of the docket name it by. */
+  readonly name: string;
+  /** `Class.method` for messages and logs. */
+  readonly label: string;
+  readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>;
+  readonly task: TaskMode;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly retry: RetryPolicy;
+  /** Parses the whole input; an empty object for a component that takes none. */
+  readonly schema: z.ZodType;
+  readonly inputJsonSchema: ObjectJsonSchema;
+  /** Whether callers in the program hand over one value, or nothing; arguments named by `@param` only clients can give. */
+  readonly takes: 'input' | 'nothing' | 'named arguments';
+  /** Whether an input can be turned back into what travels, which adding it to the docket needs. */
+  readonly encodable: boolean;
+  readonly output: Output;
+  readonly asks: readonly AskedParameter[];
+  readonly plan: Plan<Frame>;
+  /** Calls the method with what the call container holds. */
+  invoke(container: CallContainer, input: unknown, answers: readonly unknown[]): unknown;
+}
+
+const emptyInput = z.object({});
+
+/** Compiles a decorated method of a class. */
+export function compileMethod<Frame>(
+  target: Class,
+  lifetime: Lifetime,
+  method: DeclaredMethod,
+  injector: Injector<Frame>,
+  defaults: ComponentDefaults,
+): Component<Frame> {
+  const label = `${target.name}.${method.name}`;
+  const { kind, options } = method.declaration;
+  const binding = bindMethod(target.name, method, (type) => injector.has(type));
+  const name = options.name ?? (kind === 'job' ? label : method.name);
+  const plan = (modes: readonly Mode[]): Plan<Frame> =>
+    injector.plan({ label, component: { target, lifetime }, injections: binding.injections, modes });
+  const { sources } = binding;
+  return {
+    ...compileCommon(kind, name, label, options, binding, defaults, plan),
+    invoke: (container, input, answers) => {
+      const instance = container.component as Record<string, (...args: unknown[]) => unknown>;
+      const args = sources.map((source) => argument(source, container, input, answers));
+      return instance[method.name]?.(...args);
+    },
+  };
+}
+
+/** Compiles what `defineTool` or `defineJob` gave. */
+export function compileDefinition<Frame>(
+  definition: DefinedComponent,
+  injector: Injector<Frame>,
+  defaults: ComponentDefaults,
+): Component<Frame> {
+  const { kind, name, options, run } = definition;
+  const injections: Injection[] = definition.inject.map(injectionOf);
+  const schema = options.input ?? emptyInput;
+  const plan = (modes: readonly Mode[]): Plan<Frame> => injector.plan({ label: name, injections, modes });
+  return {
+    ...compileCommon(kind, name, name, options, { sources: [], injections, asks: [], schema }, defaults, plan),
+    invoke: (container, input) => run(input, ...container.args),
+  };
+}
+
+function argument(
+  source: ArgumentSource,
+  container: CallContainer,
+  input: unknown,
+  answers: readonly unknown[],
+): unknown {
+  switch (source.from) {
+    case 'input':
+      return input;
+    case 'param':
+      return (input as Record<string, unknown>)[source.name];
+    case 'injection':
+      return container.args[source.at];
+    case 'ask':
+      return answers[source.at];
+  }
+}
+
+function compileCommon<Frame>(
+  kind: 'tool' | 'job',
+  name: string,
+  label: string,
+  options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>,
+  binding: Binding,
+  defaults: ComponentDefaults,
+  plan: (modes: readonly Mode[]) => Plan<Frame>,
+): Omit<Component<Frame>, 'invoke'> {
+  refuseName(kind, name, label);
+  if (kind === 'job' && binding.asks.length > 0) {
+    throw new ErrandError(
+      'COMPONENT_INVALID',
+      `${label}: a job has no client, so @ask has nobody to ask. Make it a tool or remove @ask.`,
+    );
+  }
+  const task =
+    kind === 'job' ? 'required' : options.task === undefined ? defaults.task : toTaskMode(options.task, label);
+  const modes: Mode[] =
+    task === 'required' ? ['background'] : task === 'optional' ? ['foreground', 'background'] : ['foreground'];
+  return {
+    kind,
+    name,
+    label,
+    options,
+    task,
+    timeout: options.timeout === undefined ? defaults.timeout : toMilliseconds(options.timeout, `${label}: timeout`),
+    retry: options.retry === undefined ? noRetry : toRetryPolicy(options.retry, label),
+    schema: binding.schema,
+    inputJsonSchema: toObjectJsonSchema(binding.schema, `${label}: input`),
+    takes: binding.sources.some(({ from }) => from === 'param')
+      ? 'named arguments'
+      : options.input === undefined
+        ? 'nothing'
+        : 'input',
+    encodable: !hasOneWayTransform(binding.schema),
+    output: compileOutput(options.output, label),
+    asks: binding.asks,
+    plan: plan(modes),
+  };
+}
+
+/** MCP 2025-11-25, server/tools: 1 to 128 of these characters. */
+function refuseName(kind: string, name: string, label: string): void {
+  if (/^[A-Za-z0-9_.-]{1,128}$/.test(name)) return;
+  throw new ErrandError(
+    'COMPONENT_INVALID',
+    `${label}: the ${kind} is named ${JSON.stringify(name)}. A name has 1 to 128 letters, digits, '_', '-' and '.'; set \`name\`.`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { z } from 'zod';
+import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
+import type { JobOptions, ToolOptions } from './options.js';
+import type { Content, ToolResult } from './results.js';
+
+type InputOf<Input extends z.ZodType | undefined> = Input extends z.ZodType ? z.output<Input> : Record<string, never>;
+type Returned<Output extends z.ZodType | undefined> = Output extends z.ZodType
+  ? z.output<Output> | ToolResult | Content
+  : unknown;
+
+interface Runnable<
+  Input extends z.ZodType | undefined,
+  Output extends z.ZodType | undefined,
+  Inject extends readonly InjectionRequest[],
+> {
+  /** The tokens whose instances `run` receives after the input, in this order. */
+  readonly inject?: Inject;
+  readonly run: (
+    input: InputOf<Input>,
+    ...injected: InjectedTuple<Inject>
+  ) => Returned<Output> | Promise<Returned<Output>>;
+}
+
+/** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
+export class DefinedComponent<out Input = unknown, out Result = unknown> {
+  /** Only for the compiler: what the component takes and gives. */
+  declare readonly types: { readonly input: Input; readonly result: Result };
+
+  /** @internal */
+  constructor(
+    readonly kind: 'tool' | 'job',
+    readonly name: string,
+    readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>,
+    readonly inject: readonly InjectionRequest[],
+    readonly run: (...args: unknown[]) => unknown,
+  ) {}
+}
+
+type ResultOf<Output extends z.ZodType | undefined> = Output extends z.ZodType ? z.output<Output> : unknown;
+
+/**
+ * A tool without a class and without decorators. The types of `run`'s parameters follow from `input` and `inject`.
+ *
+ * @example
+ * ```ts
+ * import { Context, defineTool } from 'errand';
+ * import { z } from 'zod';
+ *
+ * export const greet = defineTool({
+ *   name: 'greet',
+ *   input: z.object({ name: z.string() }),
+ *   inject: [Context],
+ *   run: async ({ name }, ctx) => {
+ *     const answer = await ctx.elicit(`Is ${name} a friend?`, z.boolean());
+ *     return answer.action === 'accept' && answer.content ? `Hi ${name}!` : `Good day, ${name}.`;
+ *   },
+ * });
+ * ```
+ */
+export function defineTool<
+  Input extends z.ZodType | undefined = undefined,
+  Output extends z.ZodType | undefined = undefined,
+  const Inject extends readonly InjectionRequest[] = [],
+>(
+  definition: ToolOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
+): DefinedComponent<InputOf<Input>, ResultOf<Output>> {
+  const { inject = [], run, ...options } = definition;
+  return new DefinedComponent('tool', options.name, options, inject, run as (...args: unknown[]) => unknown);
+}
+
+/** A job without a class and without decorators; see {@link defineTool}. */
+export function defineJob<
+  Input extends z.ZodType | undefined = undefined,
+  Output extends z.ZodType | undefined = undefined,
+  const Inject extends readonly InjectionRequest[] = [],
+>(
+  definition: JobOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
+): DefinedComponent<InputOf<Input>, ResultOf<Output>> {
+  const { inject = [], run, ...options } = definition;
+  return new DefinedComponent('job', options.name, options, inject, run as (...args: unknown[]) => unknown);
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { ErrandError } from '../base/errors.js';
+
+/** A JSON schema whose top is an object, as MCP wants it for arguments and structured content. */
+export interface ObjectJsonSchema {
+  [keyword: string]: unknown;
+  readonly type: 'object';
+  readonly properties?: Record<string, object>;
+  readonly required?: string[];
+}
+
+/** What zod can parse but JSON schema cannot say. */
+const inexpressible = new Set([
+  'bigint',
+  'symbol',
+  'undefined',
+  'void',
+  'date',
+  'map',
+  'set',
+  'nan',
+  'custom',
+  'function',
+  'promise',
+  'transform',
+]);
+
+/**
+ * The JSON schema of what travels.
+ *
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` with the path of what JSON schema cannot express.
+ */
+export function toJsonSchema(schema: z.ZodType, where: string): Record<string, unknown> {
+  let refused: string | undefined;
+  const json = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, path }) => {
+      const kind = zodSchema._zod.def.type;
+      if (inexpressible.has(kind)) refused ??= `${pathText(path)} is a z.${kind}()`;
+    },
+  }) as Record<string, unknown>;
+  if (refused !== undefined) {
+    throw new ErrandError(
+      'SCHEMA_UNSUPPORTED',
+      `${where}: ${refused}, which JSON schema cannot express. Use a type of JSON there, or z.codec() from one to what the method takes.`,
+    );
+  }
+  delete json.$schema;
+  return json;
+}
+
+/**
+ * The same for something that must be an object at the top; a union of objects is one.
+ *
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` also when the top is not an object.
+ */
+export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJsonSchema {
+  const json = toJsonSchema(schema, where);
+  if (json.type === 'object') return json as ObjectJsonSchema;
+  if (describesObjects(json)) return { ...json, type: 'object' };
+  throw new ErrandError(
+    'SCHEMA_UNSUPPORTED',
+    `${where}: the schema gives ${JSON.stringify(json.type ?? json)} at the top, but MCP arguments are an object. Wrap it: z.object({ … }).`,
+  );
+}
+
+function describesObjects(json: Record<string, unknown>): boolean {
+  if (json.type === 'object') return true;
+  for (const [keyword, holds] of [
+    ['anyOf', 'every'],
+    ['oneOf', 'every'],
+    ['allOf', 'some'],
+  ] as const) {
+    const members = json[keyword] as Record<string, unknown>[] | undefined;
+    if (members !== undefined && members.length > 0) return members[holds](describesObjects);
+  }
+  return false;
+}
+
+/** `['properties', 'when']` reads `when`; the top reads `the schema`. */
+function pathText(path: readonly (string | number)[]): string {
+  const names = path.filter((step, index) => !(step === 'properties' && index % 2 === 0));
+  return names.length === 0 ? 'the schema' : names.join('.');
+}
+
+/** Whether a schema holds a transform that cannot be turned around, so that `z.encode` would refuse it. */
+export function hasOneWayTransform(schema: z.ZodType): boolean {
+  let found = false;
+  z.toJSONSchema(schema, {
+    io: 'output',
+    unrepresentable: 'any',
+    override: ({ zodSchema }) => {
+      if (zodSchema._zod.def.type === 'transform') found = true;
+    },
+  });
+  return found;
+}

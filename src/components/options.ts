@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { toMilliseconds, type Duration } from '../base/duration.js';
+import { ErrandError } from '../base/errors.js';
+import type { Icon, ToolAnnotations } from '../protocol/types.js';
+
+/** Whether a component may run in the background. `true` means `'optional'`, `false` means `'forbidden'`. */
+export type TaskOption = boolean | TaskMode;
+
+/** As `execution.taskSupport` of MCP 2025-11-25. */
+export type TaskMode = 'optional' | 'required' | 'forbidden';
+
+/** When a failed background call is tried again: how often in all, or that and the wait in between. */
+export type RetryOption =
+  | number
+  | {
+      /** How often it is tried in all. */
+      readonly attempts: number;
+      /** The wait before the second attempt. Default `'1s'`. */
+      readonly delay?: Duration;
+      /** `fixed` waits the same each time, `exponential` (the default) doubles it. */
+      readonly backoff?: 'fixed' | 'exponential';
+      /** The longest wait. Default `'1m'`. */
+      readonly maximumDelay?: Duration;
+    };
+
+/** What tools and jobs have in common. */
+interface RunOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined> {
+  /** The whole input, an object or a union of objects: the first parameter without a decorator of its own receives it. */
+  readonly input?: Input;
+  /** What the method returns. Anything but an object travels as `{ result: … }`. */
+  readonly output?: Output;
+  /** How long one attempt may run, not counting open questions. Default: the server's `timeout`. */
+  readonly timeout?: Duration;
+  /** When a background attempt that threw is followed by another. Default: never. */
+  readonly retry?: RetryOption;
+}
+
+/** What a tool is, as the client sees it and as it runs. */
+export interface ToolOptions<
+  Input extends z.ZodType | undefined,
+  Output extends z.ZodType | undefined,
+> extends RunOptions<Input, Output> {
+  /** Default: the name of the method. */
+  readonly name?: string;
+  readonly title?: string;
+  /** What the model reads to decide whether to call it. */
+  readonly description?: string;
+  /** Whether it may run as a background task. Default: the server's `tasks`. */
+  readonly task?: TaskOption;
+  readonly annotations?: ToolAnnotations;
+  readonly icons?: Icon[];
+  readonly _meta?: Record<string, unknown>;
+}
+
+/** What a job is: work that only the docket starts, and that no client sees. */
+export interface JobOptions<
+  Input extends z.ZodType | undefined,
+  Output extends z.ZodType | undefined,
+> extends RunOptions<Input, Output> {
+  /** How records name it. Default: `Class.method`. */
+  readonly name?: string;
+}
+
+/** A retry option with nothing left open; delays in milliseconds. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly delay: number;
+  readonly backoff: 'fixed' | 'exponential';
+  readonly maximumDelay: number;
+}
+
+/** What holds without a `retry`: one attempt. */
+export const noRetry: RetryPolicy = { attempts: 1, delay: 1_000, backoff: 'exponential', maximumDelay: 60_000 };
+
+/** @throws {ErrandError} `OPTIONS_INVALID` */
+export function toRetryPolicy(option: RetryOption, where: string): RetryPolicy {
+  const given = typeof option === 'number' ? { attempts: option } : option;
+  const { attempts, backoff = noRetry.backoff } = given;
+  if (!Number.isSafeInteger(attempts) || attempts < 1 || !['fixed', 'exponential'].includes(backoff)) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      `${where}: retry is ${JSON.stringify(option)}. Give the number of attempts (1 or more) or { attempts, delay, backoff: 'fixed' | 'exponential', maximumDelay }.`,
+    );
+  }
+  return {
+    attempts,
+    backoff,
+    delay: toMilliseconds(given.delay ?? noRetry.delay, `${where}: retry.delay`),
+    maximumDelay: toMilliseconds(given.maximumDelay ?? noRetry.maximumDelay, `${where}: retry.maximumDelay`),
+  };
+}
+
+/** @throws {ErrandError} `OPTIONS_INVALID` */
+export function toTaskMode(option: unknown, where: string): TaskMode {
+  if (option === true) return 'optional';
+  if (option === false) return 'forbidden';
+  const mode = z.enum(['optional', 'required', 'forbidden']).safeParse(option);
+  if (mode.success) return mode.data;
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${where}: task is ${JSON.stringify(option)}. Give true, false, 'optional', 'required' or 'forbidden'.`,
+  );
+}

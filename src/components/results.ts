@@ -1,0 +1,106 @@
+import type { CallToolResult, ContentBlock } from '../protocol/types.js';
+
+/**
+ * An error whose text the client sees: the tool's own "that did not work, because". Every other error is logged under a
+ * reference id, and the client sees only the id.
+ *
+ * @example
+ * ```ts
+ * import { ToolError } from 'errand';
+ *
+ * const half = (count: number): number => {
+ *   if (count % 2 === 1) throw new ToolError(`${count} is odd`);
+ *   return count / 2;
+ * };
+ * ```
+ */
+export class ToolError extends Error {
+  override readonly name = 'ToolError';
+}
+
+/** Who a piece of content is for, and how much it matters (MCP `Annotations`). */
+export interface ContentAnnotations {
+  readonly audience?: ('user' | 'assistant')[];
+  /** From 0 (may be left out) to 1 (must be there). */
+  readonly priority?: number;
+  /** An ISO 8601 time. */
+  readonly lastModified?: string;
+}
+
+// Content is told from data by a mark, never by its shape: data that looks like content stays data.
+const contentMark: unique symbol = Symbol.for('errand.content') as never;
+const resultMark: unique symbol = Symbol.for('errand.result') as never;
+
+/** One block of content, made by {@link text}, {@link image}, {@link audio}, {@link file} or {@link resourceLink}. */
+export type Content = ContentBlock & { readonly [contentMark]: true };
+
+/** A whole result, made by {@link toolResult}. */
+export type ToolResult = CallToolResult & { readonly [resultMark]: true };
+
+function marked<T extends object>(value: T, mark: symbol): never {
+  return Object.defineProperty(value, mark, { value: true, enumerable: false }) as never;
+}
+
+const hasMark = (value: unknown, mark: symbol): boolean => typeof value === 'object' && value !== null && mark in value;
+
+/** Whether a value was made by one of the content makers. */
+export function isContent(value: unknown): value is Content {
+  return hasMark(value, contentMark);
+}
+
+/** Whether a value was made by {@link toolResult}. */
+export function isToolResult(value: unknown): value is ToolResult {
+  return hasMark(value, resultMark);
+}
+
+const base64 = (data: Uint8Array | string): string =>
+  typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+
+/** Text for the model. */
+export function text(value: string, annotations?: ContentAnnotations): Content {
+  return marked({ type: 'text', text: value, ...(annotations && { annotations }) }, contentMark);
+}
+
+/** A picture: its bytes, or the same already in base64. */
+export function image(data: Uint8Array | string, mimeType: string, annotations?: ContentAnnotations): Content {
+  return marked({ type: 'image', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
+}
+
+/** A sound: its bytes, or the same already in base64. */
+export function audio(data: Uint8Array | string, mimeType: string, annotations?: ContentAnnotations): Content {
+  return marked({ type: 'audio', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
+}
+
+/** A file within the result (an MCP embedded resource): a string travels as text, bytes as base64. */
+export function file(
+  uri: string,
+  data: Uint8Array | string,
+  mimeType?: string,
+  annotations?: ContentAnnotations,
+): Content {
+  const body = typeof data === 'string' ? { text: data } : { blob: base64(data) };
+  const resource = { uri, ...(mimeType !== undefined && { mimeType }), ...body };
+  return marked({ type: 'resource', resource, ...(annotations && { annotations }) }, contentMark);
+}
+
+/** A pointer to a resource that the client may read. */
+export function resourceLink(link: {
+  readonly uri: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly mimeType?: string;
+  readonly annotations?: ContentAnnotations;
+}): Content {
+  return marked({ type: 'resource_link', ...link }, contentMark);
+}
+
+/** A whole result, for the rare case that needs `isError` or `_meta` together with content of its own. */
+export function toolResult(result: {
+  readonly content?: readonly ContentBlock[];
+  readonly structuredContent?: Record<string, unknown>;
+  readonly isError?: boolean;
+  readonly _meta?: Record<string, unknown>;
+}): ToolResult {
+  return marked({ ...result, content: [...(result.content ?? [])] }, resultMark);
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../base/clock.js';
+import { toMilliseconds, type Duration } from '../base/duration.js';
+import { ErrandError } from '../base/errors.js';
+import { throughJson, type Json } from '../base/json.js';
+import type { Logger } from '../base/logger.js';
+import type { Context } from '../call/context.js';
+import type { CallFrame, Caller } from '../call/frame.js';
+import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
+import type { Progress } from '../call/progress.js';
+import { takeSnapshot } from '../call/snapshot.js';
+import type { Catalog } from '../components/catalog.js';
+import type { Component } from '../components/component.js';
+import { DefinedComponent } from '../components/define.js';
+import { toRetryPolicy, type RetryOption } from '../components/options.js';
+import { encode } from '../components/parse.js';
+import type { Method } from '../components/tool.js';
+import type { Class } from '../injection/tokens.js';
+import type { Engine } from './engine.js';
+import { Execution } from './execution.js';
+import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
+
+/** Where an entry differs from what its component says. */
+export interface AddOptions {
+  /** Makes `add` idempotent: while an execution with this key is alive, adding again gives that one. Default: a UUID. */
+  readonly key?: string;
+  /** When it becomes due: a time, or a delay from now. Default: at once. */
+  readonly when?: Date | Duration;
+  readonly retry?: RetryOption;
+  /** How long one attempt may run. */
+  readonly timeout?: Duration;
+}
+
+type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
+
+type InjectedType =
+  | Context
+  | Progress
+  | Docket
+  | Logger
+  | AbortSignal
+  | CurrentPrincipal
+  | CurrentAccessToken
+  | CurrentHeaders
+  | CurrentExecution
+  | CurrentWorker;
+
+/** What follows the method's name: its input, or nothing when its first parameter is injected. */
+export type AddArguments<M> = M extends (...args: infer Parameters) => unknown
+  ? Parameters extends readonly [infer First, ...unknown[]]
+    ? First extends InjectedType
+      ? [input?: undefined, options?: AddOptions]
+      : [input: First, options?: AddOptions]
+    : [input?: undefined, options?: AddOptions]
+  : never;
+
+/** What `add` gives for a method. */
+export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;
+
+/** What a docket needs of its server. */
+export interface DocketHost {
+  /** Known only after the components were compiled, which may inject the docket. */
+  catalog(): Catalog<CallFrame>;
+  readonly clock: Clock;
+  /** How long a record is kept after the end, in milliseconds. */
+  readonly ttl: number;
+  readonly headers: ReadonlySet<string>;
+  /** The started engine. Rejects when the server has no background component or is closed. */
+  engine(): Promise<Engine>;
+}
+
+/** The queue of work of one server. */
+export class Docket {
+  /** @internal */
+  constructor(
+    private readonly host: DocketHost,
+    private readonly caller: Caller = { principal: anonymous, headers: new CurrentHeaders() },
+  ) {}
+
+  /**
+   * Adds a call of a component. It runs once per attempt in a worker, with the principal of the call that adds it.
+   *
+   * @throws {ErrandError} `COMPONENT_UNKNOWN`, `INPUT_INVALID`, `SCHEMA_UNSUPPORTED` for an input with one-way
+   * transforms, `OPTIONS_INVALID`, `DOCKET_UNAVAILABLE`.
+   */
+  add<C extends Class<object>, Name extends MethodName<InstanceType<C>>>(
+    component: C,
+    method: Name,
+    ...rest: AddArguments<InstanceType<C>[Name]>
+  ): Promise<Execution<ResultOf<InstanceType<C>[Name]>>>;
+  add<Input, Result>(
+    definition: DefinedComponent<Input, Result>,
+    input: Input,
+    options?: AddOptions,
+  ): Promise<Execution<Result>>;
+  async add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
+    const method = target instanceof DefinedComponent ? undefined : (rest.shift() as string);
+    const [input, options = {}] = rest as [unknown, AddOptions?];
+    const component = this.host.catalog().resolve(target, method);
+    const stored = await storedInput(component, input);
+    const engine = await this.host.engine();
+    const { key = randomUUID(), when, retry, timeout } = options;
+    const runAt = when === undefined ? undefined : dueTime(when, this.host.clock);
+    const { added, record } = await engine.add({
+      key: checkedKey(key),
+      component: component.name,
+      owner: this.caller.principal.id,
+      snapshot: takeSnapshot(this.caller, this.host.headers),
+      retry: retry === undefined ? component.retry : toRetryPolicy(retry, 'docket.add'),
+      timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, 'docket.add: timeout'),
+      ttl: this.host.ttl,
+      ...(stored !== undefined && { input: stored }),
+      ...(runAt !== undefined && { runAt }),
+    });
+    return new Execution(record.key, added, engine);
+  }
+
+  /** The execution with this key, or undefined when there is none (any more). */
+  async get(key: string): Promise<Execution | undefined> {
+    const engine = await this.host.engine();
+    return (await engine.get(key)) === undefined ? undefined : new Execution(key, false, engine);
+  }
+
+  /** Cancels an execution, running or not. False when there is none, or it had ended already. */
+  async cancel(key: string, reason?: string): Promise<boolean> {
+    return (await (await this.host.engine()).cancel(key, reason)) === 'cancelled';
+  }
+}
+
+/** This server's docket, as an injectable token. What a call adds keeps the principal of the call. */
+export class CurrentDocket extends Docket {}
+
+async function storedInput(component: Component<CallFrame>, input: unknown): Promise<Json | undefined> {
+  const { label, takes, encodable, schema } = component;
+  if (takes === 'named arguments') {
+    throw new ErrandError(
+      'COMPONENT_INVALID',
+      `${label} takes arguments by @param, which only clients give by name. Give it an \`input\` to add it to the docket.`,
+    );
+  }
+  if (takes === 'nothing') {
+    if (input === undefined) return undefined;
+    throw new ErrandError(
+      'INPUT_INVALID',
+      `${label} takes no input, but docket.add was given one. Declare \`input\` on it, or leave it out.`,
+    );
+  }
+  if (!encodable) {
+    throw new ErrandError(
+      'SCHEMA_UNSUPPORTED',
+      `${label}: its input has a transform that cannot be turned around, so it cannot be stored. Use z.codec(), which can.`,
+    );
+  }
+  return throughJson(await encode(schema, input, 'INPUT_INVALID', `${label}: input`), `${label}: input`);
+}
+
+function dueTime(when: Date | Duration, clock: Clock): number {
+  if (!(when instanceof Date)) return clock.now() + toMilliseconds(when, 'docket.add: when');
+  const time = when.getTime();
+  if (Number.isFinite(time)) return time;
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    'docket.add: when is an invalid Date. Give a valid one, or a delay such as "5m".',
+  );
+}
+
+function checkedKey(key: unknown): string {
+  if (typeof key === 'string' && key.length > 0 && key.length <= 512) return key;
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `docket.add: key is ${JSON.stringify(key)}. Give a string of 1 to 512 characters.`,
+  );
+}

@@ -1,0 +1,201 @@
+import type { Clock } from '../base/clock.js';
+import { ErrandError } from '../base/errors.js';
+import { throughJson } from '../base/json.js';
+import type { Logger } from '../base/logger.js';
+import { channelWithoutClient, type ClientChannel } from '../call/channel.js';
+import type { CallFrame } from '../call/frame.js';
+import { CallLife } from '../call/life.js';
+import {
+  failureOf,
+  isRetryable,
+  storedError,
+  successOf,
+  type ErrorDisclosure,
+  type Outcome,
+  type ToolOutcome,
+} from '../call/outcome.js';
+import { Progress } from '../call/progress.js';
+import { parseInput, RunningCall } from '../call/running-call.js';
+import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
+import type { Catalog } from '../components/catalog.js';
+import type { Component } from '../components/component.js';
+import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
+import type { ExecutionRecord, RetryPolicy } from './record.js';
+
+/** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
+const unknownComponentDelay = 5_000;
+
+/** What a worker needs of its server. */
+export interface WorkerHost {
+  readonly catalog: Catalog<CallFrame>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly disclosure: ErrorDisclosure;
+  /** How long calls may take to settle after an early end, in milliseconds. */
+  readonly grace: number;
+  /** Milliseconds. */
+  readonly questionDeadline: number;
+  /** How a task reaches the client that asked for it. */
+  taskChannel(delivery: Delivery): ClientChannel;
+}
+
+/** Makes the calls of a docket. */
+export class Worker implements DeliveryHandler {
+  private readonly running = new Map<string, CallLife>();
+  private readonly consumer: Consumer;
+  private stopping = false;
+
+  constructor(
+    readonly name: string,
+    concurrency: number,
+    private readonly engine: Engine,
+    private readonly host: WorkerHost,
+  ) {
+    this.consumer = engine.consume({ worker: name, concurrency }, this);
+  }
+
+  /** Takes nothing more, hands back what is under way, and waits until every call has settled or its grace has passed. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.consumer.stopIntake();
+    for (const life of this.running.values()) life.end(handedBack());
+    await this.consumer.idle();
+  }
+
+  /** Part of {@link DeliveryHandler}. */
+  revoke(run: string, why: 'cancelled' | 'lost'): void {
+    this.running
+      .get(run)
+      ?.end(
+        why === 'cancelled'
+          ? new ErrandError('CALL_CANCELLED', 'The call was cancelled.')
+          : new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
+      );
+  }
+
+  /** Part of {@link DeliveryHandler}. */
+  async run(delivery: Delivery): Promise<void> {
+    const { record, run } = delivery;
+    const component = this.host.catalog.find(record.component);
+    if (component === undefined || component.task === 'forbidden') {
+      this.host.logger.warning('An execution of an unknown component was put back', {
+        component: record.component,
+        key: record.key,
+        worker: this.name,
+      });
+      await this.engine.settle(record.key, run, { type: 'putBack', delay: unknownComponentDelay });
+      return;
+    }
+    const life = new CallLife(this.host.clock, record.timeout, {
+      park: () => this.consumer.park(run),
+      unpark: () => this.consumer.unpark(run),
+    });
+    this.running.set(run, life);
+    try {
+      if (this.stopping) life.end(handedBack());
+      await this.make(component, delivery, life);
+    } finally {
+      life.finish();
+      this.running.delete(run);
+    }
+  }
+
+  private async make(component: Component<CallFrame>, delivery: Delivery, life: CallLife): Promise<void> {
+    const { record, run } = delivery;
+    const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
+    let call: RunningCall | undefined;
+    let snapshot: RestoredSnapshot | undefined;
+    let verdict: Verdict;
+    try {
+      snapshot = restoreSnapshot(record.snapshot);
+      const input = await parseInput(component, record.input);
+      call = new RunningCall(this.frame(component, delivery, snapshot, input, life, logger));
+      const value = await call.answer;
+      verdict = await this.success(component, value, snapshot, logger);
+    } catch (thrown) {
+      verdict = this.failure(component, thrown, record, snapshot, life, logger);
+    }
+    await this.engine.settle(record.key, run, verdict);
+    await call?.released;
+  }
+
+  private frame(
+    component: Component<CallFrame>,
+    delivery: Delivery,
+    { caller, client }: RestoredSnapshot,
+    input: unknown,
+    life: CallLife,
+    logger: Logger,
+  ): CallFrame {
+    const { record } = delivery;
+    const taskChannel = this.host.taskChannel(delivery);
+    const channel = client === undefined ? channelWithoutClient(taskChannel) : taskChannel;
+    const { key, attempt, redelivered, createdAt } = record;
+    const { grace, questionDeadline } = this.host;
+    return {
+      component,
+      mode: 'background',
+      input,
+      channel,
+      life,
+      progress: new Progress(channel, life),
+      caller,
+      logger,
+      grace,
+      questionDeadline,
+      execution: { key, attempt, redelivered, addedAt: createdAt, worker: this.name },
+      ...(client !== undefined && {
+        client,
+        taskId: key,
+        requestId: client.requestId,
+        ...(client.sessionId !== undefined && { sessionId: client.sessionId }),
+      }),
+    };
+  }
+
+  private async success(
+    component: Component<CallFrame>,
+    value: unknown,
+    { client }: RestoredSnapshot,
+    logger: Logger,
+  ): Promise<Verdict> {
+    if (client !== undefined) {
+      return finish(await successOf(component, value, logger, this.host.disclosure));
+    }
+    const result = await component.output.toJson(value);
+    return { type: 'finish', outcome: result === undefined ? {} : { result } };
+  }
+
+  private failure(
+    component: Component<CallFrame>,
+    thrown: unknown,
+    record: ExecutionRecord,
+    snapshot: RestoredSnapshot | undefined,
+    life: CallLife,
+    logger: Logger,
+  ): Verdict {
+    if (life.over?.code === 'CALL_HANDED_BACK') return { type: 'handBack' };
+    if (record.attempt < record.retry.attempts && isRetryable(thrown)) {
+      const delay = retryDelay(record.retry, record.attempt);
+      logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
+      return { type: 'retry', error: storedError(thrown), delay };
+    }
+    if (snapshot?.client !== undefined) return finish(failureOf(component.name, thrown, logger, this.host.disclosure));
+    if (life.over?.code !== 'CALL_CANCELLED') logger.error('An execution failed', { error: thrown });
+    return { type: 'finish', outcome: { error: storedError(thrown) } };
+  }
+}
+
+const handedBack = (): ErrandError =>
+  new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');
+
+/** A tool's result is JSON by construction: its content was made or encoded as such. */
+const finish = (outcome: ToolOutcome): Verdict => ({
+  type: 'finish',
+  outcome: throughJson(outcome, 'The result') as Outcome,
+});
+
+/** How long to wait after the given attempt, in milliseconds. */
+function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, attempt: number): number {
+  return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (attempt - 1), maximumDelay);
+}

@@ -1,0 +1,43 @@
+export { ErrandError, type ErrandErrorCode } from './base/errors.js';
+export type { Duration } from './base/duration.js';
+export { Logger, type LogFields, type LogLevel, type LogSink } from './base/logger.js';
+
+export { inject, injectAll } from './injection/inject.js';
+export { delay, injectable } from './injection/tsyringe.js';
+export { lazy, token, type Token } from './injection/tokens.js';
+export type { ExternalContainer } from './injection/external.js';
+export type { Lifetime, Provider } from './injection/providers.js';
+
+export { defineJob, defineTool, type DefinedComponent } from './components/define.js';
+export { job } from './components/job.js';
+export { ask, param } from './components/param.js';
+export { tool } from './components/tool.js';
+export type { ComponentEntry } from './components/catalog.js';
+export type { JobOptions, RetryOption, TaskMode, TaskOption, ToolOptions } from './components/options.js';
+export {
+  audio,
+  file,
+  image,
+  resourceLink,
+  text,
+  ToolError,
+  toolResult,
+  type Content,
+  type ContentAnnotations,
+  type ToolResult,
+} from './components/results.js';
+
+export { Context } from './call/context.js';
+export type { ElicitAnswer } from './call/elicitation.js';
+export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/principal.js';
+export { Progress } from './call/progress.js';
+
+export { CurrentDocket, type AddOptions, type Docket } from './docket/docket.js';
+export type { Execution } from './docket/execution.js';
+export type { ExecutionState } from './docket/record.js';
+export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
+
+export { createServer, type ErrandServer } from './server/create-server.js';
+export { CurrentServer } from './server/current-server.js';
+export type { HttpListener, ListenOptions } from './server/http.js';
+export type { DocketOptions, ServerOptions } from './server/options.js';

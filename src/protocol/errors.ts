@@ -1,0 +1,38 @@
+import type { Json } from '../base/json.js';
+
+/** An error as it travels and is stored: a JSON-RPC error has a numeric code, an error of Errand its own. */
+export interface WireError {
+  readonly code: number | string;
+  readonly message: string;
+  readonly data?: Json;
+}
+
+/** The codes of JSON-RPC that MCP uses. */
+export const rpcCode = { methodNotFound: -32601, invalidParams: -32602, internalError: -32603 } as const;
+
+/** An error that the client shall see as a JSON-RPC error with this code, message and data. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly data?: unknown,
+  ) {
+    super(message);
+  }
+}
+
+/** Whether an error is one of JSON-RPC: ours, or the `McpError` of any copy of an MCP SDK. */
+export function isProtocolError(error: unknown): error is { code: number; message: string; data?: unknown } {
+  if (error instanceof ProtocolError) return true;
+  return error instanceof Error && error.name === 'McpError' && 'code' in error && Number.isSafeInteger(error.code);
+}
+
+/** `McpError` of the SDK puts its code in front of every message; on the wire the code has a place of its own. */
+export function toWireError(error: { code: number; message: string; data?: unknown }): WireError {
+  const message = error.message.replace(`MCP error ${error.code}: `, '');
+  return error.data === undefined
+    ? { code: error.code, message }
+    : { code: error.code, message, data: error.data as Json };
+}

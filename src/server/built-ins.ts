@@ -1,0 +1,50 @@
+import { ErrandError } from '../base/errors.js';
+import { Logger } from '../base/logger.js';
+import { Context } from '../call/context.js';
+import type { CallFrame, ExecutionFacts } from '../call/frame.js';
+import { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from '../call/principal.js';
+import { Progress } from '../call/progress.js';
+import { CurrentDocket, type DocketHost } from '../docket/docket.js';
+import { CurrentExecution, CurrentWorker } from '../docket/worker-tokens.js';
+import type { BuiltIn, Mode } from '../injection/injector.js';
+import { CurrentServer } from './current-server.js';
+
+const everywhere: readonly Mode[] = ['foreground', 'background'];
+const background: readonly Mode[] = ['background'];
+
+/** Every token that comes with a call: where it exists, what it is made from, and whether a singleton may hold it. */
+export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logger): BuiltIn<CallFrame>[] {
+  return [
+    { token: Context, modes: everywhere, call: (frame) => new Context(frame) },
+    { token: Progress, modes: everywhere, call: (frame) => frame.progress },
+    {
+      token: CurrentDocket,
+      modes: everywhere,
+      call: (frame) => new CurrentDocket(docket, frame.caller),
+      singleton: () => new CurrentDocket(docket),
+    },
+    { token: CurrentServer, modes: everywhere, singleton: () => server },
+    { token: Logger, modes: everywhere, call: callLogger, singleton: () => logger },
+    { token: AbortSignal, modes: everywhere, call: (frame) => frame.life.signal },
+    { token: CurrentPrincipal, modes: everywhere, call: (frame) => frame.caller.principal },
+    { token: CurrentHeaders, modes: everywhere, call: (frame) => frame.caller.headers },
+    { token: CurrentAccessToken, modes: everywhere, call: (frame) => frame.caller.accessToken, absent: noAccessToken },
+    {
+      token: CurrentExecution,
+      modes: background,
+      call: ({ execution }) => new CurrentExecution(execution as ExecutionFacts),
+    },
+    {
+      token: CurrentWorker,
+      modes: background,
+      call: ({ execution }) => new CurrentWorker(execution as ExecutionFacts),
+    },
+  ];
+}
+
+/** A background call's logger carries its ids already. */
+const callLogger = ({ mode, logger, component, requestId }: CallFrame): Logger =>
+  mode === 'background' ? logger : logger.child({ component: component.name, requestId });
+
+const noAccessToken = (): ErrandError =>
+  new ErrandError('NO_ACCESS_TOKEN', 'This call needs an access token, but the client sent none.');

@@ -1,0 +1,272 @@
+import { hostname } from 'node:os';
+import type { Transport } from '../protocol/types.js';
+import type { CallFrame } from '../call/frame.js';
+import { Catalog } from '../components/catalog.js';
+import { Connection } from '../bindings/mcp-2025-11-25/connection.js';
+import type { Core } from '../bindings/core.js';
+import { ErrandError } from '../base/errors.js';
+import { Docket, type DocketHost } from '../docket/docket.js';
+import type { Engine } from '../docket/engine.js';
+import { MemoryEngine } from '../docket/memory-engine.js';
+import { Worker } from '../docket/worker.js';
+import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
+import { Injector } from '../injection/injector.js';
+import type { Provider } from '../injection/providers.js';
+import { TaskChannel } from '../tasks/task-channel.js';
+import { builtIns } from './built-ins.js';
+import { CurrentServer } from './current-server.js';
+import type { HttpListener, ListenOptions } from './http.js';
+import { resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
+
+/**
+ * Makes a server of components and providers. It checks everything that can be checked without running anything, and
+ * starts nothing: no provider is built and no worker runs before the first client connects.
+ *
+ * @throws {ErrandError} for the first thing that cannot work, naming it with its path.
+ *
+ * @example
+ * ```ts
+ * import { createServer, tool } from 'errand';
+ *
+ * class Greetings {
+ *   @tool({ description: 'Say hello' })
+ *   hello() {
+ *     return 'Hello!';
+ *   }
+ * }
+ *
+ * export default createServer({ name: 'greetings', version: '1.0.0', components: [Greetings] });
+ * ```
+ */
+export function createServer(options: ServerOptions): ErrandServer {
+  const resolved = resolveOptions(options, process.env);
+  return new ErrandServer(resolved, (builtIns) => {
+    const external = toExternal(resolved.container);
+    return new Injector<CallFrame>({ providers: resolved.providers, builtIns, ...(external && { external }) });
+  });
+}
+
+type BuiltInTable = ReturnType<typeof builtIns>;
+
+/** A server: connect clients to it, listen for them, close it. Made by {@link createServer}. */
+export class ErrandServer extends CurrentServer {
+  readonly name: string;
+  readonly version: string;
+  readonly docket: Docket;
+  private readonly injector: Injector<CallFrame>;
+  private readonly catalog: Catalog<CallFrame>;
+  /** Connections and listeners that are open. */
+  private readonly open = new Set<{ drain(): Promise<void>; close(): Promise<void> }>();
+  private readonly workers = new Set<Worker>();
+  private started: Promise<Core> | undefined;
+  private engine: Engine | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(
+    private readonly options: ResolvedOptions,
+    makeInjector: (builtIns: BuiltInTable) => Injector<CallFrame>,
+  ) {
+    super();
+    const { name, version, components, tasks, timeout, logger } = options;
+    this.name = name;
+    this.version = version;
+    const docketHost = this.docketHost();
+    this.docket = new Docket(docketHost);
+    this.injector = makeInjector(builtIns(this, docketHost, logger));
+    this.catalog = new Catalog(components, this.injector, { task: tasks, timeout });
+  }
+
+  /**
+   * Serves one client over a transport of the MCP SDK, until either side closes it.
+   *
+   * @throws {ErrandError} `SERVER_CLOSED`; and whatever a provider throws that is built now.
+   */
+  async connect(transport: Transport): Promise<void> {
+    const core = await this.start();
+    this.open.add(
+      await Connection.open(core, transport, (connection) => this.open.delete(connection), { oneUser: true }),
+    );
+  }
+
+  /**
+   * Serves the one client at stdin and stdout, and resolves when it is gone. `console` writes to stderr from here on,
+   * because stdout belongs to the protocol.
+   */
+  async serveStdio(): Promise<void> {
+    const { serveStdio } = await import('./stdio.js');
+    await serveStdio(this);
+  }
+
+  /**
+   * Serves over Streamable HTTP. Binds to 127.0.0.1 unless told otherwise, and answers only requests whose Host and
+   * Origin are expected.
+   *
+   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, or open to others without `allowedHosts`.
+   */
+  async listen(options: ListenOptions = {}): Promise<HttpListener> {
+    const { listen } = await import('./http.js');
+    const listener = await listen(await this.start(), options, () => this.open.delete(listener));
+    this.open.add(listener);
+    return listener;
+  }
+
+  /**
+   * Derives a server in which providers are swapped, for tests. This one is untouched, and the derived one has a docket of
+   * its own, so that no other worker can take its tasks.
+   *
+   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
+   */
+  with({ override }: { readonly override: readonly Provider[] }): ErrandServer {
+    const docket = { ...this.options.docket, url: 'memory://' };
+    return new ErrandServer({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
+  }
+
+  /** Starts a worker in this process, for servers whose embedded worker is off. */
+  async startWorker(
+    options: { readonly name?: string; readonly concurrency?: number } = {},
+  ): Promise<{ stop(): Promise<void> }> {
+    await this.start();
+    const { concurrency = this.options.docket.concurrency, name = `${hostname()}:${process.pid}` } = options;
+    const worker = this.addWorker(name, concurrency, await this.startedEngine());
+    return {
+      stop: async () => {
+        this.workers.delete(worker);
+        await worker.stop();
+      },
+    };
+  }
+
+  /**
+   * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish within the
+   * grace and ends the rest, disposes the singletons in reverse, closes the engine. Safe to call twice.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  /** Makes the server ready; a failed start can be repeated. */
+  private start(): Promise<Core> {
+    if (this.closing !== undefined) return Promise.reject(closed(this.name));
+    this.started ??= this.makeReady().catch((error: unknown) => {
+      this.started = undefined;
+      throw error;
+    });
+    return this.started;
+  }
+
+  private async makeReady(): Promise<Core> {
+    await this.injector.start();
+    const { options, catalog } = this;
+    if (catalog.hasBackground) {
+      const engine = await this.startedEngine();
+      const { worker, concurrency } = options.docket;
+      if (worker) this.addWorker(`${hostname()}:${process.pid}`, concurrency, engine);
+    }
+    const { name, version, title, websiteUrl, icons, instructions } = options;
+    return {
+      identity: {
+        name,
+        version,
+        ...(title !== undefined && { title }),
+        ...(websiteUrl !== undefined && { websiteUrl }),
+        ...(icons !== undefined && { icons }),
+      },
+      catalog,
+      clock: options.clock,
+      logger: options.logger,
+      disclosure: options.errors,
+      grace: options.grace,
+      questionDeadline: options.questionDeadline,
+      headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
+      retention: { ttl: options.docket.ttl, maximumTtl: options.docket.maximumTtl },
+      ...(instructions !== undefined && { instructions }),
+      ...(this.engine !== undefined && { engine: this.engine }),
+    };
+  }
+
+  private docketHost(): DocketHost {
+    const { options } = this;
+    return {
+      catalog: () => this.catalog,
+      clock: options.clock,
+      ttl: options.docket.ttl,
+      headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
+      engine: async () => {
+        await this.start();
+        return this.startedEngine();
+      },
+    };
+  }
+
+  private async startedEngine(): Promise<Engine> {
+    if (this.engine === undefined) {
+      if (!this.catalog.hasBackground) {
+        throw new ErrandError(
+          'DOCKET_UNAVAILABLE',
+          `The server '${this.name}' has no component that runs in the background, so it has no docket. Add a job, or set \`task\` on a tool.`,
+        );
+      }
+      const engine = makeEngine(this.options);
+      await engine.start();
+      this.engine = engine;
+    }
+    return this.engine;
+  }
+
+  private addWorker(name: string, concurrency: number, engine: Engine): Worker {
+    const { clock, logger, errors, grace, questionDeadline } = this.options;
+    const worker = new Worker(name, concurrency, engine, {
+      catalog: this.catalog,
+      clock,
+      logger,
+      disclosure: errors,
+      grace,
+      questionDeadline,
+      taskChannel: (delivery) => new TaskChannel(engine, delivery, clock),
+    });
+    this.workers.add(worker);
+    return worker;
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.started?.catch(() => undefined);
+    await Promise.all([...this.workers].map((worker) => worker.stop()));
+    await this.drain();
+    await Promise.all([...this.open].map((each) => each.close()));
+    try {
+      await this.injector.close();
+    } finally {
+      await this.engine?.close();
+    }
+  }
+
+  /** Foreground calls cannot be handed back, so they get the grace to finish. */
+  private async drain(): Promise<void> {
+    let stopTimer = (): void => undefined;
+    const grace = new Promise<void>((resolve) => {
+      stopTimer = this.options.clock.schedule(this.options.grace, resolve);
+    });
+    await Promise.race([Promise.all([...this.open].map((each) => each.drain())), grace]);
+    stopTimer();
+  }
+}
+
+function toExternal(container: ServerOptions['container']): ExternalContainer<CallFrame> | undefined {
+  if (container === undefined) return undefined;
+  return isTsyringeContainer(container) ? fromTsyringe(container) : container;
+}
+
+function makeEngine({ docket, clock, logger }: ResolvedOptions): Engine {
+  if (docket.url.startsWith('memory://')) {
+    return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
+  }
+  throw new ErrandError(
+    'DOCKET_URL',
+    `docket.url is '${docket.url.replace(/\/\/.*@/, '//…@')}', but this version has the engine memory:// only.`,
+  );
+}
+
+const closed = (name: string): ErrandError =>
+  new ErrandError('SERVER_CLOSED', `The server '${name}' is closed. Make a new one.`);

@@ -1,0 +1,55 @@
+import { ErrandError } from '../base/errors.js';
+import { refuse } from '../bindings/mcp-2025-11-25/http-sessions.js';
+
+/** The address that only this machine reaches. */
+export const loopback = '127.0.0.1';
+
+const loopbackNames = [loopback, 'localhost', '[::1]'];
+
+/**
+ * Refuses requests that a web page made a browser send (DNS rebinding): Host and Origin must be expected ones
+ * (2025-11-25, basic/transports, security).
+ */
+export class HostGuard {
+  private readonly hosts: ReadonlySet<string>;
+  private readonly origins: ReadonlySet<string> | undefined;
+
+  /** @throws {ErrandError} `LISTEN_REFUSED` when others can reach the address and no `allowedHosts` says by which names. */
+  constructor(
+    address: string,
+    allowedHosts: readonly string[] | undefined,
+    allowedOrigins: readonly string[] | undefined,
+  ) {
+    const isLoopback = /^127\.|^::1$|^localhost$/.test(address);
+    if (!isLoopback && allowedHosts === undefined) {
+      throw new ErrandError(
+        'LISTEN_REFUSED',
+        `listen: host '${address}' can be reached from other machines. Say by which names clients come: allowedHosts: ['example.com'].`,
+      );
+    }
+    this.hosts = new Set(
+      [...(isLoopback ? loopbackNames : []), ...(allowedHosts ?? [])].map((name) => name.toLowerCase()),
+    );
+    this.origins = allowedOrigins && new Set(allowedOrigins.map((origin) => origin.toLowerCase()));
+  }
+
+  /** The answer to a request that may not come in; undefined for one that may. */
+  refuse(headers: Headers): Response | undefined {
+    const host = headers.get('host');
+    if (host === null || !this.hosts.has(hostname(`http://${host}`))) {
+      return refuse(403, -32000, `The Host header ${JSON.stringify(host)} is not allowed.`);
+    }
+    const origin = headers.get('origin');
+    if (origin === null || this.allowsOrigin(origin.toLowerCase())) return undefined;
+    return refuse(403, -32000, `The Origin header ${JSON.stringify(origin)} is not allowed.`);
+  }
+
+  private allowsOrigin(origin: string): boolean {
+    return this.origins === undefined ? this.hosts.has(hostname(origin)) : this.origins.has(origin);
+  }
+}
+
+/** `localhost` of `http://localhost:3000`; an empty name, which is never allowed, for what is no URL. */
+function hostname(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.toLowerCase() : '';
+}

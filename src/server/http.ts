@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ErrandError } from '../base/errors.js';
+import { toMilliseconds, type Duration } from '../base/duration.js';
+import type { Core } from '../bindings/core.js';
+import { HttpSessions, refuse } from '../bindings/mcp-2025-11-25/http-sessions.js';
+import { HostGuard, loopback } from './host-guard.js';
+
+/** How to serve over Streamable HTTP. */
+export interface ListenOptions {
+  /** Default: a free one. */
+  readonly port?: number;
+  /** The address to bind to. Default `'127.0.0.1'`, which only this machine reaches. */
+  readonly host?: string;
+  /** Default `'/mcp'`. */
+  readonly path?: string;
+  /** Names that the Host header may have, without port. Needed when `host` is not a loopback address. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins of web pages that may call, such as `'https://example.com'`. Default: pages of this machine. */
+  readonly allowedOrigins?: readonly string[];
+  /** How long a session without an open stream is kept. Default `'1h'`. */
+  readonly sessionTimeout?: Duration;
+}
+
+/** A server that listens. */
+export interface HttpListener {
+  /** Where clients connect to. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no new connection, ends all sessions, and resolves when the port is free. */
+  close(): Promise<void>;
+  /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
+  drain(): Promise<void>;
+}
+
+/** The largest body of a request, in bytes. */
+const largestBody = 4 * 1024 * 1024;
+
+/** @throws {ErrandError} `LISTEN_REFUSED` */
+export async function listen(core: Core, options: ListenOptions, onClosed: () => void): Promise<HttpListener> {
+  const { port = 0, host = loopback, path = '/mcp', sessionTimeout = '1h' } = options;
+  const guard = new HostGuard(host, options.allowedHosts, options.allowedOrigins);
+  const sessions = new HttpSessions(core, toMilliseconds(sessionTimeout, 'listen: sessionTimeout'));
+  const server = createServer((request, response) => {
+    answer(request, response, sessions, guard, path).catch((error: unknown) => {
+      core.logger.error('An HTTP request failed', { error });
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end();
+    });
+  });
+  await bind(server, port, host);
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}${path}`,
+    port: bound,
+    drain: () => sessions.drain(),
+    close: async () => {
+      onClosed();
+      const freed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await sessions.close();
+      server.closeAllConnections();
+      await freed;
+    },
+  };
+}
+
+function bind(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        new ErrandError(
+          'LISTEN_REFUSED',
+          `Cannot listen on ${host}, port ${port}: ${cause.message}. Choose another port.`,
+          { cause },
+        ),
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+async function answer(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  sessions: HttpSessions,
+  guard: HostGuard,
+  path: string,
+): Promise<void> {
+  const { method = 'GET', url = '/' } = incoming;
+  const headers = new Headers(incoming.headers as Record<string, string>);
+  const refused =
+    guard.refuse(headers) ??
+    (url.split('?')[0] === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
+  if (refused !== undefined) return write(refused, outgoing);
+  // The SDK reads no more of a request than this when it is handed the parsed body.
+  const request: unknown = { method, url: `http://${headers.get('host')}${url}`, headers };
+  const body = method === 'POST' ? await readJson(incoming) : undefined;
+  if (body !== undefined && 'refused' in body) return write(body.refused, outgoing);
+  await write(
+    await sessions.handle({ request: request as Request, ...(body !== undefined && { body: body.json }) }),
+    outgoing,
+  );
+}
+
+async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | { refused: Response }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
+    chunks.push(chunk);
+  }
+  try {
+    return { json: JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown };
+  } catch {
+    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
+  }
+}
+
+/** Hands a web response to Node; a client that goes away cancels the body. */
+async function write(response: Response, outgoing: ServerResponse): Promise<void> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (response.body === null) {
+    outgoing.end();
+    return;
+  }
+  outgoing.flushHeaders();
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const gone = (): void => void reader.cancel().catch(() => undefined);
+  outgoing.once('close', gone);
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    if (!outgoing.write(next.value)) await drained(outgoing);
+  }
+  outgoing.off('close', gone);
+  outgoing.end();
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done).off('close', done);
+      resolve();
+    };
+    outgoing.once('drain', done).once('close', done);
+  });
+}

@@ -1,0 +1,51 @@
+import type { Logger } from '../base/logger.js';
+import type { Answer, LogEntry } from '../call/channel.js';
+import type { Engine, EngineEvent, Unwatch } from '../docket/engine.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
+
+/** What a connection does with what the tasks of its session send. */
+export interface TaskListener {
+  status(record: ExecutionRecord): void;
+  progress(record: ExecutionRecord): void;
+  question(record: ExecutionRecord, question: Question): void;
+  /** The question needs no answer any more. */
+  closed(record: ExecutionRecord, question: Question): void;
+  log(record: ExecutionRecord, entry: LogEntry): void;
+}
+
+/** Hands one event to a listener. */
+export function dispatch(event: EngineEvent, listener: TaskListener): void {
+  switch (event.type) {
+    case 'state':
+      return listener.status(event.record);
+    case 'progress':
+      return listener.progress(event.record);
+    case 'question':
+      return listener.question(event.record, event.question);
+    case 'closed':
+      return listener.closed(event.record, event.question);
+    case 'log':
+      return listener.log(event.record, event.entry);
+  }
+}
+
+/** Carries what the tasks of a session send to the connection that this process holds. */
+export function relayTo(engine: Engine, session: string, listener: TaskListener): Promise<Unwatch> {
+  return engine.watch({ session }, (event) => dispatch(event, listener));
+}
+
+/**
+ * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
+ * a second answer; both are logged.
+ */
+export async function relayAnswer(
+  engine: Engine,
+  to: { readonly taskId: string; readonly question: string; readonly principal: string },
+  answer: Answer,
+  logger: Logger,
+): Promise<void> {
+  const record = await engine.get(to.taskId);
+  const verdict = record?.owner === to.principal ? await engine.answer(to.taskId, to.question, answer) : 'unknown';
+  if (verdict !== 'accepted')
+    logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+}
