@@ -97,7 +97,8 @@ function placeName(target: object, key: string | symbol | undefined, index: numb
 }
 
 function refuseNonToken(token: unknown, what: string): void {
-  if (isToken(token) || isLazy(token) || isDelayed(token)) return;
+  if (isLazy(token)) return refuseNonToken(token.token, `${what}(lazy)`);
+  if (isToken(token) || isDelayed(token)) return;
   throw new ErrandError(
     'PARAMETER_UNBOUND',
     token === undefined
@@ -138,21 +139,19 @@ function optionalOf(request: object): boolean {
 
 function read(requested: unknown, all: boolean, optional: boolean): Injection {
   refuseNonToken(requested, 'A request for an injection');
-  if (isLazy(requested)) return { token: requested.token, all, lazy: true, delayed: false, optional };
-  if (isDelayed(requested)) {
-    const delayed = requested;
-    return {
-      // Asked late: where `delay` is written, the class may not have been evaluated yet.
-      get token() {
-        const target = delayedClass(delayed);
-        if (isToken(target)) return target;
-        throw new ErrandError('PARAMETER_UNBOUND', `delay() gave ${tokenName(target)}, which is no class.`);
-      },
-      all,
-      lazy: false,
-      delayed: true,
-      optional,
-    };
-  }
-  return { token: requested as InjectionToken, all, lazy: false, delayed: false, optional };
+  const lazy = isLazy(requested);
+  const token = lazy ? requested.token : requested;
+  if (!isDelayed(token)) return { token: token as InjectionToken, all, lazy, delayed: false, optional };
+  return {
+    // Asked late: where `delay` is written, the class may not have been evaluated yet.
+    get token() {
+      const target = delayedClass(token);
+      if (isToken(target)) return target;
+      throw new ErrandError('PARAMETER_UNBOUND', `delay() gave ${tokenName(target)}, which is no class.`);
+    },
+    all,
+    lazy,
+    delayed: !lazy,
+    optional,
+  };
 }

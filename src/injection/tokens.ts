@@ -77,14 +77,15 @@ export class Lazy<T = unknown> {
 
   constructor(
     /** What the function gives. */
-    readonly token: InjectionToken<T>,
+    readonly token: InjectionToken<T> | Delayed<T>,
   ) {}
 }
 
 /**
  * Injects `() => Promise<T>` instead of `T`: what is needed only now and then, or only after a question, is built when
  * the function is first called, once per call, and is disposed with the call. What lives as long as the server is built
- * when the server starts, also behind `lazy`. Breaks a cycle.
+ * when the server starts, also behind `lazy`. Breaks a cycle; where two files import each other, write
+ * `lazy(delay(() => TheClass))`.
  *
  * @example
  * ```ts
@@ -98,7 +99,7 @@ export class Lazy<T = unknown> {
  * }
  * ```
  */
-export function lazy<T>(token: InjectionToken<T>): Lazy<T> {
+export function lazy<T>(token: InjectionToken<T> | Delayed<T>): Lazy<T> {
   return new Lazy(token);
 }
 

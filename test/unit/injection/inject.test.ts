@@ -110,10 +110,10 @@ describe('inject', () => {
   });
 
   it('asks for the class inside delay() as late as possible', () => {
-    let Later: typeof Session | undefined;
-    const injection = injectionOf(delay(() => Later as typeof Session));
+    const module: { Later?: typeof Session } = {};
+    const injection = injectionOf(delay(() => module.Later as typeof Session));
     expect(() => injection.token).toThrow('delay() gave undefined');
-    Later = Session;
+    module.Later = Session;
     expect(injection.token).toBe(Session);
   });
 });

@@ -25,22 +25,22 @@ class Methods {
     either: Pool | Clock,
     call: () => void,
     { size }: { size: number },
-  ): void {
-    void [pool, text, list, either, call, size];
+  ): unknown[] {
+    return [pool, text, list, either, call, size];
   }
 
   @seen
-  defaulted(pool: Pool, clock = new Clock()): void {
-    void [pool, clock];
+  defaulted(pool: Pool, clock = new Clock()): unknown[] {
+    return [pool, clock];
   }
 
-  plain(first: Pool, [second]: string[], third = ')', ...rest: Pool[]): void {
-    void [first, second, third, rest];
+  plain(first: Pool, [second]: string[], third = ')', ...rest: Pool[]): unknown[] {
+    return [first, second, third, rest];
   }
 
   @seen
-  base(pool: Pool): void {
-    void pool;
+  base(pool: Pool): unknown[] {
+    return [pool];
   }
 }
 
@@ -80,8 +80,8 @@ describe('methodParameters', () => {
 
   it('does not read the metadata of a method that was overridden', () => {
     class Sub extends Methods {
-      override base(pool: Pool, other?: Clock): void {
-        void [pool, other];
+      override base(pool: Pool, other?: Clock): unknown[] {
+        return [pool, other];
       }
     }
     expect(methodParameters(Sub.prototype, 'base', []).map(({ hole }) => hole)).toEqual(['no-metadata', 'no-metadata']);
@@ -115,8 +115,10 @@ describe('constructorParameters', () => {
     @injectable()
     class Decorated extends Base {}
     const Mixin = class extends Base {
+      readonly mixed: boolean;
       constructor(...args: [Pool, Clock]) {
         super(...args);
+        this.mixed = true;
       }
     };
     expect([shown(Plain), shown(Decorated), shown(Mixin)]).toEqual(Array(3).fill([Pool, 'clock']));
@@ -142,10 +144,11 @@ describe('constructorParameters', () => {
     class Defaults {
       constructor(
         readonly size = 5,
-        ...rest: Pool[]
+        ...others: Pool[]
       ) {
-        void rest;
+        this.others = others;
       }
+      readonly others: Pool[];
     }
     expect([shown(Emitter), shown(Defaults), shown(EventTarget), shown(Pool)]).toEqual([[], [], [], []]);
   });

@@ -144,7 +144,7 @@ describe('a malformed provider', () => {
     const provider = { provide: Pool, useFactory: (a: unknown) => a, inject: [undefined as never] };
     expect(thrownBy(() => new Injector({ providers: [provider], builtIns: [] }))).toMatchObject({
       code: 'PROVIDER_INVALID',
-      message: expect.stringMatching(/^providers\[0\] \(Pool\), inject\[0\]: .* got undefined/) as string,
+      message: expect.stringMatching(/^providers\[0\] \(Pool\), inject\[0\]: .* got undefined/) as unknown,
     });
   });
 });

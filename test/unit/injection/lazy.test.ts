@@ -1,0 +1,210 @@
+import { describe, expect, it } from '@jest/globals';
+import { inject } from '../../../src/injection/inject.js';
+import { Injector } from '../../../src/injection/injector.js';
+import type { Provider } from '../../../src/injection/providers.js';
+import { lazy } from '../../../src/injection/tokens.js';
+import { delay, injectable } from '../../../src/injection/tsyringe.js';
+import { planOf, rejectionOf, started } from './planning.js';
+
+type Late<T = unknown> = () => Promise<T>;
+
+/** A gate that factories wait at. */
+function gate(): { readonly passed: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open };
+}
+
+function counted(name: string, log: string[], inject: readonly string[] = [], wait?: Promise<void>): Provider {
+  return {
+    provide: name,
+    useFactory: async (...args: never[]) => {
+      log.push(`+${name}${args.length}`);
+      await wait;
+      return { name };
+    },
+    inject,
+    lifetime: 'call',
+    dispose: () => log.push(`-${name}`),
+  };
+}
+
+describe('lazy', () => {
+  it('builds on first use, once per call, also for two who ask at the same time and for what they share', async () => {
+    const log: string[] = [];
+    const { open } = await started(
+      [counted('shared', log), counted('x', log, ['shared']), counted('y', log, ['shared'])],
+      [lazy('x'), lazy('x'), lazy('y')],
+    );
+    const call = await open();
+    const [x, again, y] = call.args as [Late, Late, Late];
+    expect(log).toEqual([]);
+    const [first, second, third] = await Promise.all([x(), again(), y()]);
+    expect(first).toBe(second);
+    expect([first, third]).toEqual([{ name: 'x' }, { name: 'y' }]);
+    expect(log.slice().sort()).toEqual(['+shared0', '+x1', '+y1']);
+    expect(await x()).toBe(first);
+    const other = await open();
+    expect(await (other.args[0] as Late)()).not.toBe(first);
+    await call.dispose();
+    expect(log.slice(-3)).toEqual([expect.stringMatching('-[xy]'), expect.stringMatching('-[xy]'), '-shared']);
+    await other.dispose();
+  });
+
+  it('shares what the call has already', async () => {
+    const log: string[] = [];
+    const { open } = await started(
+      [counted('shared', log), counted('x', log, ['shared'])],
+      ['shared', lazy('x'), lazy('shared')],
+    );
+    const call = await open();
+    await (call.args[1] as Late)();
+    expect(await (call.args[2] as Late)()).toBe(call.args[0]);
+    expect(log).toEqual(['+shared0', '+x1']);
+    await call.dispose();
+  });
+
+  it('gives singletons, which were built when the server started', async () => {
+    let built = 0;
+    const { open, injector } = await started([{ provide: 's', useFactory: async () => ++built }], [lazy('s')]);
+    expect(built).toBe(1);
+    const call = await open();
+    expect(await (call.args[0] as Late)()).toBe(1);
+    await injector.close();
+  });
+
+  it('gives each place its own transient', async () => {
+    const { open } = await started(
+      [{ provide: 't', useFactory: () => ({}), lifetime: 'transient' }],
+      [lazy('t'), lazy('t')],
+    );
+    const [one, other] = (await open()).args as [Late, Late];
+    expect(await one()).toBe(await one());
+    expect(await one()).not.toBe(await other());
+  });
+
+  it('fails after the end of the call, before and after it was used', async () => {
+    const log: string[] = [];
+    const { open } = await started([counted('x', log), counted('y', log)], [lazy('x'), lazy('y')]);
+    const call = await open();
+    const [x, y] = call.args as [Late, Late];
+    await x();
+    expect(call.disposable).toBe(true);
+    await call.dispose();
+    for (const late of [x, y]) expect(await rejectionOf(late())).toMatchObject({ code: 'CONTAINER_DISPOSED' });
+    expect(await rejectionOf(y())).toMatchObject({
+      message:
+        'Tools.run → lazy("y") was asked for after its call or server had ended. Await it before the method returns.',
+    });
+    expect(log).toEqual(['+x0', '-x']);
+  });
+
+  it('disposes what is still being built when the call ends, and builds no more', async () => {
+    const log: string[] = [];
+    const { passed, open: release } = gate();
+    const { open } = await started([counted('slow', log, [], passed), counted('x', log, ['slow'])], [lazy('x')]);
+    const call = await open();
+    const asked = rejectionOf((call.args[0] as Late)());
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(log).toEqual(['+slow0']);
+    const disposed = call.dispose();
+    release();
+    await disposed;
+    expect(log).toEqual(['+slow0', '-slow']);
+    expect(await asked).toMatchObject({ code: 'CONTAINER_DISPOSED' });
+  });
+
+  it('tries again after a failure, and the call goes on', async () => {
+    let attempts = 0;
+    const { open } = await started(
+      [
+        {
+          provide: 'x',
+          useFactory: () => (++attempts === 1 ? Promise.reject(new Error('busy')) : attempts),
+          lifetime: 'call',
+        },
+      ],
+      [lazy('x')],
+    );
+    const call = await open();
+    const x = call.args[0] as Late;
+    expect(await Promise.all([rejectionOf(x()), rejectionOf(x())])).toMatchObject([
+      { message: 'busy' },
+      { message: 'busy' },
+    ]);
+    expect(await x()).toBe(2);
+    await call.dispose();
+  });
+
+  it('breaks a circle', async () => {
+    @injectable()
+    class Chicken {
+      constructor(@inject(lazy(delay(() => Egg))) readonly egg: () => Promise<Egg>) {}
+    }
+    @injectable()
+    class Egg {
+      constructor(readonly chicken: Chicken) {}
+    }
+    for (const lifetime of ['singleton', 'call'] as const) {
+      const providers = [Chicken, Egg].map((target) => ({ provide: target, useClass: target, lifetime }));
+      const { open } = await started(providers, [Chicken]);
+      const [chicken] = (await open()).args as [Chicken];
+      expect((await chicken.egg()).chicken).toBe(chicken);
+    }
+  });
+
+  it('may be asked by a factory while the call is being opened', async () => {
+    const log: string[] = [];
+    const asking: Provider = {
+      provide: 'asking',
+      useFactory: async (x: Late) => [await x()],
+      inject: [lazy('x')],
+      lifetime: 'call',
+    };
+    const { open } = await started([asking, counted('late', log), counted('x', log, ['late'])], ['asking', 'late']);
+    const call = await open();
+    expect(call.args).toEqual([[{ name: 'x' }], { name: 'late' }]);
+    expect(log).toEqual(['+late0', '+x1']);
+    await call.dispose();
+    expect(log.slice(2)).toEqual(['-x', '-late']);
+  });
+
+  it('may be asked by a constructor while the call is being opened at once', async () => {
+    const log: string[] = [];
+    @injectable()
+    class Eager {
+      readonly started: Promise<unknown>;
+      constructor(@inject(lazy('x')) x: Late) {
+        this.started = x();
+      }
+    }
+    const sync = (name: string, inject: string[] = []): Provider => ({
+      provide: name,
+      useFactory: (...args: never[]) => ({ name, from: log.push(`+${name}`) + args.length }),
+      inject,
+      lifetime: 'call',
+    });
+    const { open } = await started([sync('late'), sync('x', ['late'])], ['late'], { component: { target: Eager } });
+    const { component, args } = await open();
+    await (component as Eager).started;
+    expect(log).toEqual(['+late', '+x']);
+    expect(args[0]).toMatchObject({ name: 'late' });
+  });
+
+  it('fails for singletons when the server has ended', async () => {
+    const injector = new Injector({
+      providers: [
+        { provide: 'holder', useFactory: (late: Late) => ({ late }), inject: [lazy('t')] },
+        { provide: 't', useFactory: () => 1, lifetime: 'transient' },
+      ],
+      builtIns: [],
+    });
+    const plan = planOf(injector, ['holder']);
+    await injector.start();
+    const { late } = (await plan.open({})).args[0] as { late: Late };
+    expect(await late()).toBe(1);
+    await injector.close();
+    expect(await rejectionOf(late())).toMatchObject({ code: 'CONTAINER_DISPOSED' });
+  });
+});
