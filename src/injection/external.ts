@@ -11,7 +11,7 @@ export interface ExternalContainer<Frame = unknown> {
   lifetime(token: InjectionToken): 'singleton' | 'call';
   /** The instance, or a promise of it. `frame` is absent for singletons. */
   resolve(token: InjectionToken, frame: Frame | undefined): unknown;
-  /** Everything under the token, for `injectAll`. Default: an array with what {@link ExternalContainer.resolve} gives. */
+  /** Everything under the token, for `injectAll`. Without it, `injectAll` gives an array of one. */
   resolveAll?(token: InjectionToken, frame: Frame | undefined): unknown;
 }
 

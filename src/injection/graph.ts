@@ -96,9 +96,8 @@ export class Graph<Frame> {
 
   private all(token: InjectionToken, scope: Scope<Frame>, trail: Trail): Step<Frame> {
     const registrations = this.sources.registrations.get(token);
-    if (!registrations && !this.sources.builtIns.has(token) && this.sources.external?.has(token)) {
-      return this.external(token, true, scope, trail);
-    }
+    const elsewhere = !registrations && !this.sources.builtIns.has(token) && this.sources.external;
+    if (elsewhere && elsewhere.resolveAll && elsewhere.has(token)) return this.external(token, true, scope, trail);
     const needs = registrations?.map((registration) => this.registered(registration, scope, trail)) ?? [
       this.one(token, false, scope, trail),
     ];
@@ -200,10 +199,8 @@ export class Graph<Frame> {
     const external = this.sources.external as ExternalContainer<Frame>;
     const lifetime = external.lifetime(token);
     if (lifetime === 'call' && scope === this.server) throw captive(trail);
-    const resolve = (frame: Frame | undefined): unknown => {
-      if (!all) return external.resolve(token, frame);
-      return external.resolveAll ? external.resolveAll(token, frame) : [external.resolve(token, frame)];
-    };
+    const resolve = (frame: Frame | undefined): unknown =>
+      all ? external.resolveAll?.(token, frame) : external.resolve(token, frame);
     return this.shared(lifetime, all ? {} : token, scope, trail, (at) =>
       at.add({
         path: trail,

@@ -82,6 +82,7 @@ describe('inject', () => {
         'Both.run, parameter 2: @inject got a function that is no class. Give a class, a token(), a string, a symbol, lazy() or delay().',
     });
     expect(() => injectionOf({ token: 5 })).toThrow('got 5');
+    expect(() => injectionOf(lazy(undefined as never))).toThrow('A request for an injection(lazy) got undefined');
     expect(() => injectionOf(null)).toThrow('got null');
   });
 
