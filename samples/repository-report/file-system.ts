@@ -1,0 +1,26 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Folders that hold what others wrote or what a build made. */
+const skipped = new Set(['node_modules', '.git', 'dist', 'build', 'coverage', '.cache']);
+
+/** The disk, as a provider: tests hand the tools another one. */
+export class FileSystem {
+  /** The paths of all files below a folder, relative to it, in alphabetical order. */
+  async list(root: string, below = ''): Promise<string[]> {
+    const files: string[] = [];
+    const entries = await readdir(join(root, below), { withFileTypes: true });
+    for (const entry of entries.sort((one, other) => one.name.localeCompare(other.name))) {
+      const path = join(below, entry.name);
+      if (entry.isDirectory() && !skipped.has(entry.name)) files.push(...(await this.list(root, path)));
+      else if (entry.isFile()) files.push(path);
+    }
+    return files;
+  }
+
+  /** How many lines a text file has. */
+  async countLines(root: string, path: string): Promise<number> {
+    const text = await readFile(join(root, path), 'utf8');
+    return text === '' ? 0 : text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+  }
+}

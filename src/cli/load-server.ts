@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createJiti } from 'jiti';
+import { ErrandError, messageOf } from '../base/errors.js';
+import type { ErrandServer } from '../server/create-server.js';
+
+/**
+ * Loads a server file, TypeScript with decorators and their metadata included, without a build step.
+ *
+ * @throws {ErrandError} `SERVER_FILE` when the file is missing, cannot be loaded or exports no server.
+ */
+export async function loadServer(file: string): Promise<ErrandServer> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new ErrandError('SERVER_FILE', `There is no file ${path}.`);
+  const exported = await load(path);
+  const server: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported;
+  if (isServer(server)) return server;
+  throw new ErrandError(
+    'SERVER_FILE',
+    `${file} exports ${server === undefined ? 'no default' : `a ${typeof server} as default`}. Export the server, or a function that makes one: export default createServer({ … }).`,
+  );
+}
+
+async function load(path: string): Promise<unknown> {
+  // The user's file and this command must see the same classes, so that only TypeScript is transpiled, never a package.
+  const jiti = createJiti(import.meta.url, { interopDefault: false, tryNative: false });
+  try {
+    return (await jiti.import<{ default?: unknown }>(path)).default;
+  } catch (error) {
+    if (ErrandError.is(error)) throw error;
+    throw new ErrandError('SERVER_FILE', `${path} cannot be loaded: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** By shape: the file may have loaded another copy of the package. */
+function isServer(value: unknown): value is ErrandServer {
+  if (typeof value !== 'object' || value === null) return false;
+  const server = value as Partial<Record<string, unknown>>;
+  return ['connect', 'serveStdio', 'listen', 'close'].every((method) => typeof server[method] === 'function');
+}

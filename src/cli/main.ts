@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ErrandError, messageOf } from '../base/errors.js';
+import { run } from './run.js';
+
+const help = `Usage:
+  errand run <file>                 serve the file's server over stdio
+  errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
+             [--host <address>]     bind to another address than 127.0.0.1
+  errand --version
+  errand --help
+
+A server file exports its server as default: export default createServer({ … })
+`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      http: { type: 'string' },
+      host: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+    },
+  });
+  const [command, file, ...rest] = positionals;
+  if (values.version === true) {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    process.stdout.write(`${version}\n`);
+  } else if (values.help === true || command === undefined) {
+    process.stdout.write(help);
+  } else if (command === 'run' && file !== undefined && rest.length === 0) {
+    await run(file, values);
+  } else {
+    throw new ErrandError('OPTIONS_INVALID', `errand does not know '${positionals.join(' ')}'.\n${help}`);
+  }
+}
+
+main().then(
+  // Whatever the user's code keeps open, the server is closed.
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`errand: ${messageOf(error)}\n`);
+    if (!ErrandError.is(error) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    process.exit(1);
+  },
+);
