@@ -139,7 +139,7 @@ export function refuseHole(
 function sentence({ hole, primitive = 'a primitive' }: Pick<Parameter, 'hole' | 'primitive'>, of: string): string {
   switch (hole) {
     case 'erased':
-      return 'its type is not there at run time. Import the class as a value (not with `import type`), or, for an interface or a union, write @inject(Token).';
+      return 'its type is not there at run time. Import the class as a value (not with `import type`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).';
     case 'undefined':
       return 'its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).';
     case 'primitive':

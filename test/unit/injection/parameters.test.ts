@@ -173,7 +173,7 @@ describe('refusals', () => {
   it.each([
     [
       { hole: 'erased' },
-      'its type is not there at run time. Import the class as a value (not with `import type`), or, for an interface or a union, write @inject(Token).',
+      'its type is not there at run time. Import the class as a value (not with `import type`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).',
     ],
     [
       { hole: 'undefined' },
