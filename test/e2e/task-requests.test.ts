@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { defineTool } from '../../src/components/define.js';
+import { createServer } from '../../src/server/create-server.js';
+import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
+import { connectInMemory, openFixture, wires, type Answering, type Peer } from '../helpers/transports.js';
+
+const accept = () => ({ action: 'accept' as const, content: { smoking: true } });
+
+describe.each(wires)('tasks, %s', (wire) => {
+  // One connection for all: a process for each test would take a second each.
+  let peer: Peer;
+  let answer: Answering;
+  beforeAll(async () => {
+    peer = await openFixture(wire, 'errands', { answer: (...question) => answer(...question) });
+  });
+  beforeEach(() => {
+    peer.received.length = 0;
+    answer = accept;
+  });
+  afterAll(async () => {
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('begin as working, before any news of them', async () => {
+    const task = await startTask(peer.client, 'errand', {}, { ttl: 5_000 });
+    expect(task).toEqual({
+      taskId: expect.stringMatching(/^[A-Za-z0-9_-]{32}$/),
+      status: 'working',
+      createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      lastUpdatedAt: expect.any(String),
+      ttl: 5_000,
+      pollInterval: expect.any(Number),
+    });
+    await untilTold(peer, 'notifications/tasks/status', 1);
+    expect('result' in peer.received[0]!).toBe(true);
+  });
+
+  it('tell working, input_required and their end', async () => {
+    const { taskId } = await startTask(peer.client, 'book', { guests: 2 });
+    await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    const told = await untilTold(peer, 'notifications/tasks/status', 3);
+    expect(told.map(({ params }) => params.status)).toEqual(['input_required', 'working', 'completed']);
+    expect(told[0]?.params).toEqual({
+      taskId,
+      status: 'input_required',
+      createdAt: expect.any(String),
+      lastUpdatedAt: expect.any(String),
+      ttl: 3_600_000,
+      pollInterval: expect.any(Number),
+    });
+    expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ taskId, status: 'completed' });
+  });
+
+  it('give their result to all who wait, and at once after the end', async () => {
+    let open = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (open = resolve));
+    answer = () => answered.then(accept);
+    const { tasks } = peer.client.experimental;
+    const { taskId } = await startTask(peer.client, 'book', { guests: 2 });
+    await untilStatus(peer.client, taskId, 'input_required');
+    const waiting = [1, 2, 3].map(() => tasks.getTaskResult(taskId, CallToolResultSchema));
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+    open();
+    const results = await Promise.all(waiting);
+    expect(results[0]?._meta).toEqual({ 'io.modelcontextprotocol/related-task': { taskId } });
+    expect(results).toEqual([results[0], results[0], results[0]]);
+    expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toEqual(results[0]);
+  });
+
+  it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once', async () => {
+    const { tasks } = peer.client.experimental;
+    const { taskId } = await startTask(peer.client, 'forever');
+    const waiting = [1, 2].map(() => rejection(tasks.getTaskResult(taskId, CallToolResultSchema)));
+    expect(await tasks.cancelTask(taskId)).toMatchObject({ taskId, status: 'cancelled' });
+    for (const error of [...(await Promise.all(waiting)), await rejection(tasks.getTaskResult(taskId))]) {
+      expect(error).toMatchObject({ code: -32603, message: 'MCP error -32603: Task was cancelled' });
+    }
+    expect(await rejection(tasks.cancelTask(taskId))).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('it is cancelled already'),
+    });
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'cancelled' });
+    const statuses = await untilTold(peer, 'notifications/tasks/status', 1);
+    expect(statuses.map(({ params }) => params.status)).toEqual(['cancelled']);
+    expect(told(peer, 'notifications/message')).toEqual([]);
+  });
+
+  it('cannot be cancelled after their end', async () => {
+    const { taskId } = await startTask(peer.client, 'errand');
+    await untilStatus(peer.client, taskId, 'completed');
+    expect(await rejection(peer.client.experimental.tasks.cancelTask(taskId))).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('it is completed already'),
+    });
+  });
+
+  it('of an unknown id are invalid params everywhere', async () => {
+    for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
+      expect(await rejection(request(peer.client, method, { taskId: 'nobody' }))).toMatchObject({ code: -32602 });
+      expect(await rejection(request(peer.client, method, {}))).toMatchObject({ code: -32602 });
+    }
+  });
+
+  it('are failed when the result is an error, and keep the result', async () => {
+    const { tasks } = peer.client.experimental;
+    const { taskId } = await startTask(peer.client, 'refuse');
+    expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toMatchObject({
+      isError: true,
+      content: [{ type: 'text', text: 'closed on Mondays' }],
+    });
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'failed', statusMessage: 'closed on Mondays' });
+  });
+
+  it('give back the JSON-RPC error that was thrown, as the foreground does', async () => {
+    const { tasks } = peer.client.experimental;
+    const { taskId } = await startTask(peer.client, 'protocol');
+    const background = await rejection(tasks.getTaskResult(taskId, CallToolResultSchema));
+    const foreground = await rejection(peer.client.callTool({ name: 'protocol' }));
+    for (const error of [background, foreground]) {
+      expect(error).toMatchObject({ code: -32042, message: 'MCP error -32042: no such table', data: { table: 7 } });
+    }
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'failed', statusMessage: 'no such table' });
+  });
+
+  it('are refused where the tool does not allow them, and asked for where it needs them', async () => {
+    expect(await rejection(startTask(peer.client, 'now'))).toMatchObject({ code: -32601 });
+    expect(await rejection(request(peer.client, 'tools/call', { name: 'errand' }))).toMatchObject({ code: -32601 });
+    expect(await rejection(startTask(peer.client, 'nothing'))).toMatchObject({ code: -32602 });
+  });
+
+  it('are listed only where everybody is one user', async () => {
+    const capability = peer.client.getServerCapabilities()?.tasks;
+    expect(capability).toEqual({
+      cancel: {},
+      requests: { tools: { call: {} } },
+      ...(wire !== 'http' && { list: {} }),
+    });
+    const { taskId } = await startTask(peer.client, 'errand');
+    const listing = request(peer.client, 'tasks/list');
+    if (wire === 'http') expect(await rejection(listing)).toMatchObject({ code: -32601 });
+    else expect(await listing).toMatchObject({ tasks: expect.arrayContaining([expect.objectContaining({ taskId })]) });
+  });
+});
+
+describe('tasks/list', () => {
+  it('pages, newest first, without a double or a gap', async () => {
+    await using peer = await openFixture('in memory', 'errands');
+    const made: string[] = [];
+    for (let count = 0; count < 120; count++) made.push((await startTask(peer.client, 'errand')).taskId);
+    const listed: string[] = [];
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await peer.client.experimental.tasks.listTasks(cursor);
+      listed.push(...page.tasks.map(({ taskId }) => taskId));
+      cursor = page.nextCursor;
+      pages++;
+    } while (cursor !== undefined);
+    expect(listed).toEqual(made.reverse());
+    expect(pages).toBe(3);
+  });
+
+  it('refuses a cursor that it did not give', async () => {
+    await using peer = await openFixture('in memory', 'errands');
+    expect(await rejection(peer.client.experimental.tasks.listTasks('made-up'))).toMatchObject({ code: -32602 });
+  });
+});
+
+describe('a server without task tools', () => {
+  it('ignores `task` and has no tasks/*', async () => {
+    const hello = defineTool({ name: 'hello', run: () => 'hello' });
+    const server = createServer({ name: 'plain', version: '1.0.0', components: [hello] });
+    await using peer = await connectInMemory(server);
+    expect(peer.client.getServerCapabilities()?.tasks).toBeUndefined();
+    expect(await request(peer.client, 'tools/call', { name: 'hello', task: { ttl: 1 } })).toEqual({
+      content: [{ type: 'text', text: 'hello' }],
+    });
+    for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/list']) {
+      expect(await rejection(request(peer.client, method, { taskId: 'x' }))).toMatchObject({ code: -32601 });
+    }
+    await server.close();
+  });
+});
