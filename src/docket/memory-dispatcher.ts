@@ -61,7 +61,7 @@ export class Dispatcher<T extends { readonly place: number }> {
   }
 
   private dispatch(): void {
-    while (this.burst < longestBurst) {
+    while (this.line.size > 0 && this.burst < longestBurst) {
       const consumer = this.nextWithRoom();
       const entry = consumer && this.line.pop();
       if (!entry) return;
@@ -71,6 +71,7 @@ export class Dispatcher<T extends { readonly place: number }> {
     this.dispatchSoon();
   }
 
+  /** Its turn is over with the asking, so ask only when there is something to deliver. */
   private nextWithRoom(): MemoryConsumer | undefined {
     for (const consumer of this.consumers) {
       if (!consumer.hasRoom) continue;

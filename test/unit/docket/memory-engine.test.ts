@@ -155,6 +155,31 @@ describe('MemoryEngine', () => {
     await consumer.idle();
   });
 
+  it('also when there is room for all of them at once', async () => {
+    await worker.consumer.stopIntake();
+    for (let index = 0; index < 500; index++) await stage.add(`k${index}`);
+    const wide = stage.work(1000);
+    const begun: number[] = [];
+    while (wide.begun.length < 500) {
+      await settled();
+      begun.push(wide.begun.length);
+    }
+    const steps = begun.map((count, index) => count - (begun[index - 1] ?? 0));
+    expect(Math.max(...steps)).toBeLessThanOrEqual(100);
+  });
+
+  it('gives each of several workers its turn', async () => {
+    await worker.consumer.stopIntake();
+    const workers = [stage.work(10), stage.work(10), stage.work(10)];
+    for (let index = 0; index < 9; index++) await stage.add(`k${index}`);
+    await settled();
+    expect(workers.map(({ begun }) => begun.map(({ record }) => record.key))).toEqual([
+      ['k0', 'k3', 'k6'],
+      ['k1', 'k4', 'k7'],
+      ['k2', 'k5', 'k8'],
+    ]);
+  });
+
   it('drains 100,000 queued executions at the cost of 5,000', async () => {
     await worker.consumer.stopIntake();
     const costOfEach = async (prefix: string, count: number): Promise<number> => {
