@@ -1,6 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import type { Injector, Lifetime } from '../injection/injector.js';
-import type { Class } from '../injection/tokens.js';
+import { isClass, type Class } from '../injection/tokens.js';
 import { compileDefinition, compileMethod, type Component, type ComponentDefaults } from './component.js';
 import { declaredMethods } from './declarations.js';
 import { DefinedComponent } from './define.js';
@@ -12,7 +12,7 @@ export type ComponentEntry =
   | {
       readonly component: Class<object>;
       /** Default `'call'`: a fresh instance for each call. */
-      readonly lifetime: Lifetime;
+      readonly lifetime?: Lifetime;
     };
 
 /** All components of one server. */
@@ -24,11 +24,11 @@ export class Catalog<Frame> {
 
   /** @throws {ErrandError} for the first entry that cannot be served as it is declared. */
   constructor(entries: readonly ComponentEntry[], injector: Injector<Frame>, defaults: ComponentDefaults) {
-    for (const entry of entries) {
+    for (const [index, entry] of entries.entries()) {
       if (entry instanceof DefinedComponent) {
         this.byDefinition.set(entry, this.add(compileDefinition(entry, injector, defaults)));
       } else {
-        const { component, lifetime } = toClassEntry(entry);
+        const { component, lifetime } = toClassEntry(entry, `components[${index}]`);
         this.addClass(component, lifetime, injector, defaults);
       }
     }
@@ -99,18 +99,26 @@ export class Catalog<Frame> {
   }
 }
 
-function toClassEntry(entry: unknown): { component: Class; lifetime: Lifetime } {
-  if (typeof entry === 'function') return { component: entry as Class, lifetime: 'call' };
-  const { component, lifetime } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
-  if (
-    typeof component === 'function' &&
-    (lifetime === 'singleton' || lifetime === 'call' || lifetime === 'transient')
-  ) {
-    return { component: component as Class, lifetime };
-  }
-  throw new ErrandError(
+const lifetimes: readonly unknown[] = ['singleton', 'call', 'transient'];
+
+function toClassEntry(entry: unknown, where: string): { component: Class; lifetime: Lifetime } {
+  if (isClass(entry)) return { component: entry, lifetime: 'call' };
+  if (typeof entry !== 'object' || entry === null) throw refuseEntry(where, `is ${describeEntry(entry)}`);
+  const { component, lifetime = 'call' } = entry as Record<string, unknown>;
+  if (!isClass(component)) throw refuseEntry(where, `has component: ${describeEntry(component)}`);
+  if (!lifetimes.includes(lifetime)) throw refuseEntry(where, `has lifetime: ${JSON.stringify(lifetime)}`);
+  return { component, lifetime: lifetime as Lifetime };
+}
+
+function describeEntry(entry: unknown): string {
+  if (entry === undefined) return 'undefined (a circular import?)';
+  if (entry === null) return 'null';
+  return typeof entry === 'function' ? 'a function that is no class' : `a value of type ${typeof entry}`;
+}
+
+function refuseEntry(where: string, got: string): ErrandError {
+  return new ErrandError(
     'COMPONENT_INVALID',
-    `components has ${entry === undefined ? 'an undefined entry (a circular import?)' : `an entry that is a ${typeof entry}`}. ` +
-      "Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.",
+    `${where} ${got}. Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.`,
   );
 }

@@ -27,43 +27,61 @@ const ownParameters = (prototype: object, method: string): Map<number, Parameter
 export function declareMethod(target: unknown, method: unknown, declaration: MethodDeclaration): void {
   const decorator = `@${declaration.kind}`;
   if (typeof method === 'object') throw decoratorModeError(decorator);
-  if (typeof target !== 'object' || target === null || typeof method !== 'string') {
+  const place: Place = { target, method: method as Place['method'] };
+  if (!isInstanceMethod(place)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${decorator} on ${typeof method === 'symbol' ? method.toString() : 'something else than a method'}: a component is a method of a class with a name of its own, not a static or symbol-named one.`,
+      `${decorator} on ${placeName(place)}: a component is a method of instances, named by a string.`,
     );
   }
-  const methods = ownMethods(target) ?? new Map<string, MethodDeclaration>();
-  if (methods.has(method)) {
+  const methods = ownMethods(place.target) ?? new Map<string, MethodDeclaration>();
+  if (methods.has(place.method)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${target.constructor.name}.${method} has two component decorators. Keep one.`,
+      `${place.target.constructor.name}.${place.method} has two component decorators. Keep one.`,
     );
   }
-  Reflect.defineMetadata(methodsKey, methods.set(method, declaration), target);
+  Reflect.defineMetadata(methodsKey, methods.set(place.method, declaration), place.target);
 }
 
 /** Called by `@param` and `@ask`. */
 export function declareParameter(
   target: unknown,
-  method: unknown,
+  method: string | symbol | undefined,
   index: number,
   declaration: ParameterDeclaration,
 ): void {
-  if (typeof target !== 'object' || target === null || typeof method !== 'string') {
+  const place = { target, method };
+  if (!isInstanceMethod(place)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `@${declaration.from} belongs on a parameter of a method, not of a constructor.`,
+      `@${declaration.from} on ${placeName(place)}: it belongs on a parameter of a method of instances, named by a string.`,
     );
   }
-  const parameters = ownParameters(target, method) ?? new Map<number, ParameterDeclaration>();
+  const parameters = ownParameters(place.target, place.method) ?? new Map<number, ParameterDeclaration>();
   if (parameters.has(index)) {
     throw new ErrandError(
       'PARAMETER_CONFLICT',
-      `${target.constructor.name}.${method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
+      `${place.target.constructor.name}.${place.method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
     );
   }
-  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), target, method);
+  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), place.target, place.method);
+}
+
+/** Where a decorator stands, as the compiler hands it over. */
+interface Place {
+  readonly target: unknown;
+  readonly method: string | symbol | undefined;
+}
+
+function isInstanceMethod(place: Place): place is { target: object; method: string } {
+  return typeof place.target === 'object' && place.target !== null && typeof place.method === 'string';
+}
+
+function placeName({ target, method }: Place): string {
+  const owner = typeof target === 'function' ? target : (target as object).constructor;
+  if (method === undefined) return `the constructor of ${owner.name}`;
+  return `the ${typeof target === 'function' ? 'static ' : ''}method ${String(method)} of ${owner.name}`;
 }
 
 /** One decorated method, with the prototype whose metadata describes it. */

@@ -73,9 +73,9 @@ export interface RetryPolicy {
 export const noRetry: RetryPolicy = { attempts: 1, delay: 1_000, backoff: 'exponential', maximumDelay: 60_000 };
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */
-export function toRetryPolicy(option: RetryOption, where: string): RetryPolicy {
-  const given = typeof option === 'number' ? { attempts: option } : option;
-  const { attempts, backoff = noRetry.backoff } = given;
+export function toRetryPolicy(option: unknown, where: string): RetryPolicy {
+  const given = (typeof option === 'object' ? (option ?? {}) : { attempts: option }) as Partial<RetryPolicy>;
+  const { attempts = 0, backoff = noRetry.backoff } = given;
   if (!Number.isSafeInteger(attempts) || attempts < 1 || !['fixed', 'exponential'].includes(backoff)) {
     throw new ErrandError(
       'OPTIONS_INVALID',
