@@ -1,14 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import type { TypedParameterDecorator } from './fit.js';
-import {
-  isLazy,
-  isToken,
-  tokenName,
-  type AbstractClass,
-  type Injectable,
-  type Injected,
-  type InjectionToken,
-} from './tokens.js';
+import { isLazy, isToken, tokenName, type Injectable, type Injected, type InjectionToken } from './tokens.js';
 import { delayedClass, describe, descriptorsOf, isDelayed, isDescriptor, type Descriptor } from './tsyringe.js';
 
 /** One request for an injection, as the plan compiler reads it. */
@@ -65,7 +57,7 @@ export function inject(token: unknown, options: InjectOptions = {}): ParameterDe
  * Injects an array with what every provider of the token gives, in the order of the providers. With `optional`, an empty
  * array when there are none.
  */
-export function injectAll<I extends AbstractClass | InjectionToken>(
+export function injectAll<I extends InjectionToken>(
   token: I,
   options?: InjectOptions,
 ): TypedParameterDecorator<Injected<I>[], '@injectAll: the token gives'>;
