@@ -29,9 +29,12 @@ export function isProtocolError(error: unknown): error is { code: number; messag
   return error instanceof Error && error.name === 'McpError' && 'code' in error && Number.isSafeInteger(error.code);
 }
 
-/** `McpError` of the SDK puts its code in front of every message; on the wire the code has a place of its own. */
+/**
+ * `McpError` of the SDK puts its code in front of every message, once more on each side of the wire; there the code has a
+ * place of its own.
+ */
 export function toWireError(error: { code: number; message: string; data?: unknown }): WireError {
-  const message = error.message.replace(`MCP error ${error.code}: `, '');
+  const message = error.message.replace(new RegExp(`^(MCP error ${error.code}: )+`), '');
   return error.data === undefined
     ? { code: error.code, message }
     : { code: error.code, message, data: error.data as Json };

@@ -14,7 +14,7 @@ import type { Json } from '../../base/json.js';
 import type { Answer } from '../../call/channel.js';
 import { principalOf } from '../../call/principal.js';
 import type { Unwatch } from '../../docket/engine.js';
-import { ProtocolError, rpcCode, type WireError } from '../../protocol/errors.js';
+import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
 import { relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
@@ -176,7 +176,7 @@ export class Connection {
     this.delivery.answered(id);
     const answer: Answer =
       'error' in message
-        ? { error: message.error as WireError }
+        ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
     relayAnswer(engine, { ...question, principal: principalOf(auth).id }, answer, logger).catch((error: unknown) =>
       logger.error('An answer could not be stored', { ...question, error }),
