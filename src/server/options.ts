@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
-import { ErrandError, messageOf } from '../base/errors.js';
+import { ErrandError } from '../base/errors.js';
 import { Logger } from '../base/logger.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
 import { describeIssues } from '../components/parse.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
-import type { ExternalContainer, TsyringeContainer } from '../injection/external.js';
+import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
 import type { CallFrame } from '../call/frame.js';
 
@@ -62,19 +62,16 @@ export interface ServerOptions {
   readonly logger?: Logger;
 }
 
-/** A duration that comes out in milliseconds. */
-const duration = (fallback: Duration) =>
+/** A duration that comes out in milliseconds; a wrong one is refused by the option's name. */
+const duration = (option: string, fallback: Duration) =>
   z
     .custom<Duration>()
     .default(fallback)
-    .transform((given, context): number => {
-      try {
-        return toMilliseconds(given, 'the duration');
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: messageOf(error) });
-        return z.NEVER;
-      }
-    });
+    .transform((given) => toMilliseconds(given, `createServer: ${option}`));
+
+const isContainer = (value: unknown): boolean =>
+  isTsyringeContainer(value) ||
+  (isObject(value) && ['has', 'lifetime', 'resolve'].every((method) => typeof value[method] === 'function'));
 
 /** The one place that says what options may be, and what they are when not given. Durations come out in milliseconds. */
 const Options = z.strictObject({
@@ -86,11 +83,13 @@ const Options = z.strictObject({
   instructions: z.string().optional(),
   components: z.array(z.custom<ComponentEntry>()),
   providers: z.array(z.custom<Provider>()).default([]),
-  container: z.custom<ServerOptions['container']>().optional(),
+  container: z
+    .custom<ServerOptions['container']>(isContainer, 'expected a container of tsyringe or an ExternalContainer')
+    .optional(),
   tasks: z.custom<TaskOption>().default(false),
-  timeout: duration('1h'),
-  questionDeadline: duration('1h'),
-  grace: duration('10s'),
+  timeout: duration('timeout', '1h'),
+  questionDeadline: duration('questionDeadline', '1h'),
+  grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
   logger: z.instanceof(Logger).default(() => new Logger()),
   docket: z
@@ -100,8 +99,8 @@ const Options = z.strictObject({
       worker: z.boolean().default(true),
       concurrency: z.coerce.number().int().min(1).default(10),
       headers: z.array(z.string()).default(['traceparent', 'tracestate', 'accept-language', 'x-request-id']),
-      ttl: duration('1h'),
-      maximumTtl: duration('24h'),
+      ttl: duration('docket.ttl', '1h'),
+      maximumTtl: duration('docket.maximumTtl', '24h'),
     })
     .prefault({}),
 });
@@ -114,18 +113,20 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
 
 /** @throws {ErrandError} `OPTIONS_INVALID`, naming the option. */
 export function resolveOptions(options: ServerOptions, environment: NodeJS.ProcessEnv): ResolvedOptions {
-  const given = Options.safeParse({
-    ...options,
-    docket: { ...docketEnvironment(environment), ...withoutUndefined(options.docket) },
-  });
+  const given = Options.safeParse(isObject(options) ? withEnvironment(options, environment) : options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `createServer: ${describeIssues(given.error)}.`);
   return { ...given.data, tasks: toTaskMode(given.data.tasks, 'createServer: tasks'), clock: systemClock };
 }
 
-function docketEnvironment(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
+/** What the environment says of the docket goes under what the options say of it. */
+function withEnvironment(options: Record<string, unknown>, environment: NodeJS.ProcessEnv): object {
   const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
-  return withoutUndefined({ url, name, concurrency });
+  const { docket = {} } = options;
+  if (!isObject(docket)) return options;
+  return { ...options, docket: { ...withoutUndefined({ url, name, concurrency }), ...withoutUndefined(docket) } };
 }
 
-const withoutUndefined = <T extends object>(value: T | undefined): Partial<T> =>
-  Object.fromEntries(Object.entries(value ?? {}).filter(([, each]) => each !== undefined)) as Partial<T>;
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+const withoutUndefined = (value: Record<string, unknown>): object =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));

@@ -1,0 +1,163 @@
+import { describe, expect, it } from '@jest/globals';
+import { createServer, defineTool, job, tool, type ServerOptions } from '../../../src/index.js';
+import { resolveOptions } from '../../../src/server/options.js';
+import { refusalOf } from '../../helpers/thrown.js';
+
+const good = { name: 'test', version: '1.0.0', components: [] };
+
+/** What createServer says of these options. */
+const refused = (options: unknown): { code: string; message: string } =>
+  refusalOf(() => createServer(options as ServerOptions));
+
+describe('an option of the wrong type is refused in a sentence that names it', () => {
+  it.each<[string, object, RegExp]>([
+    ['name', { name: '' }, /^createServer: name: .+\.$/],
+    ['name', { name: undefined }, /^createServer: name: .+\.$/],
+    ['version', { version: 1 }, /^createServer: version: .+\.$/],
+    ['title', { title: 1 }, /^createServer: title: .+\.$/],
+    ['icons', { icons: 'x' }, /^createServer: icons: .+\.$/],
+    ['instructions', { instructions: [] }, /^createServer: instructions: .+\.$/],
+    ['components', { components: {} }, /^createServer: components: .+\.$/],
+    ['components', { components: undefined }, /^createServer: components: .+\.$/],
+    ['providers', { providers: class Warehouse {} }, /^createServer: providers: .+\.$/],
+    ['container', { container: 5 }, /^createServer: container: .+\.$/],
+    ['container', { container: {} }, /^createServer: container: .+\.$/],
+    ['tasks', { tasks: 'yes' }, /^createServer: tasks: task is "yes"\. Give true, false, .+\.$/],
+    ['timeout', { timeout: '1 fortnight' }, /^createServer: timeout is "1 fortnight"\. Give milliseconds .+ '1h'\.$/],
+    ['timeout', { timeout: Number.NaN }, /^createServer: timeout is NaN\. Give milliseconds .+ '1h'\.$/],
+    ['timeout', { timeout: null }, /^createServer: timeout is null\. Give milliseconds .+ '1h'\.$/],
+    ['grace', { grace: -1 }, /^createServer: grace is -1\. Give milliseconds .+ '1h'\.$/],
+    [
+      'questionDeadline',
+      { questionDeadline: {} },
+      /^createServer: questionDeadline is .+\. Give milliseconds .+ '1h'\.$/,
+    ],
+    ['errors', { errors: 'show' }, /^createServer: errors: .+\.$/],
+    ['logger', { logger: console }, /^createServer: logger: .+\.$/],
+    ['docket', { docket: 'memory://' }, /^createServer: docket: .+\.$/],
+    ['docket', { docket: 5 }, /^createServer: docket: .+\.$/],
+    ['docket.url', { docket: { url: 5 } }, /^createServer: docket\.url: .+\.$/],
+    ['docket.worker', { docket: { worker: 'no' } }, /^createServer: docket\.worker: .+\.$/],
+    ['docket.concurrency', { docket: { concurrency: 0 } }, /^createServer: docket\.concurrency: .+\.$/],
+    ['docket.concurrency', { docket: { concurrency: 1.5 } }, /^createServer: docket\.concurrency: .+\.$/],
+    ['docket.headers', { docket: { headers: 'x' } }, /^createServer: docket\.headers: .+\.$/],
+    ['docket.ttl', { docket: { ttl: 'long' } }, /^createServer: docket\.ttl is "long"\. Give milliseconds .+ '1h'\.$/],
+    [
+      'docket.maximumTtl',
+      { docket: { maximumTtl: Infinity } },
+      /^createServer: docket\.maximumTtl is Infinity\. .+ '1h'\.$/,
+    ],
+    ['an unknown one', { timeOut: '1h' }, /^createServer: .*"timeOut".*\.$/],
+    ['an unknown one of docket', { docket: { redis: true } }, /^createServer: docket: .*"redis".*\.$/],
+  ])('%s: %j', (_option, wrong, sentence) => {
+    const { code, message } = refused({ ...good, ...wrong });
+    expect(code).toBe('OPTIONS_INVALID');
+    expect(message).toMatch(sentence);
+    expect(message).not.toContain('\n');
+  });
+
+  it.each([undefined, null, 'test', 5])('%p in place of the options', (options) => {
+    const { code, message } = refused(options);
+    expect(code).toBe('OPTIONS_INVALID');
+    expect(message).toMatch(/^createServer: .+\.$/);
+  });
+});
+
+describe('options that are not given', () => {
+  it('have the documented defaults, durations in milliseconds', () => {
+    const { clock, logger, ...rest } = resolveOptions(good, {});
+    expect([typeof clock.now(), logger.constructor.name]).toEqual(['number', 'Logger']);
+    expect(rest).toEqual({
+      ...good,
+      providers: [],
+      tasks: 'forbidden',
+      timeout: 3_600_000,
+      questionDeadline: 3_600_000,
+      grace: 10_000,
+      errors: 'mask',
+      docket: {
+        url: 'memory://',
+        worker: true,
+        concurrency: 10,
+        headers: ['traceparent', 'tracestate', 'accept-language', 'x-request-id'],
+        ttl: 3_600_000,
+        maximumTtl: 86_400_000,
+      },
+    });
+  });
+
+  it('come from the environment where there is a variable, which an option beats', () => {
+    const environment = { ERRAND_DOCKET_URL: 'redis://x', ERRAND_DOCKET_NAME: 'd', ERRAND_WORKER_CONCURRENCY: '3' };
+    expect(resolveOptions(good, environment).docket).toMatchObject({ url: 'redis://x', name: 'd', concurrency: 3 });
+    const docket = { url: 'memory://', name: undefined, concurrency: 4 } as object;
+    expect(resolveOptions({ ...good, docket }, environment).docket).toMatchObject({
+      url: 'memory://',
+      name: 'd',
+      concurrency: 4,
+    });
+  });
+
+  it.each(['', 'many', '0', '-1', '2.5'])(
+    'are refused when the environment has ERRAND_WORKER_CONCURRENCY=%p',
+    (wrong) => {
+      expect(refusalOf(() => resolveOptions(good, { ERRAND_WORKER_CONCURRENCY: wrong })).message).toMatch(
+        /^createServer: docket\.concurrency: /,
+      );
+    },
+  );
+});
+
+describe('tasks', () => {
+  it.each([
+    [true, 'optional'],
+    [false, 'forbidden'],
+    ['optional', 'optional'],
+    ['required', 'required'],
+    ['forbidden', 'forbidden'],
+  ] as const)('%p means %p', (tasks, mode) => {
+    expect(resolveOptions({ ...good, tasks }, {}).tasks).toBe(mode);
+  });
+});
+
+describe('createServer', () => {
+  it('starts nothing, so that a server which is never connected need not be closed', async () => {
+    let built = 0;
+    class Warehouse {
+      constructor() {
+        built++;
+      }
+    }
+    class Jobs {
+      @job()
+      run(warehouse: Warehouse) {
+        return warehouse;
+      }
+    }
+    const before = process.getActiveResourcesInfo().length;
+    createServer({ ...good, components: [Jobs], providers: [Warehouse] });
+    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
+    expect(built).toBe(0);
+  });
+
+  it('takes a class, a class with its lifetime, and a definition', () => {
+    class One {
+      @tool()
+      one() {}
+    }
+    class Two {
+      @tool()
+      two() {}
+    }
+    class Three {
+      @tool()
+      three() {}
+    }
+    const components = [
+      One,
+      { component: Two },
+      { component: Three, lifetime: 'singleton' as const },
+      defineTool({ name: 'four', run: () => '' }),
+    ];
+    expect(refused({ ...good, components }).code).toBe('NOTHING');
+  });
+});
