@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
 import type { JobOptions, ToolOptions } from './options.js';
-import type { Content, ToolResult } from './results.js';
+import type { ToolResult } from './results.js';
 
 type InputOf<Input extends z.ZodType | undefined> = Input extends z.ZodType ? z.output<Input> : Record<string, never>;
 type Returned<Output extends z.ZodType | undefined> = Output extends z.ZodType
-  ? z.output<Output> | ToolResult | Content
+  ? z.output<Output> | ToolResult
   : unknown;
 
 interface Runnable<
@@ -36,6 +36,9 @@ export class DefinedComponent<out Input = unknown, out Result = unknown> {
   ) {}
 }
 
+/** What `docket.add` takes: nothing for a component without `input`, whose `run` receives an empty object. */
+type AddedInput<Input extends z.ZodType | undefined> = Input extends z.ZodType ? z.output<Input> : undefined;
+
 type ResultOf<Output extends z.ZodType | undefined> = Output extends z.ZodType ? z.output<Output> : unknown;
 
 /**
@@ -63,7 +66,7 @@ export function defineTool<
   const Inject extends readonly InjectionRequest[] = [],
 >(
   definition: ToolOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
-): DefinedComponent<InputOf<Input>, ResultOf<Output>> {
+): DefinedComponent<AddedInput<Input>, ResultOf<Output>> {
   const { inject = [], run, ...options } = definition;
   return new DefinedComponent('tool', options.name, options, inject, run as (...args: unknown[]) => unknown);
 }
@@ -75,7 +78,7 @@ export function defineJob<
   const Inject extends readonly InjectionRequest[] = [],
 >(
   definition: JobOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
-): DefinedComponent<InputOf<Input>, ResultOf<Output>> {
+): DefinedComponent<AddedInput<Input>, ResultOf<Output>> {
   const { inject = [], run, ...options } = definition;
   return new DefinedComponent('job', options.name, options, inject, run as (...args: unknown[]) => unknown);
 }

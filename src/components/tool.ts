@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { declareMethod } from './declarations.js';
 import type { ToolOptions } from './options.js';
-import type { Content, ToolResult } from './results.js';
+import type { ToolResult } from './results.js';
 
 /** Any method. */
 export type Method = (...args: never[]) => unknown;
@@ -26,7 +26,7 @@ export type FitInput<Input extends z.ZodType | undefined, M extends Method> = In
 
 /** `unknown` when the method returns what `output` says, else a type whose error prints both. */
 export type FitOutput<Output extends z.ZodType | undefined, M extends Method> = Output extends z.ZodType
-  ? [Awaited<ReturnType<M>>] extends [z.output<Output> | ToolResult | Content]
+  ? [Awaited<ReturnType<M>>] extends [z.output<Output> | ToolResult]
     ? unknown
     : { 'output: the schema takes': z.output<Output>; 'but the method returns': Awaited<ReturnType<M>> }
   : unknown;

@@ -47,12 +47,17 @@ type InjectedType =
 
 /** What follows the method's name: its input, or nothing when its first parameter is injected. */
 export type AddArguments<M> = M extends (...args: infer Parameters) => unknown
-  ? Parameters extends readonly [infer First, ...unknown[]]
+  ? Required<Parameters> extends readonly [infer First, ...unknown[]]
     ? First extends InjectedType
       ? [input?: undefined, options?: AddOptions]
       : [input: First, options?: AddOptions]
     : [input?: undefined, options?: AddOptions]
   : never;
+
+/** What follows a definition: its input, or nothing when it takes none. */
+export type DefinitionArguments<Input> = undefined extends Input
+  ? [input?: Input, options?: AddOptions]
+  : [input: Input, options?: AddOptions];
 
 /** What `add` gives for a method. */
 export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;
@@ -90,8 +95,7 @@ export class Docket {
   ): Promise<Execution<ResultOf<InstanceType<C>[Name]>>>;
   add<Input, Result>(
     definition: DefinedComponent<Input, Result>,
-    input: Input,
-    options?: AddOptions,
+    ...rest: DefinitionArguments<NoInfer<Input>>
   ): Promise<Execution<Result>>;
   async add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
     const method = target instanceof DefinedComponent ? undefined : (rest.shift() as string);
