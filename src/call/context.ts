@@ -5,6 +5,7 @@ import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation, LoggingLevel } from '../protocol/types.js';
 import { elicit, type ElicitAnswer } from './elicitation.js';
 import type { CallFrame } from './frame.js';
+import { ignorable } from './life.js';
 import type { CurrentPrincipal } from './principal.js';
 
 /**
@@ -98,10 +99,12 @@ export class Context {
     options: { readonly key?: string; readonly deadline?: Duration } = {},
   ): Promise<ElicitAnswer<z.output<Schema>>> {
     const { key, deadline } = options;
-    return elicit(this.frame, message, schema, {
-      ...(key !== undefined && { key }),
-      ...(deadline !== undefined && { deadline: toMilliseconds(deadline, 'elicit: deadline') }),
-    });
+    return ignorable(
+      elicit(this.frame, message, schema, {
+        ...(key !== undefined && { key }),
+        ...(deadline !== undefined && { deadline: toMilliseconds(deadline, 'elicit: deadline') }),
+      }),
+    );
   }
 
   /**
@@ -114,10 +117,8 @@ export class Context {
   }
 
   /** Sends a line of the log to the client, which shows those of the level it asked for. */
-  async log(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
-    this.frame.life.check();
-    const data = fields === undefined ? message : (throughJson({ message, ...fields }, 'ctx.log: fields') ?? message);
-    await this.frame.channel.log({ level, logger: this.component, data });
+  log(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
+    return ignorable(this.tell(level, message, fields));
   }
 
   /** {@link Context.log} at level `debug`. */
@@ -138,5 +139,11 @@ export class Context {
   /** {@link Context.log} at level `error`. */
   error(message: string, fields?: Record<string, unknown>): Promise<void> {
     return this.log('error', message, fields);
+  }
+
+  private async tell(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
+    this.frame.life.check();
+    const data = fields === undefined ? message : (throughJson({ message, ...fields }, 'ctx.log: fields') ?? message);
+    await this.frame.channel.log({ level, logger: this.component, data });
   }
 }

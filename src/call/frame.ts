@@ -44,7 +44,7 @@ export interface CallFrame {
   readonly logger: Logger;
   /** Absent for jobs. */
   readonly client?: ClientFacts;
-  readonly sessionId?: string;
+  readonly sessionId?: string | undefined;
   /** The JSON-RPC id of the request, in the background that of the request that made the task. */
   readonly requestId?: string | number;
   readonly taskId?: string;

@@ -14,14 +14,16 @@ export interface Parking {
 export class CallLife {
   private reason: ErrandError | undefined;
   private controller: AbortController | undefined;
-  private listeners: Set<(reason: ErrandError) => void> | undefined;
+  private listener: ((reason: ErrandError) => void) | undefined;
+  private readonly waiters = new Set<(reason: ErrandError) => void>();
+  private finished = false;
   private stopTimer: (() => void) | undefined;
   private left: number;
   private since = 0;
   private waiting = 0;
 
   constructor(
-    private readonly clock: Clock,
+    readonly clock: Clock,
     private readonly timeout: number,
     private readonly parking?: Parking,
   ) {
@@ -31,6 +33,7 @@ export class CallLife {
 
   /** Why the call is over, or undefined while it is not. */
   get over(): ErrandError | undefined {
+    if (this.finished) this.reason ??= ended(); // made when asked for: a stack trace for each call would cost more than the call
     return this.reason;
   }
 
@@ -38,65 +41,65 @@ export class CallLife {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.reason !== undefined && this.reason.code !== 'CALL_ENDED') this.controller.abort(this.reason);
+      if (this.reason !== undefined && !this.finished) this.controller.abort(this.reason);
     }
     return this.controller.signal;
   }
 
   /** @throws {ErrandError} the reason, when the call is over. */
   check(): void {
-    if (this.reason !== undefined) throw this.reason;
+    const { over } = this;
+    if (over !== undefined) throw over;
   }
 
   /** Ends the call early. Only the first end counts. */
   end(reason: ErrandError): void {
-    if (this.reason !== undefined) return;
+    if (this.isOver) return;
     this.reason = reason;
     this.disarm();
     this.controller?.abort(reason);
-    const { listeners } = this;
-    this.listeners = undefined;
-    for (const listener of listeners ?? []) listener(reason);
+    this.listener?.(reason);
+    this.turnAwayWaiters();
   }
 
   /** The call came to its own end: nothing is aborted, but its Context works no longer. */
   finish(): void {
-    if (this.reason !== undefined) return;
+    if (this.isOver) return;
+    this.finished = true;
     this.disarm();
-    this.listeners = undefined;
-    this.reason = new ErrandError(
-      'CALL_ENDED',
-      'The call is over, so its Context, Progress and questions no longer work. Await everything before the method returns.',
-    );
+    if (this.waiting > 0) this.turnAwayWaiters();
   }
 
-  /** Calls `listener` when the call ends early, at once if it has. Returns what takes it away again. */
-  onEnd(listener: (reason: ErrandError) => void): () => void {
-    if (this.reason !== undefined) {
-      listener(this.reason);
-      return () => undefined;
-    }
-    this.listeners ??= new Set();
-    this.listeners.add(listener);
-    return () => this.listeners?.delete(listener);
+  /** Calls `listener` when the call ends early, at once if it has. There is one listener: who runs the call. */
+  onEnd(listener: (reason: ErrandError) => void): void {
+    if (this.reason === undefined) this.listener = listener;
+    else listener(this.reason);
   }
 
   /** Waits for the client: meanwhile the timeout stands still and the slot is free. Rejects as soon as the call is over. */
   async waitFor<T>(answer: Promise<T>): Promise<T> {
     this.check();
     if (this.waiting++ === 0) this.pause();
-    let forget: (() => void) | undefined;
+    let turnAway: ((reason: ErrandError) => void) | undefined;
     try {
-      return await Promise.race([
-        answer,
-        new Promise<never>((_resolve, reject) => {
-          forget = this.onEnd(reject);
-        }),
-      ]);
+      return await new Promise<T>((resolve, reject) => {
+        turnAway = reject;
+        this.waiters.add(reject);
+        answer.then(resolve, reject);
+      });
     } finally {
-      forget?.();
+      if (turnAway !== undefined) this.waiters.delete(turnAway);
       if (--this.waiting === 0) await this.resume();
     }
+  }
+
+  private turnAwayWaiters(): void {
+    const { over } = this;
+    if (over !== undefined) for (const turnAway of this.waiters) turnAway(over);
+  }
+
+  private get isOver(): boolean {
+    return this.finished || this.reason !== undefined;
   }
 
   private pause(): void {
@@ -106,13 +109,13 @@ export class CallLife {
   }
 
   private async resume(): Promise<void> {
-    if (this.reason !== undefined) return;
+    if (this.isOver) return;
     await this.parking?.unpark();
     if (this.waiting === 0) this.arm();
   }
 
   private arm(): void {
-    if (this.reason !== undefined || !Number.isFinite(this.left)) return;
+    if (this.isOver || !Number.isFinite(this.left)) return;
     this.since = this.clock.now();
     this.stopTimer = this.clock.schedule(Math.max(this.left, 0), () => {
       this.end(new ErrandError('CALL_TIMED_OUT', `The call did not finish within its timeout of ${this.timeout} ms.`));
@@ -123,4 +126,16 @@ export class CallLife {
     this.stopTimer?.();
     this.stopTimer = undefined;
   }
+}
+
+const ended = (): ErrandError =>
+  new ErrandError(
+    'CALL_ENDED',
+    'The call is over, so its Context, Progress and questions no longer work. Await everything before the method returns.',
+  );
+
+/** Lets a promise be ignored: a call that ends while nobody awaits its last `ctx.info()` must not end the process. */
+export function ignorable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

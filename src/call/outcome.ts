@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
-import type { Component } from '../components/component.js';
 import { ToolError } from '../components/results.js';
 import { isProtocolError, toWireError, type WireError } from '../protocol/errors.js';
 import type { CallToolResult } from '../protocol/types.js';
@@ -20,20 +19,6 @@ export type ErrorDisclosure = 'mask' | 'reveal';
 export function isRetryable(thrown: unknown): boolean {
   if (ErrandError.is(thrown)) return thrown.code === 'CALL_TIMED_OUT';
   return !(thrown instanceof ToolError || isProtocolError(thrown));
-}
-
-/** What a client is told of what a tool returned; a value that does not fit its promise is a failure. */
-export async function successOf(
-  component: Component<never>,
-  value: unknown,
-  logger: Logger,
-  disclosure: ErrorDisclosure,
-): Promise<ToolOutcome> {
-  try {
-    return { result: await component.output.toToolResult(value) };
-  } catch (thrown) {
-    return failureOf(component.name, thrown, logger, disclosure);
-  }
 }
 
 /** What a client is told of something thrown, and what the log keeps. */

@@ -1,6 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import type { ClientChannel, ProgressState } from './channel.js';
-import type { CallLife } from './life.js';
+import { ignorable, type CallLife } from './life.js';
 
 /**
  * How far the call is, and an injectable token. The client is told in both modes; fractions are kept, and progress never
@@ -47,33 +47,37 @@ export class Progress {
   }
 
   /** @param total - at least 0 */
-  async setTotal(total: number): Promise<void> {
-    await this.move({ ...this.state, total: amount(total, 'total') });
+  setTotal(total: number): Promise<void> {
+    return this.move(() => ({ ...this.state, total: amount(total, 'total') }));
   }
 
   /** @param by - at least 0; fractions are kept */
-  async increment(by = 1): Promise<void> {
-    await this.move({ ...this.state, current: this.state.current + amount(by, 'increment') });
+  increment(by = 1): Promise<void> {
+    return this.move(() => ({ ...this.state, current: this.state.current + amount(by, 'increment') }));
   }
 
   /** What is being done now. Clients see it with the next step, tasks in their status at once. */
-  async setMessage(message: string): Promise<void> {
-    await this.move({ ...this.state, message });
+  setMessage(message: string): Promise<void> {
+    return this.move(() => ({ ...this.state, message }));
   }
 
   /** Sets everything at once; a `current` lower than before is kept as it was, because progress never goes back. */
-  async report(current: number, total = this.state.total, message = this.state.message): Promise<void> {
-    await this.move({
+  report(current: number, total = this.state.total, message = this.state.message): Promise<void> {
+    return this.move(() => ({
       current: Math.max(this.state.current, amount(current, 'progress')),
       ...(total !== undefined && { total: amount(total, 'total') }),
       ...(message !== undefined && { message }),
-    });
+    }));
   }
 
-  private async move(next: ProgressState): Promise<void> {
+  private move(next: () => ProgressState): Promise<void> {
+    return ignorable(this.tell(next));
+  }
+
+  private async tell(next: () => ProgressState): Promise<void> {
     this.life.check();
-    this.state = next;
-    await this.channel.progress(next);
+    this.state = next();
+    await this.channel.progress(this.state);
   }
 }
 

@@ -11,7 +11,7 @@ import type { CallFrame } from './frame.js';
  * @throws {ErrandError} `INPUT_INVALID`, naming the field.
  */
 export function parseInput(component: Component<CallFrame>, input: unknown): unknown {
-  const parsed = parse(component.schema, input ?? {});
+  const parsed = parse(component.schema, withoutPrototype(input ?? {}));
   return parsed instanceof Promise ? parsed.then(accept) : accept(parsed);
 
   function accept(result: Awaited<typeof parsed>): unknown {
@@ -23,55 +23,61 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
   }
 }
 
+/** Of an ordinary object every argument named `constructor` or `toString` would be there, also when it was not sent. */
+const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null) as object, input);
+
 /** One call under way. It begins with the construction. */
 export class RunningCall {
   /** What the method returned, after disposal. Rejects with what it threw, or at once with the reason of an early end. */
   readonly answer: Promise<unknown>;
-  /**
-   * The method is over and the container disposed, or the call was ended early and its grace has passed. Never rejects.
-   */
-  readonly released: Promise<void>;
   private container: CallContainer | undefined;
+  private stopGrace: (() => void) | undefined;
+  private released = false;
 
-  constructor(private readonly frame: CallFrame) {
-    const { life } = frame;
-    const run = this.run();
-    let release: () => void;
-    this.released = new Promise((resolve) => {
-      release = resolve;
-    });
+  /**
+   * @param onReleased - called once: the method is over and the container disposed, or the call was ended early and its
+   * grace has passed
+   */
+  constructor(
+    private readonly frame: CallFrame,
+    private readonly onReleased: () => void,
+  ) {
     this.answer = new Promise((resolve, reject) => {
-      run.then(resolve, reject).finally(() => release());
-      life.onEnd((reason) => {
+      this.run().then(
+        (value) => {
+          this.release();
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.release();
+          reject(error as Error);
+        },
+      );
+      frame.life.onEnd((reason) => {
         reject(reason);
-        this.abandonAfterGrace(run).then(release, release);
+        this.abandonAfterGrace();
       });
     });
   }
 
   private async run(): Promise<unknown> {
-    const { life } = this.frame;
+    const { frame } = this;
+    const { life, component } = frame;
     let value: unknown;
     try {
-      value = await this.invoke();
+      const answers = component.asks.length === 0 ? none : await this.answers();
+      const opened = component.plan.open(frame);
+      this.container = opened instanceof Promise ? await opened : opened;
+      life.check();
+      value = await component.invoke(this.container, frame.input, answers);
     } catch (error) {
       life.finish();
       await this.disposeAfter(error);
       throw error;
     }
     life.finish();
-    if (this.container?.disposable === true) await this.container.dispose();
+    if (this.container.disposable) await this.container.dispose();
     return value;
-  }
-
-  private async invoke(): Promise<unknown> {
-    const { frame } = this;
-    const { component } = frame;
-    const answers = component.asks.length === 0 ? none : await this.answers();
-    const opened = component.plan.open(frame);
-    this.container = opened instanceof Promise ? await opened : opened;
-    frame.life.check();
-    return component.invoke(this.container, frame.input, answers);
   }
 
   /** The values of `@ask` parameters; asked for together, before anything that lives as long as the call is built. */
@@ -100,27 +106,27 @@ export class RunningCall {
     }
   }
 
-  private abandonAfterGrace(run: Promise<unknown>): Promise<void> {
-    const { grace, logger, component } = this.frame;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        logger.warning('A call that was ended did not stop within its grace; its container is disposed', {
-          component: component.name,
-          grace,
-        });
-        const disposed = this.container?.dispose() ?? Promise.resolve();
-        disposed
-          .catch((error: unknown) => logger.error('Disposal of an abandoned call failed', { error }))
-          .finally(resolve);
-      }, grace);
-      timer.unref();
-      run.then(noop, noop).finally(() => {
-        clearTimeout(timer);
-        resolve();
+  private abandonAfterGrace(): void {
+    if (this.released) return;
+    const { grace, logger, component, life } = this.frame;
+    this.stopGrace = life.clock.schedule(grace, () => {
+      logger.warning('A call that was ended did not stop within its grace; its container is disposed', {
+        component: component.name,
+        grace,
       });
+      const disposed = this.container?.dispose() ?? Promise.resolve();
+      disposed
+        .catch((error: unknown) => logger.error('Disposal of an abandoned call failed', { error }))
+        .finally(() => this.release());
     });
+  }
+
+  private release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.stopGrace?.();
+    this.onReleased();
   }
 }
 
 const none: readonly unknown[] = [];
-const noop = (): void => undefined;

@@ -9,7 +9,6 @@ import {
   failureOf,
   isRetryable,
   storedError,
-  successOf,
   type ErrorDisclosure,
   type Outcome,
   type ToolOutcome,
@@ -103,20 +102,24 @@ export class Worker implements DeliveryHandler {
   private async make(component: Component<CallFrame>, delivery: Delivery, life: CallLife): Promise<void> {
     const { record, run } = delivery;
     const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
-    let call: RunningCall | undefined;
+    let released = Promise.resolve();
     let snapshot: RestoredSnapshot | undefined;
     let verdict: Verdict;
     try {
       snapshot = restoreSnapshot(record.snapshot);
       const input = await parseInput(component, record.input);
-      call = new RunningCall(this.frame(component, delivery, snapshot, input, life, logger));
-      const value = await call.answer;
-      verdict = await this.success(component, value, snapshot, logger);
+      const frame = this.frame(component, delivery, snapshot, input, life, logger);
+      let release = (): void => undefined;
+      released = new Promise((resolve) => {
+        release = resolve;
+      });
+      const value = await new RunningCall(frame, release).answer;
+      verdict = await this.success(component, value, snapshot.client !== undefined);
     } catch (thrown) {
       verdict = this.failure(component, thrown, record, snapshot, life, logger);
     }
     await this.engine.settle(record.key, run, verdict);
-    await call?.released;
+    await released;
   }
 
   private frame(
@@ -153,15 +156,9 @@ export class Worker implements DeliveryHandler {
     };
   }
 
-  private async success(
-    component: Component<CallFrame>,
-    value: unknown,
-    { client }: RestoredSnapshot,
-    logger: Logger,
-  ): Promise<Verdict> {
-    if (client !== undefined) {
-      return finish(await successOf(component, value, logger, this.host.disclosure));
-    }
+  /** A client is answered in its words; whoever added work of the program gets the value. */
+  private async success(component: Component<CallFrame>, value: unknown, isForClient: boolean): Promise<Verdict> {
+    if (isForClient) return finish({ result: await component.output.toToolResult(value) });
     const result = await component.output.toJson(value);
     return { type: 'finish', outcome: result === undefined ? {} : { result } };
   }

@@ -18,6 +18,7 @@ import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
 import { relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
+import { ForegroundCalls } from './foreground-calls.js';
 import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, type Streams } from './streams.js';
@@ -49,7 +50,7 @@ export class Connection {
   private readonly routes: ReadonlyMap<string, Route>;
   private readonly delivery: QuestionDelivery;
   private readonly responded = new Map<RequestId, () => void>();
-  private readonly calls = new Set<Promise<void>>();
+  private readonly calls = new ForegroundCalls();
   private draining = false;
   private leastLevel = 0;
   private unwatch: Unwatch | undefined;
@@ -69,7 +70,7 @@ export class Connection {
       feed,
       shows,
       client: () => this.client(),
-      track: (released) => this.track(released),
+      calls: this.calls,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
     this.session = session;
@@ -78,9 +79,11 @@ export class Connection {
     this.transport = new WireTransport(inner, {
       acceptsTask: (method) => method === 'tools/call' && core.catalog.hasTasks,
       onAnswer: (id, message, auth) => this.onAnswer(id, message, auth),
-      onResponded: (request) => {
-        this.responded.get(request)?.();
-        this.responded.delete(request);
+      onCancelled: (request) => this.calls.cancel(request),
+      afterResponse: (request) => {
+        const run = this.responded.get(request);
+        if (run !== undefined) this.responded.delete(request);
+        return run;
       },
     });
     this.sdk = this.makeSdkServer(oneUser);
@@ -102,18 +105,13 @@ export class Connection {
   /** Refuses new calls, and resolves when no foreground call is under way. */
   async drain(): Promise<void> {
     this.draining = true;
-    while (this.calls.size > 0) await Promise.all(this.calls);
+    await this.calls.idle();
   }
 
   /** Ends the connection and the foreground calls that are under way on it, and waits until they have settled. */
   async close(): Promise<void> {
     await this.sdk.close();
     await this.drain();
-  }
-
-  private track(released: Promise<void>): void {
-    this.calls.add(released);
-    void released.then(() => this.calls.delete(released));
   }
 
   private makeRoutes(facts: ConnectionFacts, streams: Streams, oneUser: boolean): ReadonlyMap<string, Route> {
@@ -178,9 +176,10 @@ export class Connection {
       'error' in message
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
-    relayAnswer(engine, { ...question, principal: principalOf(auth).id }, answer, logger).catch((error: unknown) =>
-      logger.error('An answer could not be stored', { ...question, error }),
-    );
+    relayAnswer(engine, { ...question, principal: principalOf(auth).id }, answer, logger).catch((error: unknown) => {
+      this.delivery.lost(id);
+      logger.error('An answer could not be stored', { ...question, error });
+    });
   }
 
   private client(): ReturnType<ConnectionFacts['client']> {
@@ -199,6 +198,7 @@ export class Connection {
   }
 
   private closed(): void {
+    this.calls.cancelAll();
     this.unwatch?.();
     this.delivery.clear();
     this.responded.clear();

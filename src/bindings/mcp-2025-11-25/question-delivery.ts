@@ -21,6 +21,11 @@ interface Pending {
   shownAt: Place | undefined;
   /** Whether it was ever sent, so that the old prompt has to be closed before it is sent again. */
   sent: boolean;
+  /**
+   * It needs no answer any more. Kept until its task ends, because whoever reads the open questions of a task may read
+   * them just before the answer is stored; nobody is to be prompted twice.
+   */
+  settled: boolean;
   stopDelay: (() => void) | undefined;
 }
 
@@ -64,6 +69,7 @@ export class QuestionDelivery {
       question,
       shownAt: undefined,
       sent: false,
+      settled: false,
       stopDelay: undefined,
     };
     this.pending.set(id, pending);
@@ -72,16 +78,30 @@ export class QuestionDelivery {
 
   /** The client of this connection answered. */
   answered(id: string): void {
-    this.pending.get(id)?.stopDelay?.();
+    const pending = this.pending.get(id);
+    if (pending !== undefined) settle(pending);
+  }
+
+  /** The answer was lost on its way: the question is shown when somebody asks for it again. */
+  lost(id: string): void {
     this.pending.delete(id);
   }
 
   /** The question needs no answer any more: the prompt is closed where it was shown. */
   close(record: ExecutionRecord, question: Question): void {
     const pending = this.pending.get(questionId(record.key, question.key));
-    if (pending === undefined) return;
+    if (pending === undefined || pending.settled) return;
     this.closePrompt(pending);
-    this.answered(pending.id);
+    settle(pending);
+  }
+
+  /** The task is over, and its questions with it. */
+  ended(taskId: string): void {
+    for (const pending of this.pending.values()) {
+      if (pending.taskId !== taskId) continue;
+      settle(pending);
+      this.pending.delete(pending.id);
+    }
   }
 
   /** A `tasks/result` waits for a task. Returns what ends that, with the questions it carried shown elsewhere. */
@@ -117,7 +137,7 @@ export class QuestionDelivery {
   }
 
   private place(pending: Pending): void {
-    if (pending.shownAt !== undefined) return;
+    if (pending.settled || pending.shownAt !== undefined) return;
     if (this.streams.single) return this.show(pending, 'standalone');
     const reader = this.streamFor(pending.taskId);
     if (reader !== undefined) return this.show(pending, { reader });
@@ -143,6 +163,12 @@ export class QuestionDelivery {
     const params = { requestId: pending.id, reason: 'The question needs no answer here any more' };
     this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, relatedTo(pending.shownAt));
   }
+}
+
+function settle(pending: Pending): void {
+  pending.settled = true;
+  pending.stopDelay?.();
+  pending.stopDelay = undefined;
 }
 
 const relatedTo = (place: Place | undefined): RequestId | undefined =>

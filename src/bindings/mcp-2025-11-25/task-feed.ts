@@ -40,7 +40,10 @@ export class TaskFeed implements TaskListener {
   status(record: ExecutionRecord): void {
     this.tell(record, (told) => {
       const status = statusOf(record);
-      if (isTerminal(record.state)) this.told.delete(record.key);
+      if (isTerminal(record.state)) {
+        this.told.delete(record.key);
+        this.delivery.ended(record.key);
+      }
       if (status === told.status) return;
       told.status = status;
       this.notify(record, 'notifications/tasks/status', toTask(record));

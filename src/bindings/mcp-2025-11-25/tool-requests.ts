@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
 import { CallLife } from '../../call/life.js';
 import { ErrandError, messageOf } from '../../base/errors.js';
-import { failureOf, successOf, type ToolOutcome } from '../../call/outcome.js';
+import { failureOf } from '../../call/outcome.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
 import { Progress } from '../../call/progress.js';
 import { parseInput, RunningCall } from '../../call/running-call.js';
@@ -12,13 +12,17 @@ import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { LoggingLevel, Tool } from '../../protocol/types.js';
 import { newTaskId, submitTask } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
+import type { ForegroundCalls } from './foreground-calls.js';
 import { SessionChannel, type RequestExtra } from './session-channel.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask } from './task-view.js';
 
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 const CallParams = z.object({
   name: z.string(),
-  arguments: z.record(z.string(), z.unknown()).optional(),
+  // The tool's own schema parses what is in it.
+  arguments: z.custom<Record<string, unknown>>(isRecord, 'expected an object').optional(),
   task: z.object({ ttl: z.number().int().nonnegative().nullish() }).optional(),
   _meta: z.object({ progressToken: z.union([z.string(), z.number()]).optional() }).optional(),
 });
@@ -29,8 +33,7 @@ export interface ConnectionFacts {
   readonly feed: TaskFeed;
   client(): ClientFacts & { readonly protocolVersion: string };
   readonly shows: (level: LoggingLevel) => boolean;
-  /** A call is under way until the promise resolves. */
-  track(released: Promise<void>): void;
+  readonly calls: ForegroundCalls;
   /** Calls back once the answer to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
 }
@@ -60,18 +63,15 @@ export function callerOf({ authInfo, requestInfo }: RequestExtra): Caller {
   const accessToken = accessTokenOf(authInfo);
   return {
     principal: principalOf(authInfo),
-    headers: new CurrentHeaders(requestInfo?.headers),
+    headers: requestInfo === undefined ? noHeaders : new CurrentHeaders(requestInfo.headers),
     ...(accessToken !== undefined && { accessToken }),
   };
 }
 
+const noHeaders = new CurrentHeaders();
+
 /** `tools/call`, in the foreground or as a task. */
-export async function callTool(
-  core: Core,
-  facts: ConnectionFacts,
-  rawParams: unknown,
-  extra: RequestExtra,
-): Promise<object> {
+export function callTool(core: Core, facts: ConnectionFacts, rawParams: unknown, extra: RequestExtra): Promise<object> {
   const parsed = CallParams.safeParse(rawParams);
   if (!parsed.success)
     throw new ProtocolError(rpcCode.invalidParams, `Invalid tools/call: ${z.prettifyError(parsed.error)}`);
@@ -85,10 +85,7 @@ export async function callTool(
         `Tool '${component.name}' runs only as a task. Call it with \`task\`.`,
       );
     }
-    const outcome = await callInForeground(core, facts, component, params, extra);
-    if ('error' in outcome)
-      throw new ProtocolError(outcome.error.code as number, outcome.error.message, outcome.error.data);
-    return outcome.result;
+    return callInForeground(core, facts, component, params, extra);
   }
   if (component.task === 'forbidden' || core.engine === undefined) {
     throw new ProtocolError(
@@ -105,15 +102,16 @@ async function callInForeground(
   component: Component<CallFrame>,
   params: z.infer<typeof CallParams>,
   extra: RequestExtra,
-): Promise<ToolOutcome> {
+): Promise<object> {
   const { clock, logger, disclosure, grace, questionDeadline } = core;
   const life = new CallLife(clock, component.timeout);
-  const onAbort = (): void => life.end(new ErrandError('CALL_CANCELLED', 'The client cancelled the call.'));
-  extra.signal.addEventListener('abort', onAbort, { once: true });
+  const { requestId, sessionId } = extra;
+  facts.calls.enter(requestId, life);
+  let call: RunningCall | undefined;
   try {
     const parsed = parseInput(component, params.arguments);
     const channel = new SessionChannel(extra, params._meta?.progressToken, facts.shows);
-    const call = new RunningCall({
+    const frame: CallFrame = {
       component,
       mode: 'foreground',
       input: parsed instanceof Promise ? await parsed : parsed,
@@ -123,18 +121,22 @@ async function callInForeground(
       caller: callerOf(extra),
       logger,
       client: facts.client(),
-      requestId: extra.requestId,
+      requestId,
+      sessionId,
       grace,
       questionDeadline,
-      ...(extra.sessionId !== undefined && { sessionId: extra.sessionId }),
-    });
-    facts.track(call.released);
-    return await successOf(component, await call.answer, logger, disclosure);
+    };
+    call = new RunningCall(frame, facts.calls.leave);
+    const result = component.output.toToolResult(await call.answer);
+    return result instanceof Promise ? await result : result;
   } catch (thrown) {
-    return failureOf(component.name, thrown, logger, disclosure);
+    const failure = failureOf(component.name, thrown, logger, disclosure);
+    if ('result' in failure) return failure.result;
+    throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);
   } finally {
     life.finish();
-    extra.signal.removeEventListener('abort', onAbort);
+    facts.calls.answered(requestId);
+    if (call === undefined) facts.calls.leave();
   }
 }
 

@@ -8,8 +8,10 @@ export interface WireTaps {
   acceptsTask(method: string): boolean;
   /** A response to one of our questions. */
   onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void;
-  /** A response was handed to the transport. */
-  onResponded(request: RequestId): void;
+  /** The client no longer wants the answer to a request. */
+  onCancelled(request: RequestId): void;
+  /** What is to be done once the response to a request has been handed to the transport. */
+  afterResponse(request: RequestId): (() => void) | undefined;
 }
 
 /** The first part of the ids of our questions; they are the same in every process, so any may take the answer. */
@@ -38,8 +40,10 @@ export class WireTransport implements Transport {
       this.onerror?.(error);
     };
     inner.onmessage = (message, extra) => {
-      if (isQuestionAnswer(message)) this.taps.onAnswer(message.id, message, extra?.authInfo);
-      else this.onmessage?.(this.withoutStrayTask(message), extra);
+      if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, extra?.authInfo);
+      if ('method' in message && message.method === 'notifications/cancelled')
+        this.cancelled(message.params?.requestId);
+      this.onmessage?.(this.withoutStrayTask(message), extra);
     };
   }
 
@@ -51,9 +55,12 @@ export class WireTransport implements Transport {
     return this.inner.start();
   }
 
-  async send(message: Parameters<Send>[0], options?: Parameters<Send>[1]): Promise<void> {
-    await this.inner.send(message, options);
-    if (!('method' in message) && message.id !== undefined) this.taps.onResponded(message.id);
+  send(message: Parameters<Send>[0], options?: Parameters<Send>[1]): Promise<void> {
+    const sent = this.inner.send(message, options);
+    if ('method' in message || message.id === undefined) return sent;
+    const { id } = message;
+    const then = this.taps.afterResponse(id);
+    return then === undefined ? sent : sent.finally(then);
   }
 
   close(): Promise<void> {
@@ -62,6 +69,10 @@ export class WireTransport implements Transport {
 
   setProtocolVersion(version: string): void {
     this.inner.setProtocolVersion?.(version);
+  }
+
+  private cancelled(request: unknown): void {
+    if (typeof request === 'string' || typeof request === 'number') this.taps.onCancelled(request);
   }
 
   private withoutStrayTask<Message extends JSONRPCMessage>(message: Message): Message {
