@@ -91,7 +91,7 @@ const Options = z.strictObject({
   questionDeadline: duration('questionDeadline', '1h'),
   grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
-  logger: z.instanceof(Logger).default(() => new Logger()),
+  logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({
       url: z.string().default('memory://'),
@@ -111,15 +111,18 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly clock: Clock;
 };
 
+/** As `process.env`, whose own type would ask every user for the types of Node. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** @throws {ErrandError} `OPTIONS_INVALID`, naming the option. */
-export function resolveOptions(options: ServerOptions, environment: NodeJS.ProcessEnv): ResolvedOptions {
+export function resolveOptions(options: ServerOptions, environment: Environment): ResolvedOptions {
   const given = Options.safeParse(isObject(options) ? withEnvironment(options, environment) : options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `createServer: ${describeIssues(given.error)}.`);
   return { ...given.data, tasks: toTaskMode(given.data.tasks, 'createServer: tasks'), clock: systemClock };
 }
 
 /** What the environment says of the docket goes under what the options say of it. */
-function withEnvironment(options: Record<string, unknown>, environment: NodeJS.ProcessEnv): object {
+function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
   const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
   const { docket = {} } = options;
   if (!isObject(docket)) return options;
