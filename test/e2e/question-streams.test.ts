@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { Context, createServer, defineTool, type ErrandServer } from '../../src/index.js';
+import { eventually } from '../helpers/eventually.js';
+import { HttpSpy } from '../helpers/http-spy.js';
+import { startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
+import { connectHttp, type Answering } from '../helpers/transports.js';
+
+const favourite = defineTool({
+  name: 'favourite',
+  task: 'optional',
+  inject: [Context],
+  run: async (_input, ctx) => {
+    const answer = await ctx.elicit('Which?', z.string());
+    return answer.action === 'accept' ? answer.content : answer.action;
+  },
+});
+
+const asked = 'elicitation/create';
+const accept = (value: string): ElicitResult => ({ action: 'accept', content: { value } });
+
+let server: ErrandServer;
+let url: string;
+let spy: HttpSpy;
+
+beforeEach(async () => {
+  server = createServer({ name: 'streams', version: '1.0.0', components: [favourite] });
+  url = (await server.listen()).url;
+  spy = new HttpSpy();
+});
+
+afterEach(() => server.close());
+
+describe('a question of a task, over HTTP', () => {
+  it('comes on the stream of the tasks/result that waits', async () => {
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('blue') });
+    const { taskId } = await startTask(peer.client, 'favourite');
+    const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'blue' }]);
+    expect(spy.of('tasks/result')[0]?.text).toContain(asked);
+    expect(spy.of('GET')[0]?.text).not.toContain(asked);
+    expect(spy.of('tools/call')[0]?.text).not.toContain(asked);
+  });
+
+  it('comes on the standalone stream when nobody waits for the result', async () => {
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('green') });
+    const { taskId } = await startTask(peer.client, 'favourite');
+    await untilStatus(peer.client, taskId, 'completed');
+    expect(spy.of('GET')[0]?.text).toContain(asked);
+    expect(told(peer, asked)).toHaveLength(1);
+  });
+
+  it('comes when the standalone stream opens, where there was none before', async () => {
+    let held: [input: string | URL | Request, init?: RequestInit] | undefined;
+    const withoutStream: typeof fetch = async (...args) => {
+      if (args[1]?.method !== 'GET') return spy.fetch(...args);
+      held = args;
+      return new Response(null, { status: 405 });
+    };
+    await using peer = await connectHttp(url, { fetch: withoutStream, answer: () => accept('red') });
+    const { taskId } = await startTask(peer.client, 'favourite');
+    await untilStatus(peer.client, taskId, 'input_required');
+    await spy.fetch(...held!);
+    await eventually(() => expect(spy.of('GET')[0]?.text).toContain(asked));
+    expect(told(peer, asked)).toEqual([]);
+    spy.of('GET')[0]?.drop();
+  });
+
+  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed', async () => {
+    const prompts: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
+    const answer: Answering = (_params, signal) => new Promise((resolve) => prompts.push({ answer: resolve, signal }));
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
+    const { tasks } = peer.client.experimental;
+    const { taskId } = await startTask(peer.client, 'favourite');
+    const first = tasks.getTaskResult(taskId, CallToolResultSchema).catch(() => 'never answered');
+    await eventually(() => expect(prompts).toHaveLength(1));
+
+    spy.of('tasks/result')[0]?.drop();
+    const second = tasks.getTaskResult(taskId, CallToolResultSchema);
+    await eventually(() => expect(prompts).toHaveLength(2));
+    expect(prompts.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    const [one, two] = await untilTold(peer, asked, 2);
+    expect(two).toEqual(one);
+    const text = spy.of('tasks/result')[1]!.text;
+    expect(text.indexOf('notifications/cancelled')).toBeLessThan(text.indexOf(asked));
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+
+    prompts[1]?.answer(accept('second'));
+    expect((await second).content).toEqual([{ type: 'text', text: 'second' }]);
+    await peer.client.close();
+    expect(await first).toBe('never answered');
+  });
+
+  it('moves to the standalone stream when the tasks/result that carried it is cancelled', async () => {
+    const prompts: ((result: ElicitResult) => void)[] = [];
+    const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
+    const { taskId } = await startTask(peer.client, 'favourite');
+    const gone = new AbortController();
+    const waiting = peer.client.experimental.tasks
+      .getTaskResult(taskId, CallToolResultSchema, { signal: gone.signal })
+      .catch(() => 'gave up');
+    await eventually(() => expect(prompts).toHaveLength(1));
+    gone.abort();
+    expect(await waiting).toBe('gave up');
+    await eventually(() => expect(prompts).toHaveLength(2));
+    expect(spy.of('GET')[0]?.text).toContain(asked);
+    prompts[1]?.(accept('later'));
+    await untilStatus(peer.client, taskId, 'completed');
+  });
+
+  it('can be answered from another session, which follows the task by its id', async () => {
+    const silent: Answering = () => new Promise(() => undefined);
+    await using maker = await connectHttp(url, { answer: silent });
+    const { taskId } = await startTask(maker.client, 'favourite');
+    await untilTold(maker, asked, 1);
+    await using follower = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('other') });
+    const result = await follower.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'other' }]);
+    await untilTold(maker, 'notifications/cancelled', 1);
+  });
+
+  it('survives its session, and waits for whoever comes back for the task', async () => {
+    let taskId: string;
+    {
+      await using gone = await connectHttp(url, { answer: () => new Promise(() => undefined) });
+      ({ taskId } = await startTask(gone.client, 'favourite'));
+      await untilStatus(gone.client, taskId, 'input_required');
+    }
+    await using back = await connectHttp(url, { answer: () => accept('back again') });
+    const result = await back.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'back again' }]);
+  });
+});

@@ -1,0 +1,48 @@
+/** One HTTP exchange of a client. */
+export interface Exchange {
+  /** `GET`, or the JSON-RPC method that was posted; `response` for a posted answer. */
+  readonly what: string;
+  /** What has come back so far. */
+  text: string;
+  /** Drops the response as a client does that loses its network. */
+  readonly drop: () => void;
+}
+
+/** A `fetch` that keeps what came back on each stream, and can drop streams. */
+export class HttpSpy {
+  readonly exchanges: Exchange[] = [];
+
+  readonly fetch: typeof fetch = async (input, init) => {
+    const controller = new AbortController();
+    init?.signal?.addEventListener('abort', () => controller.abort(), { once: true });
+    const exchange: Exchange = { what: whatOf(init), text: '', drop: () => controller.abort() };
+    this.exchanges.push(exchange);
+    const response = await fetch(input, { ...init, signal: controller.signal });
+    if (response.body === null) return response;
+    const [ours, theirs] = response.body.tee();
+    void collect(ours, exchange);
+    const { status, statusText, headers } = response;
+    return new Response(theirs, { status, statusText, headers });
+  };
+
+  /** The exchanges of that kind, in the order in which they began. */
+  of(what: string): Exchange[] {
+    return this.exchanges.filter((exchange) => exchange.what === what);
+  }
+}
+
+function whatOf(init: RequestInit | undefined): string {
+  if (typeof init?.body !== 'string') return init?.method ?? 'GET';
+  return (JSON.parse(init.body) as { method?: string }).method ?? 'response';
+}
+
+async function collect(body: ReadableStream<Uint8Array>, exchange: Exchange): Promise<void> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+      exchange.text += decoder.decode(chunk, { stream: true });
+    }
+  } catch {
+    // Dropped: what came before is what there is.
+  }
+}
