@@ -24,7 +24,7 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
 }
 
 /** Of an ordinary object every argument named `constructor` or `toString` would be there, also when it was not sent. */
-const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null) as object, input);
+const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null), input);
 
 /** One call under way. It begins with the construction. */
 export class RunningCall {

@@ -80,19 +80,32 @@ function describesObjects(json: Record<string, unknown>): boolean {
 
 /** `['properties', 'when']` reads `when`; the top reads `the schema`. */
 function pathText(path: readonly (string | number)[]): string {
-  const names = path.filter((step, index) => !(step === 'properties' && index % 2 === 0));
+  const names: (string | number)[] = [];
+  for (let at = 0; at < path.length; at++) {
+    // What follows the keyword is a name of the author's, even when that is `properties`.
+    const step = path[path[at] === 'properties' ? ++at : at];
+    if (step !== undefined) names.push(step);
+  }
   return names.length === 0 ? 'the schema' : names.join('.');
 }
 
 /** Whether a schema holds a transform that cannot be turned around, so that `z.encode` would refuse it. */
 export function hasOneWayTransform(schema: z.ZodType): boolean {
-  let found = false;
-  z.toJSONSchema(schema, {
-    io: 'output',
-    unrepresentable: 'any',
-    override: ({ zodSchema }) => {
-      if (zodSchema._zod.def.type === 'transform') found = true;
-    },
-  });
-  return found;
+  const seen = new Set<unknown>();
+  const holds = (part: z.core.$ZodType): boolean => {
+    if (seen.has(part)) return false;
+    seen.add(part);
+    let found = false;
+    z.toJSONSchema(part, {
+      io: 'output',
+      unrepresentable: 'any',
+      override: ({ zodSchema }) => {
+        const { def } = zodSchema._zod;
+        // Of a pipe only the output is shown; z.preprocess and what follows a transform hide theirs in the input.
+        found ||= def.type === 'transform' || (def.type === 'pipe' && holds(def.in));
+      },
+    });
+    return found;
+  };
+  return holds(schema);
 }
