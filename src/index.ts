@@ -6,7 +6,7 @@ export { inject, injectAll } from './injection/inject.js';
 export { delay, injectable } from './injection/tsyringe.js';
 export { lazy, token, type Token } from './injection/tokens.js';
 export type { ExternalContainer } from './injection/external.js';
-export type { Lifetime, Provider } from './injection/providers.js';
+export { provide, type Lifetime, type Provider } from './injection/providers.js';
 
 export { defineJob, defineTool, type DefinedComponent } from './components/define.js';
 export { job } from './components/job.js';

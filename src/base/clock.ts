@@ -9,8 +9,8 @@ export interface Clock {
   schedule(delay: number, run: () => void): () => void;
 }
 
-/** setTimeout fires at once beyond this, so that a longer wait is made of several. */
-const longestTimer = 2 ** 31 - 1;
+/** setTimeout fires at once beyond this many milliseconds, so that a longer wait is made of several. */
+export const longestTimer = 2 ** 31 - 1;
 
 /** The clock of the machine. */
 export const systemClock: Clock = {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { ErrandError } from '../base/errors.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import type { Core } from '../bindings/core.js';
+import type { HttpReply } from '../bindings/mcp-2025-11-25/http-session.js';
 import { HttpSessions, refuse } from '../bindings/mcp-2025-11-25/http-sessions.js';
 import { HostGuard, loopback } from './host-guard.js';
 
@@ -91,11 +92,11 @@ async function answer(
   const refused =
     guard.refuse(headers) ??
     (url.split('?')[0] === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
-  if (refused !== undefined) return write(refused, outgoing);
+  if (refused !== undefined) return write({ response: refused }, outgoing);
   // The SDK reads no more of a request than this when it is handed the parsed body.
   const request: unknown = { method, url: `http://${headers.get('host')}${url}`, headers };
   const body = method === 'POST' ? await readJson(incoming) : undefined;
-  if (body !== undefined && 'refused' in body) return write(body.refused, outgoing);
+  if (body !== undefined && 'refused' in body) return write({ response: body.refused }, outgoing);
   await write(
     await sessions.handle({ request: request as Request, ...(body !== undefined && { body: body.json }) }),
     outgoing,
@@ -118,21 +119,31 @@ async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | 
 }
 
 /** Hands a web response to Node; a client that goes away cancels the body. */
-async function write(response: Response, outgoing: ServerResponse): Promise<void> {
+async function write({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
     outgoing.end();
     return;
   }
-  outgoing.flushHeaders();
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  const gone = (): void => void reader.cancel().catch(() => undefined);
-  outgoing.once('close', gone);
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    if (!outgoing.write(next.value)) await drained(outgoing);
+  let dropped = false;
+  const onClose = (): void => {
+    dropped = true;
+    void reader.cancel().catch(() => undefined);
+  };
+  outgoing.once('close', onClose);
+  // A short answer leaves in one packet; the head of a long one does not wait for its first message.
+  const flush = setImmediate(() => outgoing.flushHeaders());
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (!outgoing.write(next.value)) await drained(outgoing);
+    }
+  } finally {
+    clearImmediate(flush);
+    outgoing.off('close', onClose);
+    onEnd?.(dropped);
+    outgoing.end();
   }
-  outgoing.off('close', gone);
-  outgoing.end();
 }
 
 function drained(outgoing: ServerResponse): Promise<void> {

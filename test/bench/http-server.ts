@@ -28,4 +28,5 @@ async function main(contender: string | undefined): Promise<void> {
   http.listen(0, '127.0.0.1', () => process.send?.(`http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`));
 }
 
+process.on('SIGINT', () => process.exit(0));
 await main(process.argv[2]);

@@ -12,9 +12,15 @@ export interface HttpExchange {
   readonly auth?: AuthInfo;
 }
 
+/** The answer to an exchange. The host says when its body has ended, and whether the client dropped it. */
+export interface HttpReply {
+  readonly response: Response;
+  readonly onEnd?: (dropped: boolean) => void;
+}
+
 /**
  * One session over Streamable HTTP. The SDK's transport does not tell when a client drops a stream, and sends to a
- * dropped one in silence; so every response body passes through a stream of ours that knows.
+ * dropped one in silence; the host, which writes the body, knows.
  */
 export class HttpSession implements Streams {
   readonly single = false;
@@ -60,15 +66,12 @@ export class HttpSession implements Streams {
     };
   }
 
-  async handle({ request, body, auth }: HttpExchange): Promise<Response> {
+  async handle({ request, body, auth }: HttpExchange): Promise<HttpReply> {
     this.lastSeen = this.core.clock.now();
     const response = await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
-    if (response.body === null || response.headers.get('content-type') !== 'text/event-stream') return response;
-    if (request.method === 'GET') return this.watchStandalone(response);
-    const ids = requestIds(body);
-    return this.watch(response, () => {
-      for (const id of ids) this.dropListeners.get(id)?.forEach((listener) => listener());
-    });
+    if (response.headers.get('content-type') !== 'text/event-stream') return { response };
+    this.openStreams++;
+    return { response, onEnd: request.method === 'GET' ? this.openStandalone() : (dropped) => this.end(dropped, body) };
   }
 
   async drain(): Promise<void> {
@@ -79,42 +82,21 @@ export class HttpSession implements Streams {
     await this.connection?.close();
   }
 
-  private watchStandalone(response: Response): Response {
+  private openStandalone(): () => void {
     this.standaloneStreams++;
-    const watched = this.watch(response, undefined, () => this.standaloneStreams--);
     // Once the stream is on its way to the client.
     queueMicrotask(() => this.onStandalone?.());
-    return watched;
+    return () => {
+      this.standaloneStreams--;
+      this.end(false, undefined);
+    };
   }
 
-  private watch(response: Response, onDropped?: () => void, onEnd?: () => void): Response {
-    this.openStreams++;
-    const end = (): void => {
-      this.openStreams--;
-      this.lastSeen = this.core.clock.now();
-      onEnd?.();
-    };
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const { done, value } = await reader.read();
-          if (!done) {
-            controller.enqueue(value);
-            return;
-          }
-          end();
-          controller.close();
-        },
-        async cancel(reason) {
-          end();
-          onDropped?.();
-          await reader.cancel(reason);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    return new Response(body, { status: response.status, headers: response.headers });
+  private end(dropped: boolean, body: unknown): void {
+    this.openStreams--;
+    this.lastSeen = this.core.clock.now();
+    if (!dropped) return;
+    for (const id of requestIds(body)) this.dropListeners.get(id)?.forEach((listener) => listener());
   }
 }
 

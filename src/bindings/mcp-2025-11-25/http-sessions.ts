@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Core } from '../core.js';
-import { HttpSession, type HttpExchange } from './http-session.js';
+import { HttpSession, type HttpExchange, type HttpReply } from './http-session.js';
 
 /** How often sessions are looked through for those that nobody uses, in milliseconds. */
 const sweepInterval = 60_000;
@@ -17,20 +17,24 @@ export class HttpSessions {
   ) {}
 
   /** Answers one request. Host and Origin have been checked, and the body parsed, before it comes here. */
-  async handle(exchange: HttpExchange): Promise<Response> {
+  async handle(exchange: HttpExchange): Promise<HttpReply> {
     const id = exchange.request.headers.get('mcp-session-id');
     if (id !== null) {
-      return this.sessions.get(id)?.handle(exchange) ?? refuse(404, -32001, 'Session not found. Initialize a new one.');
+      return (
+        this.sessions.get(id)?.handle(exchange) ?? {
+          response: refuse(404, -32001, 'Session not found. Initialize a new one.'),
+        }
+      );
     }
     if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
-      return refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.');
+      return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
     const session = await HttpSession.open(randomUUID(), this.core, ({ id: closed }) => this.sessions.delete(closed));
     this.sessions.set(session.id, session);
     this.scheduleSweep();
-    const response = await session.handle(exchange);
-    if (!response.ok) await session.close();
-    return response;
+    const reply = await session.handle(exchange);
+    if (!reply.response.ok) await session.close();
+    return reply;
   }
 
   /** Resolves when no foreground call is under way on any session. Calls that come meanwhile are refused. */

@@ -6,6 +6,7 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
+import { longestTimer } from '../../base/clock.js';
 import type { Json } from '../../base/json.js';
 import {
   deadlineAnswer,
@@ -35,7 +36,7 @@ export class SessionChannel implements ClientChannel {
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
     const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
     // The signal closes the prompt when the call ends first; the timeout closes it at the deadline.
-    const options = { timeout: question.deadline, signal: life.signal };
+    const options = { timeout: Math.min(question.deadline, longestTimer), signal: life.signal };
     try {
       return { result: (await life.waitFor(this.extra.sendRequest(request, ResultSchema, options))) as Json };
     } catch (error) {
