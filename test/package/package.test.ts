@@ -1,0 +1,155 @@
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { errorTable } from '../../src/base/errors.js';
+import { root, runChild, runNode, type Ended } from '../helpers/child.js';
+import { importsOf } from './import-graph.js';
+
+interface Manifest {
+  readonly exports: Record<string, unknown>;
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+}
+
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+
+/** A project outside the repository with nothing but the packed package, TypeScript and tsx. */
+let project: string;
+let packed: readonly string[];
+let compiled: Ended;
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'errand-package-'));
+  await cp(join(root, 'test/package/fixtures/project'), project, { recursive: true });
+  // `prepare` would build again, while other tests run what is built.
+  const pack = await runChild('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project]);
+  const [{ filename, files }] = JSON.parse(pack.stdout) as [{ filename: string; files: { path: string }[] }];
+  packed = files.map(({ path }) => path);
+  const quick = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+  const install = await runChild('npm', ['install', `./${filename}`, 'typescript@6', 'tsx', ...quick], {
+    cwd: project,
+  });
+  expect(install).toMatchObject({ code: 0 });
+  compiled = await runNode(['node_modules/typescript/lib/tsc.js', '-p', '.', '--pretty', 'false'], { cwd: project });
+}, 180_000);
+
+afterAll(() => rm(project, { recursive: true, force: true }));
+
+describe('the package', () => {
+  it('holds what is built, and nothing else', () => {
+    const strange = packed.filter((path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path));
+    expect(strange).toEqual([]);
+    expect(packed).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']));
+    expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
+  });
+
+  it('exports every subpath, and nothing beside them', async () => {
+    const paths = Object.keys(manifest.exports).map((path) => path.replace(/^\./, 'errand'));
+    for (const path of paths) {
+      const json = path.endsWith('.json') ? `, { with: { type: 'json' } }` : '';
+      expect(await evaluate(`await import('${path}'${json})`)).toMatchObject({ code: 0, stderr: '' });
+    }
+    expect((await evaluate(`await import('errand/dist/index.js')`)).stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+
+  it('declares the packages that it imports, and no other', async () => {
+    const imported = new Set<string>();
+    for (const path of packed.filter((each) => each.startsWith('dist/'))) {
+      const text = await readFile(join(project, 'node_modules/errand', path), 'utf8');
+      // The text of examples in comments is no import.
+      for (const specifier of importsOf({ path, text })) {
+        if (/^(\.|node:)/.test(specifier)) continue;
+        imported.add(/^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier);
+      }
+    }
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+    expect([...imported].sort()).toEqual(declared.sort());
+  });
+
+  it('compiles in a strict project that checks the declarations of its packages and has no types of Node', () => {
+    expect(compiled).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('loads nothing that a server without background work, command and HTTP does not need', async () => {
+    const log = join(project, 'modules.log');
+    const idle = await runNode(['--import', './log-modules.mjs', 'idle.mjs'], { cwd: project, env: { MODULES: log } });
+    expect(idle).toMatchObject({ code: 0, stderr: '' });
+    const modules = (await readFile(log, 'utf8')).split('\n');
+    expect(modules.filter((url) => url.endsWith('/errand/dist/index.js'))).not.toEqual([]);
+    const heavy = /\/node_modules\/(ioredis|bullmq|@nestjs|jiti|express|hono|@hono)\/|^node:(http|https|net)$/;
+    expect(modules.filter((url) => heavy.test(url))).toEqual([]);
+    expect(modules.filter((url) => /\/errand\/dist\/(cli|client|redis|nest|testing)\//.test(url))).toEqual([]);
+    const builtIns = JSON.parse(idle.stdout) as string[];
+    expect(builtIns.filter((name) => /^NativeModule (_?http|https|net|tls)/.test(name))).toEqual([]);
+  });
+});
+
+describe('the first example', () => {
+  it.each([
+    ['compiled by tsc', [join('out', 'serve.js')]],
+    ['under tsx, with @inject', [join('node_modules', 'tsx', 'dist', 'cli.mjs'), 'serve-inject.ts']],
+    ['by errand run', [join('node_modules', 'errand', 'dist', 'cli', 'main.js'), 'run', 'reports.ts']],
+    [
+      'by errand run, with @inject',
+      [join('node_modules', 'errand', 'dist', 'cli', 'main.js'), 'run', 'reports-inject.ts'],
+    ],
+  ])('runs %s, in the foreground and as a task', async (_how, args) => {
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args,
+      cwd: project,
+      stderr: 'pipe',
+    });
+    const client = new Client({ name: 'stock', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+    let asked = 0;
+    client.setRequestHandler(ElicitRequestSchema, () => {
+      asked++;
+      return { action: 'accept', content: { publish: true } };
+    });
+    const call = { name: 'buildReport', arguments: { quarter: '2026-Q3' } };
+    const published = { content: [{ type: 'text', text: 'Published' }] };
+    await client.connect(transport);
+    try {
+      const { tools } = await client.listTools();
+      expect(tools).toMatchObject([
+        { name: 'buildReport', inputSchema: { properties: { quarter: { description: 'For example 2026-Q3' } } } },
+        { name: 'refreshLater', inputSchema: { type: 'object', properties: {} } },
+      ]);
+      expect(await client.callTool(call)).toEqual(published);
+      const steps: unknown[] = [];
+      for await (const message of client.experimental.tasks.callToolStream(call, CallToolResultSchema, { task: {} })) {
+        steps.push(message.type);
+        if (message.type === 'result') expect(message.result).toMatchObject(published);
+      }
+      expect([steps.at(0), steps.at(-1)]).toEqual(['taskCreated', 'result']);
+      expect(asked).toBe(2);
+      const later = await client.callTool({ name: 'refreshLater', arguments: {} });
+      expect(later).toEqual({ content: [{ type: 'text', text: 'Scheduled as nightly-refresh' }] });
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('is served by the command that the package installs', async () => {
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(await readdir(join(project, 'node_modules', '.bin'))).toContain('errand');
+    const printed = await runChild(join(project, 'node_modules', '.bin', 'errand'), ['--version']);
+    expect(printed).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('the README', () => {
+  it('lists every error code with its meaning, and no other', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` +\| (.+?) +\|$/gm)].map(([, code, meaning]) => [code, meaning]);
+    expect(rows).toEqual(Object.entries(errorTable).map(([code, { meaning }]) => [code, meaning]));
+  });
+});
+
+function evaluate(script: string): Promise<Ended> {
+  return runNode(['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script], { cwd: project });
+}
