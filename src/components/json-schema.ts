@@ -57,12 +57,17 @@ export function toJsonSchema(schema: z.ZodType, where: string): Record<string, u
  */
 export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJsonSchema {
   const json = toJsonSchema(schema, where);
-  if (json.type === 'object') return json as ObjectJsonSchema;
-  if (describesObjects(json)) return { ...json, type: 'object' };
+  const object = asObject(json);
+  if (object !== undefined) return object;
   throw new ErrandError(
     'SCHEMA_UNSUPPORTED',
     `${where}: the schema gives ${JSON.stringify(json.type ?? json)} at the top, but MCP arguments are an object. Wrap it: z.object({ … }).`,
   );
+}
+
+/** The same schema with an object at its top, where it describes nothing but objects. */
+export function asObject(json: Record<string, unknown>): ObjectJsonSchema | undefined {
+  return describesObjects(json) ? { ...json, type: 'object' } : undefined;
 }
 
 function describesObjects(json: Record<string, unknown>): boolean {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import { throughJson, type Json } from '../base/json.js';
 import type { CallToolResult } from '../protocol/types.js';
-import { hasOneWayTransform, toJsonSchema, type ObjectJsonSchema } from './json-schema.js';
+import { asObject, hasOneWayTransform, toJsonSchema, type ObjectJsonSchema } from './json-schema.js';
 import { encode } from './parse.js';
 import { isContent, isToolResult, type Content } from './results.js';
 
@@ -32,20 +32,26 @@ export function compileOutput(schema: z.ZodType | undefined, label: string): Out
     );
   }
   const json = toJsonSchema(schema, where);
-  const wrapped = json.type !== 'object';
-  const jsonSchema = (wrapped ? wrapResult(json) : json) as ObjectJsonSchema;
+  const object = asObject(json);
+  const wrapped = object === undefined;
   return {
-    jsonSchema,
+    jsonSchema: object ?? wrapResult(json),
     toToolResult: async (value) => {
-      if (isContent(value)) throw refuseContent(where);
+      if (isContent(value) || isContentArray(value)) throw refuseContent(where);
       if (isToolResult(value)) return checkToolResult(value, wrapped ? z.object({ result: schema }) : schema, where);
-      return structured(throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where) ?? null, wrapped);
+      const encoded = throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where);
+      if (encoded === undefined) throw refuseNothing(where);
+      return structured(encoded, wrapped);
     },
     toJson: async (value) => throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where),
   };
 }
 
-const wrapResult = (json: object): object => ({ type: 'object', properties: { result: json }, required: ['result'] });
+const wrapResult = (json: object): ObjectJsonSchema => ({
+  type: 'object',
+  properties: { result: json },
+  required: ['result'],
+});
 
 /** An object is its own structured content; everything else travels as `{ result }`. The text is for older clients. */
 function structured(json: Json, wrapped: boolean): CallToolResult {
@@ -57,12 +63,18 @@ function structured(json: Json, wrapped: boolean): CallToolResult {
 function toToolResult(value: unknown, label: string): CallToolResult {
   if (value === undefined) return { content: [] };
   if (typeof value === 'string') return { content: [{ type: 'text', text: value }] };
-  if (isToolResult(value)) return value;
+  if (isToolResult(value)) return travelling(value, `What ${label} returned`);
   if (isContent(value)) return { content: [value] };
-  if (Array.isArray(value) && value.some(isContent)) return { content: allContent(value, label) };
+  if (isContentArray(value)) return { content: allContent(value, label) };
   const json = throughJson(value, `What ${label} returned`) ?? null;
   return structured(json, typeof json !== 'object' || json === null || Array.isArray(json));
 }
+
+/** As the client gets it; what its author put into it need not be JSON. */
+const travelling = (result: CallToolResult, what: string): CallToolResult =>
+  throughJson(result, what) as unknown as CallToolResult;
+
+const isContentArray = (value: unknown): value is unknown[] => Array.isArray(value) && value.some(isContent);
 
 function allContent(values: readonly unknown[], label: string): Content[] {
   const strange = values.findIndex((value) => !isContent(value));
@@ -80,13 +92,20 @@ function refuseContent(where: string): ErrandError {
   );
 }
 
+function refuseNothing(where: string): ErrandError {
+  return new ErrandError(
+    'OUTPUT_INVALID',
+    `${where}: nothing was returned, but the declared output promises structured content. Return null and declare it with .nullable(), or leave \`output\` out.`,
+  );
+}
+
 async function checkToolResult(result: CallToolResult, schema: z.ZodType, where: string): Promise<CallToolResult> {
-  if (result.isError === true) return result;
+  if (result.isError === true) return travelling(result, where);
   const structuredContent = await encode(
     schema,
     result.structuredContent,
     'OUTPUT_INVALID',
     `${where}, structuredContent`,
   );
-  return { ...result, structuredContent: throughJson(structuredContent, where) as Record<string, unknown> };
+  return travelling({ ...result, structuredContent: structuredContent as Record<string, unknown> }, where);
 }
