@@ -6,7 +6,15 @@ export { inject, injectAll } from './injection/inject.js';
 export { delay, injectable } from './injection/tsyringe.js';
 export { lazy, token, type Token } from './injection/tokens.js';
 export type { ExternalContainer } from './injection/external.js';
-export { provide, type Lifetime, type Provider } from './injection/providers.js';
+export {
+  provide,
+  type ClassProvider,
+  type ExistingProvider,
+  type FactoryProvider,
+  type Lifetime,
+  type Provider,
+  type ValueProvider,
+} from './injection/providers.js';
 
 export { defineJob, defineTool, type DefinedComponent } from './components/define.js';
 export { job } from './components/job.js';
@@ -37,7 +45,7 @@ export type { Execution } from './docket/execution.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 
-export { createServer, type ErrandServer } from './server/create-server.js';
+export { createServer, type ErrandServer, type RunningWorker } from './server/create-server.js';
 export { CurrentServer } from './server/current-server.js';
 export type { HttpListener, ListenOptions } from './server/http.js';
 export type { DocketOptions, ServerOptions } from './server/options.js';

@@ -77,6 +77,7 @@ const brand = Symbol.for('errand.error');
  * ```
  */
 export class ErrandError extends Error {
+  /** Always `'ErrandError'`. */
   override readonly name = 'ErrandError';
 
   constructor(

@@ -8,7 +8,16 @@ import type { CallFrame } from './frame.js';
 
 /** What the user did with a question. `cancel` also stands for a deadline that passed. */
 export type ElicitAnswer<Content> =
-  { readonly action: 'accept'; readonly content: Content } | { readonly action: 'decline' | 'cancel' };
+  | {
+      /** The form was filled in. */
+      readonly action: 'accept';
+      /** What was answered, validated by the schema of the question. */
+      readonly content: Content;
+    }
+  | {
+      /** The user said no, or closed the form, or the deadline passed. */
+      readonly action: 'decline' | 'cancel';
+    };
 
 /** Where a question differs from the rule. */
 export interface ElicitOptions {
@@ -19,10 +28,10 @@ export interface ElicitOptions {
 }
 
 /** The keywords that MCP allows for one field of a form (2025-11-25, client/elicitation). */
-const fieldKeywords = [
-  'type', 'title', 'description', 'default', 'enum', 'oneOf', 'anyOf', 'minLength', 'maxLength', 'format', 'minimum', 'maximum',
-  'minItems', 'maxItems', 'items',
-]; // prettier-ignore
+const fieldKeywords =
+  'type title description default enum oneOf anyOf minLength maxLength format minimum maximum minItems maxItems items'.split(
+    ' ',
+  );
 const formats = new Set(['email', 'uri', 'date', 'date-time']);
 
 /** What a client answers to `elicitation/create` (2025-11-25, client/elicitation). */

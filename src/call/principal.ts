@@ -9,7 +9,15 @@ export class CurrentPrincipal {
   constructor(
     /** Stable for the same issuer, subject and client; `'anonymous'` without authorization. */
     readonly id: string,
-    readonly facts: { readonly issuer?: string; readonly subject?: string; readonly clientId?: string } = {},
+    /** What the access token says; empty for `anonymous`. */
+    readonly facts: {
+      /** Who issued the token. */
+      readonly issuer?: string;
+      /** Whom it was issued for. */
+      readonly subject?: string;
+      /** Which client it was issued to. */
+      readonly clientId?: string;
+    } = {},
   ) {}
 
   /** Whether nobody proved who they are. */
@@ -31,7 +39,9 @@ export class CurrentAccessToken {
   constructor(
     /** The token itself; absent in a worker, where it is not stored. */
     readonly token: string | undefined,
+    /** The OAuth client that the token was issued to. */
     readonly clientId: string,
+    /** What the token allows. */
     readonly scopes: readonly string[],
     /** Seconds since 1970, as in the token. */
     readonly expiresAt: number | undefined,

@@ -46,12 +46,20 @@ export class Progress {
     return this.state.message;
   }
 
-  /** @param total - at least 0 */
+  /**
+   * Says how much there is to do.
+   *
+   * @param total - at least 0
+   */
   setTotal(total: number): Promise<void> {
     return this.move(() => ({ ...this.state, total: amount(total, 'total') }));
   }
 
-  /** @param by - at least 0; fractions are kept */
+  /**
+   * Adds to what has been done.
+   *
+   * @param by - at least 0; fractions are kept; default 1
+   */
   increment(by = 1): Promise<void> {
     return this.move(() => ({ ...this.state, current: this.state.current + amount(by, 'increment') }));
   }

@@ -18,15 +18,21 @@ import { isTerminal, ToolTask, type TaskPort } from './tool-task.js';
 
 /** How far a call is. */
 export interface CallProgress {
+  /** What has been done. */
   readonly progress: number;
+  /** What there is to do, where that is known. */
   readonly total?: number;
+  /** What is being done. */
   readonly message?: string;
 }
 
 /** A line of the server's log. */
 export interface ServerLog {
+  /** How urgent it is. */
   readonly level: LoggingLevel;
+  /** Which part of the server speaks. */
   readonly logger?: string;
+  /** The message, or the message with its fields. */
   readonly data: unknown;
 }
 
@@ -34,6 +40,7 @@ export interface ServerLog {
 export interface ClientOptions {
   /** What the client calls itself. Default `'errand-client'`. */
   readonly name?: string;
+  /** The version that servers are told. Default `'0.0.0'`. */
   readonly version?: string;
   /** Asks the user when a call has no handler of its own. Without any handler questions are answered with `cancel`. */
   readonly onElicit?: ElicitHandler;
@@ -43,16 +50,19 @@ export interface ClientOptions {
 
 /** What belongs to one call. */
 export interface CallOptions {
+  /** Told how far the call is. */
   readonly onProgress?: (progress: CallProgress) => void;
   /** Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead. */
   readonly onElicit?: ElicitHandler;
   /** How long to wait for the answer, in milliseconds. Default: one hour. */
   readonly timeout?: number;
+  /** Cancels the request; a task that was made goes on. */
   readonly signal?: AbortSignal;
 }
 
 /** Makes a call a task. */
 export interface TaskCallOptions extends CallOptions {
+  /** Always `true`. */
   readonly task: true;
   /** How long the server shall keep the result, in milliseconds. Default: the server's. */
   readonly ttl?: number;

@@ -4,14 +4,19 @@ import { Client, type ClientOptions } from './client.js';
 
 /** A server in this process: anything that connects a transport. */
 export interface ConnectableServer {
+  /** Serves one client over the transport. */
   connect(transport: Transport): Promise<void>;
 }
 
 /** A server in a process of its own, spoken to over its stdin and stdout. */
 export interface ServerCommand {
+  /** The program. */
   readonly command: string;
+  /** Its arguments. */
   readonly args?: readonly string[];
+  /** Its environment. Default: a few harmless variables of this one. */
   readonly env?: Record<string, string>;
+  /** The folder it starts in. Default: this one. */
   readonly cwd?: string;
 }
 

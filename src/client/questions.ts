@@ -16,8 +16,16 @@ export interface UserQuestion {
 
 /** What the user did. */
 export type UserAnswer =
-  | { readonly action: 'accept'; readonly content: Record<string, string | number | boolean | string[]> }
-  | { readonly action: 'decline' | 'cancel' };
+  | {
+      /** The form was filled in. */
+      readonly action: 'accept';
+      /** Its fields; `value` for a question after one scalar. */
+      readonly content: Record<string, string | number | boolean | string[]>;
+    }
+  | {
+      /** The user said no, or closed the form. */
+      readonly action: 'decline' | 'cancel';
+    };
 
 /** Asks the user. */
 export type ElicitHandler = (question: UserQuestion) => UserAnswer | Promise<UserAnswer>;

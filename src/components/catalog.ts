@@ -10,6 +10,7 @@ export type ComponentEntry =
   | Class<object>
   | DefinedComponent
   | {
+      /** The class. */
       readonly component: Class<object>;
       /** Default `'call'`: a fresh instance for each call. */
       readonly lifetime?: Lifetime;

@@ -24,14 +24,24 @@ interface Runnable<
 /** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
 export class DefinedComponent<out Input = unknown, out Result = unknown> {
   /** Only for the compiler: what the component takes and gives. */
-  declare readonly types: { readonly input: Input; readonly result: Result };
+  declare readonly types: {
+    /** What it takes. */
+    readonly input: Input;
+    /** What it gives. */
+    readonly result: Result;
+  };
 
   /** @internal */
   constructor(
+    /** Which of the two it is. */
     readonly kind: 'tool' | 'job',
+    /** Its name among tools and jobs. */
     readonly name: string,
+    /** What it was defined with. */
     readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>,
+    /** What its function receives after the input. */
     readonly inject: readonly InjectionRequest[],
+    /** Its function. */
     readonly run: (...args: unknown[]) => unknown,
   ) {}
 }

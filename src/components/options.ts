@@ -42,13 +42,17 @@ export interface ToolOptions<
 > extends RunOptions<Input, Output> {
   /** Default: the name of the method. */
   readonly name?: string;
+  /** What people see instead of the name. */
   readonly title?: string;
   /** What the model reads to decide whether to call it. */
   readonly description?: string;
   /** Whether it may run as a background task. Default: the server's `tasks`. */
   readonly task?: TaskOption;
+  /** Hints for clients: read-only, destructive, idempotent, open world. */
   readonly annotations?: ToolAnnotations;
+  /** Pictures for clients that show tools. */
   readonly icons?: Icon[];
+  /** Passed through to clients as it is. */
   readonly _meta?: Record<string, unknown>;
 }
 

@@ -15,11 +15,13 @@ import type { CallToolResult, ContentBlock } from '../protocol/types.js';
  * ```
  */
 export class ToolError extends Error {
+  /** Always `'ToolError'`. */
   override readonly name = 'ToolError';
 }
 
 /** Who a piece of content is for, and how much it matters (MCP `Annotations`). */
 export interface ContentAnnotations {
+  /** Who it is for. */
   readonly audience?: ('user' | 'assistant')[];
   /** From 0 (may be left out) to 1 (must be there). */
   readonly priority?: number;
@@ -32,10 +34,16 @@ const contentMark: unique symbol = Symbol.for('errand.content') as never;
 const resultMark: unique symbol = Symbol.for('errand.result') as never;
 
 /** One block of content, made by {@link text}, {@link image}, {@link audio}, {@link file} or {@link resourceLink}. */
-export type Content = ContentBlock & { readonly [contentMark]: true };
+export type Content = ContentBlock & {
+  /** Tells content from data. */
+  readonly [contentMark]: true;
+};
 
 /** A whole result, made by {@link toolResult}. */
-export type ToolResult = CallToolResult & { readonly [resultMark]: true };
+export type ToolResult = CallToolResult & {
+  /** Tells a result from data. */
+  readonly [resultMark]: true;
+};
 
 function marked<T extends object>(value: T, mark: symbol): never {
   return Object.defineProperty(value, mark, { value: true, enumerable: false }) as never;

@@ -26,6 +26,7 @@ export interface AddOptions {
   readonly key?: string;
   /** When it becomes due: a time, or a delay from now. Default: at once. */
   readonly when?: Date | Duration;
+  /** When an attempt that threw is followed by another. Default: what the component says. */
   readonly retry?: RetryOption;
   /** How long one attempt may run. */
   readonly timeout?: Duration;

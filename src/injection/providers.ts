@@ -23,25 +23,45 @@ interface Made<Instance> {
   dispose?(instance: Instance): unknown;
 }
 
+/** An instance of a class under another token. */
+export interface ClassProvider extends Made<never> {
+  /** The token that asks for it. */
+  readonly provide: InjectionToken;
+  /** The class. */
+  readonly useClass: Class;
+}
+
+/** A value as it is, neither awaited nor ever disposed. */
+export interface ValueProvider {
+  /** The token that asks for it. */
+  readonly provide: InjectionToken;
+  /** The value; `undefined` is refused. */
+  readonly useValue: unknown;
+}
+
+/** What a function gives. */
+export interface FactoryProvider extends Made<never> {
+  /** The token that asks for it. */
+  readonly provide: InjectionToken;
+  /** The function; a promise is awaited, wherever in the graph it sits. */
+  useFactory(...args: never[]): unknown;
+  /** What its parameters receive, in their order. */
+  readonly inject?: readonly InjectionRequest[];
+}
+
+/** Under one token what is provided under another. */
+export interface ExistingProvider {
+  /** The token that asks for it. */
+  readonly provide: InjectionToken;
+  /** The token that it is provided under already. */
+  readonly useExisting: InjectionToken;
+}
+
 /**
- * An entry of `providers`: a class, provided under itself, or one of
- * - `{ provide, useClass }`: an instance of a class under another token;
- * - `{ provide, useValue }`: a value as it is, neither awaited nor ever disposed;
- * - `{ provide, useFactory, inject }`: what a function gives, which is awaited; `inject` lists its parameters;
- * - `{ provide, useExisting }`: under one token what is provided under another.
- *
- * {@link provide} makes the compiler check that the parts of an entry fit each other.
+ * An entry of `providers`: a class, provided under itself, or one of the forms with `provide`. {@link provide} makes the
+ * compiler check that the parts of an entry fit each other.
  */
-export type Provider =
-  | Class
-  | ({ readonly provide: InjectionToken; readonly useClass: Class } & Made<never>)
-  | { readonly provide: InjectionToken; readonly useValue: unknown }
-  | ({
-      readonly provide: InjectionToken;
-      useFactory(...args: never[]): unknown;
-      readonly inject?: readonly InjectionRequest[];
-    } & Made<never>)
-  | { readonly provide: InjectionToken; readonly useExisting: InjectionToken };
+export type Provider = Class | ClassProvider | ValueProvider | FactoryProvider | ExistingProvider;
 
 /** What {@link provide} takes: the forms of {@link Provider} with everything fitting the token. */
 export type TypedProvider<T, Requests extends readonly InjectionRequest[]> =

@@ -12,7 +12,10 @@ export type ClassToken<T = unknown> = AbstractClass<T> | { readonly prototype: T
 declare const carried: unique symbol;
 
 /** A token for what has no class: an interface, a value, a function. At run time it is a symbol. */
-export type Token<T> = symbol & { readonly [carried]: T };
+export type Token<T> = symbol & {
+  /** Only for the compiler: what is provided under the token. */
+  readonly [carried]: T;
+};
 
 /** Everything under which something can be provided. Strings and plain symbols carry no type: they give `unknown`. */
 export type InjectionToken<T = unknown> = ClassToken<T> | Token<T> | string | symbol;

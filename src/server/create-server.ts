@@ -46,12 +46,21 @@ export function createServer(options: ServerOptions): ErrandServer {
   });
 }
 
+/** A worker that was started by hand. */
+export interface RunningWorker {
+  /** Hands back what is under way and takes nothing more. */
+  stop(): Promise<void>;
+}
+
 type BuiltInTable = ReturnType<typeof builtIns>;
 
 /** A server: connect clients to it, listen for them, close it. Made by {@link createServer}. */
 export class ErrandServer extends CurrentServer {
+  /** What the server calls itself to clients. */
   readonly name: string;
+  /** The version that clients are told. */
   readonly version: string;
+  /** The server's own docket; what is added here belongs to nobody. */
   readonly docket: Docket;
   private readonly injector: Injector<CallFrame>;
   private readonly catalog: Catalog<CallFrame>;
@@ -123,9 +132,7 @@ export class ErrandServer extends CurrentServer {
   }
 
   /** Starts a worker in this process, for servers whose embedded worker is off. */
-  async startWorker(
-    options: { readonly name?: string; readonly concurrency?: number } = {},
-  ): Promise<{ stop(): Promise<void> }> {
+  async startWorker(options: { readonly name?: string; readonly concurrency?: number } = {}): Promise<RunningWorker> {
     await this.start();
     const { concurrency = this.options.docket.concurrency, name = `${hostname()}:${process.pid}` } = options;
     const worker = this.addWorker(name, concurrency, await this.startedEngine());

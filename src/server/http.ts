@@ -27,6 +27,7 @@ export interface ListenOptions {
 export interface HttpListener {
   /** Where clients connect to. */
   readonly url: string;
+  /** The port that it is bound to. */
   readonly port: number;
   /** Takes no new connection, ends all sessions, and resolves when the port is free. */
   close(): Promise<void>;

@@ -35,9 +35,13 @@ export interface DocketOptions {
 export interface ServerOptions {
   /** What the server calls itself to clients. */
   readonly name: string;
+  /** The version that clients are told. */
   readonly version: string;
+  /** What people see instead of the name. */
   readonly title?: string;
+  /** Where people read more. */
   readonly websiteUrl?: string;
+  /** Pictures for clients that show servers. */
   readonly icons?: Icon[];
   /** What clients tell the model about the server. */
   readonly instructions?: string;
@@ -57,6 +61,7 @@ export interface ServerOptions {
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error, `'reveal'` shows the error too. */
   readonly errors?: ErrorDisclosure;
+  /** Where and how background work runs. */
   readonly docket?: DocketOptions;
   /** Where log lines go. Default: JSON lines on stderr, from `info` up. */
   readonly logger?: Logger;
