@@ -44,7 +44,8 @@ type InjectedType =
   | CurrentAccessToken
   | CurrentHeaders
   | CurrentExecution
-  | CurrentWorker;
+  | CurrentWorker
+  | { readonly docket: Docket }; // CurrentServer, whose folder is above this one
 
 /** What follows the method's name: its input, or nothing when its first parameter is injected. */
 export type AddArguments<M> = M extends (...args: infer Parameters) => unknown

@@ -7,6 +7,7 @@ import {
   CurrentDocket,
   CurrentExecution,
   CurrentPrincipal,
+  CurrentServer,
   defineJob,
   defineTool,
   type Execution,
@@ -382,6 +383,11 @@ class Jobs {
     return principal.id;
   }
 
+  @job()
+  server(server: CurrentServer) {
+    return server.name;
+  }
+
   readonly notAMethod = 1;
 }
 
@@ -398,6 +404,7 @@ export async function adding(docket: CurrentDocket): Promise<unknown[]> {
   await docket.add(Jobs, 'sweep');
   await docket.add(Jobs, 'nothing');
   await docket.add(Jobs, 'owner');
+  await docket.add(Jobs, 'server');
   await docket.add(Jobs, 'lenient', { quarter: 'Q2' });
   const indexed = await docket.add(index, { full: true });
   same<Same<typeof indexed, Execution<{ name: string; sales: number }>>>();
@@ -418,6 +425,8 @@ export async function adding(docket: CurrentDocket): Promise<unknown[]> {
     docket.add(Jobs, 'refresh', { full: true, half: false }),
     // @ts-expect-error: its first parameter is injected
     docket.add(Jobs, 'sweep', { full: true }),
+    // @ts-expect-error: the server is injected
+    docket.add(Jobs, 'server', { full: true }),
     // @ts-expect-error: it takes nothing
     docket.add(Jobs, 'nothing', { full: true }),
     // @ts-expect-error: a quarter, if anything
