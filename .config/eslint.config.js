@@ -53,6 +53,7 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off', // generic results are how tokens and answers are typed
       '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
     },
   },

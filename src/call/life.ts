@@ -103,7 +103,8 @@ export class CallLife {
   }
 
   private pause(): void {
-    this.left -= this.clock.now() - this.since;
+    // Without a timer nothing ran since the last pause: the call still waits for a slot to come back to.
+    if (this.stopTimer !== undefined) this.left -= this.clock.now() - this.since;
     this.disarm();
     this.parking?.park();
   }
@@ -111,7 +112,7 @@ export class CallLife {
   private async resume(): Promise<void> {
     if (this.isOver) return;
     await this.parking?.unpark();
-    if (this.waiting === 0) this.arm();
+    if (this.waiting === 0 && this.stopTimer === undefined) this.arm();
   }
 
   private arm(): void {

@@ -50,7 +50,7 @@ export class RunningCall {
         },
         (error: unknown) => {
           this.release();
-          reject(error as Error);
+          reject(error);
         },
       );
       frame.life.onEnd((reason) => {
