@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { Context, createServer, CurrentDocket, defineJob, defineTool, ErrandError, Logger } from '../../src/index.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
+import { eventually } from '../helpers/eventually.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+import { request, startTask } from '../helpers/raw-calls.js';
+import { connectInMemory, type Answering } from '../helpers/transports.js';
+
+const identity = { name: 'worker', version: '1.0.0', logger: new Logger(() => undefined) } as const;
+
+const waits = defineTool({
+  name: 'waits',
+  task: 'required',
+  inject: [Context],
+  run: async (_input, ctx) => (await ctx.elicit('Well?', z.boolean())).action,
+});
+
+const runs = defineTool({ name: 'runs', task: 'required', run: () => 'ran' });
+
+describe('a worker with one slot', () => {
+  it('runs the next call at once while a hundred wait for their users', async () => {
+    const answers: ((result: ElicitResult) => void)[] = [];
+    const answer: Answering = () => new Promise((resolve) => answers.push(resolve));
+    const server = createServer({ ...identity, components: [waits, runs], docket: { concurrency: 1 } });
+    await using peer = await connectInMemory(server, { answer });
+    const { tasks } = peer.client.experimental;
+    const waiting = await Promise.all(Array.from({ length: 100 }, () => startTask(peer.client, 'waits')));
+    await eventually(() => expect(answers).toHaveLength(100));
+
+    const { taskId } = await startTask(peer.client, 'runs');
+    const result = await tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'ran' }]);
+
+    for (const each of answers) each({ action: 'decline' });
+    const results = await Promise.all(waiting.map((task) => tasks.getTaskResult(task.taskId, CallToolResultSchema)));
+    expect(new Set(results.map(({ content }) => JSON.stringify(content)))).toEqual(
+      new Set(['[{"type":"text","text":"decline"}]']),
+    );
+    await server.close();
+  });
+
+  it('never makes two calls at once', async () => {
+    let running = 0;
+    let most = 0;
+    const busy = defineTool({
+      name: 'busy',
+      task: 'required',
+      inject: [Context],
+      run: async (_input, ctx) => {
+        const work = async (): Promise<void> => {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          running--;
+        };
+        await work();
+        await ctx.elicit('Go on?', z.boolean());
+        await work();
+      },
+    });
+    const server = createServer({ ...identity, components: [busy], docket: { concurrency: 1 } });
+    await using peer = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
+    const started = await Promise.all(Array.from({ length: 30 }, () => startTask(peer.client, 'busy')));
+    await Promise.all(
+      started.map(({ taskId }) => peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)),
+    );
+    expect(most).toBe(1);
+    await server.close();
+  });
+});
+
+describe('a server without background components', () => {
+  it('starts no worker, no docket and no timer', async () => {
+    let failure: unknown;
+    const adds = defineTool({
+      name: 'adds',
+      inject: [CurrentDocket],
+      run: async (_input, docket) => {
+        failure = await docket.add(job).catch((error: unknown) => error);
+        return 'added';
+      },
+    });
+    const job = defineJob({ name: 'job', run: () => undefined });
+    const clock = new FakeClock();
+    const server = serverWithClock({ ...identity, components: [adds] }, clock);
+    await using peer = await connectInMemory(server);
+    expect(clock.armed).toBe(0);
+    await request(peer.client, 'tools/call', { name: 'adds' });
+    expect(ErrandError.is(failure, 'COMPONENT_UNKNOWN')).toBe(true);
+    failure = await server.docket.get('key').catch((error: unknown) => error);
+    expect(ErrandError.is(failure, 'DOCKET_UNAVAILABLE')).toBe(true);
+    expect((failure as Error).message).toBe(
+      "The server 'worker' has no component that runs in the background, so it has no docket. Add a job, or set `task` on a tool.",
+    );
+    expect(ErrandError.is(await server.startWorker().catch((error: unknown) => error), 'DOCKET_UNAVAILABLE')).toBe(
+      true,
+    );
+    expect(clock.armed).toBe(0);
+    await server.close();
+  });
+});
