@@ -43,7 +43,12 @@ export class Logger {
   }
 
   private write(level: LogLevel, message: string, fields?: LogFields): void {
-    this.sink(level, message, { ...this.fields, ...fields });
+    try {
+      this.sink(level, message, { ...this.fields, ...fields });
+    } catch (error) {
+      // A call must not fail, and its client not go without an answer, because a line cannot be written.
+      lastResort('error', 'The log could not be written', { lost: message, error });
+    }
   }
 }
 
@@ -53,10 +58,20 @@ const urgency: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error
 export function stderrSink(least: LogLevel): LogSink {
   return (level, message, fields) => {
     if (urgency[level] < urgency[least]) return;
-    process.stderr.write(
-      `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, printable())}\n`,
-    );
+    const line = { time: new Date().toISOString(), level, message };
+    process.stderr.write(`${toText({ ...line, ...fields }) ?? JSON.stringify(line)}\n`);
   };
+}
+
+const lastResort = stderrSink('debug');
+
+/** Undefined where a getter or a toJSON of what is logged throws. */
+function toText(line: object): string | undefined {
+  try {
+    return JSON.stringify(line, printable());
+  } catch {
+    return undefined;
+  }
 }
 
 /** Errors print their name, message, code and stack; what JSON cannot hold prints as text; circles are cut. */

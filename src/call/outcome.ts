@@ -23,12 +23,18 @@ export function isRetryable(thrown: unknown): boolean {
 
 /** What a client is told of something thrown, and what the log keeps. */
 export function failureOf(tool: string, thrown: unknown, logger: Logger, disclosure: ErrorDisclosure): ToolOutcome {
-  if (isProtocolError(thrown)) return { error: toWireError(thrown) };
+  if (isProtocolError(thrown)) {
+    const error = toWireError(thrown);
+    if (thrown.data !== undefined && error.data === undefined) {
+      logger.error('The data of an error is not JSON, so the client got the error without it', { tool, error: thrown });
+    }
+    return { error };
+  }
   return { result: { content: [{ type: 'text', text: textFor(tool, thrown, logger, disclosure) }], isError: true } };
 }
 
 function textFor(tool: string, thrown: unknown, logger: Logger, disclosure: ErrorDisclosure): string {
-  if (thrown instanceof ToolError || (ErrandError.is(thrown) && thrown.exposed)) return thrown.message;
+  if (thrown instanceof ToolError || (ErrandError.is(thrown) && thrown.exposed)) return messageOf(thrown);
   const reference = randomUUID();
   logger.error('A tool call failed', { tool, reference, error: thrown });
   const detail = disclosure === 'reveal' ? `: ${messageOf(thrown)}` : '';

@@ -1,4 +1,5 @@
-import type { Json } from '../base/json.js';
+import { messageOf } from '../base/errors.js';
+import { throughJson, type Json } from '../base/json.js';
 
 /** An error as it travels and is stored: a JSON-RPC error has a numeric code, an error of Errand its own. */
 export interface WireError {
@@ -31,11 +32,18 @@ export function isProtocolError(error: unknown): error is { code: number; messag
 
 /**
  * `McpError` of the SDK puts its code in front of every message, once more on each side of the wire; there the code has a
- * place of its own.
+ * place of its own. Data that cannot be written as JSON is left out.
  */
 export function toWireError(error: { code: number; message: string; data?: unknown }): WireError {
-  const message = error.message.replace(new RegExp(`^(MCP error ${error.code}: )+`), '');
-  return error.data === undefined
-    ? { code: error.code, message }
-    : { code: error.code, message, data: error.data as Json };
+  const message = messageOf(error).replace(new RegExp(`^(MCP error ${error.code}: )+`), '');
+  const data = travelling(error.data);
+  return { code: error.code, message, ...(data !== undefined && { data }) };
+}
+
+function travelling(data: unknown): Json | undefined {
+  try {
+    return throughJson(data, 'The data of an error');
+  } catch {
+    return undefined;
+  }
 }
