@@ -46,7 +46,8 @@ export const deadlineAnswer: Answer = { result: { action: 'cancel' } };
 /** The channel of a job, which has no client: questions fail at once, the rest is the execution's own. */
 export function channelWithoutClient(own: Pick<ClientChannel, 'progress' | 'log'>): ClientChannel {
   return {
-    ...own,
+    progress: (progress) => own.progress(progress),
+    log: (entry) => own.log(entry),
     ask: () =>
       Promise.reject(
         new ErrandError(

@@ -137,7 +137,13 @@ export class Docket {
 export class CurrentDocket extends Docket {}
 
 async function storedInput(component: Component<CallFrame>, input: unknown): Promise<Json | undefined> {
-  const { label, takes, encodable, schema } = component;
+  const { label, task, takes, encodable, schema } = component;
+  if (task === 'forbidden') {
+    throw new ErrandError(
+      'COMPONENT_INVALID',
+      `${label} runs in the foreground only, so it cannot be added to the docket. Set \`task: 'optional'\` on it, or make it a job.`,
+    );
+  }
   if (takes === 'named arguments') {
     throw new ErrandError(
       'COMPONENT_INVALID',
