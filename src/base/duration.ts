@@ -13,6 +13,12 @@ export function toMilliseconds(duration: unknown, what: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `${what} is ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.`,
+    `${what} is ${described(duration)}. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.`,
   );
+}
+
+function described(duration: unknown): string {
+  if (typeof duration === 'string') return JSON.stringify(duration);
+  if (typeof duration === 'number' || duration === undefined || duration === null) return String(duration);
+  return `a value of type ${typeof duration}`;
 }

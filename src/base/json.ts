@@ -21,7 +21,10 @@ export function throughJson(value: unknown, what: string): Json | undefined {
     throw new ErrandError('RESULT_NOT_JSON', `${what} cannot be written as JSON: ${messageOf(cause)}.`, { cause });
   }
   if (text === undefined) {
-    throw new ErrandError('RESULT_NOT_JSON', `${what} is a ${typeof value}, which cannot be written as JSON.`);
+    throw new ErrandError(
+      'RESULT_NOT_JSON',
+      `${what} is ${typeof value === 'object' ? 'an' : 'a'} ${typeof value}, which cannot be written as JSON.`,
+    );
   }
   return JSON.parse(text) as Json;
 }

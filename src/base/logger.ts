@@ -59,7 +59,7 @@ export function stderrSink(least: LogLevel): LogSink {
   return (level, message, fields) => {
     if (urgency[level] < urgency[least]) return;
     const line = { time: new Date().toISOString(), level, message };
-    process.stderr.write(`${toText({ ...line, ...fields }) ?? JSON.stringify(line)}\n`);
+    process.stderr.write(`${toText({ ...line, ...fields, ...line }) ?? JSON.stringify(line)}\n`);
   };
 }
 
@@ -74,7 +74,7 @@ function toText(line: object): string | undefined {
   }
 }
 
-/** Errors print their name, message, code and stack; what JSON cannot hold prints as text; circles are cut. */
+/** Errors print their name, message, code and stack; what JSON cannot hold prints as text; what was printed before, as in a circle, is cut. */
 function printable(): (key: string, value: unknown) => unknown {
   const seen = new WeakSet();
   return (_key, value) => {

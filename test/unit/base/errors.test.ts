@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { ErrandError, errorTable, messageOf, type ErrandErrorCode } from '../../../src/base/errors.js';
+
+/** What a program with two copies of the package has: the same file as another module. */
+const secondCopy = '../../../src/base/errors.ts?copy';
+
+describe('ErrandError', () => {
+  it('has a code, a message and a cause', () => {
+    const cause = new TypeError('inner');
+    const error = new ErrandError('SERVER_CLOSED', 'closed', { cause });
+    expect(error).toBeInstanceOf(Error);
+    expect([error.name, error.code, error.message, error.cause]).toEqual([
+      'ErrandError',
+      'SERVER_CLOSED',
+      'closed',
+      cause,
+    ]);
+  });
+
+  it('is told from other values, with and without a code', () => {
+    const error = new ErrandError('SERVER_CLOSED', 'closed');
+    expect(ErrandError.is(error)).toBe(true);
+    expect(ErrandError.is(error, 'SERVER_CLOSED')).toBe(true);
+    expect(ErrandError.is(error, 'DOCKET_URL')).toBe(false);
+    for (const other of [undefined, null, 'x', 5, {}, new Error('x'), { code: 'SERVER_CLOSED' }, () => error]) {
+      expect(ErrandError.is(other)).toBe(false);
+    }
+  });
+
+  it('is told across copies of the package', async () => {
+    const copy = (await import(secondCopy)) as { ErrandError: typeof ErrandError };
+    expect(copy.ErrandError).not.toBe(ErrandError);
+    const foreign = new copy.ErrandError('INPUT_INVALID', 'from elsewhere');
+    expect(foreign).not.toBeInstanceOf(ErrandError);
+    expect(ErrandError.is(foreign, 'INPUT_INVALID')).toBe(true);
+    expect(copy.ErrandError.is(new ErrandError('DOCKET_URL', 'from here'), 'DOCKET_URL')).toBe(true);
+    expect(foreign.exposed).toBe(true);
+  });
+
+  it('shows nothing of its mark when it is printed or serialized', () => {
+    expect(Object.keys(new ErrandError('SERVER_CLOSED', 'closed')).sort()).toEqual(['code', 'name']);
+  });
+
+  it('says of every code what it means, and exposes those that the table marks', () => {
+    for (const [code, entry] of Object.entries(errorTable)) {
+      expect(code).toMatch(/^[A-Z]+(_[A-Z]+)+$/);
+      expect(entry.meaning).toMatch(/^\S.*\.$/);
+      expect(new ErrandError(code as ErrandErrorCode, '').exposed).toBe('exposed' in entry);
+    }
+  });
+});
+
+describe('messageOf', () => {
+  it.each<[string, unknown, string]>([
+    ['an error', new Error('x'), 'x'],
+    ['a string', 'x', 'x'],
+    ['undefined', undefined, 'undefined'],
+    ['a symbol', Symbol('x'), 'Symbol(x)'],
+    ['an error whose message is no text', Object.assign(new Error(), { message: 5 }), '5'],
+    ['an object without a prototype', Object.create(null), 'something that cannot be written as text'],
+  ])('of %s', (_what, thrown, message) => {
+    expect(messageOf(thrown)).toBe(message);
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { disposeAll } from '../../../src/base/disposal.js';
+import { toMilliseconds } from '../../../src/base/duration.js';
+import { throughJson } from '../../../src/base/json.js';
+import { refusalOf } from '../../helpers/thrown.js';
+
+describe('toMilliseconds', () => {
+  it.each<[unknown, number]>([
+    [0, 0],
+    [1.5, 1.5],
+    ['250ms', 250],
+    ['0s', 0],
+    ['30s', 30_000],
+    ['1.5m', 90_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+  ])('takes %p', (duration, milliseconds) => {
+    expect(toMilliseconds(duration, 'timeout')).toBe(milliseconds);
+  });
+
+  it.each([
+    -1,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    '',
+    '5',
+    '-5s',
+    '5 s',
+    '5w',
+    '1h30m',
+    'soon',
+    null,
+    undefined,
+    {},
+    [],
+    true,
+    5n,
+    Symbol('x'),
+    Object.create(null),
+  ])('refuses %p by the name of what it is for', (duration) => {
+    const { code, message } = refusalOf(() => toMilliseconds(duration, 'timeout'));
+    expect(code).toBe('OPTIONS_INVALID');
+    expect(message).toMatch(
+      /^timeout is .+\. Give milliseconds \(a number of at least 0\) or a string such as '30s' or '1h'\.$/,
+    );
+  });
+});
+
+describe('throughJson', () => {
+  it('gives what JSON.parse would find at the other end', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(throughJson(value, 'x')).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  it('gives a copy, so that what is stored does not change later', () => {
+    const given = { list: [1] };
+    const stored = throughJson(given, 'x');
+    given.list.push(2);
+    expect(stored).toEqual({ list: [1] });
+  });
+
+  it('leaves undefined alone', () => {
+    expect(throughJson(undefined, 'x')).toBeUndefined();
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a bigint', 1n, /^x cannot be written as JSON: .+BigInt\.$/],
+    ['a function', () => 1, /^x is a function, which cannot be written as JSON\.$/],
+    ['a symbol', Symbol('y'), /^x is a symbol, which cannot be written as JSON\.$/],
+    [
+      'what has a toJSON that gives nothing',
+      { toJSON: () => undefined },
+      /^x is an object, which cannot be written as JSON\.$/,
+    ],
+    [
+      'what has a toJSON that throws',
+      {
+        toJSON: () => {
+          throw new Error('no');
+        },
+      },
+      /^x cannot be written as JSON: no\.$/,
+    ],
+  ])('refuses %s', (_what, value, sentence) => {
+    const { code, message } = refusalOf(() => throughJson(value, 'x'));
+    expect(code).toBe('RESULT_NOT_JSON');
+    expect(message).toMatch(sentence);
+  });
+});
+
+describe('disposeAll', () => {
+  it('goes from the newest to the oldest, one after the other', async () => {
+    const order: string[] = [];
+    const disposer = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await Promise.resolve();
+      order.push(`${name} ends`);
+    };
+    await disposeAll([disposer('a'), disposer('b')]);
+    expect(order).toEqual(['b begins', 'b ends', 'a begins', 'a ends']);
+  });
+
+  it('runs all of them also when some throw, and keeps every error in the order it happened', async () => {
+    const order: string[] = [];
+    const failing = (name: string) => () => {
+      order.push(name);
+      throw new Error(name);
+    };
+    const rejecting = (name: string) => async () => {
+      order.push(name);
+      await Promise.reject(new Error(name));
+    };
+    const disposed = disposeAll([failing('a'), () => order.push('b'), rejecting('c')]);
+    const error: unknown = await disposed.catch((thrown: unknown) => thrown);
+    expect(order).toEqual(['c', 'b', 'a']);
+    expect(error).toBeInstanceOf(AggregateError);
+    expect((error as AggregateError).errors.map((each) => (each as Error).message)).toEqual(['c', 'a']);
+    expect((error as AggregateError).message).toBe('2 of 3 disposers failed');
+  });
+});
