@@ -45,7 +45,8 @@ export type { Execution } from './docket/execution.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 
-export { createServer, type ErrandServer, type RunningWorker } from './server/create-server.js';
+export { createServer, type ErrandServer } from './server/create-server.js';
+export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/current-server.js';
 export type { HttpListener, ListenOptions } from './server/http.js';
 export type { DocketOptions, ServerOptions } from './server/options.js';

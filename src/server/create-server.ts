@@ -1,18 +1,14 @@
-import { hostname } from 'node:os';
 import type { Transport } from '../protocol/types.js';
 import type { CallFrame } from '../call/frame.js';
 import { Catalog } from '../components/catalog.js';
-import { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { Core } from '../bindings/core.js';
+import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import { ErrandError } from '../base/errors.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
-import type { Engine } from '../docket/engine.js';
-import { MemoryEngine } from '../docket/memory-engine.js';
-import { Worker } from '../docket/worker.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
-import { TaskChannel } from '../tasks/task-channel.js';
+import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns } from './built-ins.js';
 import { CurrentServer } from './current-server.js';
 import type { HttpListener, ListenOptions } from './http.js';
@@ -46,12 +42,6 @@ export function createServer(options: ServerOptions): ErrandServer {
   });
 }
 
-/** A worker that was started by hand. */
-export interface RunningWorker {
-  /** Hands back what is under way and takes nothing more. */
-  stop(): Promise<void>;
-}
-
 type BuiltInTable = ReturnType<typeof builtIns>;
 
 /** A server: connect clients to it, listen for them, close it. Made by {@link createServer}. */
@@ -66,9 +56,8 @@ export class ErrandServer extends CurrentServer {
   private readonly catalog: Catalog<CallFrame>;
   /** Connections and listeners that are open. */
   private readonly open = new Set<{ drain(): Promise<void>; close(): Promise<void> }>();
-  private readonly workers = new Set<Worker>();
   private started: Promise<Core> | undefined;
-  private engine: Engine | undefined;
+  private background: Background | undefined;
   private closing: Promise<void> | undefined;
 
   /** @internal */
@@ -93,9 +82,11 @@ export class ErrandServer extends CurrentServer {
    */
   async connect(transport: Transport): Promise<void> {
     const core = await this.start();
-    this.open.add(
-      await Connection.open(core, transport, (connection) => this.open.delete(connection), { oneUser: true }),
-    );
+    const { Connection } = await import('../bindings/mcp-2025-11-25/connection.js');
+    const onClosed = (connection: Connection): void => void this.open.delete(connection);
+    const connection = await Connection.open(core, transport, onClosed, { oneUser: true });
+    this.open.add(connection);
+    if (this.isClosing) await connection.close();
   }
 
   /**
@@ -117,6 +108,7 @@ export class ErrandServer extends CurrentServer {
     const { listen } = await import('./http.js');
     const listener = await listen(await this.start(), options, () => this.open.delete(listener));
     this.open.add(listener);
+    if (this.isClosing) await listener.close();
     return listener;
   }
 
@@ -131,17 +123,14 @@ export class ErrandServer extends CurrentServer {
     return new ErrandServer({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
   }
 
-  /** Starts a worker in this process, for servers whose embedded worker is off. */
-  async startWorker(options: { readonly name?: string; readonly concurrency?: number } = {}): Promise<RunningWorker> {
+  /**
+   * Starts a worker in this process, for servers whose embedded worker is off.
+   *
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when no component runs in the background.
+   */
+  async startWorker(options?: WorkerOptions): Promise<RunningWorker> {
     await this.start();
-    const { concurrency = this.options.docket.concurrency, name = `${hostname()}:${process.pid}` } = options;
-    const worker = this.addWorker(name, concurrency, await this.startedEngine());
-    return {
-      stop: async () => {
-        this.workers.delete(worker);
-        await worker.stop();
-      },
-    };
+    return this.demandBackground().startWorker(options);
   }
 
   /**
@@ -153,9 +142,13 @@ export class ErrandServer extends CurrentServer {
     return this.closing;
   }
 
+  private get isClosing(): boolean {
+    return this.closing !== undefined;
+  }
+
   /** Makes the server ready; a failed start can be repeated. */
   private start(): Promise<Core> {
-    if (this.closing !== undefined) return Promise.reject(closed(this.name));
+    if (this.isClosing) return Promise.reject(closed(this.name));
     this.started ??= this.makeReady().catch((error: unknown) => {
       this.started = undefined;
       throw error;
@@ -167,9 +160,8 @@ export class ErrandServer extends CurrentServer {
     await this.injector.start();
     const { options, catalog } = this;
     if (catalog.hasBackground) {
-      const engine = await this.startedEngine();
-      const { worker, concurrency } = options.docket;
-      if (worker) this.addWorker(`${hostname()}:${process.pid}`, concurrency, engine);
+      const { Background } = await import('./background.js');
+      this.background ??= await Background.start(options, catalog);
     }
     const { name, version, title, websiteUrl, icons, instructions } = options;
     return {
@@ -189,7 +181,7 @@ export class ErrandServer extends CurrentServer {
       headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
       retention: { ttl: options.docket.ttl, maximumTtl: options.docket.maximumTtl },
       ...(instructions !== undefined && { instructions }),
-      ...(this.engine !== undefined && { engine: this.engine }),
+      ...(this.background !== undefined && { engine: this.background.engine }),
     };
   }
 
@@ -201,51 +193,30 @@ export class ErrandServer extends CurrentServer {
       ttl: options.docket.ttl,
       headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
       engine: async () => {
-        await this.start();
-        return this.startedEngine();
+        // A call that is being drained may still add to the docket.
+        if (this.background === undefined) await this.start();
+        return this.demandBackground().engine;
       },
     };
   }
 
-  private async startedEngine(): Promise<Engine> {
-    if (this.engine === undefined) {
-      if (!this.catalog.hasBackground) {
-        throw new ErrandError(
-          'DOCKET_UNAVAILABLE',
-          `The server '${this.name}' has no component that runs in the background, so it has no docket. Add a job, or set \`task\` on a tool.`,
-        );
-      }
-      const engine = makeEngine(this.options);
-      await engine.start();
-      this.engine = engine;
-    }
-    return this.engine;
-  }
-
-  private addWorker(name: string, concurrency: number, engine: Engine): Worker {
-    const { clock, logger, errors, grace, questionDeadline } = this.options;
-    const worker = new Worker(name, concurrency, engine, {
-      catalog: this.catalog,
-      clock,
-      logger,
-      disclosure: errors,
-      grace,
-      questionDeadline,
-      taskChannel: (delivery) => new TaskChannel(engine, delivery, clock),
-    });
-    this.workers.add(worker);
-    return worker;
+  private demandBackground(): Background {
+    if (this.background !== undefined) return this.background;
+    throw new ErrandError(
+      'DOCKET_UNAVAILABLE',
+      `The server '${this.name}' has no component that runs in the background, so it has no docket. Add a job, or set \`task\` on a tool.`,
+    );
   }
 
   private async shutDown(): Promise<void> {
     await this.started?.catch(() => undefined);
-    await Promise.all([...this.workers].map((worker) => worker.stop()));
+    await this.background?.stopWorkers();
     await this.drain();
     await Promise.all([...this.open].map((each) => each.close()));
     try {
       await this.injector.close();
     } finally {
-      await this.engine?.close();
+      await this.background?.close();
     }
   }
 
@@ -263,16 +234,6 @@ export class ErrandServer extends CurrentServer {
 function toExternal(container: ServerOptions['container']): ExternalContainer<CallFrame> | undefined {
   if (container === undefined) return undefined;
   return isTsyringeContainer(container) ? fromTsyringe(container) : container;
-}
-
-function makeEngine({ docket, clock, logger }: ResolvedOptions): Engine {
-  if (docket.url.startsWith('memory://')) {
-    return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
-  }
-  throw new ErrandError(
-    'DOCKET_URL',
-    `docket.url is '${docket.url.replace(/\/\/.*@/, '//…@')}', but this version has the engine memory:// only.`,
-  );
 }
 
 const closed = (name: string): ErrandError =>
