@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json } from '../base/json.js';
+import { throughJson, type Json } from '../base/json.js';
 import type { Caller, ClientFacts } from './frame.js';
 import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
@@ -44,7 +44,10 @@ export interface RestoredSnapshot {
   readonly client?: SnapshotClient & ClientFacts;
 }
 
-/** @param allowedHeaders - names in lower case; `authorization` and `cookie` never travel */
+/**
+ * @param allowedHeaders - names in lower case; `authorization` and `cookie` never travel
+ * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
+ */
 export function takeSnapshot(caller: Caller, allowedHeaders: ReadonlySet<string>, client?: SnapshotClient): Json {
   const { principal, accessToken, headers } = caller;
   const snapshot: z.infer<typeof Snapshot> = {
@@ -63,7 +66,8 @@ export function takeSnapshot(caller: Caller, allowedHeaders: ReadonlySet<string>
     }),
     ...(client !== undefined && { client }),
   };
-  return snapshot as Json;
+  // Claims are whatever the token's verifier found, for example dates.
+  return throughJson(snapshot, 'The snapshot of who called') as Json;
 }
 
 const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);

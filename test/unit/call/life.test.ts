@@ -1,0 +1,219 @@
+import { describe, expect, it } from '@jest/globals';
+import { ErrandError } from '../../../src/base/errors.js';
+import { CallLife, type Parking } from '../../../src/call/life.js';
+import { FakeClock, settled } from '../../helpers/fake-clock.js';
+
+/** A promise and what settles it. */
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+const cancelled = (): ErrandError => new ErrandError('CALL_CANCELLED', 'cancelled');
+
+describe('the timeout of a call', () => {
+  it('ends it at that time and not before', async () => {
+    const clock = new FakeClock();
+    const life = new CallLife(clock, 1_000);
+    await clock.advance(999);
+    expect(life.over).toBeUndefined();
+    await clock.advance(1);
+    expect(life.over).toMatchObject({
+      code: 'CALL_TIMED_OUT',
+      message: 'The call did not finish within its timeout of 1000 ms.',
+    });
+  });
+
+  it('does not count the time in which a question is open', async () => {
+    const clock = new FakeClock();
+    const life = new CallLife(clock, 1_000);
+    await clock.advance(600);
+    const answer = deferred<string>();
+    const asked = life.waitFor(answer.promise);
+    expect(clock.armed).toBe(0);
+    await clock.advance(3_600_000);
+    answer.resolve('yes');
+    expect(await asked).toBe('yes');
+    await clock.advance(399);
+    expect(life.over).toBeUndefined();
+    await clock.advance(1);
+    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+  });
+
+  it('stands still until the last of several questions is answered', async () => {
+    const clock = new FakeClock();
+    const life = new CallLife(clock, 1_000);
+    const [one, two] = [deferred<number>(), deferred<number>()];
+    const both = Promise.all([life.waitFor(one.promise), life.waitFor(two.promise)]);
+    await clock.advance(5_000);
+    one.resolve(1);
+    await clock.advance(5_000);
+    expect(life.over).toBeUndefined();
+    two.resolve(2);
+    expect(await both).toEqual([1, 2]);
+    await clock.advance(1_000);
+    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+  });
+
+  it('is none when it is not finite, and no timer is armed', () => {
+    const clock = new FakeClock();
+    expect(new CallLife(clock, Infinity).over).toBeUndefined();
+    expect(clock.armed).toBe(0);
+  });
+
+  it('leaves no timer behind, however the call ends', async () => {
+    const clock = new FakeClock();
+    new CallLife(clock, 1_000).finish();
+    new CallLife(clock, 1_000).end(cancelled());
+    expect(clock.armed).toBe(0);
+  });
+});
+
+describe('a call that waits for its slot after an answer', () => {
+  /** Gives a slot back only when the test says so. */
+  class SlowParking implements Parking {
+    readonly log: string[] = [];
+    readonly free: (() => void)[] = [];
+
+    park(): void {
+      this.log.push('park');
+    }
+
+    unpark(): Promise<void> {
+      this.log.push('unpark');
+      return new Promise((resolve) => this.free.push(resolve));
+    }
+  }
+
+  it('does not pay for the wait', async () => {
+    const clock = new FakeClock();
+    const parking = new SlowParking();
+    const life = new CallLife(clock, 1_000, parking);
+    const asked = life.waitFor(Promise.resolve('yes'));
+    await clock.advance(5_000);
+    expect(parking.log).toEqual(['park', 'unpark']);
+    parking.free[0]?.();
+    expect(await asked).toBe('yes');
+    await clock.advance(999);
+    expect(life.over).toBeUndefined();
+  });
+
+  it('does not pay for it either when it asks again meanwhile', async () => {
+    const clock = new FakeClock();
+    const parking = new SlowParking();
+    const life = new CallLife(clock, 1_000, parking);
+    await clock.advance(100);
+    const first = life.waitFor(Promise.resolve(1));
+    await clock.advance(5_000);
+    const answer = deferred<number>();
+    const second = life.waitFor(answer.promise);
+    parking.free[0]?.();
+    expect(await first).toBe(1);
+    await clock.advance(5_000);
+    answer.resolve(2);
+    await settled();
+    parking.free[1]?.();
+    expect(await second).toBe(2);
+    await clock.advance(899);
+    expect(life.over).toBeUndefined();
+    await clock.advance(1);
+    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+  });
+
+  it('has one timer when two answers get their slot together', async () => {
+    const clock = new FakeClock();
+    const parking = new SlowParking();
+    const life = new CallLife(clock, 1_000, parking);
+    const first = life.waitFor(Promise.resolve(1));
+    await settled();
+    const second = life.waitFor(Promise.resolve(2));
+    await settled();
+    for (const free of parking.free) free();
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
+    expect(clock.armed).toBe(1);
+    life.finish();
+    expect(clock.armed).toBe(0);
+  });
+});
+
+describe('the end of a call', () => {
+  it('counts once: the first reason stays', () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    const reason = cancelled();
+    const heard: unknown[] = [];
+    life.onEnd((why) => heard.push(why));
+    life.end(reason);
+    life.end(new ErrandError('CALL_TIMED_OUT', 'later'));
+    life.finish();
+    expect(life.over).toBe(reason);
+    expect(heard).toEqual([reason]);
+  });
+
+  it('is told at once to who asks afterwards', () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    const reason = cancelled();
+    life.end(reason);
+    const heard: unknown[] = [];
+    life.onEnd((why) => heard.push(why));
+    expect(heard).toEqual([reason]);
+  });
+
+  it('turns away everything that waits, and everything that comes later', async () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    const waits = Promise.allSettled([
+      life.waitFor(new Promise(() => undefined)),
+      life.waitFor(new Promise(() => undefined)),
+    ]);
+    const reason = cancelled();
+    life.end(reason);
+    expect(await waits).toEqual([
+      { status: 'rejected', reason },
+      { status: 'rejected', reason },
+    ]);
+    await expect(life.waitFor(Promise.resolve(1))).rejects.toBe(reason);
+    expect(() => life.check()).toThrow(reason);
+  });
+
+  it('by its own return aborts nothing, but the Context works no longer', async () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    const { signal } = life;
+    const heard: unknown[] = [];
+    life.onEnd((why) => heard.push(why));
+    const waits = life.waitFor(new Promise(() => undefined));
+    life.finish();
+    expect(signal.aborted).toBe(false);
+    expect(heard).toEqual([]);
+    expect(life.over?.code).toBe('CALL_ENDED');
+    expect(() => life.check()).toThrow(/^The call is over, so its Context/);
+    await expect(waits).rejects.toMatchObject({ code: 'CALL_ENDED' });
+  });
+
+  it('aborts the signal with the reason, whether it was asked for before or after', () => {
+    const reason = cancelled();
+    const before = new CallLife(new FakeClock(), 1_000);
+    const { signal } = before;
+    expect(signal.aborted).toBe(false);
+    before.end(reason);
+    expect([signal.aborted, signal.reason]).toEqual([true, reason]);
+    const after = new CallLife(new FakeClock(), 1_000);
+    after.end(reason);
+    expect([after.signal.aborted, after.signal.reason]).toEqual([true, reason]);
+  });
+
+  it('leaves the signal unaborted when it is asked for after the return', () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    life.finish();
+    expect(life.over?.code).toBe('CALL_ENDED');
+    expect(life.signal.aborted).toBe(false);
+    expect(life.signal).toBe(life.signal);
+  });
+
+  it('hands on the rejection of an answer', async () => {
+    const life = new CallLife(new FakeClock(), 1_000);
+    const lost = new Error('lost');
+    await expect(life.waitFor(Promise.reject(lost))).rejects.toBe(lost);
+  });
+});

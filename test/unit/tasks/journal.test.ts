@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { ClientQuestion } from '../../../src/call/channel.js';
+import { Journal } from '../../../src/tasks/journal.js';
+import { refusalOf } from '../../helpers/thrown.js';
+
+const question = (message: string, key?: string): ClientQuestion => ({
+  kind: 'elicitation',
+  params: { message, requestedSchema: {} },
+  deadline: 1_000,
+  ...(key !== undefined && { key }),
+});
+
+describe('the key of a question', () => {
+  it('is the same in every run that asks the same, in whatever order', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string(), { minLength: 1 }), fc.infiniteStream(fc.nat()), (messages, random) => {
+        const first = new Journal();
+        const names = new Map(messages.map((message) => [message, first.name(question(message))]));
+        const second = new Journal();
+        const shuffled = [...messages].sort(() => (random.next().value % 3) - 1);
+        for (const message of shuffled) expect(second.name(question(message))).toBe(names.get(message));
+        expect(new Set(names.values()).size).toBe(messages.length);
+      }),
+    );
+  });
+
+  it('counts how often the same was asked, one after the other', () => {
+    const ask = (journal: Journal): string => {
+      const name = journal.name(question('Sure?'));
+      journal.close(name);
+      return name;
+    };
+    const [one, two] = [new Journal(), new Journal()];
+    const names = [ask(one), ask(one), ask(one)];
+    expect(new Set(names).size).toBe(3);
+    expect([ask(two), ask(two), ask(two)]).toEqual(names);
+  });
+
+  it('is of letters that may be part of a message id, whatever the author gives', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string(), (key, message) => {
+        expect(new Journal().name(question(message, key))).toMatch(/^[\w-]{1,80}$/);
+      }),
+    );
+  });
+
+  it('is another for another key, kind of key, message or schema', () => {
+    const journal = new Journal();
+    const names = [
+      journal.name(question('Sure?')),
+      journal.name(question('Sure?', 'a')),
+      journal.name(question('Sure?', 'b')),
+      journal.name(question('Sure?', 'ä')),
+      journal.name(question('Sure?', 'constructor')),
+      journal.name({ ...question('Sure?'), params: { message: 'Sure?', requestedSchema: { type: 'object' } } }),
+    ];
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('is refused while the same question is open, and is free again afterwards', () => {
+    const journal = new Journal();
+    const name = journal.name(question('Sure?'));
+    expect(refusalOf(() => journal.name(question('Sure?')))).toEqual({
+      code: 'QUESTION_DUPLICATE',
+      message:
+        "The same question is open already in this call. Give each a key of its own: ctx.elicit(message, schema, { key: '…' }).",
+    });
+    const keyed = journal.name(question('Sure?', 'k'));
+    expect(refusalOf(() => journal.name(question('Another', 'k'))).message).toMatch(
+      /^A question with the key 'k' is open already in this call\./,
+    );
+    journal.close(name);
+    journal.close(keyed);
+    expect(journal.name(question('Sure?'))).not.toBe(name);
+  });
+});
