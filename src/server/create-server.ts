@@ -209,9 +209,11 @@ export class ErrandServer extends CurrentServer {
   }
 
   private async shutDown(): Promise<void> {
+    // At once, so that no connection takes another call while the workers hand theirs back.
+    const drained = this.drain();
     await this.started?.catch(() => undefined);
     await this.background?.stopWorkers();
-    await this.drain();
+    await drained;
     await Promise.all([...this.open].map((each) => each.close()));
     try {
       await this.injector.close();

@@ -60,6 +60,8 @@ export async function listen(core: Core, options: ListenOptions, onClosed: () =>
       onClosed();
       const freed = new Promise<void>((resolve) => server.close(() => resolve()));
       await sessions.close();
+      // The ends of the streams are on their way to their sockets; they get there within this turn.
+      await new Promise((resolve) => setImmediate(resolve));
       server.closeAllConnections();
       await freed;
     },

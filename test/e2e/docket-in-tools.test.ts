@@ -221,7 +221,7 @@ describe('a job', () => {
     expect(await execution.progress()).toEqual({ current: 1, total: 2, message: 'halfway' });
   });
 
-  it('belongs to the principal of the call that added it, and is no task of the client', async () => {
+  it('belongs to the principal of the call that added it', async () => {
     const transport = peer.client.transport!;
     const send = transport.send.bind(transport);
     const authInfo: AuthInfo = {

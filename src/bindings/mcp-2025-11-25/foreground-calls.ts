@@ -20,12 +20,13 @@ export class ForegroundCalls {
   /** The call has been answered; it may still be settling. */
   answered(request: RequestId): void {
     this.lives.delete(request);
+    this.checkIdle();
   }
 
   /** The call has settled. */
   readonly leave = (): void => {
     this.underWay--;
-    if (this.underWay === 0) this.onIdle?.();
+    this.checkIdle();
   };
 
   /** The client cancelled a request. */
@@ -39,15 +40,26 @@ export class ForegroundCalls {
     for (const life of this.lives.values()) life.end(gone);
   }
 
-  /** Resolves when no call is under way. */
+  /** Resolves when no call is under way, and the answers of all have been handed to the transport. */
   async idle(): Promise<void> {
-    if (this.underWay === 0) return;
-    await new Promise<void>((resolve) => {
-      const others = this.onIdle;
-      this.onIdle = () => {
-        others?.();
-        resolve();
-      };
-    });
+    if (!this.isIdle) {
+      await new Promise<void>((resolve) => {
+        const others = this.onIdle;
+        this.onIdle = () => {
+          others?.();
+          resolve();
+        };
+      });
+    }
+    // The SDK sends an answer some microtasks after it got it; all of them run before this.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private get isIdle(): boolean {
+    return this.underWay === 0 && this.lives.size === 0;
+  }
+
+  private checkIdle(): void {
+    if (this.isIdle) this.onIdle?.();
   }
 }

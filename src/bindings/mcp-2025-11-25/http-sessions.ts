@@ -9,6 +9,7 @@ const sweepInterval = 60_000;
 export class HttpSessions {
   private readonly sessions = new Map<string, HttpSession>();
   private stopSweep: (() => void) | undefined;
+  private draining = false;
 
   /** @param idleTimeout - how long a session without an open stream is kept, in milliseconds */
   constructor(
@@ -29,6 +30,7 @@ export class HttpSessions {
     if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
+    if (this.draining) return { response: refuse(503, -32000, 'The server is shutting down') };
     const session = await HttpSession.open(randomUUID(), this.core, ({ id: closed }) => this.sessions.delete(closed));
     this.sessions.set(session.id, session);
     this.scheduleSweep();
@@ -37,8 +39,9 @@ export class HttpSessions {
     return reply;
   }
 
-  /** Resolves when no foreground call is under way on any session. Calls that come meanwhile are refused. */
+  /** Resolves when no foreground call is under way on any session. Calls and sessions that come meanwhile are refused. */
   async drain(): Promise<void> {
+    this.draining = true;
     await Promise.all([...this.sessions.values()].map((session) => session.drain()));
   }
 
