@@ -97,7 +97,8 @@ function argument(
     case 'input':
       return input;
     case 'param':
-      return (input as Record<string, unknown>)[source.name];
+      // An argument named `constructor` that was not sent is not what every object inherits under that name.
+      return Object.hasOwn(input as object, source.name) ? (input as Record<string, unknown>)[source.name] : undefined;
     case 'injection':
       return container.args[source.at];
     case 'ask':
