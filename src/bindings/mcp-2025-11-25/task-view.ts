@@ -7,7 +7,7 @@ import type { CallToolResult, Task } from '../../protocol/types.js';
 const pollInterval = 500;
 
 /** The `_meta` key that ties a message to its task (2025-11-25, basic/utilities/tasks). */
-const relatedTaskKey = 'io.modelcontextprotocol/related-task';
+export const relatedTaskKey = 'io.modelcontextprotocol/related-task';
 
 /** `_meta` of everything that belongs to a task. */
 export function relatedTask(taskId: string): Record<string, { taskId: string }> {

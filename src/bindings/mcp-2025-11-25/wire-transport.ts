@@ -1,4 +1,5 @@
 import type { AuthInfo, JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
+import { relatedTaskKey } from './task-view.js';
 
 type Send = Transport['send'];
 
@@ -43,7 +44,7 @@ export class WireTransport implements Transport {
       if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, extra?.authInfo);
       if ('method' in message && message.method === 'notifications/cancelled')
         this.cancelled(message.params?.requestId);
-      this.onmessage?.(this.withoutStrayTask(message), extra);
+      this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
   }
 
@@ -81,6 +82,13 @@ export class WireTransport implements Transport {
     const { task, ...params } = message.params;
     return { ...message, params };
   }
+}
+
+/** The SDK would send everything about the request to a queue for tasks, which Errand does not use. */
+function withoutRelatedTask<Message extends JSONRPCMessage>(message: Message): Message {
+  if (!('method' in message) || message.params?._meta?.[relatedTaskKey] === undefined) return message;
+  const { [relatedTaskKey]: relatedTask, ..._meta } = message.params._meta;
+  return { ...message, params: { ...message.params, _meta } };
 }
 
 function isQuestionAnswer(message: JSONRPCMessage): message is JSONRPCMessage & { id: string } {

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
+import { z } from 'zod';
+import { Context, createServer, defineTool, Logger, Progress, type ErrandServer } from '../../src/index.js';
+import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
+import { connectInMemory, type Peer } from '../helpers/transports.js';
+
+const talks = defineTool({
+  name: 'talks',
+  task: 'optional',
+  inject: [Context, Progress],
+  run: async (_input, ctx, progress) => {
+    await ctx.debug('a detail');
+    await ctx.warning('careful', { step: 1 });
+    await progress.setMessage('first');
+    await ctx.reportProgress(1, 3);
+    await ctx.reportProgress(0.5);
+    await ctx.reportProgress(1);
+    await ctx.reportProgress(3, 3, 'last');
+    return 'said';
+  },
+});
+
+const asks = defineTool({
+  name: 'asks',
+  task: 'required',
+  inject: [Context],
+  run: async (_input, ctx) => {
+    const answer = await ctx.elicit('Who?', z.string());
+    return answer.action === 'accept' ? answer.content : answer.action;
+  },
+});
+
+let server: ErrandServer;
+
+beforeEach(() => {
+  const logger = new Logger(() => undefined);
+  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asks], logger });
+});
+
+afterEach(() => server.close());
+
+const relatedTo = (taskId: string) => ({ 'io.modelcontextprotocol/related-task': { taskId } });
+
+it('tells progress under the token of the call, upwards only, and logs from the level that was asked for', async () => {
+  await using peer = await connectInMemory(server);
+  await peer.client.setLoggingLevel('info');
+  const params = { name: 'talks', task: {}, _meta: { progressToken: 'mine' } };
+  const { task } = (await request(peer.client, 'tools/call', params)) as unknown as { task: { taskId: string } };
+  await untilStatus(peer.client, task.taskId, 'completed');
+  const _meta = relatedTo(task.taskId);
+  expect(told(peer, 'notifications/progress').map((each) => each.params)).toEqual([
+    { progressToken: 'mine', progress: 0, message: 'first', _meta },
+    { progressToken: 'mine', progress: 1, total: 3, message: 'first', _meta },
+    { progressToken: 'mine', progress: 3, total: 3, message: 'last', _meta },
+  ]);
+  expect(told(peer, 'notifications/message').map((each) => each.params)).toEqual([
+    { level: 'warning', logger: 'talks', data: { message: 'careful', step: 1 }, _meta },
+  ]);
+});
+
+it('tells the message of the progress in the status where the call had no token', async () => {
+  await using peer = await connectInMemory(server);
+  const { taskId } = await startTask(peer.client, 'talks');
+  await untilStatus(peer.client, taskId, 'completed');
+  expect(told(peer, 'notifications/progress')).toEqual([]);
+  const statuses = await untilTold(peer, 'notifications/tasks/status', 3);
+  expect(statuses.map(({ params }) => params.statusMessage)).toEqual(['first', 'last', 'last']);
+  expect(statuses.every(({ params }) => params._meta === undefined)).toBe(true);
+});
+
+it('says nothing after the end', async () => {
+  await using peer = await connectInMemory(server);
+  const { taskId } = await startTask(peer.client, 'talks');
+  await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+  await request(peer.client, 'ping');
+  const last = told(peer, 'notifications/tasks/status').at(-1);
+  expect(last?.params.status).toBe('completed');
+  expect(peer.received.filter((each) => 'method' in each).at(-1)).toBe(last);
+});
+
+it('ignores a related task that the client puts into a call', async () => {
+  await using peer = await connectInMemory(server);
+  const params = { name: 'talks', _meta: { progressToken: 7, ...relatedTo('made-up') } };
+  expect(await request(peer.client, 'tools/call', params)).toEqual({ content: [{ type: 'text', text: 'said' }] });
+  expect(told(peer, 'notifications/progress')).toHaveLength(3);
+});
+
+/** Lets everything that a client sends come from one person. */
+function as(subject: string, { client }: Peer): void {
+  const transport = client.transport!;
+  const send = transport.send.bind(transport);
+  const authInfo: AuthInfo = { token: subject, clientId: 'app', scopes: [], extra: { iss: 'id', sub: subject } };
+  transport.send = (message, options) => send(message, { ...options, authInfo } as never);
+}
+
+it('lets nobody but its principal see, end or answer a task', async () => {
+  await using ada = await connectInMemory(server, { answer: () => new Promise(() => undefined) });
+  await using eve = await connectInMemory(server, { answer: () => ({ action: 'cancel' }) });
+  as('ada', ada);
+  as('eve', eve);
+  const { taskId } = await startTask(ada.client, 'asks');
+  const [question] = (await untilTold(ada, 'elicitation/create', 1)) as unknown as { id: string }[];
+  for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
+    const foreign = await rejection(request(eve.client, method, { taskId }));
+    const unknown = await rejection(request(eve.client, method, { taskId: 'nobody' }));
+    expect(foreign).toMatchObject({ code: -32602 });
+    expect(foreign.message).toBe(unknown.message.replace('nobody', taskId));
+  }
+  expect(await request(eve.client, 'tasks/list')).toEqual({ tasks: [] });
+  const answer = (value: string) => ({
+    jsonrpc: '2.0' as const,
+    id: question!.id,
+    result: { action: 'accept', content: { value } },
+  });
+  await eve.client.transport!.send(answer('eve'));
+  await request(eve.client, 'ping');
+  expect(await ada.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+  await ada.client.transport!.send(answer('ada'));
+  const result = await ada.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+  expect(result.content).toEqual([{ type: 'text', text: 'ada' }]);
+});

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { Logger, type LogFields } from '../../../src/base/logger.js';
+import type { CallFrame } from '../../../src/call/frame.js';
+import { Catalog } from '../../../src/components/catalog.js';
+import { defineJob, defineTool } from '../../../src/components/define.js';
+import { noRetry } from '../../../src/components/options.js';
+import type { NewExecution } from '../../../src/docket/engine.js';
+import { MemoryEngine } from '../../../src/docket/memory-engine.js';
+import { Worker } from '../../../src/docket/worker.js';
+import { Injector } from '../../../src/injection/injector.js';
+import { TaskChannel } from '../../../src/tasks/task-channel.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
+
+const known = defineJob({ name: 'known', run: () => 'made' });
+const foreground = defineTool({ name: 'foreground', run: () => 'now' });
+const later = defineJob({ name: 'later', run: () => 'made after all' });
+
+let clock: FakeClock;
+let engine: MemoryEngine;
+let log: { message: string; fields: LogFields }[];
+
+function work(name: string, ...components: (typeof known)[]): Worker {
+  return new Worker(name, 1, engine, {
+    catalog: new Catalog<CallFrame>(components, new Injector<CallFrame>({ providers: [], builtIns: [] }), {
+      task: 'forbidden',
+      timeout: 60_000,
+    }),
+    clock,
+    logger: new Logger((_level, message, fields) => log.push({ message, fields })),
+    disclosure: 'mask',
+    grace: 1_000,
+    questionDeadline: 60_000,
+    taskChannel: (delivery) => new TaskChannel(engine, delivery, clock),
+  });
+}
+
+const execution = (component: string): NewExecution => ({
+  key: component,
+  component,
+  owner: 'anonymous',
+  retry: noRetry,
+  timeout: 60_000,
+  ttl: 60_000,
+});
+
+beforeEach(() => {
+  clock = new FakeClock();
+  engine = new MemoryEngine({ clock });
+  log = [];
+});
+
+afterEach(() => engine.close());
+
+it.each(['later', 'foreground'])('puts back what it cannot make, says so, and never ends it: %s', async (component) => {
+  const worker = work('old', known, foreground);
+  await engine.add(execution(component));
+  await engine.add(execution('known'));
+  await clock.advance(0);
+  expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
+  expect(await engine.get('known')).toMatchObject({ state: 'completed', outcome: { result: 'made' } });
+  expect(log).toEqual([
+    {
+      message: 'An execution of an unknown component was put back',
+      fields: { component, key: component, worker: 'old' },
+    },
+  ]);
+  await clock.advance(60_000);
+  expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0 });
+  expect(log.length).toBeLessThan(20);
+  await worker.stop();
+});
+
+it('leaves what it does not know to a worker that does', async () => {
+  const old = work('old', known);
+  await engine.add(execution('later'));
+  await clock.advance(0);
+  const current = work('current', known, later);
+  await clock.advance(30_000);
+  expect(await engine.get('later')).toMatchObject({ state: 'completed', outcome: { result: 'made after all' } });
+  await Promise.all([old.stop(), current.stop()]);
+});
