@@ -1,7 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { Context, createServer, CurrentDocket, defineJob, defineTool, ErrandError, Logger } from '../../src/index.js';
+import {
+  Context,
+  createServer,
+  CurrentDocket,
+  CurrentExecution,
+  CurrentWorker,
+  defineJob,
+  defineTool,
+  ErrandError,
+  Logger,
+} from '../../src/index.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
@@ -97,6 +107,42 @@ describe('a server without background components', () => {
       true,
     );
     expect(clock.armed).toBe(0);
+    await server.close();
+  });
+});
+
+describe('a worker that is started by hand', () => {
+  const gates: { open: () => void; worker: string; redelivered: boolean }[] = [];
+  const gated = defineTool({
+    name: 'gated',
+    task: 'required',
+    inject: [CurrentWorker, CurrentExecution, AbortSignal],
+    run: async (_input, worker, { redelivered, attempt }, signal) => {
+      await new Promise<void>((resolve) => {
+        gates.push({ open: resolve, worker: worker.name, redelivered });
+        signal.addEventListener('abort', () => resolve());
+      });
+      return `made by ${worker.name} in attempt ${attempt}`;
+    },
+  });
+
+  it('makes what the embedded one does not, and hands it to the next when it is stopped', async () => {
+    const server = createServer({ ...identity, components: [gated], docket: { worker: false } });
+    await using peer = await connectInMemory(server);
+    const { taskId } = await startTask(peer.client, 'gated');
+    await request(peer.client, 'ping');
+    expect(gates).toEqual([]);
+
+    const first = await server.startWorker({ name: 'first' });
+    await eventually(() => expect(gates).toMatchObject([{ worker: 'first', redelivered: false }]));
+    await first.stop();
+    expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'working' });
+
+    await server.startWorker({ name: 'second' });
+    await eventually(() => expect(gates[1]).toMatchObject({ worker: 'second', redelivered: true }));
+    gates[1]?.open();
+    const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'made by second in attempt 1' }]);
     await server.close();
   });
 });
