@@ -128,8 +128,14 @@ function isFlat(field: Record<string, Json>): boolean {
     case 'boolean':
       return field.enum === undefined;
     case 'array':
-      return (field.items as Record<string, Json> | undefined)?.enum !== undefined;
+      return offersTexts(field.items as Record<string, Json> | undefined);
     default:
       return false;
   }
+}
+
+/** Whether the items of a multi-select are choices: texts, or texts with titles. */
+function offersTexts({ enum: choices, anyOf: titled }: Record<string, Json> = {}): boolean {
+  if (Array.isArray(choices)) return choices.every((choice) => typeof choice === 'string');
+  return Array.isArray(titled) && titled.every((choice) => typeof (choice as { const?: Json }).const === 'string');
 }
