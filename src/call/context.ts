@@ -98,13 +98,7 @@ export class Context {
     schema: Schema,
     options: { readonly key?: string; readonly deadline?: Duration } = {},
   ): Promise<ElicitAnswer<z.output<Schema>>> {
-    const { key, deadline } = options;
-    return ignorable(
-      elicit(this.frame, message, schema, {
-        ...(key !== undefined && { key }),
-        ...(deadline !== undefined && { deadline: toMilliseconds(deadline, 'elicit: deadline') }),
-      }),
-    );
+    return ignorable(this.ask(message, schema, options));
   }
 
   /**
@@ -139,6 +133,17 @@ export class Context {
   /** {@link Context.log} at level `error`. */
   error(message: string, fields?: Record<string, unknown>): Promise<void> {
     return this.log('error', message, fields);
+  }
+
+  private async ask<Schema extends z.ZodType>(
+    message: string,
+    schema: Schema,
+    { key, deadline }: { readonly key?: string; readonly deadline?: Duration },
+  ): Promise<ElicitAnswer<z.output<Schema>>> {
+    return elicit(this.frame, message, schema, {
+      ...(key !== undefined && { key }),
+      ...(deadline !== undefined && { deadline: toMilliseconds(deadline, 'elicit: deadline') }),
+    });
   }
 
   private async tell(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {

@@ -1,7 +1,7 @@
 import { ErrandError } from '../base/errors.js';
 import { Logger } from '../base/logger.js';
 import { Context } from '../call/context.js';
-import type { CallFrame, ExecutionFacts } from '../call/frame.js';
+import type { CallFrame } from '../call/frame.js';
 import { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from '../call/principal.js';
 import { Progress } from '../call/progress.js';
 import { CurrentDocket, type DocketHost } from '../docket/docket.js';
@@ -32,12 +32,12 @@ export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logg
     {
       token: CurrentExecution,
       modes: background,
-      call: ({ execution }) => new CurrentExecution(execution as ExecutionFacts),
+      call: ({ execution }) => execution && new CurrentExecution(execution),
     },
     {
       token: CurrentWorker,
       modes: background,
-      call: ({ execution }) => new CurrentWorker(execution as ExecutionFacts),
+      call: ({ execution }) => execution && new CurrentWorker(execution),
     },
   ];
 }
