@@ -225,6 +225,47 @@ describe.each(modes)('in the %s', (mode) => {
   });
 });
 
+describe.each(modes)('a call that runs into its timeout in the %s', (mode) => {
+  it.each([
+    ['after it has settled, when that is within the grace', '2s', ['make one', 'aborted', 'settled', 'dispose one']],
+    [
+      'when the grace has passed, and not again when it settles',
+      '20ms',
+      ['make one', 'aborted', 'dispose one', 'settled'],
+    ],
+  ] as const)('is answered at once and disposed %s', async (_when, grace, expected) => {
+    const trace: string[] = [];
+    let settle = (): void => undefined;
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const work = defineTool({
+      name: 'work',
+      task: 'optional',
+      timeout: '20ms',
+      inject: [One, AbortSignal],
+      run: async (_input, _one, signal) => {
+        signal.addEventListener('abort', () => trace.push('aborted'), { once: true });
+        await settled;
+        trace.push('settled');
+      },
+    });
+    const { server, log } = serverOf({ components: [work], providers: [traced(trace, One, 'one')], grace });
+    const result = await call(await connect(server), mode, 'work');
+    expect(textOf(result)).toBe('The call did not finish within its timeout of 20 ms.');
+    expect(trace).not.toContain('settled');
+    if (grace === '20ms') await eventually(() => expect(trace).toContain('dispose one'));
+    settle();
+    await eventually(() => expect(trace).toEqual(expected));
+    await server.close();
+    expect(trace).toEqual(expected);
+    const warnings = log.filter(({ level }) => level === 'warning').map(({ message }) => message);
+    expect(warnings).toEqual(
+      grace === '20ms' ? ['A call that was ended did not stop within its grace; its container is disposed'] : [],
+    );
+  });
+});
+
 describe('singletons', () => {
   it('are built once, in order, before the first client is served, and disposed in reverse', async () => {
     const trace: string[] = [];

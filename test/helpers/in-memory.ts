@@ -5,6 +5,7 @@ import {
   CallToolResultSchema,
   CreateTaskResultSchema,
   ElicitRequestSchema,
+  ListToolsResultSchema,
   type CallToolResult,
   type ClientCapabilities,
   type ElicitRequest,
@@ -18,6 +19,7 @@ import {
   type LogLevel,
   type ServerOptions,
 } from '../../src/index.js';
+import { expectNoInjected } from './no-injected.js';
 
 /** What the client of a test is like. */
 export interface ClientSetup {
@@ -61,7 +63,7 @@ export function closedAfterwards(server: ErrandServer): ErrandServer {
   return server;
 }
 
-/** A stock client that is connected in memory, and closed after the test. */
+/** A stock client that is connected in memory, and closed after the test. Fails when tools/list shows what is injected. */
 export async function connect(server: ErrandServer, { answer, auth }: ClientSetup = {}): Promise<Client> {
   const [ours, theirs] = InMemoryTransport.createLinkedPair();
   if (auth !== undefined) {
@@ -74,6 +76,7 @@ export async function connect(server: ErrandServer, { answer, auth }: ClientSetu
   await server.connect(theirs);
   await client.connect(ours);
   open.push(() => client.close());
+  expectNoInjected((await client.request({ method: 'tools/list' }, ListToolsResultSchema)).tools);
   return client;
 }
 
