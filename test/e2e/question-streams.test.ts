@@ -121,6 +121,32 @@ describe('a question of a task, over HTTP', () => {
     await untilTold(maker, 'notifications/cancelled', 1);
   });
 
+  it('is closed where it was shown last when another session answers it', async () => {
+    const prompts: ((result: ElicitResult) => void)[] = [];
+    const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
+    await using maker = await connectHttp(url, { answer });
+    const { taskId } = await startTask(maker.client, 'favourite');
+    await eventually(() => expect(prompts).toHaveLength(1));
+
+    const shown: AbortSignal[] = [];
+    await using follower = await connectHttp(url, {
+      answer: (_params, signal) => new Promise(() => shown.push(signal)),
+    });
+    const gone = new AbortController();
+    const waiting = follower.client.experimental.tasks
+      .getTaskResult(taskId, CallToolResultSchema, { signal: gone.signal })
+      .catch(() => 'gave up');
+    await eventually(() => expect(shown).toHaveLength(1));
+    gone.abort();
+    expect(await waiting).toBe('gave up');
+    // It moves to the standalone stream of the follower, as it would in the session of the maker.
+    await eventually(() => expect(shown).toHaveLength(2));
+
+    prompts[0]?.(accept('made'));
+    await eventually(() => expect(shown.map(({ aborted }) => aborted)).toEqual([true, true]));
+    await untilStatus(maker.client, taskId, 'completed');
+  });
+
   it('survives its session, and waits for whoever comes back for the task', async () => {
     let taskId: string;
     {

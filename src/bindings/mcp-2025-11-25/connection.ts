@@ -54,6 +54,7 @@ export class Connection {
   private draining = false;
   private leastLevel = 0;
   private unwatch: Unwatch | undefined;
+  private tasks: TaskRequests | undefined;
 
   private constructor(
     private readonly core: Core,
@@ -122,6 +123,7 @@ export class Connection {
     ]);
     if (core.engine === undefined || !core.catalog.hasTasks) return routes;
     const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed);
+    this.tasks = tasks;
     routes.set('tasks/get', (params, extra) => tasks.get(params, extra));
     routes.set('tasks/result', (params, extra) => tasks.result(params, extra));
     routes.set('tasks/cancel', (params, extra) => tasks.cancel(params, extra));
@@ -200,6 +202,7 @@ export class Connection {
   private closed(): void {
     this.calls.cancelAll();
     this.unwatch?.();
+    this.tasks?.close();
     this.delivery.clear();
     this.responded.clear();
     this.onClosed(this);

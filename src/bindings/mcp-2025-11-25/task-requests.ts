@@ -20,6 +20,9 @@ const pageSize = 50;
 
 /** The `tasks/*` requests of one connection. */
 export class TaskRequests {
+  /** Tasks of other sessions that this connection has waited for. */
+  private readonly followed = new Map<string, Unwatch>();
+
   constructor(
     private readonly engine: Engine,
     private readonly session: string,
@@ -27,6 +30,12 @@ export class TaskRequests {
     private readonly delivery: QuestionDelivery,
     private readonly feed: TaskFeed,
   ) {}
+
+  /** The connection is gone. */
+  close(): void {
+    for (const unwatch of this.followed.values()) unwatch();
+    this.followed.clear();
+  }
 
   /** `tasks/get` */
   async get(params: unknown, extra: RequestExtra): Promise<object> {
@@ -78,11 +87,8 @@ export class TaskRequests {
     signal.addEventListener('abort', abort, { once: true });
     const forgetDrop = this.streams.onDropped(requestId, abort);
     const removeReader = this.delivery.addReader(key, requestId);
-    let unwatch: Unwatch | undefined;
     try {
-      // The relay brings what tasks of this session say; a task of an earlier session is followed for this wait.
-      if (record.session !== this.session)
-        unwatch = await this.engine.watch({ key }, (event) => dispatch(event, this.feed));
+      if (record.session !== this.session) await this.follow(key);
       for (const question of await this.engine.questions(key)) {
         if (question.answer === undefined) this.delivery.add(record, question);
       }
@@ -91,11 +97,31 @@ export class TaskRequests {
       if (ErrandError.is(error, 'EXECUTION_UNKNOWN')) throw notFound(key);
       throw error;
     } finally {
-      unwatch?.();
       removeReader();
       forgetDrop();
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /**
+   * The relay brings what the tasks of this session say. A task of another one is followed from the first wait to its end,
+   * so that a prompt that was shown here is closed here, whoever answers it.
+   */
+  private async follow(key: string): Promise<void> {
+    if (this.followed.has(key)) return;
+    const stop = (): void => {
+      this.followed.get(key)?.();
+      this.followed.delete(key);
+    };
+    this.followed.set(key, () => undefined);
+    const unwatch = await this.engine.watch({ key }, (event) => {
+      dispatch(event, this.feed);
+      if (event.type === 'state' && isTerminal(event.record.state)) stop();
+    });
+    if (this.followed.has(key)) this.followed.set(key, unwatch);
+    else unwatch();
+    const record = await this.engine.get(key);
+    if (record === undefined || isTerminal(record.state)) stop();
   }
 
   /** The task of this principal. Another's looks exactly like one that does not exist. */
