@@ -35,7 +35,8 @@ export function isProtocolError(error: unknown): error is { code: number; messag
  * place of its own. Data that cannot be written as JSON is left out.
  */
 export function toWireError(error: { code: number; message: string; data?: unknown }): WireError {
-  const message = messageOf(error).replace(new RegExp(`^(MCP error ${error.code}: )+`), '');
+  const text = messageOf(error instanceof Error ? error : error.message);
+  const message = text.replace(new RegExp(`^(MCP error ${error.code}: )+`), '');
   const data = travelling(error.data);
   return { code: error.code, message, ...(data !== undefined && { data }) };
 }

@@ -36,8 +36,16 @@ const pair = defineTool({
   },
 });
 
+const patient = defineTool({
+  name: 'patient',
+  task: 'optional',
+  timeout: 100,
+  inject: [Context],
+  run: async (_input, ctx) => (await ctx.elicit('Take your time?', z.boolean())).action,
+});
+
 function makeServer(): ErrandServer {
-  return createServer({ name: 'asking', version: '1.0.0', components: [name, hurried, pair], logger: silent });
+  return createServer({ name: 'asking', version: '1.0.0', components: [name, hurried, pair, patient], logger: silent });
 }
 
 const silent = new Logger(() => undefined);
@@ -117,6 +125,11 @@ describe.each([
       new Promise(() => signal.addEventListener('abort', () => closed(), { once: true }));
     expect(await ask(call, 'hurried', never)).toEqual(says('cancel'));
     await prompt;
+  });
+
+  it('may stay open for longer than the call may run', async () => {
+    const slow: Answering = () => new Promise((resolve) => setTimeout(resolve, 200, { action: 'decline' }));
+    expect(await ask(call, 'patient', slow)).toEqual(says('decline'));
   });
 
   it('may be open together with another', async () => {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { defineTool } from '../../src/components/define.js';
 import { createServer } from '../../src/server/create-server.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectInMemory, openFixture, wires, type Answering, type Peer } from '../helpers/transports.js';
 
@@ -164,6 +166,40 @@ describe('tasks/list', () => {
   it('refuses a cursor that it did not give', async () => {
     await using peer = await openFixture('in memory', 'errands');
     expect(await rejection(peer.client.experimental.tasks.listTasks('made-up'))).toMatchObject({ code: -32602 });
+  });
+});
+
+describe('the ttl of a task', () => {
+  const work = defineTool({ name: 'work', task: 'required', run: () => 'done' });
+
+  it('is what the client asks for, up to a limit, and after it nothing is known of the task', async () => {
+    const clock = new FakeClock();
+    const docket = { ttl: '1h', maximumTtl: '2h' } as const;
+    const server = serverWithClock({ name: 'ttl', version: '1.0.0', components: [work], docket }, clock);
+    await using peer = await connectInMemory(server);
+    const { tasks } = peer.client.experimental;
+    const granted = async (task: { ttl?: number }): Promise<unknown> =>
+      (await startTask(peer.client, 'work', {}, task)).ttl;
+    expect(await granted({})).toBe(60 * 60_000);
+    expect(await granted({ ttl: 24 * 60 * 60_000 })).toBe(2 * 60 * 60_000);
+
+    const { taskId } = await startTask(peer.client, 'work', {}, { ttl: 1_000 });
+    await tasks.getTaskResult(taskId, CallToolResultSchema);
+    await clock.advance(999);
+    expect(await tasks.getTask(taskId)).toMatchObject({ status: 'completed', ttl: 1_000 });
+    await clock.advance(1);
+    expect(await rejection(tasks.getTask(taskId))).toMatchObject({ code: -32602 });
+    expect(await rejection(tasks.getTaskResult(taskId))).toMatchObject({ code: -32602 });
+    await server.close();
+  });
+
+  it('is a number of milliseconds', async () => {
+    await using peer = await openFixture('in memory', 'errands');
+    for (const ttl of [-1, 1.5, 'soon']) {
+      expect(await rejection(startTask(peer.client, 'errand', {}, { ttl: ttl as number }))).toMatchObject({
+        code: -32602,
+      });
+    }
   });
 });
 
