@@ -15,31 +15,13 @@ import {
   type Provider,
   type Token,
 } from '../../src/index.js';
-import { eventually } from '../helpers/eventually.js';
+import { traced } from '../helpers/traced.js';
 import { call, closeOpened, connect, modes, serverOf, textOf } from '../helpers/in-memory.js';
 
 afterEach(closeOpened);
 
 const One: Token<string> = token<string>('One');
 const Two: Token<string> = token<string>('Two');
-
-/** A call-scoped provider that writes down when it is made and disposed. */
-function traced(trace: string[], provide: Token<string>, name: string, failing = false): Provider {
-  return {
-    provide,
-    lifetime: 'call',
-    useFactory: async () => {
-      await Promise.resolve();
-      trace.push(`make ${name}`);
-      return name;
-    },
-    dispose: async () => {
-      await Promise.resolve();
-      trace.push(`dispose ${name}`);
-      if (failing) throw new Error(`cannot dispose ${name}`);
-    },
-  };
-}
 
 describe.each(modes)('in the %s', (mode) => {
   it('what a call made is disposed after its last await, the newest first', async () => {
@@ -222,133 +204,5 @@ describe.each(modes)('in the %s', (mode) => {
     expect(textOf(await call(await connect(server), mode, 'work'))).toBe('true eu');
     await server.close();
     expect(container.resolve(Warehouse).disposals).toBe(0);
-  });
-});
-
-describe.each(modes)('a call that runs into its timeout in the %s', (mode) => {
-  it.each([
-    ['after it has settled, when that is within the grace', '2s', ['make one', 'aborted', 'settled', 'dispose one']],
-    [
-      'when the grace has passed, and not again when it settles',
-      '20ms',
-      ['make one', 'aborted', 'dispose one', 'settled'],
-    ],
-  ] as const)('is answered at once and disposed %s', async (_when, grace, expected) => {
-    const trace: string[] = [];
-    let settle = (): void => undefined;
-    const settled = new Promise<void>((resolve) => {
-      settle = resolve;
-    });
-    const work = defineTool({
-      name: 'work',
-      task: 'optional',
-      timeout: '20ms',
-      inject: [One, AbortSignal],
-      run: async (_input, _one, signal) => {
-        signal.addEventListener('abort', () => trace.push('aborted'), { once: true });
-        await settled;
-        trace.push('settled');
-      },
-    });
-    const { server, log } = serverOf({ components: [work], providers: [traced(trace, One, 'one')], grace });
-    const result = await call(await connect(server), mode, 'work');
-    expect(textOf(result)).toBe('The call did not finish within its timeout of 20 ms.');
-    expect(trace).not.toContain('settled');
-    if (grace === '20ms') await eventually(() => expect(trace).toContain('dispose one'));
-    settle();
-    await eventually(() => expect(trace).toEqual(expected));
-    await server.close();
-    expect(trace).toEqual(expected);
-    const warnings = log.filter(({ level }) => level === 'warning').map(({ message }) => message);
-    expect(warnings).toEqual(
-      grace === '20ms' ? ['A call that was ended did not stop within its grace; its container is disposed'] : [],
-    );
-  });
-});
-
-describe('singletons', () => {
-  it('are built once, in order, before the first client is served, and disposed in reverse', async () => {
-    const trace: string[] = [];
-    const single = (provide: Token<string>, name: string, needs: Token<string>[] = []): Provider => ({
-      provide,
-      inject: needs,
-      useFactory: async () => {
-        await Promise.resolve();
-        trace.push(`make ${name}`);
-        return name;
-      },
-      dispose: () => trace.push(`dispose ${name}`),
-    });
-    const work = defineTool({ name: 'work', task: 'optional', inject: [One], run: (_input, one) => one });
-    const { server } = serverOf({ components: [work], providers: [single(One, 'one', [Two]), single(Two, 'two')] });
-    expect(trace).toEqual([]);
-    const clients = await Promise.all([connect(server), connect(server)]);
-    expect(trace).toEqual(['make two', 'make one']);
-    await Promise.all(clients.flatMap((client) => modes.map((mode) => call(client, mode, 'work'))));
-    await server.close();
-    expect(trace).toEqual(['make two', 'make one', 'dispose one', 'dispose two']);
-  });
-});
-
-describe('with({ override })', () => {
-  it('swaps a provider, leaves the original as it was, and has a docket of its own', async () => {
-    const work = defineTool({ name: 'work', task: 'optional', inject: [One], run: (_input, one) => one });
-    const { server } = serverOf({ components: [work], providers: [{ provide: One, useValue: 'real' }] });
-    const derived = server.with({ override: [{ provide: One, useValue: 'fake' }] });
-    const [original, other] = [await connect(server), await connect(derived)];
-    for (const mode of modes) {
-      expect(textOf(await call(other, mode, 'work'))).toBe('fake');
-      expect(textOf(await call(original, mode, 'work'))).toBe('real');
-    }
-    const tasksOf = async (client: typeof original): Promise<string[]> =>
-      (await client.experimental.tasks.listTasks()).tasks.map(({ taskId }) => taskId);
-    const [ours, theirs] = [await tasksOf(original), await tasksOf(other)];
-    expect([ours.length, theirs.length]).toEqual([1, 1]);
-    expect(ours).not.toEqual(theirs);
-    await derived.close();
-    expect(textOf(await call(original, 'background', 'work'))).toBe('real');
-  });
-
-  it('builds singletons of its own', async () => {
-    let built = 0;
-    class Warehouse {
-      readonly number = ++built;
-    }
-    const work = defineTool({
-      name: 'work',
-      inject: [Warehouse, One],
-      run: (_input, warehouse, one) => `${warehouse.number} ${one}`,
-    });
-    const { server } = serverOf({ components: [work], providers: [Warehouse, { provide: One, useValue: 'real' }] });
-    const derived = server.with({ override: [{ provide: One, useValue: 'fake' }] });
-    const [original, other] = [await connect(server), await connect(derived)];
-    expect(textOf(await call(original, 'foreground', 'work'))).toBe('1 real');
-    expect(textOf(await call(other, 'foreground', 'work'))).toBe('2 fake');
-    await derived.close();
-  });
-});
-
-describe('a call that its client cancels', () => {
-  it('is disposed as well, after it has settled', async () => {
-    const trace: string[] = [];
-    const work = defineTool({
-      name: 'work',
-      inject: [One, AbortSignal],
-      run: async (_input, _one, signal) => {
-        trace.push('run');
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-        trace.push('aborted');
-        await new Promise((resolve) => setImmediate(resolve));
-        trace.push('settled');
-      },
-    });
-    const { server } = serverOf({ components: [work], providers: [traced(trace, One, 'one')] });
-    const client = await connect(server);
-    const abort = new AbortController();
-    const answer = client.callTool({ name: 'work' }, undefined, { signal: abort.signal });
-    await eventually(() => expect(trace).toContain('run'));
-    abort.abort('enough');
-    await expect(answer).rejects.toThrow();
-    await eventually(() => expect(trace).toEqual(['make one', 'run', 'aborted', 'settled', 'dispose one']));
   });
 });

@@ -1,0 +1,184 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
+import { refusalOf } from '../../helpers/thrown.js';
+
+/** What createServer says of these components. */
+const refused = (...components: unknown[]): { code: string; message: string } =>
+  refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
+
+describe('a decorated method is refused', () => {
+  it('when a subclass overrides it without a decorator of its own', () => {
+    class Base {
+      @tool()
+      run(ctx: Context): unknown {
+        return [ctx];
+      }
+    }
+    class Tools extends Base {
+      override run(): unknown {
+        return 0;
+      }
+    }
+    expect(refused(Tools)).toEqual({
+      code: 'COMPONENT_INVALID',
+      message:
+        'Tools.run overrides Base.run, which has @tool, without a decorator of its own. Repeat @tool(…) on the override.',
+    });
+  });
+
+  it('when it is static', () => {
+    const declare = (): void => {
+      class Tools {
+        static run() {}
+      }
+      tool()(Tools as never, 'run', {});
+    };
+    expect(refusalOf(declare)).toEqual({
+      code: 'COMPONENT_INVALID',
+      message: '@tool on the static method run of Tools: a component is a method of instances, named by a string.',
+    });
+  });
+
+  it('when a symbol names it', () => {
+    const name = Symbol('run');
+    class Tools {
+      [name]() {}
+    }
+    expect(refusalOf(() => job()(Tools.prototype, name as never, {}))).toEqual({
+      code: 'COMPONENT_INVALID',
+      message: '@job on the method Symbol(run) of Tools: a component is a method of instances, named by a string.',
+    });
+  });
+
+  it('when a parameter of a static or symbol-named method, or of a constructor, has @param', () => {
+    const name = Symbol('run');
+    class Tools {
+      static stay() {}
+      [name]() {}
+    }
+    const declare = param('a', z.string()) as (
+      target: object,
+      method: string | symbol | undefined,
+      index: number,
+    ) => void;
+    const tail = ': it belongs on a parameter of a method of instances, named by a string.';
+    expect(refusalOf(() => declare(Tools, 'stay', 0)).message).toBe(`@param on the static method stay of Tools${tail}`);
+    expect(refusalOf(() => declare(Tools.prototype, name, 0)).message).toBe(
+      `@param on the method Symbol(run) of Tools${tail}`,
+    );
+    expect(refusalOf(() => declare(Tools, undefined, 0)).message).toBe(`@param on the constructor of Tools${tail}`);
+  });
+
+  it('when it has two component decorators', () => {
+    const declare = (): unknown => {
+      class Tools {
+        @tool()
+        @job()
+        run() {}
+      }
+      return Tools;
+    };
+    expect(refusalOf(declare)).toEqual({
+      code: 'COMPONENT_INVALID',
+      message: 'Tools.run has two component decorators. Keep one.',
+    });
+  });
+
+  it('when the decorator runs in standard mode', () => {
+    const standard = tool() as unknown as (method: () => void, context: object) => void;
+    const refusal = refusalOf(() => standard(() => undefined, { kind: 'method', name: 'run' }));
+    expect(refusal.code).toBe('DECORATOR_MODE');
+    expect(refusal.message).toContain('experimentalDecorators');
+  });
+});
+
+describe('components is refused', () => {
+  it('for a class without decorated methods', () => {
+    class Warehouse {
+      stock() {}
+    }
+    expect(refused(Warehouse)).toEqual({
+      code: 'COMPONENT_INVALID',
+      message: 'Warehouse has no method with @tool or @job. Decorate one, or list it under providers.',
+    });
+  });
+
+  const way =
+    "Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
+
+  it.each([
+    ['an undefined entry', undefined, 'is undefined (a circular import?)'],
+    ['null', null, 'is null'],
+    ['a string', 'Tools', 'is a value of type string'],
+    ['a function that is no class', () => 1, 'is a function that is no class'],
+    ['an object without a class', { lifetime: 'call' }, 'has component: undefined (a circular import?)'],
+    ['an unknown lifetime', { component: class Tools {}, lifetime: 'request' }, 'has lifetime: "request"'],
+  ])('for %s', (_what, entry, got) => {
+    expect(refused(entry)).toEqual({ code: 'COMPONENT_INVALID', message: `components[0] ${got}. ${way}` });
+  });
+
+  it('for two of one name, whether a tool or a job', () => {
+    class Tools {
+      @tool({ name: 'refresh' })
+      one() {}
+    }
+    class Jobs {
+      @job({ name: 'refresh' })
+      two() {}
+    }
+    expect(refused(Tools, Jobs)).toEqual({
+      code: 'COMPONENT_DUPLICATE',
+      message: "Tools.one and Jobs.two are both named 'refresh'. Set `name` on one of them.",
+    });
+  });
+
+  it('for the same class twice', () => {
+    class Tools {
+      @tool()
+      run() {}
+    }
+    expect(refused(Tools, Tools)).toMatchObject({ code: 'COMPONENT_DUPLICATE' });
+  });
+
+  it.each(['', 'with space', 'ü', 'a/b', 'x'.repeat(129)])('for the name %p', (name) => {
+    expect(refused(defineTool({ name, run: () => '' }))).toEqual({
+      code: 'COMPONENT_INVALID',
+      message: `${name}: the tool is named ${JSON.stringify(name)}. A name has 1 to 128 letters, digits, '_', '-' and '.'; set \`name\`.`,
+    });
+  });
+
+  it.each([
+    [
+      'timeout',
+      { timeout: '3 parsecs' },
+      "Tools.run: timeout is \"3 parsecs\". Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
+    ],
+    [
+      'task',
+      { task: 'sometimes' },
+      "Tools.run: task is \"sometimes\". Give true, false, 'optional', 'required' or 'forbidden'.",
+    ],
+    [
+      'retry',
+      { retry: 0 },
+      "Tools.run: retry is 0. Give the number of attempts (1 or more) or { attempts, delay, backoff: 'fixed' | 'exponential', maximumDelay }.",
+    ],
+    [
+      'retry',
+      { retry: null },
+      "Tools.run: retry is null. Give the number of attempts (1 or more) or { attempts, delay, backoff: 'fixed' | 'exponential', maximumDelay }.",
+    ],
+    [
+      'retry.delay',
+      { retry: { attempts: 2, delay: -1 } },
+      "Tools.run: retry.delay is -1. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
+    ],
+  ])('for a wrong %s of a component', (_option, options, message) => {
+    class Tools {
+      @tool(options as object)
+      run() {}
+    }
+    expect(refused(Tools)).toEqual({ code: 'OPTIONS_INVALID', message });
+  });
+});
