@@ -43,6 +43,7 @@ export default defineConfig(
       parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: new URL('..', import.meta.url).pathname },
     },
     rules: {
+      curly: ['error', 'multi-line', 'consistent'],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-extraneous-class': 'off', // token classes have no members of their own
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -50,7 +51,7 @@ export default defineConfig(
         'error',
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
-      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_' }],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off', // generic results are how tokens and answers are typed
       '@typescript-eslint/no-invalid-void-type': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],

@@ -69,8 +69,9 @@ export class ToolTask {
         pushed = undefined;
         if (isReached(task)) return task;
         const left = deadline - Date.now();
-        if (left <= 0)
+        if (left <= 0) {
           throw new ErrandError('WAIT_TIMED_OUT', `Task '${this.taskId}' is still ${task.status} after ${timeout} ms.`);
+        }
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, Math.min(task.pollInterval ?? 1_000, left));
           wake = () => {

@@ -34,8 +34,9 @@ export class Ownership {
  */
 function ownDispose(instance: object, isClass: boolean): Dispose | undefined {
   const found = instance as { [Symbol.asyncDispose]?: unknown; [Symbol.dispose]?: unknown; dispose?: unknown };
-  if (typeof found[Symbol.asyncDispose] === 'function')
+  if (typeof found[Symbol.asyncDispose] === 'function') {
     return (given) => (given as AsyncDisposable)[Symbol.asyncDispose]();
+  }
   if (typeof found[Symbol.dispose] === 'function') return (given) => (given as Disposable)[Symbol.dispose]();
   if (!isClass || typeof found.dispose !== 'function' || found.dispose.length > 0) return undefined;
   return (given) => (given as { dispose(): unknown }).dispose();

@@ -191,8 +191,9 @@ function registered(
   const lifetime = (entry.lifetime ?? 'singleton') as Lifetime;
   if (!lifetimes.includes(lifetime)) throw invalid(place, `has lifetime: ${described(lifetime)}`);
   const dispose = entry.dispose as ((instance: unknown) => unknown) | undefined;
-  if (dispose !== undefined && typeof dispose !== 'function')
+  if (dispose !== undefined && typeof dispose !== 'function') {
     throw invalid(place, `has dispose: ${described(dispose)}`);
+  }
   const bound = dispose && ((instance: unknown) => dispose.call(entry, instance));
   if (form === 'useClass') {
     if (isClass(used)) return { token, form: 'class', target: used, bare: false, lifetime, dispose: bound };

@@ -1,13 +1,13 @@
-import type { Transport } from '../protocol/types.js';
-import type { CallFrame } from '../call/frame.js';
-import { Catalog } from '../components/catalog.js';
+import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
-import { ErrandError } from '../base/errors.js';
+import type { CallFrame } from '../call/frame.js';
+import { Catalog } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
+import type { Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns } from './built-ins.js';
 import { CurrentServer } from './current-server.js';
@@ -86,7 +86,10 @@ export class ErrandServer extends CurrentServer {
     const onClosed = (connection: Connection): void => void this.open.delete(connection);
     const connection = await Connection.open(core, transport, onClosed, { oneUser: true });
     this.open.add(connection);
-    if (this.isClosing) await connection.close();
+    if (this.isClosing) {
+      await connection.close();
+      throw closed(this.name);
+    }
   }
 
   /**
@@ -108,7 +111,10 @@ export class ErrandServer extends CurrentServer {
     const { listen } = await import('./http.js');
     const listener = await listen(await this.start(), options, () => this.open.delete(listener));
     this.open.add(listener);
-    if (this.isClosing) await listener.close();
+    if (this.isClosing) {
+      await listener.close();
+      throw closed(this.name);
+    }
     return listener;
   }
 
@@ -178,7 +184,7 @@ export class ErrandServer extends CurrentServer {
       disclosure: options.errors,
       grace: options.grace,
       questionDeadline: options.questionDeadline,
-      headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
+      headers: options.docket.headers,
       retention: { ttl: options.docket.ttl, maximumTtl: options.docket.maximumTtl },
       ...(instructions !== undefined && { instructions }),
       ...(this.background !== undefined && { engine: this.background.engine }),
@@ -191,7 +197,7 @@ export class ErrandServer extends CurrentServer {
       catalog: () => this.catalog,
       clock: options.clock,
       ttl: options.docket.ttl,
-      headers: new Set(options.docket.headers.map((header) => header.toLowerCase())),
+      headers: options.docket.headers,
       engine: async () => {
         // A call that is being drained may still add to the docket.
         if (this.background === undefined) await this.start();

@@ -103,7 +103,10 @@ const Options = z.strictObject({
       name: z.string().min(1).optional(),
       worker: z.boolean().default(true),
       concurrency: z.coerce.number().int().min(1).default(10),
-      headers: z.array(z.string()).default(['traceparent', 'tracestate', 'accept-language', 'x-request-id']),
+      headers: z
+        .array(z.string())
+        .default(['traceparent', 'tracestate', 'accept-language', 'x-request-id'])
+        .transform((names): ReadonlySet<string> => new Set(names.map((name) => name.toLowerCase()))),
       ttl: duration('docket.ttl', '1h'),
       maximumTtl: duration('docket.maximumTtl', '24h'),
     })

@@ -46,6 +46,7 @@ export async function relayAnswer(
 ): Promise<void> {
   const record = await engine.get(to.taskId);
   const verdict = record?.owner === to.principal ? await engine.answer(to.taskId, to.question, answer) : 'unknown';
-  if (verdict !== 'accepted')
+  if (verdict !== 'accepted') {
     logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+  }
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { errandServer, sdkServer } from './servers.js';
 
 /** A process of its own for each contender over HTTP: `errand`, or `sdk` as its documentation shows it on node:http. */
@@ -21,7 +20,7 @@ async function main(contender: string | undefined): Promise<void> {
         sessionIdGenerator: () => randomUUID(),
         onsessioninitialized: (id) => void transports.set(id, transport),
       });
-      await sdkServer().connect(transport as Transport);
+      await sdkServer().connect(transport);
       await transport.handleRequest(request, response);
     })();
   });

@@ -130,7 +130,7 @@ const own = (args: Record<string, unknown>, name: string): unknown =>
 function declared(args: Record<string, unknown>): object | undefined {
   const [city, zip] = [own(args, 'city'), own(args, 'zip')];
   if ((city !== undefined && typeof city !== 'string') || (zip !== undefined && typeof zip !== 'number'))
-    return undefined;
+    {return undefined;}
   return { city, zip };
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-// The SDK marks its low-level Server as deprecated for beginners; McpServer breaks two rules of tasks.
-
+// The SDK advises McpServer, which breaks two rules of tasks; this is what it is built on.
 import { Server as SdkServer } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   LATEST_PROTOCOL_VERSION,
@@ -65,27 +64,26 @@ export class Connection {
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     this.delivery = new QuestionDelivery(streams, core.clock, send);
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
-    const feed = new TaskFeed(this.delivery, shows, send);
+    this.session = session;
+    this.feed = new TaskFeed(this.delivery, shows, send);
     const facts: ConnectionFacts = {
       session,
-      feed,
+      feed: this.feed,
       shows,
       client: () => this.client(),
       calls: this.calls,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
-    this.session = session;
-    this.feed = feed;
     this.routes = this.makeRoutes(facts, streams, oneUser);
     this.transport = new WireTransport(inner, {
       acceptsTask: (method) => method === 'tools/call' && core.catalog.hasTasks,
       onAnswer: (id, message, auth) => this.onAnswer(id, message, auth),
-      onCancelled: (request) => this.calls.cancel(request),
-      afterResponse: (request) => {
-        const run = this.responded.get(request);
-        if (run !== undefined) this.responded.delete(request);
-        return run;
+      onCancelled: (request) => {
+        this.calls.cancel(request);
+        // A request that was cancelled is never answered.
+        this.takeResponded(request)?.();
       },
+      afterResponse: (request) => this.takeResponded(request),
     });
     this.sdk = this.makeSdkServer(oneUser);
   }
@@ -155,8 +153,9 @@ export class Connection {
   private async route({ method, params }: JSONRPCRequest, extra: RequestExtra): Promise<object> {
     const route = this.routes.get(method);
     if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
-    if (this.draining && method === 'tools/call')
+    if (this.draining && method === 'tools/call') {
       throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
+    }
     try {
       return await route(params, extra);
     } catch (error) {
@@ -182,6 +181,12 @@ export class Connection {
       this.delivery.lost(id);
       logger.error('An answer could not be stored', { ...question, error });
     });
+  }
+
+  private takeResponded(request: RequestId): (() => void) | undefined {
+    const run = this.responded.get(request);
+    if (run !== undefined) this.responded.delete(request);
+    return run;
   }
 
   private client(): ReturnType<ConnectionFacts['client']> {

@@ -19,6 +19,7 @@ import {
 import type { CallLife } from '../../call/life.js';
 import { isProtocolError, toWireError } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
+import { Journal } from '../../tasks/journal.js';
 
 /** What the SDK knows of the request that a handler answers. */
 export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -26,6 +27,7 @@ export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification
 /** How a foreground call reaches its client: on the stream of the request itself. */
 export class SessionChannel implements ClientChannel {
   private sent = -Infinity;
+  private journal: Journal | undefined;
 
   constructor(
     private readonly extra: RequestExtra,
@@ -34,16 +36,13 @@ export class SessionChannel implements ClientChannel {
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
-    const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
-    // The signal closes the prompt when the call ends first; the timeout closes it at the deadline.
-    const options = { timeout: Math.min(question.deadline, longestTimer), signal: life.signal };
+    // Nothing is kept for another run here, but what the background refuses, the foreground refuses too.
+    const journal = (this.journal ??= new Journal());
+    const name = journal.name(question);
     try {
-      return { result: (await life.waitFor(this.extra.sendRequest(request, ResultSchema, options))) as Json };
-    } catch (error) {
-      life.check();
-      if (error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number)) return deadlineAnswer;
-      if (isProtocolError(error)) return { error: toWireError(error) };
-      throw error;
+      return await this.send(question, life);
+    } finally {
+      journal.close(name);
     }
   }
 
@@ -59,5 +58,19 @@ export class SessionChannel implements ClientChannel {
   async log(entry: LogEntry): Promise<void> {
     if (!this.shows(entry.level)) return;
     await this.extra.sendNotification({ method: 'notifications/message', params: { ...entry } });
+  }
+
+  private async send(question: ClientQuestion, life: CallLife): Promise<Answer> {
+    const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
+    // The signal closes the prompt when the call ends first; the timeout closes it at the deadline.
+    const options = { timeout: Math.min(question.deadline, longestTimer), signal: life.signal };
+    try {
+      return { result: (await life.waitFor(this.extra.sendRequest(request, ResultSchema, options))) as Json };
+    } catch (error) {
+      life.check();
+      if (error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number)) return deadlineAnswer;
+      if (isProtocolError(error)) return { error: toWireError(error) };
+      throw error;
+    }
   }
 }

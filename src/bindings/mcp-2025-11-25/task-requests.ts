@@ -48,11 +48,12 @@ export class TaskRequests {
     const verdict = await this.engine.cancel(key, 'Cancelled by the client');
     const record = await this.engine.get(key);
     if (verdict === 'unknown' || record === undefined) throw notFound(key);
-    if (verdict === 'terminal')
+    if (verdict === 'terminal') {
       throw new ProtocolError(
         rpcCode.invalidParams,
         `Cannot cancel task '${key}': it is ${toTask(record).status} already`,
       );
+    }
     return toTask(record);
   }
 
@@ -128,8 +129,9 @@ export class TaskRequests {
   private async owned(params: unknown, extra: RequestExtra): Promise<ExecutionRecord> {
     const { taskId } = accept(TaskParams, params, 'task request');
     const record = await this.engine.get(taskId);
-    if (record === undefined || record.owner !== callerOf(extra).principal.id || !isTask(record))
+    if (record === undefined || record.owner !== callerOf(extra).principal.id || !isTask(record)) {
       throw notFound(taskId);
+    }
     return record;
   }
 }

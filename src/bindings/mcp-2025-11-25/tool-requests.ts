@@ -73,8 +73,9 @@ const noHeaders = new CurrentHeaders();
 /** `tools/call`, in the foreground or as a task. */
 export function callTool(core: Core, facts: ConnectionFacts, rawParams: unknown, extra: RequestExtra): Promise<object> {
   const parsed = CallParams.safeParse(rawParams);
-  if (!parsed.success)
+  if (!parsed.success) {
     throw new ProtocolError(rpcCode.invalidParams, `Invalid tools/call: ${z.prettifyError(parsed.error)}`);
+  }
   const params = parsed.data;
   const component = core.catalog.find(params.name);
   if (component?.kind !== 'tool') throw new ProtocolError(rpcCode.invalidParams, `Unknown tool: ${params.name}`);

@@ -42,8 +42,9 @@ export class WireTransport implements Transport {
     };
     inner.onmessage = (message, extra) => {
       if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, extra?.authInfo);
-      if ('method' in message && message.method === 'notifications/cancelled')
+      if ('method' in message && message.method === 'notifications/cancelled') {
         this.cancelled(message.params?.requestId);
+      }
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
   }
@@ -77,8 +78,9 @@ export class WireTransport implements Transport {
   }
 
   private withoutStrayTask<Message extends JSONRPCMessage>(message: Message): Message {
-    if (!('method' in message) || message.params?.task === undefined || this.taps.acceptsTask(message.method))
+    if (!('method' in message) || message.params?.task === undefined || this.taps.acceptsTask(message.method)) {
       return message;
+    }
     const { task, ...params } = message.params;
     return { ...message, params };
   }

@@ -25,7 +25,7 @@ describe('Heap', () => {
             .map((node) => node.value)
             .sort((a, b) => a - b);
         for (const next of steps) {
-          if (next.type === 'push') nodes.push(heap.push(next.value));
+          if (next.type === 'push') {nodes.push(heap.push(next.value));}
           else if (next.type === 'pop') {
             const [least] = inside();
             expect(heap.peek()).toBe(least);

@@ -112,7 +112,7 @@ describe('random graphs', () => {
           expect(order).toEqual(order.slice().sort((one, other) => other - one));
           const inServer = (instance: Instance): boolean => !disposed.includes(instance);
           for (const instance of lazily.filter(inServer))
-            expect(nodes[Number(instance.name)]?.lifetime).toBe('transient');
+            {expect(nodes[Number(instance.name)]?.lifetime).toBe('transient');}
         }
         await ledger.end(() => injector.close());
         expect(new Set(ledger.ended).size).toBe(ledger.ended.length);
