@@ -48,6 +48,7 @@ export const errorTable = {
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
   EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.' },
+  EXECUTION_LOST: { meaning: 'An execution was interrupted without an outcome too often: it may crash its worker.' },
   EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.' },
   CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.', exposed: true },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },

@@ -18,7 +18,7 @@ export type ErrorDisclosure = 'mask' | 'reveal';
 /** Whether another attempt may help: errors that were meant for the client, and invalid values, stay what they are. */
 export function isRetryable(thrown: unknown): boolean {
   if (ErrandError.is(thrown)) return thrown.code === 'CALL_TIMED_OUT';
-  return !(thrown instanceof ToolError || isProtocolError(thrown));
+  return !(ToolError.is(thrown) || isProtocolError(thrown));
 }
 
 /** What a client is told of something thrown, and what the log keeps. */
@@ -34,7 +34,7 @@ export function failureOf(tool: string, thrown: unknown, logger: Logger, disclos
 }
 
 function textFor(tool: string, thrown: unknown, logger: Logger, disclosure: ErrorDisclosure): string {
-  if (thrown instanceof ToolError || (ErrandError.is(thrown) && thrown.exposed)) return messageOf(thrown);
+  if (ToolError.is(thrown) || (ErrandError.is(thrown) && thrown.exposed)) return messageOf(thrown);
   const reference = randomUUID();
   logger.error('A tool call failed', { tool, reference, error: thrown });
   const detail = disclosure === 'reveal' ? `: ${messageOf(thrown)}` : '';

@@ -1,5 +1,12 @@
 import type { CallToolResult, ContentBlock } from '../protocol/types.js';
 
+// Content is told from data by a mark, never by its shape: data that looks like content stays data.
+const contentMark: unique symbol = Symbol.for('errand.content') as never;
+const errorMark = Symbol.for('errand.tool-error');
+const resultMark: unique symbol = Symbol.for('errand.result') as never;
+
+const hasMark = (value: unknown, mark: symbol): boolean => typeof value === 'object' && value !== null && mark in value;
+
 /**
  * An error whose text the client sees: the tool's own "that did not work, because". Every other error is logged under a
  * reference id, and the client sees only the id.
@@ -17,6 +24,16 @@ import type { CallToolResult, ContentBlock } from '../protocol/types.js';
 export class ToolError extends Error {
   /** Always `'ToolError'`. */
   override readonly name = 'ToolError';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    Object.defineProperty(this, errorMark, { value: true });
+  }
+
+  /** Whether `value` is a ToolError, even one of another copy of the package. */
+  static is(value: unknown): value is ToolError {
+    return hasMark(value, errorMark);
+  }
 }
 
 /** Who a piece of content is for, and how much it matters (MCP `Annotations`). */
@@ -28,10 +45,6 @@ export interface ContentAnnotations {
   /** An ISO 8601 time. */
   readonly lastModified?: string;
 }
-
-// Content is told from data by a mark, never by its shape: data that looks like content stays data.
-const contentMark: unique symbol = Symbol.for('errand.content') as never;
-const resultMark: unique symbol = Symbol.for('errand.result') as never;
 
 /** One block of content, made by {@link text}, {@link image}, {@link audio}, {@link file} or {@link resourceLink}. */
 export type Content = ContentBlock & {
@@ -48,8 +61,6 @@ export type ToolResult = CallToolResult & {
 function marked<T extends object>(value: T, mark: symbol): never {
   return Object.defineProperty(value, mark, { value: true, enumerable: false }) as never;
 }
-
-const hasMark = (value: unknown, mark: symbol): boolean => typeof value === 'object' && value !== null && mark in value;
 
 /** Whether a value was made by one of the content makers. */
 export function isContent(value: unknown): value is Content {

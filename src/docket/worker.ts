@@ -24,6 +24,9 @@ import type { ExecutionRecord, RetryPolicy } from './record.js';
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
 
+/** How often an execution may be interrupted without an outcome before it is taken for one that crashes its worker. */
+const mostLosses = 3;
+
 /** What a worker needs of its server. */
 export interface WorkerHost {
   readonly catalog: Catalog<CallFrame>;
@@ -83,6 +86,15 @@ export class Worker implements DeliveryHandler {
         worker: this.name,
       });
       await this.engine.settle(record.key, run, { type: 'putBack', delay: unknownComponentDelay });
+      return;
+    }
+    if (record.attempt > record.retry.attempts + mostLosses) {
+      this.host.logger.error('An execution was lost too often', { component: record.component, key: record.key });
+      const message = `'${record.component}' was interrupted without an outcome more than ${mostLosses} times.`;
+      await this.engine.settle(record.key, run, {
+        type: 'finish',
+        outcome: { error: { code: 'EXECUTION_LOST', message } },
+      });
       return;
     }
     const life = new CallLife(this.host.clock, record.timeout, {

@@ -25,8 +25,9 @@ describe('Heap', () => {
             .map((node) => node.value)
             .sort((a, b) => a - b);
         for (const next of steps) {
-          if (next.type === 'push') {nodes.push(heap.push(next.value));}
-          else if (next.type === 'pop') {
+          if (next.type === 'push') {
+            nodes.push(heap.push(next.value));
+          } else if (next.type === 'pop') {
             const [least] = inside();
             expect(heap.peek()).toBe(least);
             expect(heap.pop()).toBe(least);

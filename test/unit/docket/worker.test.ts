@@ -79,3 +79,24 @@ it('leaves what it does not know to a worker that does', async () => {
   expect(await engine.get('later')).toMatchObject({ state: 'completed', outcome: { result: 'made after all' } });
   await Promise.all([old.stop(), current.stop()]);
 });
+
+it('gives up what is lost again and again, because it may crash its workers', async () => {
+  let runs = 0;
+  const crashing = engine.consume(
+    { worker: 'crashing', concurrency: 1 },
+    {
+      run: async () => {
+        if (++runs === 4) await crashing.stopIntake();
+      },
+      revoke: () => undefined,
+    },
+  );
+  await engine.add(execution('known'));
+  await clock.advance(0);
+  await crashing.idle();
+  expect(await engine.get('known')).toMatchObject({ state: 'queued', attempt: 4, redelivered: true });
+  const worker = work('careful', known);
+  await clock.advance(0);
+  expect(await engine.get('known')).toMatchObject({ state: 'failed', outcome: { error: { code: 'EXECUTION_LOST' } } });
+  await worker.stop();
+});

@@ -111,8 +111,9 @@ describe('random graphs', () => {
           const order = disposed.map((instance) => ledger.made.indexOf(instance));
           expect(order).toEqual(order.slice().sort((one, other) => other - one));
           const inServer = (instance: Instance): boolean => !disposed.includes(instance);
-          for (const instance of lazily.filter(inServer))
-            {expect(nodes[Number(instance.name)]?.lifetime).toBe('transient');}
+          for (const instance of lazily.filter(inServer)) {
+            expect(nodes[Number(instance.name)]?.lifetime).toBe('transient');
+          }
         }
         await ledger.end(() => injector.close());
         expect(new Set(ledger.ended).size).toBe(ledger.ended.length);
