@@ -129,8 +129,9 @@ const own = (args: Record<string, unknown>, name: string): unknown =>
 /** What two declared properties let through, or undefined where they refuse. */
 function declared(args: Record<string, unknown>): object | undefined {
   const [city, zip] = [own(args, 'city'), own(args, 'zip')];
-  if ((city !== undefined && typeof city !== 'string') || (zip !== undefined && typeof zip !== 'number'))
-    {return undefined;}
+  if ((city !== undefined && typeof city !== 'string') || (zip !== undefined && typeof zip !== 'number')) {
+    return undefined;
+  }
   return { city, zip };
 }
 

@@ -90,7 +90,9 @@ export class DocketModel {
     if (verdict.type === 'handBack') {
       execution.redelivered = true;
       execution.state = 'queued';
-    } else {this.waitFor(execution, verdict.delay);}
+    } else {
+      this.waitFor(execution, verdict.delay);
+    }
     return true;
   }
 
@@ -126,7 +128,9 @@ export class DocketModel {
     if (run.slot === 'held') {
       run.slot = 'parked';
       this.slotFree();
-    } else {this.giveUpComeback(run);}
+    } else {
+      this.giveUpComeback(run);
+    }
   }
 
   unpark(run: ModelRun): void {

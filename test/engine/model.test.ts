@@ -139,7 +139,9 @@ function expectLegal(events: readonly EngineEvent[]): void {
     } else if (type === 'state' || type === 'closed') {
       expect([before.state, ...legal[before.state]]).toContain(record.state);
       expect(record.generation).toBe(before.generation);
-    } else {expect(record.state).toBe('running');}
+    } else {
+      expect(record.state).toBe('running');
+    }
     expect(record.updatedAt).toBeGreaterThanOrEqual(before?.updatedAt ?? 0);
   }
 }
