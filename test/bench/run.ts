@@ -31,7 +31,7 @@ async function foreground(): Promise<Comparison> {
       for (let call = 0; call < count; call++) await client.callTool({ name: 'cost', arguments: args });
     },
   });
-  return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 2_000, rounds: 31 });
+  return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 5_000, rounds: 41 });
 }
 
 async function background(): Promise<Comparison> {
@@ -45,7 +45,7 @@ async function background(): Promise<Comparison> {
     name,
     run: (count: number) => atOnce(16, count, () => submitAndWait(client)),
   });
-  return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 500, rounds: 15 });
+  return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 2_000, rounds: 21 });
 }
 
 async function http(): Promise<Comparison> {
@@ -60,7 +60,7 @@ async function http(): Promise<Comparison> {
     return { name, run: (count: number) => atOnce(16, count, call) };
   };
   try {
-    return await sideBySide(await contender('errand'), await contender('sdk'), { count: 2_000, rounds: 15 });
+    return await sideBySide(await contender('errand'), await contender('sdk'), { count: 3_000, rounds: 21 });
   } finally {
     agent.destroy();
     for (const child of processes) child.kill('SIGKILL');
@@ -116,10 +116,8 @@ async function importTime(): Promise<Comparison> {
   return sideBySide(contender('errand', ['errand']), contender('sdk', sdk), { count: 3, rounds: 15 });
 }
 
-const row = (what: string, { ours, theirs, timeRatio }: Comparison, ratio: string): void =>
-  console.log(
-    `${what.padEnd(52)} ${ours.toFixed(1).padStart(10)} ${theirs.toFixed(1).padStart(10)}   ${ratio} (time ratio ${timeRatio.toFixed(2)})`,
-  );
+const row = (what: string, { ours, theirs }: Comparison, ratio: string): void =>
+  console.log(`${what.padEnd(52)} ${ours.toFixed(1).padStart(10)} ${theirs.toFixed(1).padStart(10)}   ${ratio}`);
 
 console.log(`Node ${process.version}; each row measured side by side, in turns, in this run\n`);
 console.log(`${''.padEnd(52)} ${'errand/s'.padStart(10)} ${'sdk/s'.padStart(10)}`);

@@ -29,6 +29,7 @@ export async function sideBySide(
   theirs: Contender,
   { count, rounds }: { readonly count: number; readonly rounds: number },
 ): Promise<Comparison> {
+  // Warm both up. Collecting garbage between rounds would also throw away compiled code, and measure its compilation.
   await timed(ours, count);
   await timed(theirs, count);
   const times: { ours: number; theirs: number }[] = [];
@@ -50,7 +51,6 @@ export async function sideBySide(
 }
 
 async function timed(contender: Contender, count: number): Promise<number> {
-  globalThis.gc?.();
   const start = performance.now();
   await contender.run(count);
   return performance.now() - start;
