@@ -36,6 +36,7 @@ export async function askYesOrNo({ message }: UserQuestion): Promise<UserAnswer>
     return { action: 'accept', content: { value: true } };
   }
   const terminal = createInterface({ input: stdin, output: stdout });
+  terminal.once('SIGINT', () => process.exit(130));
   const typed = (await terminal.question(`  ? ${message} [Y/n] `)).trim().toLowerCase();
   terminal.close();
   return { action: 'accept', content: { value: typed === '' || typed.startsWith('y') } };
