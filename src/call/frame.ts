@@ -1,9 +1,11 @@
+import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Component } from '../components/component.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation } from '../protocol/types.js';
 import type { ClientChannel } from './channel.js';
 import type { CallLife } from './life.js';
+import type { ErrorDisclosure } from './outcome.js';
 import type { Progress } from './progress.js';
 import type { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
@@ -31,8 +33,19 @@ export interface ExecutionFacts {
   readonly worker: string;
 }
 
+/** What the server decides for all calls. */
+export interface CallSettings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly disclosure: ErrorDisclosure;
+  /** How long a call that was ended early may take to settle, in milliseconds. */
+  readonly grace: number;
+  /** How long a question stays open when its author does not say, in milliseconds. */
+  readonly questionDeadline: number;
+}
+
 /** Everything that one call knows about where it runs. Built-in tokens are made from it. */
-export interface CallFrame {
+export interface CallFrame extends Pick<CallSettings, 'logger' | 'grace' | 'questionDeadline'> {
   readonly component: Component<CallFrame>;
   readonly mode: Mode;
   readonly input: unknown;
@@ -41,7 +54,6 @@ export interface CallFrame {
   /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */
   readonly progress: Progress;
   readonly caller: Caller;
-  readonly logger: Logger;
   /** Absent for jobs. */
   readonly client?: ClientFacts;
   readonly sessionId?: string | undefined;
@@ -52,8 +64,4 @@ export interface CallFrame {
   readonly execution?: ExecutionFacts;
   /** What a host container (NestJS) needs to find its instances for this call. */
   readonly host?: unknown;
-  /** How long a call that was ended early may take to settle, in milliseconds. */
-  readonly grace: number;
-  /** How long a question stays open when its author does not say, in milliseconds. */
-  readonly questionDeadline: number;
 }

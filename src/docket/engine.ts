@@ -1,21 +1,13 @@
-import type { Json } from '../base/json.js';
-import type { LogEntry } from '../call/channel.js';
-import type { Answer, ExecutionRecord, Outcome, ProgressState, Question, RetryPolicy, StoredError } from './record.js';
+import type { Answer, LogEntry, ProgressState } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import type { WireError } from '../protocol/errors.js';
+import type { ExecutionRecord, Question } from './record.js';
 
-/** What `add` writes. */
-export interface NewExecution {
-  readonly key: string;
-  readonly component: string;
-  readonly input?: Json;
-  readonly owner: string;
-  readonly session?: string;
-  readonly snapshot?: Json;
-  readonly retry: RetryPolicy;
-  readonly timeout: number;
-  readonly ttl: number;
-  /** Due not before this time (milliseconds since 1970); at once when absent or past. */
-  readonly runAt?: number;
-}
+/** What `add` writes. With `runAt` it becomes due not before that time; at once when that is absent or past. */
+export type NewExecution = Pick<
+  ExecutionRecord,
+  'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
+>;
 
 /** A question that a run opens. */
 export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline'>;
@@ -47,7 +39,7 @@ export type Verdict =
   /** `completed` when the outcome has a result, `failed` when it has an error. */
   | { readonly type: 'finish'; readonly outcome: Outcome }
   /** The attempt failed and another follows after `delay` milliseconds. */
-  | { readonly type: 'retry'; readonly error: StoredError; readonly delay: number }
+  | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
   /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
   | { readonly type: 'handBack' }
   /** This worker cannot make the call: back to the queue after `delay` milliseconds; the attempt does not count. */

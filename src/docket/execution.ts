@@ -1,6 +1,7 @@
 import { ErrandError } from '../base/errors.js';
 import type { Engine } from './engine.js';
-import type { ExecutionRecord, ExecutionState, ProgressState } from './record.js';
+import type { ProgressState } from '../call/channel.js';
+import type { ExecutionRecord, ExecutionState } from './record.js';
 import { unknownExecution, waitForEnd, type WaitLimits } from './wait.js';
 
 /** One entry of the docket, to follow it and to get what it returned. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
-import type { LogEntry } from '../call/channel.js';
+import type { Answer, LogEntry, ProgressState } from '../call/channel.js';
 import type {
   Consumer,
   Delivery,
@@ -17,7 +17,7 @@ import { MemoryConsumer, type ConsumerHost } from './memory-consumer.js';
 import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, newRecord, type Entry } from './memory-entry.js';
 import { OwnerIndex } from './owner-index.js';
-import { isTerminal, type Answer, type ExecutionRecord, type ProgressState, type Question } from './record.js';
+import { isTerminal, type ExecutionRecord, type Question } from './record.js';
 import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
 

@@ -2,7 +2,9 @@ import { throughJson, type Json } from '../base/json.js';
 import type { NewExecution } from './engine.js';
 import type { HeapNode } from './heap.js';
 import type { MemoryConsumer } from './memory-consumer.js';
-import type { Answer, ExecutionRecord, Outcome, Question } from './record.js';
+import type { Answer } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import type { ExecutionRecord, Question } from './record.js';
 import type { Timer } from './timer-heap.js';
 
 /** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */

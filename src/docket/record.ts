@@ -3,9 +3,6 @@ import type { Answer, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
 
-export type { Answer, Outcome, ProgressState, RetryPolicy };
-export type { WireError as StoredError } from '../protocol/errors.js';
-
 /** Where an execution stands. The last three are terminal, and terminal is final. */
 export type ExecutionState = 'scheduled' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 

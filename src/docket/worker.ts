@@ -1,25 +1,18 @@
-import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import { throughJson } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
 import { channelWithoutClient, type ClientChannel } from '../call/channel.js';
-import type { CallFrame } from '../call/frame.js';
+import type { CallFrame, CallSettings } from '../call/frame.js';
 import { CallLife } from '../call/life.js';
-import {
-  failureOf,
-  isRetryable,
-  storedError,
-  type ErrorDisclosure,
-  type Outcome,
-  type ToolOutcome,
-} from '../call/outcome.js';
+import { failureOf, isRetryable, storedError, type Outcome, type ToolOutcome } from '../call/outcome.js';
 import { Progress } from '../call/progress.js';
 import { parseInput, RunningCall } from '../call/running-call.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
-import type { ExecutionRecord, RetryPolicy } from './record.js';
+import type { RetryPolicy } from '../components/options.js';
+import type { ExecutionRecord } from './record.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
@@ -28,15 +21,8 @@ const unknownComponentDelay = 5_000;
 const mostLosses = 3;
 
 /** What a worker needs of its server. */
-export interface WorkerHost {
+export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly disclosure: ErrorDisclosure;
-  /** How long calls may take to settle after an early end, in milliseconds. */
-  readonly grace: number;
-  /** Milliseconds. */
-  readonly questionDeadline: number;
   /** How a task reaches the client that asked for it. */
   taskChannel(delivery: Delivery): ClientChannel;
 }

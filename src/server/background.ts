@@ -6,7 +6,7 @@ import type { Engine } from '../docket/engine.js';
 import { MemoryEngine } from '../docket/memory-engine.js';
 import { Worker } from '../docket/worker.js';
 import { TaskChannel } from '../tasks/task-channel.js';
-import type { ResolvedOptions } from './options.js';
+import { callSettings, type ResolvedOptions } from './options.js';
 
 /** A worker that was started by hand. */
 export interface RunningWorker {
@@ -42,16 +42,11 @@ export class Background {
   }
 
   startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
-    const { engine, catalog } = this;
-    const { clock, logger, errors, grace, questionDeadline, docket } = this.options;
-    const worker = new Worker(name, concurrency ?? docket.concurrency, engine, {
+    const { engine, catalog, options } = this;
+    const worker = new Worker(name, concurrency ?? options.docket.concurrency, engine, {
+      ...callSettings(options),
       catalog,
-      clock,
-      logger,
-      disclosure: errors,
-      grace,
-      questionDeadline,
-      taskChannel: (delivery) => new TaskChannel(engine, delivery, clock),
+      taskChannel: (delivery) => new TaskChannel(engine, delivery, options.clock),
     });
     this.workers.add(worker);
     return {

@@ -12,7 +12,7 @@ import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns } from './built-ins.js';
 import { CurrentServer } from './current-server.js';
 import type { HttpListener, ListenOptions } from './http.js';
-import { resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
+import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
 
 /**
  * Makes a server of components and providers. It checks everything that can be checked without running anything, and
@@ -178,12 +178,8 @@ export class ErrandServer extends CurrentServer {
         ...(websiteUrl !== undefined && { websiteUrl }),
         ...(icons !== undefined && { icons }),
       },
+      ...callSettings(options),
       catalog,
-      clock: options.clock,
-      logger: options.logger,
-      disclosure: options.errors,
-      grace: options.grace,
-      questionDeadline: options.questionDeadline,
       headers: options.docket.headers,
       retention: { ttl: options.docket.ttl, maximumTtl: options.docket.maximumTtl },
       ...(instructions !== undefined && { instructions }),

@@ -9,7 +9,7 @@ import { describeIssues } from '../components/parse.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
-import type { CallFrame } from '../call/frame.js';
+import type { CallFrame, CallSettings } from '../call/frame.js';
 
 import type { Icon } from '../protocol/types.js';
 
@@ -150,3 +150,8 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 
 const withoutUndefined = (value: Record<string, unknown>): object =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+
+/** What the options say of calls. */
+export function callSettings({ clock, logger, errors, grace, questionDeadline }: ResolvedOptions): CallSettings {
+  return { clock, logger, disclosure: errors, grace, questionDeadline };
+}
