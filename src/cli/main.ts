@@ -14,16 +14,24 @@ const help = `Usage:
 A server file exports its server as default: export default createServer({ … })
 `;
 
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        http: { type: 'string' },
+        host: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (error) {
+    throw new ErrandError('OPTIONS_INVALID', `${messageOf(error)}\n${help}`);
+  }
+}
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      http: { type: 'string' },
-      host: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean', short: 'v' },
-    },
-  });
+  const { values, positionals } = readArguments();
   const [command, file, ...rest] = positionals;
   if (values.version === true) {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -44,7 +52,9 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`errand: ${messageOf(error)}\n`);
-    if (!ErrandError.is(error) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    // Our own errors say it all; of the user's code the place is worth knowing.
+    const thrown = ErrandError.is(error) ? error.cause : error;
+    if (thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
     process.exit(1);
   },
 );

@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect } from '../../src/client/connect.js';
+import { eventually } from '../helpers/eventually.js';
+import { runNode } from '../helpers/child.js';
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const cli = path('../../dist/cli/main.js');
+const errands = path('fixtures/errands.ts');
+const chatty = path('fixtures/chatty.ts');
+
+const running: ChildProcess[] = [];
+
+/** The command, running, with what it printed so far. */
+function start(...args: string[]): { child: ChildProcess; printed: { out: string; err: string } } {
+  const child = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const printed = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.err += text));
+  running.push(child);
+  return { child, printed };
+}
+
+async function listening(...args: string[]): Promise<{ child: ChildProcess; url: string }> {
+  const { child, printed } = start('run', ...args, '--http', '0');
+  const url = await eventually(
+    () => {
+      const found = /listens on (http:\S+)\n/.exec(printed.err)?.[1];
+      expect(found).toBeDefined();
+      return found as string;
+    },
+    { timeout: 20_000 },
+  );
+  return { child, url };
+}
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+describe('errand run over stdio', () => {
+  it('keeps what the file prints while it loads, and what its tools print, out of the protocol', async () => {
+    const client = await connect({ command: process.execPath, args: [cli, 'run', chatty] });
+    expect((await client.callTool('chatty')).content).toMatchObject([{ text: expect.stringMatching(/^heard \d+$/) }]);
+    await client.close();
+  });
+
+  it('drains and exits with 0 at the first Ctrl-C', async () => {
+    const { child, printed } = start('run', errands);
+    child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })}\n`);
+    await eventually(() => expect(printed.out).toContain('"id":1'), { timeout: 20_000 });
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('exits with 0 when its client closes stdin', async () => {
+    const { child } = start('run', errands);
+    child.stdin?.end();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+describe('errand run over HTTP', () => {
+  it('serves, and exits with 0 at SIGTERM with a session and a task open', async () => {
+    const { child, url } = await listening(errands);
+    const client = await connect(url);
+    await client.callTool('forever', {}, { task: true });
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    await client.close();
+  });
+
+  it('lets a foreground call finish at the first Ctrl-C, and goes at once at the second', async () => {
+    const { child, url } = await listening(errands);
+    const client = await connect(url, { onElicit: () => new Promise(() => undefined) });
+    const calling = client.callTool('book', { guests: 4 });
+    const lost = calling.then(
+      () => 'answered',
+      () => 'lost',
+    );
+    await eventually(async () => expect((await client.listTools()).length).toBeGreaterThan(0));
+    child.kill('SIGINT');
+    await eventually(async () => {
+      await expect(client.callTool('now', {}, { timeout: 500 })).rejects.toThrow();
+    });
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'exit')) as [number | null];
+    expect([0, 130]).toContain(code);
+    expect(await Promise.race([lost, client.close().then(() => 'lost')])).toBe('lost');
+  });
+});
+
+describe('errand', () => {
+  let folder: string;
+  const file = (name: string): string => join(folder, name);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'errand-cli-'));
+    await writeFile(file('empty.ts'), 'export const nothing = 1;\n');
+    await writeFile(file('wrong.ts'), 'export default { name: "no server" };\n');
+    await writeFile(file('broken.ts'), 'throw new Error("out of luck");\n');
+    await writeFile(file('syntax.ts'), 'export default {{{\n');
+  });
+
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each([
+    ['a missing file', ['run', 'nowhere.ts'], /^errand: There is no file .*nowhere\.ts\.\n$/],
+    ['a file without a default', ['run', 'empty.ts'], /^errand: .*empty\.ts exports no default\. Export the server/],
+    [
+      'a default that is no server',
+      ['run', 'wrong.ts'],
+      /^errand: .*wrong\.ts exports a object as default\. Export the server/,
+    ],
+    [
+      'a file that throws',
+      ['run', 'broken.ts'],
+      /^errand: .*broken\.ts cannot be loaded: out of luck\nError: out of luck\n +at .*broken\.ts:1:/,
+    ],
+    ['a file that does not parse', ['run', 'syntax.ts'], /^errand: .*syntax\.ts cannot be loaded: /],
+    ['a port that is none', ['run', 'empty.ts', '--http', 'many'], /^errand: --http is "many"\. Give a port/],
+    ['an unknown command', ['walk', 'empty.ts'], /^errand: errand does not know 'walk .*'\.\nUsage:/],
+    ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'.*\nUsage:/s],
+    ['run without a file', ['run'], /^errand: errand does not know 'run'\.\nUsage:/],
+  ])('refuses %s in one clear error, with exit code 1', async (_what, args, message) => {
+    const located = args.map((arg) => (arg.endsWith('.ts') ? file(arg) : arg));
+    const { code, stdout, stderr } = await runNode([cli, ...located]);
+    expect(stderr).toMatch(message);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  it('tells its version and its usage', async () => {
+    expect(await runNode([cli, '--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+    expect(await runNode([cli, '--help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('errand run <file>'),
+    });
+    expect(await runNode([cli])).toMatchObject({ code: 0, stdout: expect.stringContaining('errand run <file>') });
+  });
+});

@@ -1,0 +1,211 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connect } from '../../src/client/connect.js';
+import type { Client, ClientOptions } from '../../src/client/client.js';
+import type { UserAnswer, UserQuestion } from '../../src/client/questions.js';
+import { defineTool } from '../../src/components/define.js';
+import { Context } from '../../src/call/context.js';
+import { createServer, type ErrandServer } from '../../src/server/create-server.js';
+import { z } from 'zod';
+import { eventually } from '../helpers/eventually.js';
+import { rejectionOf } from '../helpers/thrown.js';
+import makeErrands from './fixtures/errands.js';
+
+const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const errandsFile = fileURLToPath(new URL('fixtures/errands.ts', import.meta.url));
+const smoking = ({ message }: UserQuestion): UserAnswer => {
+  expect(message).toBe('A table for 4?');
+  return { action: 'accept', content: { smoking: false } };
+};
+
+let server: ErrandServer;
+const clients: Client[] = [];
+
+async function open(target: Parameters<typeof connect>[0], options?: ClientOptions): Promise<Client> {
+  const client = await connect(target, options);
+  clients.push(client);
+  return client;
+}
+
+beforeEach(() => {
+  server = makeErrands();
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+  await server.close();
+});
+
+const targets: Record<string, () => Promise<Parameters<typeof connect>[0]>> = {
+  'a server': () => Promise.resolve(server),
+  'a URL': async () => new URL((await server.listen()).url),
+  'a URL as text': async () => (await server.listen()).url,
+  'a command': () => Promise.resolve({ command: process.execPath, args: [cli, 'run', errandsFile] }),
+  'a command as text': () => Promise.resolve(`${process.execPath} ${cli} run ${errandsFile}`),
+};
+
+describe.each(Object.entries(targets))('connected to %s', (_name, target) => {
+  it('calls in the foreground and as a task, with progress and a question in both', async () => {
+    const client = await open(await target());
+    expect((await client.listTools()).map(({ name }) => name)).toContain('book');
+    const steps: number[] = [];
+    const handlers = { onProgress: ({ progress }: { progress: number }) => steps.push(progress), onElicit: smoking };
+
+    const { content } = await client.callTool('book', { guests: 4 }, handlers);
+    expect(content).toEqual([{ type: 'text', text: 'booked, smoking: false' }]);
+    expect(steps).toEqual([0, 0.5, 2]);
+
+    steps.length = 0;
+    const task = await client.callTool('book', { guests: 4 }, { ...handlers, task: true, ttl: 60_000 });
+    expect(await task.result()).toMatchObject({ content });
+    expect(steps).toEqual([0, 0.5, 2]);
+    expect(await task.status()).toMatchObject({ taskId: task.taskId, status: 'completed', ttl: 60_000 });
+  });
+});
+
+describe('a task', () => {
+  it('is waited for until it has ended, or is in the wanted state', async () => {
+    const client = await open(server);
+    let answer = (_answer: UserAnswer): void => undefined;
+    const onElicit = (): Promise<UserAnswer> => new Promise((resolve) => (answer = resolve));
+    const task = await client.callTool('book', { guests: 4 }, { task: true, onElicit });
+    expect((await task.wait({ state: 'input_required' })).status).toBe('input_required');
+    const ended = task.wait();
+    await eventually(() => answer({ action: 'decline' }));
+    expect((await ended).status).toBe('completed');
+    expect((await task.wait({ state: 'working' })).status).toBe('completed');
+  });
+
+  it('is given up by a wait after its timeout, and goes on', async () => {
+    const client = await open(server);
+    const task = await client.callTool('forever', {}, { task: true });
+    const refusal = await rejectionOf(task.wait({ timeout: 20 }));
+    expect(refusal).toMatchObject({
+      code: 'WAIT_TIMED_OUT',
+      message: expect.stringContaining('still working after 20 ms'),
+    });
+    expect((await task.status()).status).toBe('working');
+  });
+
+  it('is cancelled, after which its result is an error and cancelling again is refused', async () => {
+    const client = await open(server);
+    const task = await client.callTool('forever', {}, { task: true });
+    const result = task.result();
+    expect((await task.cancel()).status).toBe('cancelled');
+    await expect(result).rejects.toMatchObject({
+      code: -32603,
+      message: expect.stringContaining('Task was cancelled'),
+    });
+    await expect(task.cancel()).rejects.toMatchObject({ code: -32602 });
+  });
+
+  it('gives its real result when it failed, and the same again when the connection is closed', async () => {
+    const client = await open(server);
+    const task = await client.callTool('refuse', {}, { task: true });
+    expect((await task.wait()).status).toBe('failed');
+    const result = await task.result();
+    expect(result).toMatchObject({ isError: true, content: [{ text: 'closed on Mondays' }] });
+    await client.close();
+    expect(await task.result()).toBe(result);
+  });
+
+  it('fails with the error of the protocol that its call failed with', async () => {
+    const client = await open(server);
+    const task = await client.callTool('protocol', {}, { task: true });
+    await expect(task.result()).rejects.toMatchObject({ code: -32042, data: { table: 7 } });
+  });
+
+  it('that the server refuses makes no handle', async () => {
+    const client = await open(server);
+    await expect(client.callTool('now', {}, { task: true })).rejects.toMatchObject({ code: -32601 });
+    await expect(client.callTool('book', { guests: 'four' }, { task: true })).rejects.toMatchObject({ code: -32602 });
+  });
+});
+
+describe('questions', () => {
+  const asking = (name: string) =>
+    defineTool({
+      name,
+      task: 'optional',
+      inject: [Context],
+      run: async (_input, ctx) => {
+        const answer = await ctx.elicit(`${name}?`, z.string());
+        return answer.action === 'accept' ? answer.content : answer.action;
+      },
+    });
+  const accept = (value: string) => (): UserAnswer => ({ action: 'accept', content: { value } });
+
+  beforeEach(async () => {
+    await server.close();
+    server = createServer({ name: 'asking', version: '1.0.0', components: [asking('one'), asking('two')] });
+  });
+
+  const textOf = async (result: Promise<{ content: unknown[] }>): Promise<unknown> =>
+    ((await result).content[0] as { text: string }).text;
+
+  it('go to the handler of their task, of any number at once', async () => {
+    const client = await open(server, { onElicit: accept('the client') });
+    const [one, two, three] = await Promise.all([
+      client.callTool('one', {}, { task: true, onElicit: accept('first') }),
+      client.callTool('two', {}, { task: true, onElicit: accept('second') }),
+      client.callTool('two', {}, { task: true }),
+    ]);
+    expect(await Promise.all([one, two, three].map((task) => textOf(task.result())))).toEqual([
+      'first',
+      'second',
+      'the client',
+    ]);
+  });
+
+  it('of foreground calls go to the handler of the call while it is the only one, else to the client', async () => {
+    const client = await open(server, { onElicit: accept('the client') });
+    expect(await textOf(client.callTool('one', {}, { onElicit: accept('mine') }))).toBe('mine');
+    const both = [
+      client.callTool('one', {}, { onElicit: accept('mine') }),
+      client.callTool('two', {}, { onElicit: accept('yours') }),
+    ];
+    expect(await Promise.all(both.map(textOf))).toEqual(['the client', 'the client']);
+  });
+
+  it('are answered with cancel when nobody is there to ask', async () => {
+    const client = await open(server);
+    expect(await textOf(client.callTool('one'))).toBe('cancel');
+    expect(await textOf((await client.callTool('one', {}, { task: true })).result())).toBe('cancel');
+  });
+});
+
+it('hands the log of the server on', async () => {
+  await server.close();
+  const talk = defineTool({
+    name: 'talk',
+    inject: [Context],
+    run: (_input, ctx) => ctx.warning('careful', { step: 3 }),
+  });
+  server = createServer({ name: 'talking', version: '1.0.0', components: [talk] });
+  const log: unknown[] = [];
+  const client = await open(server, { onLog: (entry) => log.push(entry) });
+  await client.callTool('talk');
+  expect(log).toMatchObject([{ level: 'warning', logger: 'talk', data: { message: 'careful', step: 3 } }]);
+});
+
+it.each([undefined, null, 42, '', '   ', 'ftp://127.0.0.1/mcp', {}, { command: 3 }])(
+  'does not connect to %p',
+  async (target) => {
+    const refusal = await rejectionOf(connect(target as never));
+    expect(refusal.code).toBe('CONNECT_TARGET');
+    expect(refusal.message).toContain('Give a server, an http:// or https:// URL, or a command');
+  },
+);
+
+it('says so when a call is given up by its timeout or its signal', async () => {
+  const client = await open(server);
+  await expect(client.callTool('errand', {}, { timeout: 1_000 })).rejects.toMatchObject({ code: -32601 });
+  const abort = new AbortController();
+  const calling = client.callTool(
+    'book',
+    { guests: 4 },
+    { onElicit: () => new Promise(() => undefined), signal: abort.signal },
+  );
+  abort.abort('no appetite');
+  await expect(calling).rejects.toMatchObject({ message: expect.stringContaining('no appetite') });
+});
