@@ -74,17 +74,37 @@ function toText(line: object): string | undefined {
   }
 }
 
-/** Errors print their name, message, code and stack; what JSON cannot hold prints as text; what was printed before, as in a circle, is cut. */
-function printable(): (key: string, value: unknown) => unknown {
-  const seen = new WeakSet();
-  return (_key, value) => {
+/**
+ * Errors print as {@link described}; what JSON cannot hold prints as text; a circle is cut where it closes. The replacer
+ * is called with the object that holds the value, which tells where in the tree it is.
+ */
+function printable(): (this: object, key: string, value: unknown) => unknown {
+  /** From the outermost object to the one whose fields are printed, each with what is printed in its place. */
+  const path: { readonly value: unknown; readonly printed: unknown }[] = [];
+  return function (key, value) {
+    while (path.length > 0 && path.at(-1)?.printed !== this) path.pop();
     if (typeof value === 'bigint') return value.toString();
-    if (typeof value !== 'object' || value === null) return value;
-    if (seen.has(value)) return '[seen above]';
-    seen.add(value);
-    if (!(value instanceof Error)) return value;
-    const { name, message, stack, cause } = value;
-    const errors = value instanceof AggregateError ? (value.errors as unknown[]) : undefined;
-    return { ...(value as object), name, message, stack, cause, errors };
+    // Before any toJSON, since that of a HTTP client's error shows the request with its headers.
+    const original: unknown = Reflect.get(this, key);
+    const printed = original instanceof Error ? described(original) : value;
+    if (typeof printed !== 'object' || printed === null) return printed;
+    if (path.some((above) => above.value === original)) return '[seen above]';
+    path.push({ value: original, printed });
+    return printed;
+  };
+}
+
+/** What is known to be fit for a log. Other properties of an error may hold anything: a request with its access token. */
+function described(error: Error): object {
+  const { name, message, stack, cause } = error;
+  const { code, disposalError } = error as { code?: unknown; disposalError?: unknown };
+  return {
+    name,
+    message,
+    code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
+    stack,
+    cause,
+    errors: error instanceof AggregateError ? (error.errors as unknown[]) : undefined,
+    disposalError,
   };
 }

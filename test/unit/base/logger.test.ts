@@ -79,10 +79,30 @@ describe('on stderr', () => {
     expect(lines()[0]).toMatchObject({ circle: { big: '10', self: '[seen above]' }, error: { cause: '[seen above]' } });
   });
 
-  it('prints an object once and says so where it comes again', () => {
+  it('prints an object at each of its places', () => {
     const shared = { a: 1 };
-    new Logger().info('shared', { one: shared, two: shared });
-    expect(lines()[0]).toMatchObject({ one: { a: 1 }, two: '[seen above]' });
+    const error = new Error('x', { cause: shared });
+    new Logger().info('shared', { one: shared, two: shared, error, again: error });
+    const described = { message: 'x', cause: { a: 1 } };
+    expect(lines()[0]).toMatchObject({ one: { a: 1 }, two: { a: 1 }, error: described, again: described });
+  });
+
+  it('prints nothing of an error that may be a secret', () => {
+    const config = { headers: { authorization: 'Bearer SECRET' } };
+    const plain = Object.assign(new Error('401'), { config, code: config, disposalError: new Error('stays') });
+    const axios = Object.assign(new Error('402'), { code: 402, toJSON: () => ({ config }) });
+    new Logger().error('failed', { plain, axios });
+    expect(written.join()).not.toContain('SECRET');
+    expect(lines()[0]).toMatchObject({
+      plain: { message: '401', disposalError: { message: 'stays' } },
+      axios: { message: '402', code: 402 },
+    });
+  });
+
+  it('cuts a circle that goes through a toJSON', () => {
+    const odd = { toJSON: () => ({ odd }) };
+    new Logger().info('odd', { odd });
+    expect(lines()[0]).toMatchObject({ odd: { odd: '[seen above]' } });
   });
 
   it('prints the message where the fields cannot be printed', () => {
