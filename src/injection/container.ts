@@ -12,6 +12,8 @@ export interface Step<Frame = unknown> {
   readonly needs: readonly Step<Frame>[];
   /** What must be made too, but may come later: the target of a `delay`. */
   readonly after: Step<Frame>[];
+  /** What the function builds that this step makes, where it makes a `lazy` function. */
+  readonly root?: LazyRoot<Frame>;
   /** What is known without a call; then there is nothing to make. */
   readonly given?: () => unknown;
   readonly make: (container: Container<Frame>) => unknown;
@@ -37,10 +39,12 @@ export interface LazyRoot<Frame = unknown> {
 
 /** The instances of one call, or of the server, with what has to be done to end them. */
 export class Container<Frame = unknown> {
-  /** Things to dispose, oldest first. */
-  private disposers: Disposer[] | undefined;
+  /** What ends the instances that can be disposed, oldest first. */
+  private disposers: { readonly step: Step<Frame>; readonly dispose: Disposer }[] | undefined;
   /** What is being awaited, so that two who ask at the same time get the same. */
   private pending: Map<Step<Frame>, Promise<void>> | undefined;
+  /** What the `lazy` functions that were called wait for. */
+  private waits: Map<LazyRoot<Frame>, Step<Frame>> | undefined;
   private ending: Promise<void> | undefined;
   private ended = false;
 
@@ -64,8 +68,8 @@ export class Container<Frame = unknown> {
       );
     }
     this.slots[step.slot] = made;
-    const disposer = step.disposal?.(made);
-    if (disposer) (this.disposers ??= []).push(disposer);
+    const dispose = step.disposal?.(made);
+    if (dispose) (this.disposers ??= []).push({ step, dispose });
   }
 
   /** Makes the step unless it has been made or is being made. Gives a promise only when there is something to wait for. */
@@ -108,10 +112,44 @@ export class Container<Frame = unknown> {
       this.refuseWhenEnded(root.path);
       // A constructor may ask while its container is being opened: what is built there at once has its turn first.
       await Promise.resolve();
-      await this.ensureAll(root.steps);
+      for (const step of root.steps) {
+        const pending = this.ensure(step);
+        if (pending) await this.waitFor(step, pending, root);
+      }
       this.refuseWhenEnded(root.path);
       return this.slots[root.target?.slot ?? -1];
     };
+  }
+
+  /** @throws {ErrandError} `DEPENDENCY_CYCLE` when it would be for ever. */
+  private async waitFor(step: Step<Frame>, pending: Promise<void>, root: LazyRoot<Frame>): Promise<void> {
+    const waits = (this.waits ??= new Map<LazyRoot<Frame>, Step<Frame>>());
+    const circle = this.circle(step, root);
+    if (circle) {
+      const others = circle.map(({ path }) => path.toString()).join(' and ') || 'itself';
+      throw new ErrandError(
+        'DEPENDENCY_CYCLE',
+        `${root.path.toString()}: would wait for ever, because a factory awaits it while it is itself waited for by ${others}. Keep the function that lazy() gives, and call it when everything has been made.`,
+      );
+    }
+    waits.set(root, step);
+    try {
+      await pending;
+    } finally {
+      if (waits.get(root) === step) waits.delete(root);
+    }
+  }
+
+  /** The `lazy` functions through which `step`, which is being made, waits for the one who was given that of `root`. */
+  private circle(step: Step<Frame>, root: LazyRoot<Frame>): LazyRoot<Frame>[] | undefined {
+    for (const { root: held } of step.needs) {
+      if (held === undefined) continue;
+      if (held === root) return [];
+      const next = this.waits?.get(held);
+      const rest = next && this.circle(next, root);
+      if (rest) return [held, ...rest];
+    }
+    return undefined;
   }
 
   /** Ends everything that was made here, the newest first. */
@@ -130,11 +168,37 @@ export class Container<Frame = unknown> {
     return this.disposers?.length ?? 0;
   }
 
-  /** Disposes what was made since `mark`, also what is still being made. */
+  /**
+   * Disposes what was made since `mark`, also what is still being made, when it comes. What that may use stays until then;
+   * the rest does not wait, so whoever gives up waiting leaves behind only what is in use.
+   */
   async disposeFrom(mark: number): Promise<void> {
-    while (this.pending && this.pending.size > 0) await Promise.allSettled(this.pending.values());
-    const disposers = this.disposers?.splice(mark);
-    if (disposers && disposers.length > 0) await disposeAll(disposers);
+    const errors: unknown[] = [];
+    const disposeUnlessIn = async (used: ReadonlySet<Step<Frame>>): Promise<void> => {
+      const made = this.disposers?.splice(mark) ?? [];
+      this.disposers?.push(...made.filter(({ step }) => used.has(step)));
+      const unused = made.filter(({ step }) => !used.has(step));
+      await disposeAll(unused.map(({ dispose }) => dispose)).catch((error: AggregateError) =>
+        errors.push(...(error.errors as unknown[])),
+      );
+    };
+    while (this.pending && this.pending.size > 0) {
+      const next = Promise.race([...this.pending.values()].map((each) => each.catch(() => undefined)));
+      await disposeUnlessIn(this.inUse(this.pending.keys()));
+      await next;
+    }
+    if (this.mark > mark) await disposeUnlessIn(new Set());
+    if (errors.length > 0) throw new AggregateError(errors, `${errors.length} disposers failed`);
+  }
+
+  /** The steps with everything below them, also what they may have got from `lazy` functions. */
+  private inUse(steps: Iterable<Step<Frame>>): Set<Step<Frame>> {
+    const used = new Set(steps);
+    for (const { needs, after, root } of used) {
+      for (const step of [...needs, ...after]) used.add(step);
+      if (root?.target) used.add(root.target);
+    }
+    return used;
   }
 
   /**

@@ -77,7 +77,7 @@ export class Graph<Frame> {
     const root: LazyRoot<Frame> = { target: undefined, steps: [], path };
     scope.lazyRoots.push(root);
     this.deferred.push(() => (root.target = this.behind(injection, scope, trail, 'lazy')));
-    return scope.add({ path, make: (container) => container.lazily(root) });
+    return scope.add({ path, root, make: (container) => container.lazily(root) });
   }
 
   private delayed(injection: Injection, scope: Scope<Frame>, trail: Trail): Step<Frame> {

@@ -88,7 +88,8 @@ export class Lazy<T = unknown> {
  * Injects `() => Promise<T>` instead of `T`: what is needed only now and then, or only after a question, is built when
  * the function is first called, once per call, and is disposed with the call. What lives as long as the server is built
  * when the server starts, also behind `lazy`. Breaks a cycle; where two files import each other, write
- * `lazy(delay(() => TheClass))`.
+ * `lazy(delay(() => TheClass))`. In a cycle the function is for later: called by a factory while what it builds waits for
+ * that factory, it fails with `DEPENDENCY_CYCLE`.
  *
  * @example
  * ```ts

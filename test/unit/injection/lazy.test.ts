@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { inject } from '../../../src/injection/inject.js';
 import { Injector } from '../../../src/injection/injector.js';
 import type { Provider } from '../../../src/injection/providers.js';
-import { lazy } from '../../../src/injection/tokens.js';
+import { lazy, type Lazy } from '../../../src/injection/tokens.js';
 import { delay, injectable } from '../../../src/injection/tsyringe.js';
 import { planOf, rejectionOf, started } from './planning.js';
 
@@ -115,6 +115,47 @@ describe('lazy', () => {
     expect(await asked).toMatchObject({ code: 'CONTAINER_DISPOSED' });
   });
 
+  it('that never comes keeps only what it uses, and what comes after the end is disposed', async () => {
+    const log: string[] = [];
+    const { passed, open: release } = gate();
+    const { open } = await started(
+      [counted('used', log), counted('slow', log, ['used'], passed), counted('other', log)],
+      ['used', 'other', lazy('slow')],
+    );
+    const call = await open();
+    const asked = rejectionOf((call.args[2] as Late)());
+    while (!log.includes('+slow1')) await Promise.resolve();
+    const disposed = call.dispose();
+    while (!log.includes('-other')) await Promise.resolve();
+    expect(log).not.toContain('-used');
+    release();
+    await disposed;
+    expect(log.slice(3)).toEqual(['-other', '-slow', '-used']);
+    expect(await asked).toMatchObject({ code: 'CONTAINER_DISPOSED' });
+    expect(call.disposable).toBe(true);
+    await call.dispose();
+    expect(log).toHaveLength(6);
+  });
+
+  it('tells every error of a disposal in two parts', async () => {
+    const { passed, open: release } = gate();
+    const failing = (name: string, wait?: Promise<void>): Provider => ({
+      provide: name,
+      lifetime: 'call',
+      useFactory: () => (wait ? wait.then(() => name) : name),
+      dispose: () => Promise.reject(new Error(`${name} stays`)),
+    });
+    const { open } = await started([failing('made'), failing('slow', passed)], ['made', lazy('slow')]);
+    const call = await open();
+    const asked = rejectionOf((call.args[1] as Late)());
+    await Promise.resolve();
+    await Promise.resolve();
+    const disposed = rejectionOf(call.dispose());
+    release();
+    expect(await disposed).toMatchObject({ errors: [{ message: 'made stays' }, { message: 'slow stays' }] });
+    await asked;
+  });
+
   it('tries again after a failure, and the call goes on', async () => {
     let attempts = 0;
     const { open } = await started(
@@ -152,6 +193,38 @@ describe('lazy', () => {
       const [chicken] = (await open()).args as [Chicken];
       expect((await chicken.egg()).chicken).toBe(chicken);
     }
+  });
+
+  describe.each(['singleton', 'call'] as const)('awaited by factories in a circle (%s)', (lifetime) => {
+    const awaiting = (name: string, inject: Lazy | string): Provider => ({
+      provide: name,
+      useFactory: async (late: Late | object) => ({ late: typeof late === 'function' ? await late() : late }),
+      inject: [inject],
+      lifetime,
+    });
+    const openedWith = async (...providers: Provider[]): Promise<unknown> => {
+      const { open } = await started(providers, ['a']);
+      return open();
+    };
+
+    it.each<[string, Provider[], string]>([
+      ['of two', [awaiting('a', lazy('b')), awaiting('b', lazy('a'))], '"b") → lazy("a")'],
+      ['of one', [awaiting('a', lazy('a'))], '→ lazy("a")'],
+      ['that is partly direct', [awaiting('a', lazy('b')), awaiting('b', 'a')], '→ lazy("b")'],
+      ['of three', [awaiting('a', lazy('b')), awaiting('b', lazy('c')), awaiting('c', lazy('a'))], '"c") → lazy("a")'],
+    ])('%s is refused with the path', async (_what, providers, path) => {
+      expect(await rejectionOf(openedWith(...providers))).toMatchObject({
+        code: 'DEPENDENCY_CYCLE',
+        message: expect.stringContaining(`${path}: would wait for ever`),
+      });
+    });
+
+    it('is no circle when one of them keeps the function for later', async () => {
+      const keeping: Provider = { provide: 'b', useFactory: (late: Late) => ({ late }), inject: [lazy('a')], lifetime };
+      const { open } = await started([awaiting('a', lazy('b')), keeping], ['a']);
+      const [a] = (await open()).args as [{ late: { late: Late } }];
+      expect(await a.late.late()).toBe(a);
+    });
   });
 
   it('may be asked by a factory while the call is being opened', async () => {
