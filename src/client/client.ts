@@ -7,11 +7,13 @@ import {
   GetTaskResultSchema,
   LoggingMessageNotificationSchema,
   ProgressNotificationSchema,
+  ResultSchema,
   TaskStatusNotificationSchema,
   type CallToolResult,
   type Task,
   type Tool,
 } from '@modelcontextprotocol/sdk/types.js';
+import { ErrandError, messageOf } from '../base/errors.js';
 import type { LoggingLevel, Transport } from '../protocol/types.js';
 import { QuestionRouter, type ElicitHandler } from './questions.js';
 import { isTerminal, ToolTask, type TaskPort } from './tool-task.js';
@@ -44,6 +46,8 @@ export interface ClientOptions {
   readonly version?: string;
   /** Asks the user when a call has no handler of its own. Without any handler questions are answered with `cancel`. */
   readonly onElicit?: ElicitHandler;
+  /** Told what an `onElicit` threw; the server only learns that its question failed. Default: a warning of the process. */
+  readonly onError?: (error: unknown) => void;
   /** Receives the server's log. */
   readonly onLog?: (entry: ServerLog) => void;
 }
@@ -52,16 +56,21 @@ export interface ClientOptions {
 export interface CallOptions {
   /** Told how far the call is. */
   readonly onProgress?: (progress: CallProgress) => void;
-  /** Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead. */
+  /** Not as a task. */
+  readonly task?: false;
+  /**
+   * Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead; without
+   * one their questions fail.
+   */
   readonly onElicit?: ElicitHandler;
   /** How long to wait for the answer, in milliseconds. Default: one hour. */
   readonly timeout?: number;
-  /** Cancels the request; a task that was made goes on. */
+  /** Cancels the request, which then rejects with the signal's reason; a task that was made goes on. */
   readonly signal?: AbortSignal;
 }
 
 /** Makes a call a task. */
-export interface TaskCallOptions extends CallOptions {
+export interface TaskCallOptions extends Omit<CallOptions, 'task'> {
   /** Always `true`. */
   readonly task: true;
   /** How long the server shall keep the result, in milliseconds. Default: the server's. */
@@ -84,8 +93,8 @@ export class Client {
 
   /** @internal */
   constructor(options: ClientOptions = {}) {
-    const { name = 'errand-client', version = '0.0.0', onElicit, onLog } = options;
-    this.questions = new QuestionRouter(onElicit);
+    const { name = 'errand-client', version = '0.0.0', onElicit, onError = warn, onLog } = options;
+    this.questions = new QuestionRouter(onElicit, onError);
     this.sdk = new SdkClient({ name, version }, { capabilities: { elicitation: { form: {} } } });
     this.sdk.setRequestHandler(ElicitRequestSchema, (request, { signal }) => this.questions.answer(request, signal));
     // Our own tokens live as long as their task; the SDK's end with the request.
@@ -127,6 +136,7 @@ export class Client {
    *
    * @throws McpError for what the server answers with an error of the protocol. A tool that failed is a result with
    * `isError`.
+   * @throws {ErrandError} `TASK_REFUSED` when the server makes no tasks; the tool is not called then.
    */
   callTool(name: string, args: Record<string, unknown> | undefined, options: TaskCallOptions): Promise<ToolTask>;
   callTool(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<CallToolResult>;
@@ -135,7 +145,7 @@ export class Client {
     args: Record<string, unknown> = {},
     options: CallOptions | TaskCallOptions = {},
   ): Promise<CallToolResult | ToolTask> {
-    return 'task' in options ? this.startTask(name, args, options) : this.callNow(name, args, options);
+    return options.task === true ? this.startTask(name, args, options) : this.callNow(name, args, options);
   }
 
   /** Ends the connection. Tasks go on. */
@@ -148,7 +158,9 @@ export class Client {
     const leave = options.onElicit && this.questions.enterCall(options.onElicit);
     try {
       const params = { name, arguments: args, ...metaOf(token) };
-      return await this.sdk.request({ method: 'tools/call', params }, CallToolResultSchema, requestOptions(options));
+      return await untilAborted(options.signal, () =>
+        this.sdk.request({ method: 'tools/call', params }, CallToolResultSchema, requestOptions(options)),
+      );
     } finally {
       leave?.();
       if (token !== undefined) this.progress.delete(token);
@@ -156,14 +168,22 @@ export class Client {
   }
 
   private async startTask(name: string, args: Record<string, unknown>, options: TaskCallOptions): Promise<ToolTask> {
+    if (this.sdk.getServerCapabilities()?.tasks?.requests?.tools?.call === undefined) {
+      throw new ErrandError(
+        'TASK_REFUSED',
+        `The server makes no tasks, so '${name}' was not called. Call it without task.`,
+      );
+    }
     const { ttl } = options;
     const token = this.listen(options.onProgress);
     const params = { name, arguments: args, task: ttl === undefined ? {} : { ttl }, ...metaOf(token) };
     try {
-      const made = this.sdk.request({ method: 'tools/call', params }, CreateTaskResultSchema, requestOptions(options));
+      const answered = untilAborted(options.signal, () =>
+        this.sdk.request({ method: 'tools/call', params }, ResultSchema, requestOptions(options)),
+      );
       const { taskId } = await this.questions.create(
         options.onElicit,
-        made.then(({ task }) => task),
+        answered.then((result) => taskOf(result, name)),
       );
       if (token !== undefined) this.taskTokens.set(taskId, token);
       return new ToolTask(taskId, this.port);
@@ -205,7 +225,31 @@ export class Client {
 const metaOf = (progressToken: string | undefined): { _meta?: { progressToken: string } } =>
   progressToken === undefined ? {} : { _meta: { progressToken } };
 
-const requestOptions = ({ timeout = hour, signal }: CallOptions): { timeout: number; signal?: AbortSignal } => ({
+function taskOf(result: unknown, name: string): Task {
+  const made = CreateTaskResultSchema.safeParse(result);
+  if (made.success) return made.data.task;
+  throw new ErrandError(
+    'TASK_REFUSED',
+    `The server called '${name}' and answered without a task. Call it without task.`,
+  );
+}
+
+/** The SDK rejects what is aborted with an error of its own. */
+async function untilAborted<T>(signal: AbortSignal | undefined, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : messageOf(error));
+
+const requestOptions = ({
+  timeout = hour,
+  signal,
+}: Pick<CallOptions, 'timeout' | 'signal'>): { timeout: number; signal?: AbortSignal } => ({
   timeout,
   ...(signal !== undefined && { signal }),
 });

@@ -1,4 +1,5 @@
-import type { ElicitRequest, ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitResultSchema, type ElicitRequest, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
 /** A question of the server to the user. */
 export interface UserQuestion {
@@ -36,7 +37,10 @@ export class QuestionRouter {
   private readonly foreground = new Set<ElicitHandler>();
   private readonly creating = new Set<Promise<unknown>>();
 
-  constructor(private readonly fallback: ElicitHandler | undefined) {}
+  constructor(
+    private readonly fallback: ElicitHandler | undefined,
+    private readonly onError: (error: unknown) => void,
+  ) {}
 
   /** A foreground call with a handler of its own is under way. Returns what ends that. */
   enterCall(handler: ElicitHandler): () => void {
@@ -67,7 +71,11 @@ export class QuestionRouter {
     this.byTask.delete(taskId);
   }
 
-  /** Answers one question; `cancel` when nobody is there to ask. */
+  /**
+   * Answers one question; `cancel` when nobody is there to ask.
+   *
+   * @throws ProtocolError when it cannot be known whom to ask, or asking failed: what the server may read of that.
+   */
   async answer({ params }: ElicitRequest, signal: AbortSignal): Promise<ElicitResult> {
     const meta = params._meta?.['io.modelcontextprotocol/related-task'] as { taskId?: string } | undefined;
     const taskId = meta?.taskId;
@@ -80,7 +88,13 @@ export class QuestionRouter {
       ...('url' in params && { url: params.url }),
       ...(taskId !== undefined && { taskId }),
     };
-    return await handler(question);
+    try {
+      return ElicitResultSchema.parse(await handler(question));
+    } catch (error) {
+      // A prompt that is taken away may throw. What `onError` throws itself must not become the answer either.
+      if (!signal.aborted) queueMicrotask(() => this.onError(error));
+      throw new ProtocolError(rpcCode.internalError, 'The client failed to ask its user.');
+    }
   }
 
   private async ofTask(taskId: string): Promise<ElicitHandler | undefined> {
@@ -91,6 +105,11 @@ export class QuestionRouter {
   /** The protocol does not say which foreground call asks, so a handler of a call counts only while it is the only one. */
   private ofForeground(): ElicitHandler | undefined {
     const [only, another] = this.foreground;
-    return another === undefined ? (only ?? this.fallback) : this.fallback;
+    if (another === undefined) return only ?? this.fallback;
+    if (this.fallback !== undefined) return this.fallback;
+    throw new ProtocolError(
+      rpcCode.internalError,
+      'Several calls are open, and a question does not say which of them asks. Give onElicit to connect().',
+    );
   }
 }

@@ -34,8 +34,8 @@ export class ToolTask {
   }
 
   /**
-   * Waits until the task has ended and gives its result, also one with `isError`. The result is kept: asking again costs
-   * nothing.
+   * Waits until the task has ended and gives its result, also one with `isError`. What the server answered is kept: asking
+   * again costs nothing. After a failure of the connection it can be asked again.
    *
    * @throws McpError with the code, message and data that the call itself would have failed with.
    */
@@ -96,17 +96,21 @@ export class ToolTask {
   }
 
   private async fetchResult(): Promise<CallToolResult> {
-    try {
-      for (;;) {
-        try {
-          return await this.port.result(this.taskId);
-        } catch (error) {
-          // The request gave up waiting, the task goes on.
-          if (!(error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number))) throw error;
-        }
+    for (;;) {
+      try {
+        const result = await this.port.result(this.taskId);
+        this.port.release(this.taskId);
+        return result;
+      } catch (error) {
+        // The request gave up waiting, the task goes on.
+        if (hasCode(error, ErrorCode.RequestTimeout)) continue;
+        if (error instanceof McpError && !hasCode(error, ErrorCode.ConnectionClosed)) this.port.release(this.taskId);
+        else this.resultPromise = undefined;
+        throw error;
       }
-    } finally {
-      this.port.release(this.taskId);
     }
   }
 }
+
+const hasCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof McpError && error.code === (code as number);

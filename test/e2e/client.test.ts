@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { connect } from '../../src/client/connect.js';
 import type { Client, ClientOptions } from '../../src/client/client.js';
 import type { UserAnswer, UserQuestion } from '../../src/client/questions.js';
@@ -16,6 +16,10 @@ const errandsFile = fileURLToPath(new URL('fixtures/errands.ts', import.meta.url
 const smoking = ({ message }: UserQuestion): UserAnswer => {
   expect(message).toBe('A table for 4?');
   return { action: 'accept', content: { smoking: false } };
+};
+
+const fail = (message: string): never => {
+  throw new TypeError(message);
 };
 
 let server: ErrandServer;
@@ -115,6 +119,51 @@ describe('a task', () => {
     await expect(task.result()).rejects.toMatchObject({ code: -32042, data: { table: 7 } });
   });
 
+  it('is asked for again after the connection failed', async () => {
+    const client = await open((await server.listen()).url);
+    const task = await client.callTool('book', { guests: 4 }, { task: true, onElicit: smoking });
+    const { fetch } = globalThis;
+    globalThis.fetch = () => Promise.reject(new TypeError('no network'));
+    try {
+      await expect(task.result()).rejects.toThrow('no network');
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(await task.result()).toMatchObject({ content: [{ text: 'booked, smoking: false' }] });
+  });
+
+  it('is refused by a server without tasks before the tool is called', async () => {
+    let calls = 0;
+    const count = defineTool({ name: 'count', run: () => `${++calls}` });
+    const plain = createServer({ name: 'plain', version: '1.0.0', components: [count] });
+    const client = await open(plain);
+    expect(await rejectionOf(client.callTool('count', {}, { task: true }))).toEqual({
+      code: 'TASK_REFUSED',
+      message: "The server makes no tasks, so 'count' was not called. Call it without task.",
+    });
+    expect(await client.callTool('count', {}, { task: false })).toMatchObject({ content: [{ text: '1' }] });
+    await plain.close();
+  });
+
+  it('is refused when the server answers without one', async () => {
+    const capabilities = { tools: {}, tasks: { requests: { tools: { call: {} } } } };
+    const started = { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'foreign', version: '1.0.0' } };
+    const client = await open({
+      connect: async (transport) => {
+        transport.onmessage = (message) => {
+          if (!('id' in message && 'method' in message)) return;
+          const result = message.method === 'initialize' ? started : { content: [] };
+          void transport.send({ jsonrpc: '2.0', id: message.id, result });
+        };
+        await transport.start();
+      },
+    });
+    expect(await rejectionOf(client.callTool('any', {}, { task: true }))).toEqual({
+      code: 'TASK_REFUSED',
+      message: "The server called 'any' and answered without a task. Call it without task.",
+    });
+  });
+
   it('that the server refuses makes no handle', async () => {
     const client = await open(server);
     await expect(client.callTool('now', {}, { task: true })).rejects.toMatchObject({ code: -32601 });
@@ -167,6 +216,36 @@ describe('questions', () => {
     expect(await Promise.all(both.map(textOf))).toEqual(['the client', 'the client']);
   });
 
+  it('of several foreground calls fail when the client has no handler of its own', async () => {
+    const client = await open(server);
+    const both = ['one', 'two'].map((name) => client.callTool(name, {}, { onElicit: accept('mine') }));
+    for (const result of await Promise.all(both)) {
+      expect(result).toMatchObject({ isError: true });
+      expect(result.content).toMatchObject([{ text: expect.stringContaining('Give onElicit to connect().') }]);
+    }
+  });
+
+  it.each<[string, () => UserAnswer, unknown]>([
+    ['that throws', () => fail('the password is 1234'), { message: 'the password is 1234' }],
+    ['that gives no answer', () => 'yes' as never, { name: 'ZodError' }],
+  ])('fail by a handler %s: the server learns that, the user of the client why', async (_what, onElicit, error) => {
+    const errors: unknown[] = [];
+    const client = await open(server, { onElicit, onError: (thrown) => errors.push(thrown) });
+    const { isError, content } = await client.callTool('one');
+    expect(isError).toBe(true);
+    expect(JSON.stringify(content)).toContain('The client failed to ask its user.');
+    expect(JSON.stringify(content)).not.toContain('1234');
+    expect(errors).toMatchObject([error]);
+  });
+
+  it('are failures that the process is warned of when nobody listens', async () => {
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    const client = await open(server, { onElicit: () => fail('no terminal') });
+    await client.callTool('one');
+    expect(emitWarning.mock.calls).toMatchObject([[{ message: 'no terminal' }]]);
+    emitWarning.mockRestore();
+  });
+
   it('are answered with cancel when nobody is there to ask', async () => {
     const client = await open(server);
     expect(await textOf(client.callTool('one'))).toBe('cancel');
@@ -206,6 +285,8 @@ it('says so when a call is given up by its timeout or its signal', async () => {
     { guests: 4 },
     { onElicit: () => new Promise(() => undefined), signal: abort.signal },
   );
-  abort.abort('no appetite');
-  await expect(calling).rejects.toMatchObject({ message: expect.stringContaining('no appetite') });
+  const reason = new Error('no appetite');
+  abort.abort(reason);
+  await expect(calling).rejects.toBe(reason);
+  await expect(client.callTool('book', { guests: 4 }, { task: true, signal: abort.signal })).rejects.toBe(reason);
 });
