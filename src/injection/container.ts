@@ -178,9 +178,11 @@ export class Container<Frame = unknown> {
       const made = this.disposers?.splice(mark) ?? [];
       this.disposers?.push(...made.filter(({ step }) => used.has(step)));
       const unused = made.filter(({ step }) => !used.has(step));
-      await disposeAll(unused.map(({ dispose }) => dispose)).catch((error: AggregateError) =>
-        errors.push(...(error.errors as unknown[])),
-      );
+      try {
+        await disposeAll(unused.map(({ dispose }) => dispose));
+      } catch (error) {
+        errors.push(...((error as AggregateError).errors as unknown[]));
+      }
     };
     while (this.pending && this.pending.size > 0) {
       const next = Promise.race([...this.pending.values()].map((each) => each.catch(() => undefined)));

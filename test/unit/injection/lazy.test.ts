@@ -198,7 +198,7 @@ describe('lazy', () => {
   describe.each(['singleton', 'call'] as const)('awaited by factories in a circle (%s)', (lifetime) => {
     const awaiting = (name: string, inject: Lazy | string): Provider => ({
       provide: name,
-      useFactory: async (late: Late | object) => ({ late: typeof late === 'function' ? await late() : late }),
+      useFactory: async (late: unknown) => ({ late: typeof late === 'function' ? await (late as Late)() : late }),
       inject: [inject],
       lifetime,
     });
@@ -215,7 +215,7 @@ describe('lazy', () => {
     ])('%s is refused with the path', async (_what, providers, path) => {
       expect(await rejectionOf(openedWith(...providers))).toMatchObject({
         code: 'DEPENDENCY_CYCLE',
-        message: expect.stringContaining(`${path}: would wait for ever`),
+        message: expect.stringContaining(`${path}: would wait for ever`) as unknown,
       });
     });
 
