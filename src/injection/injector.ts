@@ -31,6 +31,8 @@ export class Injector<Frame = unknown> {
   private readonly singletons: Container<Frame>;
   /** Of each component class that lives as long as the server, so that all its plans share one instance. */
   private readonly components = new Map<Class, Registration>();
+  /** The component classes of all plans, which need no provider to be made. */
+  private readonly componentClasses = new Set<InjectionToken>();
   private starting: Promise<void> = Promise.resolve();
 
   /**
@@ -70,6 +72,7 @@ export class Injector<Frame = unknown> {
     const trail = Trail.from(request.label);
     try {
       const { component } = request;
+      if (component) this.componentClasses.add(component.target);
       const instance = component && graph.component(component.target, component.lifetime ?? 'call', trail);
       const args = request.injections.map((injection) => graph.request(injection, call, trail));
       graph.finish();
@@ -115,7 +118,7 @@ export class Injector<Frame = unknown> {
    * An injector of the same options in which `overrides` take the place of all providers of their tokens. It builds its own
    * singletons, and has the built-in tokens of the server that it is for.
    *
-   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is not provided.
+   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is neither provided nor the class of a component.
    */
   with(overrides: readonly Provider[], builtIns = this.options.builtIns): Injector<Frame> {
     const { registrations } = this.sources;
@@ -123,10 +126,10 @@ export class Injector<Frame = unknown> {
       overrides.map((override, index) => registrationOf(override, `override[${index}]`).token),
     );
     for (const token of overridden) {
-      if (this.has(token)) continue;
+      if (this.has(token) || this.componentClasses.has(token)) continue;
       throw new ErrandError(
         'OVERRIDE_UNKNOWN',
-        `override names ${tokenName(token)}, which is not provided. Override what is in providers: ${[...registrations.keys()].map(tokenName).join(', ') || 'nothing'}.`,
+        `override names ${tokenName(token)}, which is not provided. Override what is in providers or components: ${[...registrations.keys(), ...this.componentClasses].map(tokenName).join(', ') || 'nothing'}.`,
       );
     }
     const kept = this.options.providers.filter((provider) => !overridden.has(tokenOf(provider)));

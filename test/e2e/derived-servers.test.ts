@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { defineTool, token, type Provider, type Token } from '../../src/index.js';
+import { defineTool, inject, injectable, token, tool, type Provider, type Token } from '../../src/index.js';
+import { refusalOf } from '../helpers/thrown.js';
 import { call, closeOpened, connect, modes, serverOf, textOf } from '../helpers/in-memory.js';
 
 afterEach(closeOpened);
@@ -66,5 +67,53 @@ describe('with({ override })', () => {
     expect(textOf(await call(original, 'foreground', 'work'))).toBe('1 real');
     expect(textOf(await call(other, 'foreground', 'work'))).toBe('2 fake');
     await derived.close();
+  });
+
+  describe('of a component class', () => {
+    @injectable()
+    class ReportTools {
+      constructor(@inject(One) private readonly one: string) {}
+
+      @tool({ task: 'optional' })
+      build(): string {
+        return this.one;
+      }
+    }
+    const real = () => serverOf({ components: [ReportTools], providers: [{ provide: One, useValue: 'real' }] }).server;
+
+    it.each<[string, Provider]>([
+      ['a value', { provide: ReportTools, useValue: { build: () => 'fake' } }],
+      [
+        'another class',
+        {
+          provide: ReportTools,
+          useClass: class {
+            build = (): string => 'fake';
+          },
+        },
+      ],
+    ])('puts %s in the place of its instances', async (_what, override) => {
+      const server = real();
+      const derived = server.with({ override: [override] });
+      const [original, other] = [await connect(server), await connect(derived)];
+      for (const mode of modes) {
+        expect(textOf(await call(other, mode, 'build'))).toBe('fake');
+        expect(textOf(await call(original, mode, 'build'))).toBe('real');
+      }
+      const again = await connect(
+        derived.with({ override: [{ provide: ReportTools, useValue: { build: () => '3' } }] }),
+      );
+      expect(textOf(await call(again, 'foreground', 'build'))).toBe('3');
+      await derived.close();
+    });
+
+    it('is refused where the server has no such component', () => {
+      class Other {}
+      expect(refusalOf(() => real().with({ override: [{ provide: Other, useValue: {} }] }))).toEqual({
+        code: 'OVERRIDE_UNKNOWN',
+        message:
+          'override names Other, which is not provided. Override what is in providers or components: One, ReportTools.',
+      });
+    });
   });
 });

@@ -204,7 +204,7 @@ describe('overrides', () => {
     expect((await planOf(derived, [Size]).open({})).args).toEqual([9]);
     expect(thrownBy(() => injector.with([FastPool]))).toMatchObject({
       code: 'OVERRIDE_UNKNOWN',
-      message: 'override names FastPool, which is not provided. Override what is in providers: Pool.',
+      message: 'override names FastPool, which is not provided. Override what is in providers or components: Pool.',
     });
   });
 });
