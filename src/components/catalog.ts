@@ -3,7 +3,7 @@ import type { Injector, Lifetime } from '../injection/injector.js';
 import { isClass, type Class } from '../injection/tokens.js';
 import { compileDefinition, compileMethod, type Component, type ComponentDefaults } from './component.js';
 import { declaredMethods } from './declarations.js';
-import { DefinedComponent } from './define.js';
+import { isDefinedComponent, type DefinedComponent } from './define.js';
 
 /** What `components` of createServer takes: a class, a definition, or a class with the lifetime of its instances. */
 export type ComponentEntry =
@@ -26,7 +26,7 @@ export class Catalog<Frame> {
   /** @throws {ErrandError} for the first entry that cannot be served as it is declared. */
   constructor(entries: readonly ComponentEntry[], injector: Injector<Frame>, defaults: ComponentDefaults) {
     for (const [index, entry] of entries.entries()) {
-      if (entry instanceof DefinedComponent) {
+      if (isDefinedComponent(entry)) {
         this.byDefinition.set(entry, this.add(compileDefinition(entry, injector, defaults)));
       } else {
         const { component, lifetime } = toClassEntry(entry, `components[${index}]`);
@@ -60,15 +60,13 @@ export class Catalog<Frame> {
    * @throws {ErrandError} `COMPONENT_UNKNOWN`
    */
   resolve(component: Class | DefinedComponent, method?: string): Component<Frame> {
-    const found =
-      component instanceof DefinedComponent
-        ? this.byDefinition.get(component)
-        : this.byMethod.get(component)?.get(method ?? '');
+    const isDefined = isDefinedComponent(component);
+    const found = isDefined ? this.byDefinition.get(component) : this.byMethod.get(component)?.get(method ?? '');
     if (found !== undefined) return found;
-    const name = component instanceof DefinedComponent ? component.name : `${component.name}.${method}`;
+    const name = isDefined ? component.name : `${component.name}.${method}`;
     throw new ErrandError(
       'COMPONENT_UNKNOWN',
-      `${name} is no component of this server. Add ${component instanceof DefinedComponent ? 'it' : component.name} to components, and @job or @tool to the method.`,
+      `${name} is no component of this server. Add ${isDefined ? 'it' : component.name} to components, and @job or @tool to the method.`,
     );
   }
 

@@ -21,6 +21,8 @@ interface Runnable<
   ) => Returned<Output> | Promise<Returned<Output>>;
 }
 
+const mark = Symbol.for('errand.defined-component');
+
 /** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
 export class DefinedComponent<out Input = unknown, out Result = unknown> {
   /** Only for the compiler: what the component takes and gives. */
@@ -43,7 +45,14 @@ export class DefinedComponent<out Input = unknown, out Result = unknown> {
     readonly inject: readonly InjectionRequest[],
     /** Its function. */
     readonly run: (...args: unknown[]) => unknown,
-  ) {}
+  ) {
+    Object.defineProperty(this, mark, { value: true });
+  }
+}
+
+/** Whether `value` was made by {@link defineTool} or {@link defineJob}, even by those of another copy of the package. */
+export function isDefinedComponent(value: unknown): value is DefinedComponent {
+  return typeof value === 'object' && value !== null && mark in value;
 }
 
 /** What `docket.add` takes: nothing for a component without `input`, whose `run` receives an empty object. */

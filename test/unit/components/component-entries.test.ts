@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { z } from 'zod';
 import { Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
@@ -181,4 +181,13 @@ describe('components is refused', () => {
     }
     expect(refused(Tools)).toEqual({ code: 'OPTIONS_INVALID', message });
   });
+});
+
+it('A component that another copy of the package defined is served', async () => {
+  jest.resetModules();
+  const copy = await import('../../../src/components/define.js');
+  const defined = copy.defineTool({ name: 'from-elsewhere', run: () => 1 });
+  expect(defined.constructor).not.toBe(defineTool({ name: 'ours', run: () => 1 }).constructor);
+  expect(refused(defined, defined)).toMatchObject({ code: 'COMPONENT_DUPLICATE' });
+  expect(refused(defined)).toMatchObject({ code: 'NOTHING' });
 });
