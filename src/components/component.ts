@@ -6,6 +6,7 @@ import type { Class } from '../injection/tokens.js';
 import { bindMethod, type ArgumentSource, type AskedParameter, type Binding } from './binding.js';
 import type { DeclaredMethod } from './declarations.js';
 import type { DefinedComponent } from './define.js';
+import { toForm } from './form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
 import { noRetry, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode, type ToolOptions } from './options.js';
 import { toMilliseconds } from '../base/duration.js';
@@ -57,6 +58,7 @@ export function compileMethod<Frame>(
   const label = `${target.name}.${method.name}`;
   const { kind, options } = method.declaration;
   const binding = bindMethod(target.name, method, (type) => injector.has(type));
+  for (const { schema } of binding.asks) toForm(schema, label);
   const name = options.name ?? (kind === 'job' ? label : method.name);
   const plan = (modes: readonly Mode[]): Plan<Frame> =>
     injector.plan({ label, component: { target, lifetime }, injections: binding.injections, modes });

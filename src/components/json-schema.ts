@@ -16,6 +16,7 @@ const inexpressible = new Set([
   'undefined',
   'void',
   'date',
+  'file',
   'map',
   'set',
   'nan',
@@ -36,8 +37,8 @@ export function toJsonSchema(schema: z.ZodType, where: string): Record<string, u
     io: 'input',
     unrepresentable: 'any',
     override: ({ zodSchema, path }) => {
-      const kind = zodSchema._zod.def.type;
-      if (inexpressible.has(kind)) refused ??= `${pathText(path)} is a z.${kind}()`;
+      const strange = refusedKind(zodSchema);
+      if (strange !== undefined) refused ??= `${pathText(path)} is a ${strange}`;
     },
   }) as Record<string, unknown>;
   if (refused !== undefined) {
@@ -47,7 +48,25 @@ export function toJsonSchema(schema: z.ZodType, where: string): Record<string, u
     );
   }
   delete json.$schema;
-  return json;
+  // A schema with an id is a reference to itself at the top.
+  return dereferenced(json, json.$defs);
+}
+
+function refusedKind({ _zod: { def } }: z.core.$ZodTypes): string | undefined {
+  if (inexpressible.has(def.type)) return `z.${def.type}()`;
+  const odd = def.type === 'literal' ? def.values.filter((value) => !isJsonScalar(value)) : [];
+  return odd.length === 0 ? undefined : `z.literal(${String(odd[0])}${typeof odd[0] === 'bigint' ? 'n' : ''})`;
+}
+
+const isJsonScalar = (value: unknown): boolean =>
+  value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+
+/** A part of a JSON schema itself, where it is a reference to one of the definitions. */
+export function dereferenced(part: Record<string, unknown>, definitions: unknown): Record<string, unknown> {
+  const { $ref, ...rest } = part;
+  if (typeof $ref !== 'string' || !$ref.startsWith('#/$defs/')) return part;
+  const definition = (definitions as Record<string, object>)[$ref.slice('#/$defs/'.length)];
+  return { ...definition, ...rest };
 }
 
 /**
@@ -67,10 +86,11 @@ export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJson
 
 /** The same schema with an object at its top, where it describes nothing but objects. */
 export function asObject(json: Record<string, unknown>): ObjectJsonSchema | undefined {
-  return describesObjects(json) ? { ...json, type: 'object' } : undefined;
+  return describesObjects(json, json.$defs) ? { ...json, type: 'object' } : undefined;
 }
 
-function describesObjects(json: Record<string, unknown>): boolean {
+function describesObjects(part: Record<string, unknown>, definitions: unknown): boolean {
+  const json = dereferenced(part, definitions);
   if (json.type === 'object') return true;
   for (const [keyword, holds] of [
     ['anyOf', 'every'],
@@ -78,7 +98,9 @@ function describesObjects(json: Record<string, unknown>): boolean {
     ['allOf', 'some'],
   ] as const) {
     const members = json[keyword] as Record<string, unknown>[] | undefined;
-    if (members !== undefined && members.length > 0) return members[holds](describesObjects);
+    if (members !== undefined && members.length > 0) {
+      return members[holds]((member) => describesObjects(member, definitions));
+    }
   }
   return false;
 }

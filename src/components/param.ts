@@ -32,7 +32,7 @@ export function param<Schema extends z.ZodType>(
  * ends with a clear error and the method never runs.
  *
  * @param message - what the user reads, or a function that makes it from the validated input
- * @param schema - a flat object, or one scalar or enum
+ * @param schema - a flat object, or one scalar or enum; createServer() refuses others with `ELICITATION_SCHEMA`
  *
  * @example
  * ```ts

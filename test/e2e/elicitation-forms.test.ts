@@ -45,6 +45,8 @@ async function ask(
 
 const accept = (content: NonNullable<ElicitResult['content']>): ElicitResult => ({ action: 'accept', content });
 
+const Named = z.enum(['a', 'b']).meta({ id: 'ElicitedEnum' });
+
 describe('a form of an object', () => {
   it.each<[string, z.ZodType, object, string | number | boolean | string[]]>([
     ['a text', z.string().min(2).max(9), { type: 'string', minLength: 2, maxLength: 9 }, 'abc'],
@@ -85,6 +87,27 @@ describe('a form of an object', () => {
       { type: 'array', items: { anyOf: [{ const: 'a', title: 'A' }] } },
       ['a'],
     ],
+    ['one of several of a named schema', Named, { type: 'string', enum: ['a', 'b'] }, 'a'],
+    ['some of several of a named schema', z.array(Named), { items: { type: 'string', enum: ['a', 'b'] } }, ['b']],
+    [
+      'a described one of a named schema',
+      Named.describe('Where to'),
+      { type: 'string', description: 'Where to', enum: ['a', 'b'] },
+      'a',
+    ],
+    [
+      'a union of texts',
+      z.union([z.literal('a'), z.literal('b').describe('B'), z.enum(['c', 'd'])]),
+      { type: 'string', enum: ['a', 'b', 'c', 'd'] },
+      'c',
+    ],
+    [
+      'some of a union of texts',
+      z.array(z.union([z.literal('a'), z.literal('b')])),
+      { type: 'array', items: { type: 'string', enum: ['a', 'b'] } },
+      ['b'],
+    ],
+    ['one of a list of texts', z.literal(['a', 'b']), { type: 'string', enum: ['a', 'b'] }, 'b'],
   ])('asks for %s, and the answer arrives', async (_what, schema, field, value) => {
     const { form, received, failure, log } = await ask(z.object({ it: schema }), accept({ it: value }));
     expect([failure, log]).toEqual([undefined, []]);
@@ -115,6 +138,7 @@ describe.each(modes)('a scalar in the %s', (mode) => {
     ['number', z.number(), { type: 'number' }, 0],
     ['boolean', z.boolean(), { type: 'boolean' }, false],
     ['enum', z.enum(['a', 'b']), { type: 'string', enum: ['a', 'b'] }, 'a'],
+    ['named enum', Named, { type: 'string', enum: ['a', 'b'] }, 'a'],
     ['multi-select', z.array(z.enum(['a', 'b'])), { type: 'array' }, ['b']],
   ])('(%s) is asked for as the one field `value`', async (_what, schema, field, value) => {
     const { form, received } = await ask(schema, accept({ value }), mode);

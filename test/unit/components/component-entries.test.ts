@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { z } from 'zod';
-import { Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
+import { ask, Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
 
 /** What createServer says of these components. */
@@ -8,6 +8,20 @@ const refused = (...components: unknown[]): { code: string; message: string } =>
   refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
 
 describe('a decorated method is refused', () => {
+  it('when it asks for what is not flat', () => {
+    class Tools {
+      @tool()
+      run(@ask('Where?', z.object({ home: z.object({ zip: z.string() }) })) where: unknown): unknown {
+        return where;
+      }
+    }
+    expect(refused(Tools)).toEqual({
+      code: 'ELICITATION_SCHEMA',
+      message:
+        'Tools.run: the field \'home\' of a question is "object", but forms are flat. Use strings, numbers, booleans, enums of strings and arrays of such enums, or ask twice.',
+    });
+  });
+
   it('when a subclass overrides it without a decorator of its own', () => {
     class Base {
       @tool()

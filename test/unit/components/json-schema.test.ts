@@ -45,6 +45,15 @@ describe('the JSON schema of an input', () => {
     expect(schemaOf(schema)).toMatchObject({ type: 'object' });
   });
 
+  it('is an object at the top also where schemas have ids', () => {
+    const Named = z.object({ a: z.string() }).meta({ id: 'JsonSchemaNamed' });
+    expect(schemaOf(Named)).toMatchObject({ type: 'object', properties: { a: { type: 'string' } } });
+    expect(schemaOf(z.union([Named, z.object({ b: z.string() })]))).toMatchObject({
+      type: 'object',
+      anyOf: [{ $ref: '#/$defs/JsonSchemaNamed' }, { type: 'object' }],
+    });
+  });
+
   it('keeps the members of a union', () => {
     expect(schemaOf(z.union([z.object({ a: z.string() }), z.object({ b: z.number() })]))).toEqual({
       type: 'object',
@@ -93,6 +102,9 @@ describe('the JSON schema of an input', () => {
     ['one in a union', z.object({ a: z.union([z.string(), z.set(z.string())]) }), 'a.anyOf.1 is a z.set()'],
     ['an instance', z.object({ url: z.instanceof(URL) }), 'url is a z.custom()'],
     ['undefined', z.object({ a: z.undefined() }), 'a is a z.undefined()'],
+    ['a file', z.object({ picture: z.file() }), 'picture is a z.file()'],
+    ['a literal that is not JSON', z.object({ n: z.literal([1, 2n]) }), 'n is a z.literal(2n)'],
+    ['a literal that JSON makes null', z.object({ n: z.literal(Number.NaN) }), 'n is a z.literal(NaN)'],
     ['the top', z.date(), 'the schema is a z.date()'],
   ])('is refused with the path of %s', (_what, schema, found) => {
     expect(refusalOf(() => schemaOf(schema))).toEqual({
