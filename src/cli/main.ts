@@ -8,6 +8,7 @@ const help = `Usage:
   errand run <file>                 serve the file's server over stdio
   errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
              [--host <address>]     bind to another address than 127.0.0.1
+             [--allow-host <name>]  answer requests for this name as well; once for each name
   errand --version
   errand --help
 
@@ -21,6 +22,7 @@ function readArguments() {
       options: {
         http: { type: 'string' },
         host: { type: 'string' },
+        'allow-host': { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

@@ -8,11 +8,17 @@ export interface RunOptions {
   readonly http?: string | undefined;
   /** The address to bind to. */
   readonly host?: string | undefined;
+  /** The names by which clients come, beside those of this machine. */
+  readonly 'allow-host'?: readonly string[] | undefined;
 }
 
 /** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
-export async function run(file: string, { http, host }: RunOptions): Promise<void> {
+export async function run(file: string, options: RunOptions): Promise<void> {
+  const { http, host, 'allow-host': allowedHosts } = options;
   const port = http === undefined ? undefined : toPort(http);
+  if (port === undefined && (host ?? allowedHosts) !== undefined) {
+    throw new ErrandError('OPTIONS_INVALID', '--host and --allow-host are for HTTP. Give --http <port> as well.');
+  }
   // What a file prints while it loads must not reach the protocol either.
   if (port === undefined) sendConsoleToStderr();
   const server = await loadServer(file);
@@ -21,7 +27,11 @@ export async function run(file: string, { http, host }: RunOptions): Promise<voi
     if (port === undefined) {
       await Promise.race([server.serveStdio(), stopped]);
     } else {
-      const { url } = await server.listen({ port, ...(host !== undefined && { host }) });
+      const { url } = await server.listen({
+        port,
+        ...(host !== undefined && { host }),
+        ...(allowedHosts !== undefined && { allowedHosts }),
+      });
       process.stderr.write(`${server.name} listens on ${url}\n`);
       await stopped;
     }

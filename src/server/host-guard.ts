@@ -24,7 +24,7 @@ export class HostGuard {
     if (!isLoopback && allowedHosts === undefined) {
       throw new ErrandError(
         'LISTEN_REFUSED',
-        `listen: host '${address}' can be reached from other machines. Say by which names clients come: allowedHosts: ['example.com'].`,
+        `listen: host '${address}' can be reached from other machines. Say by which names clients come: allowedHosts: ['example.com'], or errand run --allow-host example.com.`,
       );
     }
     this.hosts = new Set(

@@ -11,13 +11,23 @@ export function sendConsoleToStderr(): () => void {
   };
 }
 
-/** Serves the client at stdin and stdout, and resolves when either side has closed. */
-export async function serveStdio(server: { connect(transport: Transport): Promise<void> }): Promise<void> {
+/** What is served. */
+interface StdioServer {
+  connect(transport: Transport): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the client at stdin and stdout. When it asks nothing more the server closes, so that calls under way are
+ * answered within the grace, and this resolves.
+ */
+export async function serveStdio(server: StdioServer): Promise<void> {
   const restoreConsole = sendConsoleToStderr();
   try {
-    const { transport, gone } = openStdio();
+    const { transport, ended } = openStdio();
     await server.connect(transport);
-    await gone;
+    await ended;
+    await server.close();
   } finally {
     restoreConsole();
   }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,32 @@ describe('errand run over stdio', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
+  it('answers the calls that are under way when stdin ends, and exits with 0', async () => {
+    const { child, printed } = start('run', errands);
+    child.stdin?.end(
+      [
+        {
+          id: 1,
+          method: 'initialize',
+          params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'pipe', version: '1' } },
+        },
+        { method: 'notifications/initialized' },
+        { id: 2, method: 'tools/call', params: { name: 'soon' } },
+      ]
+        .map((message) => `${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+        .join(''),
+    );
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(printed.out).toContain('{"result":{"content":[{"type":"text","text":"soon"}]},"jsonrpc":"2.0","id":2}');
+  });
+
+  it('exits with 0 when nobody reads stdout any more', async () => {
+    const { child } = start('run', errands);
+    child.stdout?.destroy();
+    child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })}\n`.repeat(3));
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
   it('exits with 0 when its client closes stdin', async () => {
     const { child } = start('run', errands);
     child.stdin?.end();
@@ -73,6 +100,19 @@ describe('errand run over HTTP', () => {
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     await client.close();
+  });
+
+  it('answers other machines by the names that it was told', async () => {
+    const hosts = ['--allow-host', 'example.com', '--allow-host', 'example.org'];
+    const { url } = await listening(errands, '--host', '0.0.0.0', ...hosts);
+    const { port } = new URL(url);
+    const statusFor = async (host: string): Promise<number | undefined> => {
+      const sent = request({ port, path: '/mcp', headers: { host }, agent: false }).end();
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect(await Promise.all(['example.com', 'example.org:443', 'localhost'].map(statusFor))).toEqual([400, 400, 403]);
   });
 
   it('lets a foreground call finish at the first Ctrl-C, and goes at once at the second', async () => {
@@ -124,6 +164,11 @@ describe('errand', () => {
     ],
     ['a file that does not parse', ['run', 'syntax.ts'], /^errand: .*syntax\.ts cannot be loaded: /],
     ['a port that is none', ['run', 'empty.ts', '--http', 'many'], /^errand: --http is "many"\. Give a port/],
+    [
+      'a host without a port',
+      ['run', 'empty.ts', '--host', '0.0.0.0'],
+      /^errand: --host .* Give --http <port> as well/,
+    ],
     ['an unknown command', ['walk', 'empty.ts'], /^errand: errand does not know 'walk .*'\.\nUsage:/],
     ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'.*\nUsage:/s],
     ['run without a file', ['run'], /^errand: errand does not know 'run'\.\nUsage:/],
