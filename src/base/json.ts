@@ -1,16 +1,24 @@
+import { types } from 'node:util';
 import { ErrandError, messageOf } from './errors.js';
 
 /** What can be written as JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** As it is: functions and symbols give undefined. */
-const stringify: (value: unknown) => string | undefined = JSON.stringify;
+const stringify: (
+  value: unknown,
+  replacer?: (this: object, key: string, value: unknown) => unknown,
+) => string | undefined = JSON.stringify;
+
+/** How a Map, a Set, a promise, a typed array or a Buffer comes out. Most results hold none of it and are not looked at again. */
+const lossy = /\{\}|\{"0":|"type":"Buffer"/;
 
 /**
  * What is left of `value` after a journey as JSON, so that memory and Redis, foreground and background fail alike.
  * `undefined` stays `undefined`.
  *
- * @throws {ErrandError} `RESULT_NOT_JSON` for circles, bigints, functions and symbols.
+ * @throws {ErrandError} `RESULT_NOT_JSON` for circles, bigints, functions and symbols, and for what JSON would empty in
+ * silence: maps, sets, promises and bytes.
  */
 export function throughJson(value: unknown, what: string): Json | undefined {
   if (value === undefined) return undefined;
@@ -26,5 +34,30 @@ export function throughJson(value: unknown, what: string): Json | undefined {
       `${what} is ${typeof value === 'object' ? 'an' : 'a'} ${typeof value}, which cannot be written as JSON.`,
     );
   }
+  if (lossy.test(text)) refuseLoss(value, what);
   return JSON.parse(text) as Json;
+}
+
+function refuseLoss(value: unknown, what: string): void {
+  stringify(value, function (key, written) {
+    // As it is before any toJSON: that of a Buffer gives an array of numbers.
+    const found = lost(Reflect.get(this, key));
+    if (found === undefined) return written;
+    const [kind, wayOut] = found;
+    throw new ErrandError(
+      'RESULT_NOT_JSON',
+      `${what} ${key === '' ? 'is' : `has, as '${key}',`} ${kind}, of which JSON keeps nothing of use. ${wayOut}.`,
+    );
+  });
+}
+
+/** What would be lost, and the way out. */
+function lost(value: unknown): readonly [string, string] | undefined {
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
+    return [`bytes (${value.constructor.name})`, 'Give bytes as image(), audio() or file(), and numbers as an array'];
+  }
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return undefined;
+  if (types.isMap(value)) return ['a Map', 'Give Object.fromEntries(map)'];
+  if (types.isSet(value)) return ['a Set', 'Give an array: [...set]'];
+  return types.isPromise(value) ? ['a promise', 'Await it'] : undefined;
 }

@@ -64,6 +64,21 @@ describe('throughJson', () => {
     expect(stored).toEqual({ list: [1] });
   });
 
+  it('leaves dates alone, what says itself how it is written, and data that only looks lossy', () => {
+    class Tags extends Set<string> {
+      toJSON(): string[] {
+        return [...this];
+      }
+    }
+    const when = new Date(0);
+    const looks = { type: 'Buffer', '0': {}, text: '{}' };
+    expect(throughJson({ when, tags: new Tags(['a']), looks }, 'x')).toEqual({
+      when: when.toISOString(),
+      tags: ['a'],
+      looks,
+    });
+  });
+
   it('leaves undefined alone', () => {
     expect(throughJson(undefined, 'x')).toBeUndefined();
   });
@@ -86,6 +101,16 @@ describe('throughJson', () => {
       },
       /^x cannot be written as JSON: no\.$/,
     ],
+    ['a map', new Map([[1, 2]]), /^x is a Map, .+ Object\.fromEntries\(map\)\.$/],
+    ['a set, deep', [{ a: { tags: new Set([1]) } }], /^x has, as 'tags', a Set, .+ \[\.\.\.set\]\.$/],
+    [
+      'a buffer',
+      { bytes: Buffer.from('a') },
+      /^x has, as 'bytes', bytes \(Buffer\), .+ file\(\), and numbers as an array\.$/,
+    ],
+    ['a typed array', [new Float64Array([1])], /^x has, as '0', bytes \(Float64Array\), /],
+    ['bytes without a view', { a: new ArrayBuffer(1) }, /^x has, as 'a', bytes \(ArrayBuffer\), /],
+    ['a promise', { users: Promise.resolve([]) }, /^x has, as 'users', a promise, .+ Await it\.$/],
   ])('refuses %s', (_what, value, sentence) => {
     const { code, message } = refusalOf(() => throughJson(value, 'x'));
     expect(code).toBe('RESULT_NOT_JSON');
