@@ -1,5 +1,5 @@
 import { ErrandError } from '../base/errors.js';
-import { refuse } from '../bindings/mcp-2025-11-25/http-sessions.js';
+import { refuse } from '../protocol/http.js';
 
 /** The address that only this machine reaches. */
 export const loopback = '127.0.0.1';
@@ -42,6 +42,21 @@ export class HostGuard {
     const origin = headers.get('origin');
     if (origin === null || this.allowsOrigin(origin.toLowerCase())) return undefined;
     return refuse(403, -32000, `The Origin header ${JSON.stringify(origin)} is not allowed.`);
+  }
+
+  /**
+   * What lets the page that sent a request read the answer: for origins that were named, and for pages of this machine
+   * when none was. Undefined for every other request.
+   */
+  crossOrigin(headers: Headers): Record<string, string> | undefined {
+    const origin = headers.get('origin');
+    if (origin === null || !this.allowsOrigin(origin.toLowerCase())) return undefined;
+    if (this.origins === undefined && !loopbackNames.includes(hostname(origin))) return undefined;
+    return {
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': 'mcp-session-id',
+      vary: 'Origin',
+    };
   }
 
   private allowsOrigin(origin: string): boolean {

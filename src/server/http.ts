@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ErrandError } from '../base/errors.js';
+import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
+import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-session.js';
-import { HttpSessions, refuse } from '../bindings/mcp-2025-11-25/http-sessions.js';
+import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
+import { describeIssues } from '../components/parse.js';
+import { refuse } from '../protocol/http.js';
 import { HostGuard, loopback } from './host-guard.js';
 
 /** How to serve over Streamable HTTP. */
@@ -17,11 +20,33 @@ export interface ListenOptions {
   readonly path?: string;
   /** Names that the Host header may have, without port. Needed when `host` is not a loopback address. */
   readonly allowedHosts?: readonly string[];
-  /** Origins of web pages that may call, such as `'https://example.com'`. Default: pages of this machine. */
+  /** Origins of web pages that may call and read the answers, such as `'https://example.com'`. Default: pages of this machine. */
   readonly allowedOrigins?: readonly string[];
   /** How long a session without an open stream is kept. Default `'1h'`. */
   readonly sessionTimeout?: Duration;
+  /**
+   * How many sessions are kept at once. Beyond it the idle one that was seen longest ago ends for a new one; when every
+   * session has an open stream, new ones are refused. Default 1000.
+   */
+  readonly maximumSessions?: number;
 }
+
+/** The one place that says what options may be, and what they are when not given. */
+const Options = z.strictObject({
+  port: z.int().min(0).max(65_535).default(0),
+  host: z.string().min(1).default(loopback),
+  path: z
+    .string()
+    .regex(/^\/[^?#]*$/, "expected a path such as '/mcp'")
+    .default('/mcp'),
+  allowedHosts: z.array(z.string()).optional(),
+  allowedOrigins: z.array(z.string()).optional(),
+  sessionTimeout: z
+    .custom<Duration>()
+    .default('1h')
+    .transform((given) => toMilliseconds(given, 'listen: sessionTimeout')),
+  maximumSessions: z.int().min(1).default(1_000),
+});
 
 /** A server that listens. */
 export interface HttpListener {
@@ -38,11 +63,20 @@ export interface HttpListener {
 /** The largest body of a request, in bytes. */
 const largestBody = 4 * 1024 * 1024;
 
-/** @throws {ErrandError} `LISTEN_REFUSED` */
+/** What a page may send when its browser asks before. */
+const preflight = {
+  'access-control-allow-methods': 'GET, POST, DELETE',
+  'access-control-allow-headers':
+    'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id',
+};
+
+/** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
 export async function listen(core: Core, options: ListenOptions, onClosed: () => void): Promise<HttpListener> {
-  const { port = 0, host = loopback, path = '/mcp', sessionTimeout = '1h' } = options;
-  const guard = new HostGuard(host, options.allowedHosts, options.allowedOrigins);
-  const sessions = new HttpSessions(core, toMilliseconds(sessionTimeout, 'listen: sessionTimeout'));
+  const given = Options.safeParse(options);
+  if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
+  const { port, host, path, allowedHosts, allowedOrigins, sessionTimeout, maximumSessions } = given.data;
+  const guard = new HostGuard(host, allowedHosts, allowedOrigins);
+  const sessions = new HttpSessions(core, { idleTimeout: sessionTimeout, maximum: maximumSessions });
   const server = createServer((request, response) => {
     answer(request, response, sessions, guard, path).catch((error: unknown) => {
       core.logger.error('An HTTP request failed', { error });
@@ -92,10 +126,16 @@ async function answer(
 ): Promise<void> {
   const { method = 'GET', url = '/' } = incoming;
   const headers = new Headers(incoming.headers as Record<string, string>);
+  const crossOrigin = guard.crossOrigin(headers);
+  if (crossOrigin !== undefined) outgoing.setHeaders(new Map(Object.entries(crossOrigin)));
   const refused =
     guard.refuse(headers) ??
     (url.split('?')[0] === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
   if (refused !== undefined) return write({ response: refused }, outgoing);
+  if (method === 'OPTIONS' && crossOrigin !== undefined) {
+    outgoing.writeHead(204, preflight).end();
+    return;
+  }
   // The SDK reads no more of a request than this when it is handed the parsed body.
   const request: unknown = { method, url: `http://${headers.get('host')}${url}`, headers };
   const body = method === 'POST' ? await readJson(incoming) : undefined;

@@ -1,11 +1,19 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createServer, defineTool, Logger, type ErrandServer, type HttpListener } from '../../src/index.js';
+import {
+  createServer,
+  defineTool,
+  Logger,
+  type ErrandServer,
+  type HttpListener,
+  type ListenOptions,
+} from '../../src/index.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { HttpSpy } from '../helpers/http-spy.js';
 import { rejection, request } from '../helpers/raw-calls.js';
+import { rejectionOf } from '../helpers/thrown.js';
 import { connectHttp } from '../helpers/transports.js';
 
 const hello = defineTool({ name: 'hello', run: () => 'hello' });
@@ -101,6 +109,59 @@ describe('the guard against rebinding', () => {
   });
 });
 
+describe('a web page', () => {
+  const ask = {
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'content-type, mcp-protocol-version',
+  };
+  const readable = (origin: string) => ({
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'mcp-session-id',
+    vary: 'Origin',
+  });
+
+  it('that may call is told so before and reads the answer', async () => {
+    const origin = 'https://app.example.com';
+    const told = await server.listen({ allowedOrigins: [origin] });
+    const before = await send('OPTIONS', { ...ask, origin }, undefined, told);
+    expect(before).toMatchObject({
+      status: 204,
+      body: '',
+      headers: {
+        ...readable(origin),
+        'access-control-allow-methods': 'GET, POST, DELETE',
+        'access-control-allow-headers':
+          'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id',
+      },
+    });
+    const called = await send('POST', { ...accepts, origin }, initialize, told);
+    expect(called).toMatchObject({ status: 200, headers: readable(origin) });
+    expect(called.headers['mcp-session-id']).toBeDefined();
+    const refused = await send('POST', { ...accepts, origin }, list, told);
+    expect(refused).toMatchObject({ status: 400, headers: readable(origin) });
+  });
+
+  it('of this machine may call unless others are named', async () => {
+    const origin = 'http://localhost:5173';
+    expect(await send('OPTIONS', { ...ask, origin })).toMatchObject({ status: 204, headers: readable(origin) });
+    expect(await post({ origin })).toMatchObject({ status: 200, headers: readable(origin) });
+  });
+
+  it('that may not call, or was only not refused, reads nothing', async () => {
+    const told = await server.listen({ allowedHosts: ['example.com'] });
+    for (const [origin, status] of [
+      ['https://example.org', 403],
+      ['https://example.com', 400],
+    ] as const) {
+      const before = await send('OPTIONS', { ...ask, origin }, undefined, told);
+      expect(before.status).toBe(status);
+      expect(Object.keys(before.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    }
+    const { headers } = await post({});
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+});
+
 describe('requests over HTTP', () => {
   it('need a session that exists', async () => {
     expect(await post({ 'mcp-session-id': 'nobody' }, list)).toMatchObject({ status: 404 });
@@ -159,6 +220,36 @@ describe('a session over HTTP', () => {
     expect((await post(session, list)).status).toBe(404);
   });
 
+  it('ends when there are too many, the idle one that was seen longest ago first', async () => {
+    const clock = new FakeClock();
+    const clocked = serverWithClock(options, clock);
+    const few = await clocked.listen({ maximumSessions: 2 });
+    const open = async (): Promise<Record<string, string>> => {
+      await clock.advance(1);
+      const { headers } = await send('POST', accepts, initialize, few);
+      return { 'mcp-session-id': headers['mcp-session-id'] as string, 'mcp-protocol-version': '2025-11-25' };
+    };
+    const statusOf = async (session: Record<string, string>): Promise<number> => {
+      await clock.advance(1);
+      return (await send('POST', { ...accepts, ...session }, list, few)).status;
+    };
+    const [first, second] = [await open(), await open()];
+    expect(await statusOf(first)).toBe(200);
+    const third = await open();
+    expect([await statusOf(second), await statusOf(first), await statusOf(third)]).toEqual([404, 200, 200]);
+    await clocked.close();
+  });
+
+  it('is refused when there are too many with an open stream', async () => {
+    const one = await server.listen({ maximumSessions: 1 });
+    await using peer = await connectHttp(one.url);
+    expect(await send('POST', accepts, initialize, one)).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('All sessions are in use.'),
+    });
+    expect(await request(peer.client, 'tools/list')).toMatchObject({ tools: [{ name: 'hello' }] });
+  });
+
   it('is swept when nobody uses it, but not while a stream is open', async () => {
     const clock = new FakeClock();
     const clocked = serverWithClock(options, clock);
@@ -178,6 +269,20 @@ describe('a session over HTTP', () => {
 });
 
 describe('server.listen()', () => {
+  it.each<[ListenOptions, unknown]>([
+    [{ port: 70_000 }, 'listen: port: Too big: expected number to be <=65535.'],
+    [{ port: '80' as never }, 'listen: port: Invalid input: expected number, received string.'],
+    [{ path: 'api' }, "listen: path: expected a path such as '/mcp'."],
+    [{ host: 7 as never }, 'listen: host: Invalid input: expected string, received number.'],
+    [{ allowedHosts: 'example.com' as never }, 'listen: allowedHosts: Invalid input: expected array, received string.'],
+    [{ maximumSessions: 0 }, 'listen: maximumSessions: Too small: expected number to be >=1.'],
+    [{ sessionTimeout: 'soon' as never }, expect.stringMatching(/^listen: sessionTimeout is "soon"\. /)],
+    [{ hots: 'localhost' } as never, 'listen: Unrecognized key: "hots".'],
+    [null as never, 'listen: Invalid input: expected object, received null.'],
+  ])('refuses %p', async (wrong, message) => {
+    expect(await rejectionOf(server.listen(wrong))).toEqual({ code: 'OPTIONS_INVALID', message });
+  });
+
   it('refuses a port that is taken', async () => {
     expect(await rejection(server.listen({ port: listener.port }))).toMatchObject({
       code: 'LISTEN_REFUSED',
