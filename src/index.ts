@@ -5,7 +5,7 @@ export { Logger, type LogFields, type LogLevel, type LogSink } from './base/logg
 export { inject, injectAll } from './injection/inject.js';
 export { delay, injectable } from './injection/tsyringe.js';
 export { lazy, token, type Token } from './injection/tokens.js';
-export type { ExternalContainer } from './injection/external.js';
+export type { ExternalContainer, ExternalFrame } from './injection/external.js';
 export {
   provide,
   type ClassProvider,
@@ -42,6 +42,7 @@ export { Progress } from './call/progress.js';
 
 export { CurrentDocket, type AddOptions, type Docket } from './docket/docket.js';
 export type { Execution } from './docket/execution.js';
+export type { WaitLimits } from './docket/wait.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 

@@ -1,3 +1,5 @@
+import type { Clock } from './clock.js';
+
 /** What has to be done when a call or a server ends. */
 export type Disposer = () => unknown;
 
@@ -16,4 +18,21 @@ export async function disposeAll(disposers: readonly Disposer[]): Promise<void> 
     }
   }
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${disposers.length} disposers failed`);
+}
+
+/** Whether something settles within a time, in milliseconds. Rejects with it when it rejects in time. */
+export function settlesWithin(work: Promise<unknown>, time: number, clock: Clock): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const stop = clock.schedule(time, () => resolve(false));
+    work.then(
+      () => {
+        stop();
+        resolve(true);
+      },
+      (error: unknown) => {
+        stop();
+        reject(error);
+      },
+    );
+  });
 }

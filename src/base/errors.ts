@@ -1,7 +1,6 @@
 /**
- * Every code that an {@link ErrandError} can carry, with what it means. `exposed` codes concern the client or its
- * user, so their message may be shown to the client; every other message stays in the server's log.
- * A retired code is never given a new meaning.
+ * Every code that an {@link ErrandError} can carry, with what it means. What is `passing` may be gone at the next
+ * attempt; the rest stays as it is. A retired code is never given a new meaning.
  */
 export const errorTable = {
   // Injection: what createServer() refuses
@@ -27,39 +26,44 @@ export const errorTable = {
   SCHEMA_UNSUPPORTED: { meaning: 'A schema cannot be expressed as the JSON schema that MCP needs.' },
   OPTIONS_INVALID: { meaning: 'An option or environment variable is not what its schema allows.' },
   // A call
-  INPUT_INVALID: { meaning: 'The arguments do not fit the input schema.', exposed: true },
+  INPUT_INVALID: { meaning: 'The arguments do not fit the input schema.' },
   OUTPUT_INVALID: { meaning: 'A component returned something that does not fit its output schema.' },
   RESULT_NOT_JSON: { meaning: 'A value that has to travel cannot be written as JSON.' },
-  CALL_TIMED_OUT: { meaning: 'A call ran longer than its timeout.', exposed: true },
-  CALL_CANCELLED: { meaning: 'A call was cancelled by its client.', exposed: true },
+  CALL_TIMED_OUT: { meaning: 'A call ran longer than its timeout.', passing: true },
+  CALL_CANCELLED: { meaning: 'A call was cancelled by its client.' },
   CALL_ENDED: { meaning: 'The Context of a call was used after the call had ended.' },
+  DISPOSAL_FAILED: { meaning: 'A call was made, but what it used could not be disposed.' },
   CALL_HANDED_BACK: { meaning: 'A call was handed back because its worker is stopping.' },
-  NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.', exposed: true },
+  NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.' },
   // Questions
   NO_CLIENT: { meaning: 'A job asked a question, but a job has no client.' },
-  CLIENT_CANNOT_ELICIT: { meaning: 'The client did not declare that it can elicit.', exposed: true },
+  CLIENT_CANNOT_ELICIT: { meaning: 'The client did not declare that it can elicit.' },
   ELICITATION_SCHEMA: { meaning: 'The schema of a question is not flat.' },
   QUESTION_DUPLICATE: { meaning: 'Two identical questions without keys are open at the same time.' },
-  ANSWER_INVALID: { meaning: 'The answer to a question does not fit its schema.', exposed: true },
-  ANSWER_FAILED: { meaning: 'The client answered a question with an error.', exposed: true },
-  QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.', exposed: true },
+  ANSWER_INVALID: { meaning: 'The answer to a question does not fit its schema.' },
+  ANSWER_FAILED: { meaning: 'The client answered a question with an error.' },
+  QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket
-  DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.' },
+  DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
-  EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.' },
-  EXECUTION_LOST: { meaning: 'An execution was interrupted without an outcome too often: it may crash its worker.' },
-  EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.' },
-  CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.', exposed: true },
+  EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', passing: true },
+  EXECUTION_LOST: {
+    meaning: 'An execution was interrupted without an outcome too often: it may crash its worker.',
+    passing: true,
+  },
+  EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.', passing: true },
+  KEY_TAKEN: { meaning: 'docket.add was given the key of a live execution of another component or principal.' },
+  CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.' },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
-  WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.' },
+  WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.', passing: true },
   // Serving and connecting
   SERVER_CLOSED: { meaning: 'The server is closed.' },
   LISTEN_REFUSED: { meaning: 'The server may not listen as asked.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
   CONNECT_TARGET: { meaning: 'The client was given something that it cannot connect to.' },
   TASK_REFUSED: { meaning: 'A call was to be a task, but the server made none.' },
-} as const satisfies Record<string, { readonly meaning: string; readonly exposed?: true }>;
+} as const satisfies Record<string, { readonly meaning: string; readonly passing?: true }>;
 
 /** A stable code of {@link ErrandError}. The README lists them all. */
 export type ErrandErrorCode = keyof typeof errorTable;
@@ -80,20 +84,27 @@ const brand = Symbol.for('errand.error');
 export class ErrandError extends Error {
   /** Always `'ErrandError'`. */
   override readonly name = 'ErrandError';
+  /** Whether the message is meant for the client and its user. */
+  declare readonly exposed: boolean;
 
   constructor(
     /** What went wrong, for programs. */
     readonly code: ErrandErrorCode,
     message: string,
-    options?: { cause?: unknown },
+    options: {
+      /** The original error. */
+      readonly cause?: unknown;
+      /** Whether the message is meant for the client and its user; else they see a reference id. Default false. */
+      readonly exposed?: boolean;
+    } = {},
   ) {
-    super(message, options);
-    Object.defineProperty(this, brand, { value: true });
+    super(message, 'cause' in options ? { cause: options.cause } : {});
+    Object.defineProperties(this, { [brand]: { value: true }, exposed: { value: options.exposed ?? false } });
   }
 
-  /** Whether the message may be shown to the client. */
-  get exposed(): boolean {
-    return 'exposed' in errorTable[this.code];
+  /** Whether another attempt may go better. */
+  get passing(): boolean {
+    return 'passing' in errorTable[this.code];
   }
 
   /** Whether `value` is an ErrandError (with that code, when one is given), even one of another copy of the package. */

@@ -53,6 +53,7 @@ export async function elicit<Schema extends z.ZodType>(
     throw new ErrandError(
       'ANSWER_FAILED',
       `The client answered the question "${message}" with error ${answer.error.code}: ${answer.error.message}`,
+      { exposed: true },
     );
   }
   const given = ElicitResult.safeParse(answer.result);
@@ -60,12 +61,17 @@ export async function elicit<Schema extends z.ZodType>(
     throw new ErrandError(
       'ANSWER_INVALID',
       `The client answered "${message}" with something that is no answer: ${z.prettifyError(given.error)}`,
+      { exposed: true },
     );
   }
   const { action, content } = given.data;
   if (action !== 'accept') return { action };
   const parsed = await parse(schema, wrapped ? content?.value : content);
-  if (!parsed.ok) throw new ErrandError('ANSWER_INVALID', `The answer to "${message}" does not fit: ${parsed.issues}.`);
+  if (!parsed.ok) {
+    throw new ErrandError('ANSWER_INVALID', `The answer to "${message}" does not fit: ${parsed.issues}.`, {
+      exposed: true,
+    });
+  }
   return { action, content: parsed.value as z.output<Schema> };
 }
 
@@ -77,5 +83,6 @@ function refuseMuteClient({ client }: CallFrame): void {
   throw new ErrandError(
     'CLIENT_CANNOT_ELICIT',
     `This call has to ask its user, but the client${name === undefined ? '' : ` '${name}'`} did not declare the capability 'elicitation'.`,
+    { exposed: true },
   );
 }

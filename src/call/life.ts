@@ -78,11 +78,13 @@ export class CallLife {
 
   /** Waits for the client: meanwhile the timeout stands still and the slot is free. Rejects as soon as the call is over. */
   async waitFor<T>(answer: Promise<T>): Promise<T> {
+    ignorable(answer); // it may be rejected when nobody waits any more
     this.check();
     if (this.waiting++ === 0) this.pause();
     let turnAway: ((reason: ErrandError) => void) | undefined;
+    let value: T;
     try {
-      return await new Promise<T>((resolve, reject) => {
+      value = await new Promise<T>((resolve, reject) => {
         turnAway = reject;
         this.waiters.add(reject);
         answer.then(resolve, reject);
@@ -91,6 +93,9 @@ export class CallLife {
       if (turnAway !== undefined) this.waiters.delete(turnAway);
       if (--this.waiting === 0) await this.resume();
     }
+    // It may have ended while it waited for its slot to come back.
+    this.check();
+    return value;
   }
 
   private turnAwayWaiters(): void {
@@ -119,7 +124,11 @@ export class CallLife {
     if (this.isOver || !Number.isFinite(this.left)) return;
     this.since = this.clock.now();
     this.stopTimer = this.clock.schedule(Math.max(this.left, 0), () => {
-      this.end(new ErrandError('CALL_TIMED_OUT', `The call did not finish within its timeout of ${this.timeout} ms.`));
+      this.end(
+        new ErrandError('CALL_TIMED_OUT', `The call did not finish within its timeout of ${this.timeout} ms.`, {
+          exposed: true,
+        }),
+      );
     });
   }
 

@@ -17,7 +17,7 @@ export type ErrorDisclosure = 'mask' | 'reveal';
 
 /** Whether another attempt may help: errors that were meant for the client, and invalid values, stay what they are. */
 export function isRetryable(thrown: unknown): boolean {
-  if (ErrandError.is(thrown)) return thrown.code === 'CALL_TIMED_OUT';
+  if (ErrandError.is(thrown)) return thrown.passing;
   return !(ToolError.is(thrown) || isProtocolError(thrown));
 }
 

@@ -1,4 +1,5 @@
-import { ErrandError } from '../base/errors.js';
+import { settlesWithin } from '../base/disposal.js';
+import { ErrandError, messageOf } from '../base/errors.js';
 import { parse } from '../components/parse.js';
 import type { Component } from '../components/component.js';
 import type { CallContainer } from '../injection/injector.js';
@@ -19,6 +20,7 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
     throw new ErrandError(
       'INPUT_INVALID',
       `Invalid arguments for ${component.kind} '${component.name}': ${result.issues}`,
+      { exposed: true },
     );
   }
 }
@@ -76,7 +78,7 @@ export class RunningCall {
       throw error;
     }
     life.finish();
-    if (this.container.disposable) await this.container.dispose();
+    await this.disposeAfterSuccess();
     return value;
   }
 
@@ -91,19 +93,42 @@ export class RunningCall {
         throw new ErrandError(
           'QUESTION_DECLINED',
           `"${text}" was answered with ${answer.action}, so ${frame.component.name} did not run.`,
+          { exposed: true },
         );
       }),
     );
   }
 
+  /** What cannot be disposed may not have been finished (a transaction, a file), so the call has failed. */
+  private async disposeAfterSuccess(): Promise<void> {
+    try {
+      await this.dispose();
+    } catch (cause) {
+      throw new ErrandError(
+        'DISPOSAL_FAILED',
+        `${this.frame.component.name} returned, but disposal failed: ${messageOf(cause)}.`,
+        { cause },
+      );
+    }
+  }
+
   /** The error of the method is the one that counts; errors of disposal after it are logged, so that none is lost. */
   private async disposeAfter(error: unknown): Promise<void> {
-    if (this.container?.disposable !== true) return;
     try {
-      await this.container.dispose();
+      await this.dispose();
     } catch (disposal) {
       this.frame.logger.error('Disposal failed after a failed call', { error: disposal, after: error });
     }
+  }
+
+  /** Ends what was made for the call. Nobody waits longer for it than the grace. */
+  private async dispose(): Promise<void> {
+    if (this.container?.disposable !== true) return;
+    const { grace, logger, component, life } = this.frame;
+    const disposal = this.container.dispose();
+    if (await settlesWithin(disposal, grace, life.clock)) return;
+    logger.warning('Disposal did not end within its grace and is left alone', { component: component.name, grace });
+    disposal.catch((error: unknown) => logger.error('Disposal failed after its grace', { error }));
   }
 
   private abandonAfterGrace(): void {
@@ -114,8 +139,7 @@ export class RunningCall {
         component: component.name,
         grace,
       });
-      const disposed = this.container?.dispose() ?? Promise.resolve();
-      disposed
+      this.dispose()
         .catch((error: unknown) => logger.error('Disposal of an abandoned call failed', { error }))
         .finally(() => this.release());
     });

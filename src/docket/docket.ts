@@ -17,7 +17,8 @@ import { encode } from '../components/parse.js';
 import type { Method } from '../components/tool.js';
 import type { Class } from '../injection/tokens.js';
 import type { Engine } from './engine.js';
-import { Execution } from './execution.js';
+import { Execution, type Waiting } from './execution.js';
+import type { ExecutionRecord } from './record.js';
 import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
 
 /** Where an entry differs from what its component says. */
@@ -82,13 +83,14 @@ export class Docket {
   constructor(
     private readonly host: DocketHost,
     private readonly caller: Caller = { principal: anonymous, headers: new CurrentHeaders() },
+    private readonly waiting: Waiting = (work) => work,
   ) {}
 
   /**
    * Adds a call of a component. It runs once per attempt in a worker, with the principal of the call that adds it.
    *
    * @throws {ErrandError} `COMPONENT_UNKNOWN`, `INPUT_INVALID`, `SCHEMA_UNSUPPORTED` for an input with one-way
-   * transforms, `OPTIONS_INVALID`, `DOCKET_UNAVAILABLE`.
+   * transforms, `OPTIONS_INVALID`, `KEY_TAKEN`, `DOCKET_UNAVAILABLE`.
    */
   add<C extends Class<object>, Name extends MethodName<InstanceType<C>>>(
     component: C,
@@ -118,13 +120,24 @@ export class Docket {
       ...(stored !== undefined && { input: stored }),
       ...(runAt !== undefined && { runAt }),
     });
-    return new Execution(record.key, added, engine);
+    if (!added) this.refuseForeign(record, component);
+    return new Execution(record, added, engine, this.waiting);
+  }
+
+  /** Idempotent means: the same work. A key that stands for something else is a mistake. */
+  private refuseForeign(record: ExecutionRecord, component: Component<CallFrame>): void {
+    if (record.component === component.name && record.owner === this.caller.principal.id) return;
+    throw new ErrandError(
+      'KEY_TAKEN',
+      `docket.add: the key '${record.key}' belongs to a live execution of another component or principal. Put the component or the principal into the key.`,
+    );
   }
 
   /** The execution with this key, or undefined when there is none (any more). */
   async get(key: string): Promise<Execution | undefined> {
     const engine = await this.host.engine();
-    return (await engine.get(key)) === undefined ? undefined : new Execution(key, false, engine);
+    const record = await engine.get(key);
+    return record && new Execution(record, false, engine, this.waiting);
   }
 
   /** Cancels an execution, running or not. False when there is none, or it had ended already. */

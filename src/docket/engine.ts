@@ -79,11 +79,13 @@ export interface Engine {
   start(): Promise<void>;
   /** Releases everything. Later calls fail with `DOCKET_UNAVAILABLE`. */
   close(): Promise<void>;
+  /** Calls back when the engine closes: nothing more will be heard of what is waited for. */
+  onClose(listener: () => void): Unwatch;
 
   /** Adds an execution, or answers the live one that has its key. A finished one is replaced. */
   add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
   get(key: string): Promise<ExecutionRecord | undefined>;
-  /** The records of one owner, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
+  /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
   list(query: {
     readonly owner: string;
     readonly cursor?: string;

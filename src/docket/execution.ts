@@ -1,19 +1,31 @@
 import { ErrandError } from '../base/errors.js';
+import { ignorable } from '../call/life.js';
 import type { Engine } from './engine.js';
 import type { ProgressState } from '../call/channel.js';
 import type { ExecutionRecord, ExecutionState } from './record.js';
 import { unknownExecution, waitForEnd, type WaitLimits } from './wait.js';
 
+/** How somebody waits: a call in a worker gives its slot back meanwhile. */
+export type Waiting = <T>(work: Promise<T>) => Promise<T>;
+
 /** One entry of the docket, to follow it and to get what it returned. */
 export class Execution<Result = unknown> {
   /** @internal */
   constructor(
-    /** Unique in its docket. */
-    readonly key: string,
+    record: ExecutionRecord,
     /** Whether `add` made it; false when a live execution had the key already. */
     readonly added: boolean,
     private readonly engine: Engine,
-  ) {}
+    private readonly waiting: Waiting,
+  ) {
+    this.key = record.key;
+    this.generation = record.generation;
+  }
+
+  /** Unique in its docket. */
+  readonly key: string;
+  /** Tells it from a later execution under the same key. */
+  private readonly generation: number;
 
   /** @throws {ErrandError} `EXECUTION_UNKNOWN` after the record expired. */
   async state(): Promise<ExecutionState> {
@@ -26,35 +38,39 @@ export class Execution<Result = unknown> {
   }
 
   /**
-   * Waits for the end and gives what the method returned, as it is after a journey as JSON.
+   * Waits for the end and gives what the method returned, as it is after a journey as JSON. A call that waits holds no slot
+   * of its worker, and its timeout stands still.
    *
    * @throws {ErrandError} `EXECUTION_FAILED` (its cause has the stored code and message), `EXECUTION_CANCELLED`,
-   * `EXECUTION_UNKNOWN`, or `WAIT_TIMED_OUT` when a `timeout` in milliseconds was given.
+   * `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE` when the server closes, or `WAIT_TIMED_OUT` when a `timeout` was given.
    */
-  async result(limits?: WaitLimits): Promise<Result> {
-    const { state, outcome, reason } = await waitForEnd(this.engine, this.key, limits);
-    if (state === 'cancelled') {
-      throw new ErrandError(
-        'EXECUTION_CANCELLED',
-        `Execution '${this.key}' was cancelled${reason === undefined ? '' : `: ${reason}`}.`,
-      );
-    }
-    if (outcome !== undefined && 'error' in outcome) {
-      throw new ErrandError('EXECUTION_FAILED', `Execution '${this.key}' failed: ${outcome.error.message}`, {
-        cause: outcome.error,
-      });
-    }
-    return outcome?.result as Result;
+  result(limits?: WaitLimits): Promise<Result> {
+    return ignorable(this.waiting(this.outcome(limits)));
   }
 
   /** Cancels it, running or not. False when it had ended already. */
   async cancel(reason?: string): Promise<boolean> {
+    const record = await this.engine.get(this.key);
+    if (record?.generation !== this.generation) return false;
     return (await this.engine.cancel(this.key, reason)) === 'cancelled';
   }
 
   private async record(): Promise<ExecutionRecord> {
     const record = await this.engine.get(this.key);
-    if (record === undefined) throw unknownExecution(this.key);
+    if (record?.generation !== this.generation) throw unknownExecution(this.key);
     return record;
+  }
+
+  private async outcome(limits?: WaitLimits): Promise<Result> {
+    const { state, outcome, reason } = await waitForEnd(this.engine, this.key, limits, this.generation);
+    if (state === 'cancelled') {
+      const why = reason === undefined ? '' : `: ${reason}`;
+      throw new ErrandError('EXECUTION_CANCELLED', `Execution '${this.key}' was cancelled${why}.`);
+    }
+    if (outcome !== undefined && 'error' in outcome) {
+      const { error } = outcome;
+      throw new ErrandError('EXECUTION_FAILED', `Execution '${this.key}' failed: ${error.message}`, { cause: error });
+    }
+    return outcome?.result as Result;
   }
 }

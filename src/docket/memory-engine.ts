@@ -40,6 +40,7 @@ export class MemoryEngine implements Engine {
   private readonly report: OnError;
   private readonly watchers: Watchers;
   private readonly timers: TimerHeap;
+  private readonly closeListeners = new Set<() => void>();
   private readonly entries = new Map<string, Entry>();
   private readonly owners = new OwnerIndex<Entry>();
   private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
@@ -61,12 +62,19 @@ export class MemoryEngine implements Engine {
 
   close(): Promise<void> {
     this.closed = true;
+    for (const listener of this.closeListeners) listener();
+    this.closeListeners.clear();
     this.dispatcher.close();
     this.timers.clear();
     this.entries.clear();
     this.owners.clear();
     this.watchers.clear();
     return Promise.resolve();
+  }
+
+  onClose(listener: () => void): Unwatch {
+    this.closeListeners.add(listener);
+    return () => this.closeListeners.delete(listener);
   }
 
   add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
@@ -219,7 +227,7 @@ export class MemoryEngine implements Engine {
     const record = newRecord(execution, now, previous);
     const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map() };
     this.entries.set(record.key, entry);
-    this.owners.add(record.owner, entry);
+    if (record.session !== undefined) this.owners.add(record.owner, entry);
     const { runAt } = execution;
     if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, { updatedAt: now });
     else this.queue(entry, ++this.place, { updatedAt: now });

@@ -1,68 +1,85 @@
+import { longestTimer } from '../base/clock.js';
+import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Engine } from './engine.js';
 import { isTerminal, type ExecutionRecord } from './record.js';
 
 /** When to stop waiting. */
 export interface WaitLimits {
-  /** Milliseconds; without it the wait is as long as it takes. */
-  readonly timeout?: number;
+  /** Default: as long as it takes. */
+  readonly timeout?: Duration;
+  /** Ends the wait when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * The record of an execution once it is terminal.
+ * The record of an execution once it is terminal. The process stays alive as long as somebody waits.
  *
- * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `WAIT_TIMED_OUT` after the timeout.
- * Rejects with the signal's reason when that is aborted.
+ * @param generation - the one that is waited for, where it must not be a later one under the same key
+ * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `WAIT_TIMED_OUT` after the timeout,
+ * `DOCKET_UNAVAILABLE` when the engine closes. Rejects with the signal's reason when that is aborted.
  */
-export async function waitForEnd(engine: Engine, key: string, limits: WaitLimits = {}): Promise<ExecutionRecord> {
-  const { timeout, signal } = limits;
+export async function waitForEnd(
+  engine: Engine,
+  key: string,
+  { timeout, signal }: WaitLimits = {},
+  generation?: number,
+): Promise<ExecutionRecord> {
   signal?.throwIfAborted();
-  let stop = (): void => undefined;
-  const ended = new Promise<ExecutionRecord>((resolve, reject) => {
-    const stops: (() => void)[] = [];
-    stop = () => stops.forEach((each) => each());
-    // Watching before reading: what happens in between is seen by one of the two.
-    const watching = engine.watch({ key }, (event) => {
-      if (event.type === 'state' && isTerminal(event.record.state)) resolve(event.record);
-    });
-    stops.push(
-      () =>
-        void watching.then(
-          (unwatch) => unwatch(),
-          () => undefined,
-        ),
-    );
-    watching
-      .then(() => engine.get(key))
-      .then((record) => {
-        if (record === undefined) reject(unknownExecution(key));
-        else if (isTerminal(record.state)) resolve(record);
-      })
-      .catch(reject);
-    if (timeout !== undefined) {
-      const timer = setTimeout(() => {
-        reject(
-          new ErrandError(
-            'WAIT_TIMED_OUT',
-            `Execution '${key}' was not finished after ${timeout} ms. It goes on; wait longer or cancel it.`,
-          ),
-        );
-      }, timeout);
-      stops.push(() => clearTimeout(timer));
-    }
-    if (signal !== undefined) {
-      const abort = (): void => reject(signal.reason as Error);
-      signal.addEventListener('abort', abort, { once: true });
-      stops.push(() => signal.removeEventListener('abort', abort));
-    }
-  });
+  const limit = timeout === undefined ? undefined : toMilliseconds(timeout, 'timeout');
+  const stops: (() => void)[] = [];
   try {
-    return await ended;
+    return await new Promise<ExecutionRecord>((resolve, reject) => {
+      const see = (record: ExecutionRecord | undefined): void => {
+        if (record === undefined || (generation !== undefined && record.generation !== generation)) {
+          reject(unknownExecution(key));
+        } else if (isTerminal(record.state)) {
+          resolve(record);
+        }
+      };
+      // Watching before reading: what happens in between is seen by one of the two.
+      const watching = engine.watch({ key }, ({ type, record }) => {
+        // Events carry the engine's own record; what is handed out must not change it.
+        if (type === 'state') see(isTerminal(record.state) ? structuredClone(record) : record);
+      });
+      watching
+        .then(() => engine.get(key))
+        .then(see)
+        .catch(reject);
+      stops.push(
+        () => void watching.then((unwatch) => unwatch()).catch(() => undefined),
+        engine.onClose(() =>
+          reject(new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${key}' was waited for.`)),
+        ),
+        keepAlive(limit, () => reject(notInTime(key, limit))),
+        onAbort(signal, reject),
+      );
+    });
   } finally {
-    stop();
+    for (const stop of stops) stop();
   }
 }
+
+/** A timer that keeps the process alive, and calls back after `limit` milliseconds where there is a limit. */
+function keepAlive(limit: number | undefined, onLimit: () => void): () => void {
+  const timer =
+    limit === undefined || limit > longestTimer
+      ? setInterval(() => undefined, longestTimer)
+      : setTimeout(onLimit, limit);
+  return () => clearTimeout(timer);
+}
+
+function onAbort(signal: AbortSignal | undefined, reject: (reason: Error) => void): () => void {
+  const abort = (): void => reject(signal?.reason as Error);
+  signal?.addEventListener('abort', abort, { once: true });
+  return () => signal?.removeEventListener('abort', abort);
+}
+
+const notInTime = (key: string, limit: number | undefined): ErrandError =>
+  new ErrandError(
+    'WAIT_TIMED_OUT',
+    `Execution '${key}' was not finished after ${limit} ms. It goes on; wait longer or cancel it.`,
+  );
 
 /** The one sentence for a key that nothing is known of. */
 export function unknownExecution(key: string): ErrandError {

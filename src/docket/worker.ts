@@ -56,7 +56,7 @@ export class Worker implements DeliveryHandler {
       .get(run)
       ?.end(
         why === 'cancelled'
-          ? new ErrandError('CALL_CANCELLED', 'The call was cancelled.')
+          ? new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true })
           : new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
       );
   }

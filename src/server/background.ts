@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { longestTimer } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -25,6 +26,7 @@ export interface WorkerOptions {
 /** The background half of a server: its engine and the workers of this process. Servers without one never load this. */
 export class Background {
   private readonly workers = new Set<Worker>();
+  private readonly alive = new Set<NodeJS.Timeout>();
 
   private constructor(
     readonly engine: Engine,
@@ -41,7 +43,7 @@ export class Background {
     return background;
   }
 
-  startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
+  private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
     const { engine, catalog, options } = this;
     const worker = new Worker(name, concurrency ?? options.docket.concurrency, engine, {
       ...callSettings(options),
@@ -57,15 +59,34 @@ export class Background {
     };
   }
 
-  /** Hands back what is under way. What is added from here on waits for another worker. */
-  async stopWorkers(): Promise<void> {
-    await Promise.all([...this.workers].map((worker) => worker.stop()));
-    this.workers.clear();
+  /**
+   * A worker that somebody wanted keeps the process alive until it is stopped; the embedded one lives with its server.
+   *
+   * @throws {ErrandError} `OPTIONS_INVALID`
+   */
+  startWorkerByHand(options: WorkerOptions = {}): RunningWorker {
+    const { concurrency = 1 } = options;
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+      throw new ErrandError(
+        'OPTIONS_INVALID',
+        `startWorker: concurrency is ${String(concurrency)}. Give a whole number of at least 1.`,
+      );
+    }
+    const worker = this.startWorker(options);
+    const alive = setInterval(() => undefined, longestTimer);
+    this.alive.add(alive);
+    return {
+      stop: () => {
+        clearInterval(alive);
+        return worker.stop();
+      },
+    };
   }
 
-  async close(): Promise<void> {
-    await this.stopWorkers();
-    await this.engine.close();
+  /** Hands back what is under way. What is added from here on waits for another worker. */
+  async stopWorkers(): Promise<void> {
+    for (const timer of this.alive) clearInterval(timer);
+    await Promise.all([...this.workers].map((worker) => worker.stop()));
   }
 }
 

@@ -4,7 +4,9 @@ import { Context } from '../call/context.js';
 import type { CallFrame } from '../call/frame.js';
 import { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from '../call/principal.js';
 import { Progress } from '../call/progress.js';
+import type { CallLife } from '../call/life.js';
 import { CurrentDocket, type DocketHost } from '../docket/docket.js';
+import type { Waiting } from '../docket/execution.js';
 import { CurrentExecution, CurrentWorker } from '../docket/worker-tokens.js';
 import type { BuiltIn, Mode } from '../injection/injector.js';
 import { CurrentServer } from './current-server.js';
@@ -20,7 +22,7 @@ export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logg
     {
       token: CurrentDocket,
       modes: everywhere,
-      call: (frame) => new CurrentDocket(docket, frame.caller),
+      call: ({ caller, life }) => new CurrentDocket(docket, caller, waitingIn(life)),
       singleton: () => new CurrentDocket(docket),
     },
     { token: CurrentServer, modes: everywhere, singleton: () => server },
@@ -46,5 +48,13 @@ export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logg
 const callLogger = ({ mode, logger, component, requestId }: CallFrame): Logger =>
   mode === 'background' ? logger : logger.child({ component: component.name, requestId });
 
+/** A call that waits gives its slot back; a handle that outlives its call just waits. */
+const waitingIn =
+  (life: CallLife): Waiting =>
+  (work) =>
+    life.over === undefined ? life.waitFor(work) : work;
+
 const noAccessToken = (): ErrandError =>
-  new ErrandError('NO_ACCESS_TOKEN', 'This call needs an access token, but the client sent none.');
+  new ErrandError('NO_ACCESS_TOKEN', 'This call needs an access token, but the client sent none.', {
+    exposed: true,
+  });

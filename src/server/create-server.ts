@@ -1,3 +1,4 @@
+import { settlesWithin } from '../base/disposal.js';
 import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
@@ -16,7 +17,7 @@ import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions 
 
 /**
  * Makes a server of components and providers. It checks everything that can be checked without running anything, and
- * starts nothing: no provider is built and no worker runs before the first client connects.
+ * starts nothing: no provider is built and no worker runs before the first client connects or work is added.
  *
  * @throws {ErrandError} for the first thing that cannot work, naming it with its path.
  *
@@ -76,15 +77,16 @@ export class ErrandServer extends CurrentServer {
   }
 
   /**
-   * Serves one client over a transport of the MCP SDK, until either side closes it.
+   * Serves one client over a transport of the MCP SDK, until either side closes it. Over HTTP, {@link ErrandServer.listen}
+   * knows more: whether a client still reads the stream on which it would be asked.
    *
    * @throws {ErrandError} `SERVER_CLOSED`; and whatever a provider throws that is built now.
    */
   async connect(transport: Transport): Promise<void> {
     const core = await this.start();
-    const { Connection } = await import('../bindings/mcp-2025-11-25/connection.js');
+    const { Connection, optionsFor } = await import('../bindings/mcp-2025-11-25/connection.js');
     const onClosed = (connection: Connection): void => void this.open.delete(connection);
-    const connection = await Connection.open(core, transport, onClosed, { oneUser: true });
+    const connection = await Connection.open(core, transport, onClosed, optionsFor(transport));
     this.open.add(connection);
     if (this.isClosing) {
       await connection.close();
@@ -132,16 +134,17 @@ export class ErrandServer extends CurrentServer {
   /**
    * Starts a worker in this process, for servers whose embedded worker is off.
    *
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when no component runs in the background.
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when no component runs in the background, `OPTIONS_INVALID`.
    */
   async startWorker(options?: WorkerOptions): Promise<RunningWorker> {
     await this.start();
-    return this.demandBackground().startWorker(options);
+    return this.demandBackground().startWorkerByHand(options);
   }
 
   /**
-   * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish within the
-   * grace and ends the rest, disposes the singletons in reverse, closes the engine. Safe to call twice.
+   * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish for half of
+   * the grace and ends the rest, disposes the singletons in reverse, closes the engine. Nobody waits longer than the grace
+   * for calls, or for singletons. Safe to call twice.
    */
   close(): Promise<void> {
     this.closing ??= this.shutDown();
@@ -211,27 +214,24 @@ export class ErrandServer extends CurrentServer {
   }
 
   private async shutDown(): Promise<void> {
+    const { grace, clock, logger } = this.options;
     // At once, so that no connection takes another call while the workers hand theirs back.
-    const drained = this.drain();
+    const drained = [...this.open].map((each) => each.drain());
     await this.started?.catch(() => undefined);
-    await this.background?.stopWorkers();
-    await drained;
-    await Promise.all([...this.open].map((each) => each.close()));
-    try {
-      await this.injector.close();
-    } finally {
-      await this.background?.close();
+    const quiet = Promise.all([...drained, this.background?.stopWorkers()]);
+    // Foreground calls cannot be handed back: they get half of the grace to finish, and the other half to stop.
+    await settlesWithin(quiet, grace / 2, clock);
+    const stopped = Promise.all([quiet, ...[...this.open].map((each) => each.close())]);
+    if (!(await settlesWithin(stopped, grace / 2, clock))) {
+      logger.warning('Calls did not stop within the grace and are left alone', { grace });
     }
-  }
-
-  /** Foreground calls cannot be handed back, so they get the grace to finish. */
-  private async drain(): Promise<void> {
-    let stopTimer = (): void => undefined;
-    const grace = new Promise<void>((resolve) => {
-      stopTimer = this.options.clock.schedule(this.options.grace, resolve);
-    });
-    await Promise.race([Promise.all([...this.open].map((each) => each.drain())), grace]);
-    stopTimer();
+    try {
+      if (!(await settlesWithin(this.injector.close(), grace, clock))) {
+        logger.warning('Singletons were not disposed within the grace and are left alone', { grace });
+      }
+    } finally {
+      await this.background?.engine.close();
+    }
   }
 }
 

@@ -53,9 +53,12 @@ describe.each(modes)('in the %s', (mode) => {
     expect(result.isError).toBe(true);
     expect(textOf(result)).toMatch(/^work failed\. Reference [\w-]{36}\.$/);
     expect(trace.filter((line) => line.startsWith('dispose'))).toEqual(['dispose two', 'dispose one']);
-    const { error } = log.find(({ level }) => level === 'error')!.fields as { error: AggregateError };
-    expect(error).toBeInstanceOf(AggregateError);
-    expect(error.errors.map((each) => (each as Error).message)).toEqual(['cannot dispose two', 'cannot dispose one']);
+    const { error } = log.find(({ level }) => level === 'error')!.fields as { error: { cause: AggregateError } };
+    expect(error).toMatchObject({ code: 'DISPOSAL_FAILED', cause: expect.any(AggregateError) });
+    expect(error.cause.errors.map((each) => (each as Error).message)).toEqual([
+      'cannot dispose two',
+      'cannot dispose one',
+    ]);
   });
 
   it('the error of the method counts when disposal fails after it, and that is logged', async () => {
@@ -167,7 +170,7 @@ describe.each(modes)('in the %s', (mode) => {
       resolve: async (wanted, frame) => {
         if (wanted === Host) return host;
         frames.push(frame);
-        return new Tenant((frame as { mode: string }).mode);
+        return new Tenant(`${frame?.mode}`);
       },
     };
     const work = defineTool({

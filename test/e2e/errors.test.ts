@@ -60,8 +60,8 @@ describe.each(modes)('in the %s', (mode) => {
     expect((await answerTo(new OutOfPaper('Out of paper'), mode)).answer).toEqual(unsuccessful('Out of paper'));
   });
 
-  it('the message of an ErrandError is shown when its code is meant for clients', async () => {
-    const { answer, log } = await answerTo(new ErrandError('ANSWER_INVALID', 'Not what was asked'), mode);
+  it('the message of an ErrandError is shown when it is meant for clients', async () => {
+    const { answer, log } = await answerTo(new ErrandError('ANSWER_INVALID', 'Not what was asked', { exposed: true }), mode);
     expect(answer).toEqual(unsuccessful('Not what was asked'));
     expect(log).toEqual([]);
   });

@@ -20,7 +20,7 @@ import type { Core } from '../core.js';
 import { ForegroundCalls } from './foreground-calls.js';
 import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
 import type { RequestExtra } from './session-channel.js';
-import { oneStream, type Streams } from './streams.js';
+import { oneStream, streamPerRequest, type Streams } from './streams.js';
 import { TaskFeed } from './task-feed.js';
 import { TaskRequests } from './task-requests.js';
 import { callTool, listTools, type ConnectionFacts } from './tool-requests.js';
@@ -36,6 +36,11 @@ export interface ConnectionOptions {
   readonly session?: string;
   /** Whether everybody who reaches this connection is one user, so that listing tasks tells nobody about others. */
   readonly oneUser: boolean;
+}
+
+/** stdio and memory have one user and one stream; who comes over HTTP shares neither. */
+export function optionsFor(transport: Transport): ConnectionOptions {
+  return 'handleRequest' in transport ? { streams: streamPerRequest(), oneUser: false } : { oneUser: true };
 }
 
 const levels = LoggingLevelSchema.options;
@@ -72,6 +77,7 @@ export class Connection {
       shows,
       client: () => this.client(),
       calls: this.calls,
+      streams,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
     this.routes = this.makeRoutes(facts, streams, oneUser);
@@ -97,7 +103,12 @@ export class Connection {
   ): Promise<Connection> {
     const connection = new Connection(core, transport, onClosed, options);
     if (core.engine !== undefined) connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
-    await connection.sdk.connect(connection.transport);
+    try {
+      await connection.sdk.connect(connection.transport);
+    } catch (error) {
+      connection.closed();
+      throw error;
+    }
     return connection;
   }
 
@@ -153,9 +164,7 @@ export class Connection {
   private async route({ method, params }: JSONRPCRequest, extra: RequestExtra): Promise<object> {
     const route = this.routes.get(method);
     if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
-    if (this.draining && method === 'tools/call') {
-      throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
-    }
+    if (method === 'tools/call') this.refuseCall(extra.requestId);
     try {
       return await route(params, extra);
     } catch (error) {
@@ -166,6 +175,12 @@ export class Connection {
         ErrandError.is(error) && error.exposed ? error.message : 'Internal error',
       );
     }
+  }
+
+  private refuseCall(request: RequestId): void {
+    if (this.draining) throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
+    if (!this.calls.has(request) && !this.responded.has(request)) return;
+    throw new ProtocolError(rpcCode.invalidRequest, `A request with the id ${JSON.stringify(request)} is under way`);
   }
 
   private onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void {

@@ -11,6 +11,11 @@ export class ForegroundCalls {
   private underWay = 0;
   private onIdle: (() => void) | undefined;
 
+  /** Whether a request of this id is being answered. */
+  has(request: RequestId): boolean {
+    return this.lives.has(request);
+  }
+
   /** A call begins. */
   enter(request: RequestId, life: CallLife): void {
     this.lives.set(request, life);
@@ -31,12 +36,14 @@ export class ForegroundCalls {
 
   /** The client cancelled a request. */
   cancel(request: RequestId): void {
-    this.lives.get(request)?.end(new ErrandError('CALL_CANCELLED', 'The client cancelled the call.'));
+    this.lives
+      .get(request)
+      ?.end(new ErrandError('CALL_CANCELLED', 'The client cancelled the call.', { exposed: true }));
   }
 
   /** The connection is gone. */
   cancelAll(): void {
-    const gone = new ErrandError('CALL_CANCELLED', 'The connection to the client was closed.');
+    const gone = new ErrandError('CALL_CANCELLED', 'The connection to the client was closed.', { exposed: true });
     for (const life of this.lives.values()) life.end(gone);
   }
 

@@ -89,6 +89,7 @@ export class HttpSession implements Streams {
     return () => {
       this.standaloneStreams--;
       this.end(false, undefined);
+      this.onStandalone?.();
     };
   }
 

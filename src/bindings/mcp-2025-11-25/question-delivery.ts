@@ -55,7 +55,10 @@ export class QuestionDelivery {
     private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
   ) {
     streams.onStandalone = () => {
-      for (const pending of this.pending.values()) this.place(pending);
+      for (const pending of this.pending.values()) {
+        if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
+        this.place(pending);
+      }
     };
   }
 

@@ -7,6 +7,7 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import { longestTimer } from '../../base/clock.js';
+import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import {
   deadlineAnswer,
@@ -19,7 +20,8 @@ import {
 import type { CallLife } from '../../call/life.js';
 import { isProtocolError, toWireError } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
-import { Journal } from '../../tasks/journal.js';
+import type { Streams } from './streams.js';
+import { Journal } from '../../call/journal.js';
 
 /** What the SDK knows of the request that a handler answers. */
 export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -33,6 +35,7 @@ export class SessionChannel implements ClientChannel {
     private readonly extra: RequestExtra,
     private readonly progressToken: string | number | undefined,
     private readonly shows: (level: LoggingLevel) => boolean,
+    private readonly streams: Streams,
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
@@ -62,15 +65,27 @@ export class SessionChannel implements ClientChannel {
 
   private async send(question: ClientQuestion, life: CallLife): Promise<Answer> {
     const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
-    // The signal closes the prompt when the call ends first; the timeout closes it at the deadline.
-    const options = { timeout: Math.min(question.deadline, longestTimer), signal: life.signal };
+    const prompt = new AbortController();
+    let onDropped = (): void => undefined;
+    const dropped = new Promise<never>((_resolve, reject) => {
+      onDropped = () =>
+        reject(
+          new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it was asked.', { exposed: true }),
+        );
+    });
+    const forgetDrop = this.streams.onDropped(this.extra.requestId, onDropped);
+    // The timeout closes the prompt at the deadline; the signal when the call goes on, or ends, without the answer.
+    const options = { timeout: Math.min(question.deadline, longestTimer), signal: prompt.signal };
+    const asked = this.extra.sendRequest(request, ResultSchema, options);
     try {
-      return { result: (await life.waitFor(this.extra.sendRequest(request, ResultSchema, options))) as Json };
+      return { result: (await life.waitFor(Promise.race([asked, dropped]))) as Json };
     } catch (error) {
-      life.check();
       if (error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number)) return deadlineAnswer;
       if (isProtocolError(error)) return { error: toWireError(error) };
+      prompt.abort();
       throw error;
+    } finally {
+      forgetDrop();
     }
   }
 }

@@ -37,7 +37,7 @@ export function statusOf(record: ExecutionRecord): Task['status'] {
     case 'cancelled':
       return record.state;
     default:
-      return record.openQuestions > 0 ? 'input_required' : 'working';
+      return record.state === 'running' && record.openQuestions > 0 ? 'input_required' : 'working';
   }
 }
 

@@ -14,6 +14,7 @@ import { newTaskId, submitTask } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
 import type { ForegroundCalls } from './foreground-calls.js';
 import { SessionChannel, type RequestExtra } from './session-channel.js';
+import type { Streams } from './streams.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask } from './task-view.js';
 
@@ -34,6 +35,7 @@ export interface ConnectionFacts {
   client(): ClientFacts & { readonly protocolVersion: string };
   readonly shows: (level: LoggingLevel) => boolean;
   readonly calls: ForegroundCalls;
+  readonly streams: Streams;
   /** Calls back once the answer to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
 }
@@ -111,7 +113,7 @@ async function callInForeground(
   let call: RunningCall | undefined;
   try {
     const parsed = parseInput(component, params.arguments);
-    const channel = new SessionChannel(extra, params._meta?.progressToken, facts.shows);
+    const channel = new SessionChannel(extra, params._meta?.progressToken, facts.shows, facts.streams);
     const frame: CallFrame = {
       component,
       mode: 'foreground',
@@ -131,7 +133,7 @@ async function callInForeground(
     const result = component.output.toToolResult(await call.answer);
     return result instanceof Promise ? await result : result;
   } catch (thrown) {
-    const failure = failureOf(component.name, thrown, logger, disclosure);
+    const failure = failureOf(component.name, thrown, logger.child({ requestId }), disclosure);
     if ('result' in failure) return failure.result;
     throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);
   } finally {

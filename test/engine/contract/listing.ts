@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
-import type { Stage } from './stage.js';
+import { anExecution, type Stage } from './stage.js';
 
 export function listingContract(stage: () => Stage): void {
   const names = (count: number, prefix = 'k'): string[] =>
@@ -21,6 +21,8 @@ export function listingContract(stage: () => Stage): void {
     it('gives the records of one owner, the newest first', async () => {
       for (const key of names(3)) await stage().add(key);
       await stage().add('other', { owner: 'ben' });
+      const { session: _none, ...withoutClient } = anExecution('of the program');
+      await stage().engine.add(withoutClient);
       const page = await stage().engine.list({ owner: 'anna', limit: 10 });
       expect(page.records.map((record) => record.key)).toEqual(['k2', 'k1', 'k0']);
       expect(page.records[0]).toEqual(await stage().record('k2'));

@@ -156,6 +156,7 @@ export function anExecution(key: string): NewExecution {
     key,
     component: 'report',
     owner: 'anna',
+    session: 'of anna',
     retry: { attempts: 1, delay: 0, backoff: 'fixed', maximumDelay: 0 },
     timeout: 60_000,
     ttl: 60_000,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ClientQuestion } from '../../../src/call/channel.js';
-import { Journal } from '../../../src/tasks/journal.js';
+import { Journal } from '../../../src/call/journal.js';
 import { refusalOf } from '../../helpers/thrown.js';
 
 const question = (message: string, key?: string): ClientQuestion => ({

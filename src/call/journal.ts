@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
-import type { ClientQuestion } from '../call/channel.js';
+import type { ClientQuestion } from './channel.js';
 
 /**
  * Names the questions of one run, so that a later run of the same execution asks under the same names and finds the
