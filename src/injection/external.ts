@@ -1,10 +1,19 @@
+import type { Mode } from './plan-request.js';
 import type { InjectionToken } from './tokens.js';
+
+/** What an {@link ExternalContainer} is told of a call. It is one object for the whole call. */
+export interface ExternalFrame {
+  /** Where the call runs: in the request of the client, or in a worker. */
+  readonly mode: Mode;
+  /** What the host program gave the call to find its instances by. */
+  readonly host?: unknown;
+}
 
 /**
  * A container of the host program that makes and owns some of the instances: an outer tsyringe container, or that of a
  * framework. What comes from it is never disposed here.
  */
-export interface ExternalContainer<Frame = unknown> {
+export interface ExternalContainer<Frame = ExternalFrame> {
   /** Whether it provides the token. Asked when a plan is compiled. */
   has(token: InjectionToken): boolean;
   /** Whether it gives one instance for as long as the server lives, or one for each call. */
@@ -35,7 +44,7 @@ export function isTsyringeContainer(value: unknown): value is TsyringeContainer 
  * Takes what is registered in a tsyringe container (or in its parents) as singletons from outside. Unregistered classes,
  * which tsyringe would build silently, are not taken.
  */
-export function fromTsyringe(container: TsyringeContainer): ExternalContainer {
+export function fromTsyringe(container: TsyringeContainer): ExternalContainer<unknown> {
   return {
     has: (token) => container.isRegistered(token as never, true),
     lifetime: () => 'singleton',

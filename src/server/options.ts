@@ -9,7 +9,7 @@ import { describeIssues } from '../components/parse.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
-import type { CallFrame, CallSettings } from '../call/frame.js';
+import type { CallSettings } from '../call/frame.js';
 
 import type { Icon } from '../protocol/types.js';
 
@@ -48,7 +48,7 @@ export interface ServerOptions {
   /** What the components are given. */
   readonly providers?: readonly Provider[];
   /** An outer tsyringe container, or another host's: gives what `providers` does not. */
-  readonly container?: TsyringeContainer | ExternalContainer<CallFrame>;
+  readonly container?: TsyringeContainer | ExternalContainer;
   /** Whether tools that do not say may run as tasks. Default `'forbidden'`. */
   readonly tasks?: TaskOption;
   /** How long calls of components that do not say may run, not counting open questions. Default `'1h'`. */
