@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import { deadlineAnswer, type Answer, type ClientChannel, type ClientQuestion } from '../call/channel.js';
+import { Journal } from '../call/journal.js';
 import type { CallLife } from '../call/life.js';
 import type { Delivery, Engine } from '../docket/engine.js';
-import { Journal } from './journal.js';
 
 /**
  * How a background call reaches its client: questions, progress and log go through the engine, and whoever holds the

@@ -17,11 +17,11 @@ import {
   type LogEntry,
   type ProgressState,
 } from '../../call/channel.js';
+import { Journal } from '../../call/journal.js';
 import type { CallLife } from '../../call/life.js';
 import { isProtocolError, toWireError } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import type { Streams } from './streams.js';
-import { Journal } from '../../call/journal.js';
 
 /** What the SDK knows of the request that a handler answers. */
 export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
