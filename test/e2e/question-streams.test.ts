@@ -51,6 +51,26 @@ describe('a question of a task, over HTTP', () => {
     expect(told(peer, asked)).toHaveLength(1);
   });
 
+  it('comes again when the standalone stream on which it was shown is dropped', async () => {
+    let answer = (_result: ElicitResult): void => undefined;
+    const prompts: string[] = [];
+    const answering: Answering = ({ message }) => {
+      prompts.push(message);
+      return new Promise((resolve) => (answer = resolve));
+    };
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer: answering });
+    const { taskId } = await startTask(peer.client, 'favourite');
+    await untilTold(peer, asked, 1);
+    spy.of('GET')[0]?.drop();
+    // The stock client opens another one by itself.
+    await untilTold(peer, asked, 2);
+    expect(spy.of('GET').at(-1)?.text).toContain(asked);
+    answer(accept('red'));
+    const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result.content).toEqual([{ type: 'text', text: 'red' }]);
+    expect(prompts).toHaveLength(2);
+  });
+
   it('comes when the standalone stream opens, where there was none before', async () => {
     let held: [input: string | URL | Request, init?: RequestInit] | undefined;
     const withoutStream: typeof fetch = async (...args) => {
