@@ -67,6 +67,12 @@ export function compileMethod<Frame>(
     ...compileCommon(kind, name, label, options, binding, defaults, plan),
     invoke: (container, input, answers) => {
       const instance = container.component as Record<string, (...args: unknown[]) => unknown>;
+      if (typeof instance[method.name] !== 'function') {
+        throw new ErrandError(
+          'COMPONENT_INVALID',
+          `${label}: what is provided in the place of ${target.name} has no method ${method.name}. Add it, also to a fake.`,
+        );
+      }
       const args = sources.map((source) => argument(source, container, input, answers));
       return instance[method.name]?.(...args);
     },

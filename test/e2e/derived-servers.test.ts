@@ -107,6 +107,15 @@ describe('with({ override })', () => {
       await derived.close();
     });
 
+    it('says so when the method that is called was left out', async () => {
+      const { server, log } = serverOf({ components: [ReportTools], providers: [{ provide: One, useValue: 'real' }] });
+      const client = await connect(server.with({ override: [{ provide: ReportTools, useValue: {} }] }));
+      expect((await call(client, 'foreground', 'build')).isError).toBe(true);
+      expect(log.map(({ fields }) => fields.error)).toMatchObject([
+        { code: 'COMPONENT_INVALID', message: expect.stringMatching(/^ReportTools\.build: .+ has no method build\./) },
+      ]);
+    });
+
     it('is refused where the server has no such component', () => {
       class Other {}
       expect(refusalOf(() => real().with({ override: [{ provide: Other, useValue: {} }] }))).toEqual({
