@@ -3,11 +3,8 @@ import type { Clock } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { throughJson, type Json } from '../base/json.js';
-import type { Logger } from '../base/logger.js';
-import type { Context } from '../call/context.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
-import type { Progress } from '../call/progress.js';
 import { takeSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
@@ -35,23 +32,18 @@ export interface AddOptions {
 
 type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
 
-type InjectedType =
-  | Context
-  | Progress
-  | Docket
-  | Logger
-  | AbortSignal
-  | CurrentPrincipal
-  | CurrentAccessToken
-  | CurrentHeaders
-  | CurrentExecution
-  | CurrentWorker
-  | { readonly docket: Docket }; // CurrentServer, whose folder is above this one
+/** What is injected, as far as its type tells: tokens of Errand, and whatever has methods, which no input has. */
+type IsInjected<T> = T extends
+  CurrentPrincipal | CurrentAccessToken | CurrentExecution | CurrentWorker | { docket: Docket }
+  ? true
+  : true extends { [Name in keyof T]: T[Name] extends Method ? true : never }[keyof T]
+    ? true
+    : false;
 
 /** What follows the method's name: its input, or nothing when its first parameter is injected. */
 export type AddArguments<M> = M extends (...args: infer Parameters) => unknown
   ? Required<Parameters> extends readonly [infer First, ...unknown[]]
-    ? First extends InjectedType
+    ? IsInjected<First> extends true
       ? [input?: undefined, options?: AddOptions]
       : [input: First, options?: AddOptions]
     : [input?: undefined, options?: AddOptions]

@@ -9,7 +9,12 @@ export interface WireError {
 }
 
 /** The codes of JSON-RPC that MCP uses. */
-export const rpcCode = { invalidRequest: -32600, methodNotFound: -32601, invalidParams: -32602, internalError: -32603 } as const;
+export const rpcCode = {
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+} as const;
 
 /** An error that the client shall see as a JSON-RPC error with this code, message and data. */
 export class ProtocolError extends Error {

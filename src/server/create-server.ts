@@ -95,8 +95,8 @@ export class ErrandServer extends CurrentServer {
   }
 
   /**
-   * Serves the one client at stdin and stdout, and resolves when it is gone. `console` writes to stderr from here on,
-   * because stdout belongs to the protocol.
+   * Serves the one client at stdin and stdout, and closes the server when it is gone: calls that are under way get the
+   * grace to finish. `console` writes to stderr meanwhile, because stdout belongs to the protocol.
    */
   async serveStdio(): Promise<void> {
     const { serveStdio } = await import('./stdio.js');
@@ -107,7 +107,8 @@ export class ErrandServer extends CurrentServer {
    * Serves over Streamable HTTP. Binds to 127.0.0.1 unless told otherwise, and answers only requests whose Host and
    * Origin are expected.
    *
-   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, or open to others without `allowedHosts`.
+   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, or open to others without `allowedHosts`;
+   * `OPTIONS_INVALID`.
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
     const { listen } = await import('./http.js');
@@ -121,13 +122,13 @@ export class ErrandServer extends CurrentServer {
   }
 
   /**
-   * Derives a server in which providers are swapped, for tests. This one is untouched, and the derived one has a docket of
-   * its own, so that no other worker can take its tasks.
+   * Derives a server in which providers are swapped, for tests. This one is untouched, and the derived one has a docket and
+   * a worker of its own, so that no other worker can take its tasks.
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
    */
   with({ override }: { readonly override: readonly Provider[] }): ErrandServer {
-    const docket = { ...this.options.docket, url: 'memory://' };
+    const docket = { ...this.options.docket, url: 'memory://', worker: true };
     return new ErrandServer({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
   }
 

@@ -61,7 +61,10 @@ describe.each(modes)('in the %s', (mode) => {
   });
 
   it('the message of an ErrandError is shown when it is meant for clients', async () => {
-    const { answer, log } = await answerTo(new ErrandError('ANSWER_INVALID', 'Not what was asked', { exposed: true }), mode);
+    const { answer, log } = await answerTo(
+      new ErrandError('ANSWER_INVALID', 'Not what was asked', { exposed: true }),
+      mode,
+    );
     expect(answer).toEqual(unsuccessful('Not what was asked'));
     expect(log).toEqual([]);
   });

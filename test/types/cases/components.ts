@@ -356,6 +356,12 @@ defineTool({ name: 'too-many', inject: [Context], run: (_input, ctx: Context, mo
 defineTool({ run: () => 'nameless' });
 
 // docket.add
+class Shelf {
+  count(): number {
+    return 1;
+  }
+}
+
 class Jobs {
   @job({ input: z.object({ full: z.boolean() }) })
   async refresh({ full }: { full: boolean }, logger: Logger) {
@@ -376,6 +382,11 @@ class Jobs {
   @job({ input: Quarter })
   lenient(input: Quarter = { quarter: 'Q1' }, logger?: Logger) {
     logger?.info(input.quarter);
+  }
+
+  @job()
+  stock(shelf: Shelf, ctx: Context) {
+    return shelf.count() + ctx.component.length;
   }
 
   @job()
@@ -404,6 +415,7 @@ export async function adding(docket: CurrentDocket): Promise<unknown[]> {
   await docket.add(Jobs, 'sweep');
   await docket.add(Jobs, 'nothing');
   await docket.add(Jobs, 'owner');
+  await docket.add(Jobs, 'stock', undefined, { key: 'stock' });
   await docket.add(Jobs, 'server');
   await docket.add(Jobs, 'lenient', { quarter: 'Q2' });
   const indexed = await docket.add(index, { full: true });
