@@ -8,7 +8,7 @@ import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincip
 import { takeSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
-import { DefinedComponent } from '../components/define.js';
+import { isDefinedComponent, type DefinedComponent } from '../components/define.js';
 import { toRetryPolicy, type RetryOption } from '../components/options.js';
 import { encode } from '../components/parse.js';
 import type { Method } from '../components/tool.js';
@@ -94,7 +94,7 @@ export class Docket {
     ...rest: DefinitionArguments<NoInfer<Input>>
   ): Promise<Execution<Result>>;
   async add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
-    const method = target instanceof DefinedComponent ? undefined : (rest.shift() as string);
+    const method = isDefinedComponent(target) ? undefined : (rest.shift() as string);
     const [input, options = {}] = rest as [unknown, AddOptions?];
     const component = this.host.catalog().resolve(target, method);
     const stored = await storedInput(component, input);

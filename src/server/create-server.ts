@@ -122,7 +122,7 @@ export class ErrandServer extends CurrentServer {
   }
 
   /**
-   * Derives a server in which providers are swapped, for tests. This one is untouched, and the derived one has a docket and
+   * Derives a server in which providers, or classes of components, are swapped, for tests. This one is untouched, and the derived one has a docket and
    * a worker of its own, so that no other worker can take its tasks.
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
