@@ -78,7 +78,7 @@ export class CallLife {
 
   /** Waits for the client: meanwhile the timeout stands still and the slot is free. Rejects as soon as the call is over. */
   async waitFor<T>(answer: Promise<T>): Promise<T> {
-    ignorable(answer); // it may be rejected when nobody waits any more
+    void ignorable(answer); // it may be rejected when nobody waits any more
     this.check();
     if (this.waiting++ === 0) this.pause();
     let turnAway: ((reason: ErrandError) => void) | undefined;

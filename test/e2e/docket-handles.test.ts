@@ -41,7 +41,7 @@ const adds = defineTool({
   name: 'adds',
   task: 'optional',
   inject: [CurrentDocket],
-  run: async (_input, docket) => void (await docket.add(failing, undefined, { key: 'nightly' })),
+  run: async (_input, docket) => (await docket.add(failing, undefined, { key: 'nightly' })).key,
 });
 
 let server: ErrandServer;
