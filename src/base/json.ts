@@ -38,6 +38,11 @@ export function throughJson(value: unknown, what: string): Json | undefined {
   return JSON.parse(text) as Json;
 }
 
+/** A copy of what is JSON already. */
+export function copyOfJson<T>(value: T): T {
+  return typeof value === 'object' ? (JSON.parse(JSON.stringify(value)) as T) : value;
+}
+
 function refuseLoss(value: unknown, what: string): void {
   stringify(value, function (key, written) {
     // As it is before any toJSON: that of a Buffer gives an array of numbers.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { throughJson, type Json } from '../base/json.js';
+import { copyOfJson, throughJson, type Json } from '../base/json.js';
 import type { Caller, ClientFacts } from './frame.js';
 import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
@@ -60,14 +60,14 @@ export function takeSnapshot(caller: Caller, allowedHeaders: ReadonlySet<string>
       accessToken: {
         clientId: accessToken.clientId,
         scopes: [...accessToken.scopes],
-        claims: { ...accessToken.claims },
+        // Claims are whatever the token's verifier found, for example dates.
+        claims: throughJson(accessToken.claims, 'The claims of the access token') as Record<string, Json>,
         ...(accessToken.expiresAt !== undefined && { expiresAt: accessToken.expiresAt }),
       },
     }),
     ...(client !== undefined && { client }),
   };
-  // Claims are whatever the token's verifier found, for example dates.
-  return throughJson(snapshot, 'The snapshot of who called') as Json;
+  return copyOfJson(snapshot) as Json;
 }
 
 const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);

@@ -1,9 +1,7 @@
-import { throughJson, type Json } from '../base/json.js';
+import { copyOfJson } from '../base/json.js';
 import type { NewExecution } from './engine.js';
 import type { HeapNode } from './heap.js';
 import type { MemoryConsumer } from './memory-consumer.js';
-import type { Answer } from '../call/channel.js';
-import type { Outcome } from '../call/outcome.js';
 import type { ExecutionRecord, Question } from './record.js';
 import type { Timer } from './timer-heap.js';
 
@@ -49,14 +47,10 @@ export function newRecord(
  */
 export function copyOfRecord(record: ExecutionRecord): ExecutionRecord {
   const { input, snapshot, outcome } = record;
-  return { ...record, input: copyOf(input), snapshot: copyOf(snapshot), outcome: copyOf(outcome) };
+  return { ...record, input: copyOfJson(input), snapshot: copyOfJson(snapshot), outcome: copyOfJson(outcome) };
 }
 
 /** See {@link copyOfRecord}. */
 export function copyOfQuestion(question: Question): Question {
-  return { ...question, params: copyOf(question.params), answer: copyOf(question.answer) };
-}
-
-function copyOf<T extends Json | Outcome | Answer | undefined>(value: T): T {
-  return typeof value === 'object' ? (throughJson(value, 'A stored value') as T) : value;
+  return { ...question, params: copyOfJson(question.params), answer: copyOfJson(question.answer) };
 }

@@ -1,6 +1,7 @@
 import { longestTimer } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import { copyOfJson } from '../base/json.js';
 import type { Engine } from './engine.js';
 import { isTerminal, type ExecutionRecord } from './record.js';
 
@@ -40,7 +41,7 @@ export async function waitForEnd(
       // Watching before reading: what happens in between is seen by one of the two.
       const watching = engine.watch({ key }, ({ type, record }) => {
         // Events carry the engine's own record; what is handed out must not change it.
-        if (type === 'state') see(isTerminal(record.state) ? structuredClone(record) : record);
+        if (type === 'state') see(isTerminal(record.state) ? copyOfJson(record) : record);
       });
       watching
         .then(() => engine.get(key))
