@@ -48,6 +48,6 @@ export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 
 export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
-export { CurrentServer } from './server/current-server.js';
+export { CurrentServer } from './server/built-ins.js';
 export type { HttpListener, ListenOptions } from './server/http.js';
 export type { DocketOptions, ServerOptions } from './server/options.js';

@@ -5,11 +5,20 @@ import type { CallFrame } from '../call/frame.js';
 import { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from '../call/principal.js';
 import { Progress } from '../call/progress.js';
 import type { CallLife } from '../call/life.js';
-import { CurrentDocket, type DocketHost } from '../docket/docket.js';
+import { CurrentDocket, type Docket, type DocketHost } from '../docket/docket.js';
 import type { Waiting } from '../docket/execution.js';
 import { CurrentExecution, CurrentWorker } from '../docket/worker-tokens.js';
 import type { BuiltIn, Mode } from '../injection/injector.js';
-import { CurrentServer } from './current-server.js';
+
+/** The server that makes the call, as an injectable token. */
+export abstract class CurrentServer {
+  /** What the server calls itself to clients. */
+  abstract readonly name: string;
+  /** The version that clients are told. */
+  abstract readonly version: string;
+  /** The server's own docket; what is added here belongs to nobody. In a call, inject `CurrentDocket` instead. */
+  abstract readonly docket: Docket;
+}
 
 const everywhere: readonly Mode[] = ['foreground', 'background'];
 const background: readonly Mode[] = ['background'];

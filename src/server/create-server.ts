@@ -10,8 +10,7 @@ import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
 import type { Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
-import { builtIns } from './built-ins.js';
-import { CurrentServer } from './current-server.js';
+import { builtIns, CurrentServer } from './built-ins.js';
 import type { HttpListener, ListenOptions } from './http.js';
 import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
 

@@ -1,5 +1,5 @@
 import { ErrandError } from '../base/errors.js';
-import { refuse } from '../protocol/http.js';
+import { refuse } from '../protocol/errors.js';
 
 /** The address that only this machine reaches. */
 export const loopback = '127.0.0.1';

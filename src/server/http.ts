@@ -7,7 +7,7 @@ import type { Core } from '../bindings/core.js';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-session.js';
 import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
 import { describeIssues } from '../components/parse.js';
-import { refuse } from '../protocol/http.js';
+import { refuse } from '../protocol/errors.js';
 import { HostGuard, loopback } from './host-guard.js';
 
 /** How to serve over Streamable HTTP. */

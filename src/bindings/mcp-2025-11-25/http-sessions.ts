@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { refuse } from '../../protocol/http.js';
+import { refuse } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 import { HttpSession, type HttpExchange, type HttpReply } from './http-session.js';
 
