@@ -16,18 +16,17 @@ export const longestTimer = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule(delay, run) {
-    let timer: NodeJS.Timeout;
-    const arm = (left: number): void => {
-      timer = setTimeout(
-        () => {
-          if (left > longestTimer) arm(left - longestTimer);
-          else run();
-        },
-        Math.min(Math.max(left, 0), longestTimer),
-      );
-      timer.unref();
-    };
-    arm(delay);
+    if (delay > longestTimer) return scheduleInParts(delay, run);
+    const timer = setTimeout(run, Math.max(delay, 0));
+    timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+function scheduleInParts(delay: number, run: () => void): () => void {
+  let stop = (): void => undefined;
+  stop = systemClock.schedule(longestTimer, () => {
+    stop = systemClock.schedule(delay - longestTimer, run);
+  });
+  return () => stop();
+}

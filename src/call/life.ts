@@ -15,7 +15,7 @@ export class CallLife {
   private reason: ErrandError | undefined;
   private controller: AbortController | undefined;
   private listener: ((reason: ErrandError) => void) | undefined;
-  private readonly waiters = new Set<(reason: ErrandError) => void>();
+  private waiters: Set<(reason: ErrandError) => void> | undefined;
   private finished = false;
   private stopTimer: (() => void) | undefined;
   private left: number;
@@ -86,11 +86,11 @@ export class CallLife {
     try {
       value = await new Promise<T>((resolve, reject) => {
         turnAway = reject;
-        this.waiters.add(reject);
+        (this.waiters ??= new Set()).add(reject);
         answer.then(resolve, reject);
       });
     } finally {
-      if (turnAway !== undefined) this.waiters.delete(turnAway);
+      if (turnAway !== undefined) this.waiters?.delete(turnAway);
       if (--this.waiting === 0) await this.resume();
     }
     // It may have ended while it waited for its slot to come back.
@@ -100,7 +100,7 @@ export class CallLife {
 
   private turnAwayWaiters(): void {
     const { over } = this;
-    if (over !== undefined) for (const turnAway of this.waiters) turnAway(over);
+    if (over !== undefined) for (const turnAway of this.waiters ?? []) turnAway(over);
   }
 
   private get isOver(): boolean {

@@ -78,7 +78,7 @@ export class RunningCall {
       throw error;
     }
     life.finish();
-    await this.disposeAfterSuccess();
+    if (this.container.disposable) await this.disposeAfterSuccess();
     return value;
   }
 
