@@ -86,6 +86,7 @@ export class TaskRequests {
     const abort = (): void =>
       gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort(); // while the record was read
     const forgetDrop = this.streams.onDropped(requestId, abort);
     const removeReader = this.delivery.addReader(key, requestId);
     try {
