@@ -53,6 +53,10 @@ export const errorTable = {
     passing: true,
   },
   EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.', passing: true },
+  TASK_LIMIT: { meaning: 'A client has as many open tasks as the server allows.', passing: true },
+  INPUT_TOO_LARGE: { meaning: 'An input for the docket is larger than the server allows.' },
+  RESULT_TOO_LARGE: { meaning: 'What a background call left behind is larger than the server allows.' },
+  QUESTION_LIMIT: { meaning: 'A task asked as many questions as the server allows.' },
   KEY_TAKEN: { meaning: 'docket.add was given the key of a live execution of another component or principal.' },
   CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.' },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
@@ -86,6 +90,8 @@ export class ErrandError extends Error {
   override readonly name = 'ErrandError';
   /** Whether the message is meant for the client and its user. */
   declare readonly exposed: boolean;
+  /** Numbers of the message, for programs; undefined where it has none. */
+  declare readonly data: Readonly<Record<string, number>> | undefined;
 
   constructor(
     /** What went wrong, for programs. */
@@ -96,10 +102,16 @@ export class ErrandError extends Error {
       readonly cause?: unknown;
       /** Whether the message is meant for the client and its user; else they see a reference id. Default false. */
       readonly exposed?: boolean;
+      /** Numbers of the message, for programs. */
+      readonly data?: Readonly<Record<string, number>>;
     } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : {});
-    Object.defineProperties(this, { [brand]: { value: true }, exposed: { value: options.exposed ?? false } });
+    Object.defineProperties(this, {
+      [brand]: { value: true },
+      exposed: { value: options.exposed ?? false },
+      data: { value: options.data },
+    });
   }
 
   /** Whether another attempt may go better. */

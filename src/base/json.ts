@@ -21,6 +21,12 @@ const lossy = /\{\}|\{"0":|"type":"Buffer"/;
  * silence: maps, sets, promises and bytes.
  */
 export function throughJson(value: unknown, what: string): Json | undefined {
+  const text = toJsonText(value, what);
+  return text === undefined ? undefined : (JSON.parse(text) as Json);
+}
+
+/** The text of what {@link throughJson} gives, for those who need its size as well. It throws the same. */
+export function toJsonText(value: unknown, what: string): string | undefined {
   if (value === undefined) return undefined;
   let text: string | undefined;
   try {
@@ -35,7 +41,7 @@ export function throughJson(value: unknown, what: string): Json | undefined {
     );
   }
   if (lossy.test(text)) refuseLoss(value, what);
-  return JSON.parse(text) as Json;
+  return text;
 }
 
 /** A copy of what is JSON already. */

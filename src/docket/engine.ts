@@ -82,8 +82,12 @@ export interface Engine {
   /** Calls back when the engine closes: nothing more will be heard of what is waited for. */
   onClose(listener: () => void): Unwatch;
 
-  /** Adds an execution, or answers the live one that has its key. A finished one is replaced. */
-  add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
+  /**
+   * Adds an execution, or answers the live one that has its key. A finished one is replaced. With `limit`, an owner who
+   * has that many open tasks (executions with a session that have not ended) gets no more: `TASK_LIMIT`, and nothing
+   * has changed. Counting and adding are one step.
+   */
+  add(execution: NewExecution, limit?: number): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
   get(key: string): Promise<ExecutionRecord | undefined>;
   /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
   list(query: {
@@ -110,9 +114,10 @@ export interface Engine {
 
   /**
    * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one.
-   * `undefined` when the run had lost its execution.
+   * `undefined` when the run had lost its execution. With `limit`, an execution that has that many questions, answered
+   * ones included, opens no more: `QUESTION_LIMIT`.
    */
-  ask(key: string, run: string, question: NewQuestion): Promise<Question | undefined>;
+  ask(key: string, run: string, question: NewQuestion, limit?: number): Promise<Question | undefined>;
   /** The first answer wins. */
   answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'>;
   /** All questions of an execution, answered ones included, the oldest first. */

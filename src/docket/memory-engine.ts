@@ -13,6 +13,7 @@ import type {
   Unwatch,
   Verdict,
 } from './engine.js';
+import { tooManyQuestions, tooManyTasks } from './limits.js';
 import { MemoryConsumer, type ConsumerHost } from './memory-consumer.js';
 import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, newRecord, type Entry } from './memory-entry.js';
@@ -43,6 +44,8 @@ export class MemoryEngine implements Engine {
   private readonly closeListeners = new Set<() => void>();
   private readonly entries = new Map<string, Entry>();
   private readonly owners = new OwnerIndex<Entry>();
+  /** How many tasks of each owner have not ended; owners without one are not in it. */
+  private readonly openTasks = new Map<string, number>();
   private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
   private sequence = 0;
   private place = 0;
@@ -68,6 +71,7 @@ export class MemoryEngine implements Engine {
     this.timers.clear();
     this.entries.clear();
     this.owners.clear();
+    this.openTasks.clear();
     this.watchers.clear();
     return Promise.resolve();
   }
@@ -77,10 +81,15 @@ export class MemoryEngine implements Engine {
     return () => this.closeListeners.delete(listener);
   }
 
-  add(execution: NewExecution): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
+  add(
+    execution: NewExecution,
+    limit = Infinity,
+  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
     return this.step(() => {
       const known = this.entries.get(execution.key);
       if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
+      const open = this.openTasks.get(execution.owner) ?? 0;
+      if (open >= limit) throw tooManyTasks(limit, open);
       if (known) this.forget(known);
       const entry = this.enter(execution, known?.record);
       return { added: true, record: copyOfRecord(entry.record) };
@@ -177,11 +186,12 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  ask(key: string, run: string, asked: NewQuestion): Promise<Question | undefined> {
+  ask(key: string, run: string, asked: NewQuestion, limit = Infinity): Promise<Question | undefined> {
     return this.step(() => {
       const entry = this.ownedBy(key, run);
       if (!entry) return undefined;
       const known = entry.questions.get(asked.key);
+      if (!known && entry.questions.size >= limit) throw tooManyQuestions(limit);
       const question = known ?? { ...asked, createdAt: this.clock.now() };
       if (!known) {
         entry.questions.set(asked.key, question);
@@ -228,6 +238,7 @@ export class MemoryEngine implements Engine {
     const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map() };
     this.entries.set(record.key, entry);
     if (record.session !== undefined) this.owners.add(record.owner, entry);
+    this.countOpen(record, 1);
     const { runAt } = execution;
     if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, { updatedAt: now });
     else this.queue(entry, ++this.place, { updatedAt: now });
@@ -284,6 +295,7 @@ export class MemoryEngine implements Engine {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }
     entry.questions.clear();
+    this.countOpen(entry.record, -1);
     entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
     this.emit(entry, 'state');
   }
@@ -292,6 +304,13 @@ export class MemoryEngine implements Engine {
     if (entry.timer) this.timers.delete(entry.timer);
     this.entries.delete(entry.record.key);
     this.owners.delete(entry.record.owner, entry);
+  }
+
+  private countOpen({ owner, session }: ExecutionRecord, change: 1 | -1): void {
+    if (session === undefined) return;
+    const open = (this.openTasks.get(owner) ?? 0) + change;
+    if (open === 0) this.openTasks.delete(owner);
+    else this.openTasks.set(owner, open);
   }
 
   private ownedBy(key: string, run: string): Entry | undefined {

@@ -14,6 +14,8 @@ export const rpcCode = {
   methodNotFound: -32601,
   invalidParams: -32602,
   internalError: -32603,
+  /** Not of MCP: a client has as much as it may have. The data says how much. */
+  limitReached: -32029,
 } as const;
 
 /** An error that the client shall see as a JSON-RPC error with this code, message and data. */

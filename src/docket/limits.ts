@@ -1,0 +1,77 @@
+import { ErrandError } from '../base/errors.js';
+import { toJsonText, type Json } from '../base/json.js';
+
+/** How much a docket takes. Sizes are bytes of JSON in UTF-8. */
+export interface Limits {
+  /** Tasks of one principal that have not ended. */
+  readonly openTasks: number;
+  /** The longest time that a client may have a finished task kept, in milliseconds. */
+  readonly ttl: number;
+  /** The size of the input of one execution. */
+  readonly input: number;
+  /** The size of the outcome of one execution. */
+  readonly result: number;
+  /** Questions of one task, answered ones included. */
+  readonly questions: number;
+}
+
+/**
+ * An input as it is stored.
+ *
+ * @throws {ErrandError} `INPUT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
+ */
+export function inputWithin({ input: limit }: Limits, value: unknown, what: string): Json | undefined {
+  return jsonWithin(limit, value, what, (size) => {
+    return new ErrandError(
+      'INPUT_TOO_LARGE',
+      `${what} has ${size} bytes of JSON; docket.limits.input allows ${limit}. Give less, or where the rest can be read.`,
+      { exposed: true },
+    );
+  });
+}
+
+/**
+ * An outcome as it is stored.
+ *
+ * @throws {ErrandError} `RESULT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
+ */
+export function outcomeWithin({ result: limit }: Limits, outcome: unknown, what: string): Json | undefined {
+  return jsonWithin(limit, outcome, what, (size) => {
+    return new ErrandError(
+      'RESULT_TOO_LARGE',
+      `${what} has ${size} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to what is large.`,
+      { exposed: true },
+    );
+  });
+}
+
+/** What an engine throws when an owner has no room for another task. */
+export function tooManyTasks(limit: number, open: number): ErrandError {
+  return new ErrandError(
+    'TASK_LIMIT',
+    `You have ${open} tasks that have not ended; docket.limits.openTasks allows ${limit}. Wait until one ends, or cancel one.`,
+    { exposed: true, data: { limit, open } },
+  );
+}
+
+/** What an engine throws when an execution may open no more questions. */
+export function tooManyQuestions(limit: number): ErrandError {
+  return new ErrandError(
+    'QUESTION_LIMIT',
+    `This task has asked ${limit} questions, as many as docket.limits.questions allows. Ask for more at once, or in another task.`,
+    { exposed: true },
+  );
+}
+
+function jsonWithin(
+  limit: number,
+  value: unknown,
+  what: string,
+  refuse: (size: number) => ErrandError,
+): Json | undefined {
+  const text = toJsonText(value, what);
+  if (text === undefined) return undefined;
+  const size = Buffer.byteLength(text);
+  if (size > limit) throw refuse(size);
+  return JSON.parse(text) as Json;
+}
