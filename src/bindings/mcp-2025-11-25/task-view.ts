@@ -28,7 +28,10 @@ export function toTask(record: ExecutionRecord): Task {
   };
 }
 
-/** In this revision a result with `isError` is `failed`, and an open question is `input_required`. */
+/**
+ * In this revision a result with `isError` is `failed`, and a task with an open question is `input_required`, also while
+ * no worker runs it: the answer is kept for the run that comes.
+ */
 export function statusOf(record: ExecutionRecord): Task['status'] {
   switch (record.state) {
     case 'completed':
@@ -37,7 +40,7 @@ export function statusOf(record: ExecutionRecord): Task['status'] {
     case 'cancelled':
       return record.state;
     default:
-      return record.state === 'running' && record.openQuestions > 0 ? 'input_required' : 'working';
+      return record.openQuestions > 0 ? 'input_required' : 'working';
   }
 }
 
