@@ -19,9 +19,20 @@ export {
 export { defineJob, defineTool, type DefinedComponent } from './components/define.js';
 export { job } from './components/job.js';
 export { ask, param } from './components/param.js';
+export { prompt } from './components/prompt.js';
+export { assistantMessage, userMessage, type Message, type PromptReturn } from './components/prompt-output.js';
+export { resource } from './components/resource.js';
 export { tool } from './components/tool.js';
 export type { ComponentEntry } from './components/catalog.js';
-export type { JobOptions, RetryOption, TaskMode, TaskOption, ToolOptions } from './components/options.js';
+export type {
+  JobOptions,
+  PromptOptions,
+  ResourceOptions,
+  RetryOption,
+  TaskMode,
+  TaskOption,
+  ToolOptions,
+} from './components/options.js';
 export {
   audio,
   file,

@@ -12,7 +12,7 @@ import type { CallFrame } from './frame.js';
  * @throws {ErrandError} `INPUT_INVALID`, naming the field.
  */
 export function parseInput(component: Component<CallFrame>, input: unknown): unknown {
-  const parsed = parse(component.schema, withoutPrototype(input ?? {}));
+  const parsed = parse(component.schema, withoutPrototype(component.argumentsOf(input) ?? {}));
   return parsed instanceof Promise ? parsed.then(accept) : accept(parsed);
 
   function accept(result: Awaited<typeof parsed>): unknown {

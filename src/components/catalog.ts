@@ -1,7 +1,15 @@
 import { ErrandError } from '../base/errors.js';
 import type { Injector, Lifetime } from '../injection/injector.js';
 import { isClass, type Class } from '../injection/tokens.js';
-import { compileDefinition, compileMethod, type Component, type ComponentDefaults } from './component.js';
+import {
+  compileDefinition,
+  compileMethod,
+  recordName,
+  type Component,
+  type ComponentDefaults,
+  type ComponentKind,
+  type ComponentOf,
+} from './component.js';
 import { declaredMethods } from './declarations.js';
 import { isDefinedComponent, type DefinedComponent } from './define.js';
 
@@ -18,7 +26,7 @@ export type ComponentEntry =
 
 /** All components of one server. */
 export class Catalog<Frame> {
-  /** By name; tools and jobs share one set of names, because records of the docket use it. */
+  /** By the name of records; tools and jobs share one set of names. */
   private readonly byName = new Map<string, Component<Frame>>();
   private readonly byMethod = new Map<Class, Map<string, Component<Frame>>>();
   private readonly byDefinition = new Map<DefinedComponent, Component<Frame>>();
@@ -35,9 +43,11 @@ export class Catalog<Frame> {
     }
   }
 
-  /** The tools, in the order of `components`. */
-  get tools(): Component<Frame>[] {
-    return [...this.byName.values()].filter(({ kind }) => kind === 'tool');
+  /** Those of one kind, in the order of `components`. */
+  of<Kind extends ComponentKind>(wanted: Kind): ComponentOf<Kind, Frame>[] {
+    return [...this.byName.values()].filter(
+      (component): component is ComponentOf<Kind, Frame> => component.kind === wanted,
+    );
   }
 
   /** Whether anything can run in the background. */
@@ -45,13 +55,26 @@ export class Catalog<Frame> {
     return [...this.byName.values()].some(({ task }) => task !== 'forbidden');
   }
 
-  /** Whether a client may ask for a task. */
-  get hasTasks(): boolean {
-    return this.tools.some(({ task }) => task !== 'forbidden');
+  /** Whether a client may ask for a task of this kind. */
+  hasTasks(kind: 'tool' | 'prompt' | 'resource'): boolean {
+    return this.of(kind).some(({ task }) => task !== 'forbidden');
   }
 
+  /** By the name that records of the docket have. */
   find(name: string): Component<Frame> | undefined {
     return this.byName.get(name);
+  }
+
+  /** By the name that clients know. */
+  named<Kind extends 'tool' | 'prompt'>(kind: Kind, name: string): ComponentOf<Kind, Frame> | undefined {
+    const found = this.byName.get(recordName(kind, name));
+    return found?.kind === kind ? (found as ComponentOf<Kind, Frame>) : undefined;
+  }
+
+  /** The resource at a URI; one of that very URI goes before a template. */
+  at(uri: string): ComponentOf<'resource', Frame> | undefined {
+    const fitting = this.of('resource').filter(({ address }) => address?.match(uri) !== undefined);
+    return fitting.find(({ address }) => address?.template === undefined) ?? fitting[0];
   }
 
   /**
@@ -75,7 +98,7 @@ export class Catalog<Frame> {
     if (methods.length === 0) {
       throw new ErrandError(
         'COMPONENT_INVALID',
-        `${target.name} has no method with @tool or @job. Decorate one, or list it under providers.`,
+        `${target.name} has no method with @tool, @prompt, @resource or @job. Decorate one, or list it under providers.`,
       );
     }
     const compiled = new Map<string, Component<Frame>>();
@@ -86,14 +109,22 @@ export class Catalog<Frame> {
   }
 
   private add(component: Component<Frame>): Component<Frame> {
-    const other = this.byName.get(component.name);
+    const other = this.byName.get(component.recordName);
     if (other !== undefined) {
       throw new ErrandError(
         'COMPONENT_DUPLICATE',
         `${other.label} and ${component.label} are both named '${component.name}'. Set \`name\` on one of them.`,
       );
     }
-    this.byName.set(component.name, component);
+    const { address } = component;
+    const sameUri = this.of('resource').find((each) => address !== undefined && each.address?.uri === address.uri);
+    if (sameUri !== undefined) {
+      throw new ErrandError(
+        'COMPONENT_DUPLICATE',
+        `${sameUri.label} and ${component.label} are both at '${address?.uri}'. Give one of them another URI.`,
+      );
+    }
+    this.byName.set(component.recordName, component);
     return component;
   }
 }

@@ -4,13 +4,27 @@ import type { CallContainer, Injector, Lifetime, Mode, Plan } from '../injection
 import { injectionOf, type Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
 import { bindMethod, type ArgumentSource, type AskedParameter, type Binding } from './binding.js';
-import type { DeclaredMethod } from './declarations.js';
+import type { DeclaredMethod, MethodDeclaration } from './declarations.js';
 import type { DefinedComponent } from './define.js';
 import { toForm } from './form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
-import { noRetry, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode, type ToolOptions } from './options.js';
+import { noRetry, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode } from './options.js';
 import { toMilliseconds } from '../base/duration.js';
 import { compileOutput, type Output } from './output.js';
+import { promptArguments } from './prompt.js';
+import { compilePromptOutput } from './prompt-output.js';
+import { ResourceAddress } from './resource-address.js';
+import { compileResourceOutput } from './resource-output.js';
+import type { PromptArgument } from '../protocol/types.js';
+
+/** What a component can be. */
+export type ComponentKind = MethodDeclaration['kind'];
+
+/** A component that was declared as a tool, as a prompt, …. */
+export type ComponentOf<Kind extends ComponentKind, Frame> = Component<Frame> & {
+  readonly kind: Kind;
+  readonly declaration: Extract<MethodDeclaration, { readonly kind: Kind }>;
+};
 
 /** What the server decides for components that do not. */
 export interface ComponentDefaults {
@@ -21,12 +35,14 @@ export interface ComponentDefaults {
 
 /** One component, ready to be called: everything that can be known before a call is known here. */
 export interface Component<Frame> {
-  readonly kind: 'tool' | 'job';
-  /** The tool's name, or the job's; unique in a server, and what records of the docket name it by. */
+  readonly kind: ComponentKind;
+  /** Unique among those of its kind; tools and jobs share their names. */
   readonly name: string;
+  /** What records of the docket name it by; unique in a server. */
+  readonly recordName: string;
   /** `Class.method` for messages and logs. */
   readonly label: string;
-  readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>;
+  readonly declaration: MethodDeclaration;
   readonly task: TaskMode;
   /** Milliseconds. */
   readonly timeout: number;
@@ -41,6 +57,12 @@ export interface Component<Frame> {
   readonly output: Output;
   readonly asks: readonly AskedParameter[];
   readonly plan: Plan<Frame>;
+  /** Where a resource is found. */
+  readonly address?: ResourceAddress;
+  /** What a prompt takes, as clients are told. */
+  readonly promptArguments?: readonly PromptArgument[];
+  /** The input to parse, of what travelled: arguments as they are, of a resource those that its URI says. */
+  argumentsOf(input: unknown): unknown;
   /** Calls the method with what the call container holds. */
   invoke(container: CallContainer, input: unknown, answers: readonly unknown[]): unknown;
 }
@@ -56,7 +78,8 @@ export function compileMethod<Frame>(
   defaults: ComponentDefaults,
 ): Component<Frame> {
   const label = `${target.name}.${method.name}`;
-  const { kind, options } = method.declaration;
+  const { declaration } = method;
+  const { kind, options } = declaration;
   const binding = bindMethod(target.name, method, (type) => injector.has(type));
   for (const { schema } of binding.asks) toForm(schema, label);
   const name = options.name ?? (kind === 'job' ? label : method.name);
@@ -64,7 +87,7 @@ export function compileMethod<Frame>(
     injector.plan({ label, component: { target, lifetime }, injections: binding.injections, modes });
   const { sources } = binding;
   return {
-    ...compileCommon(kind, name, label, options, binding, defaults, plan),
+    ...compileCommon(declaration, name, label, binding, defaults, plan),
     invoke: (container, input, answers) => {
       const instance = container.component as Record<string, (...args: unknown[]) => unknown>;
       if (typeof instance[method.name] !== 'function') {
@@ -89,8 +112,9 @@ export function compileDefinition<Frame>(
   const injections: Injection[] = definition.inject.map(injectionOf);
   const schema = options.input ?? emptyInput;
   const plan = (modes: readonly Mode[]): Plan<Frame> => injector.plan({ label: name, injections, modes });
+  const declaration: MethodDeclaration = { kind, options };
   return {
-    ...compileCommon(kind, name, name, options, { sources: [], injections, asks: [], schema }, defaults, plan),
+    ...compileCommon(declaration, name, name, { sources: [], injections, asks: [], schema }, defaults, plan),
     invoke: (container, input) => run(input, ...container.args),
   };
 }
@@ -115,14 +139,14 @@ function argument(
 }
 
 function compileCommon<Frame>(
-  kind: 'tool' | 'job',
+  declaration: MethodDeclaration,
   name: string,
   label: string,
-  options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>,
   binding: Binding,
   defaults: ComponentDefaults,
   plan: (modes: readonly Mode[]) => Plan<Frame>,
 ): Omit<Component<Frame>, 'invoke'> {
+  const { kind, options } = declaration;
   refuseName(kind, name, label);
   if (kind === 'job' && binding.asks.length > 0) {
     throw new ErrandError(
@@ -132,28 +156,51 @@ function compileCommon<Frame>(
   }
   const task =
     kind === 'job' ? 'required' : options.task === undefined ? defaults.task : toTaskMode(options.task, label);
+  const inputJsonSchema = toObjectJsonSchema(binding.schema, `${label}: input`);
+  const address = kind === 'resource' ? new ResourceAddress(declaration.uri, label) : undefined;
+  address?.check(inputJsonSchema);
   const modes: Mode[] =
     task === 'required' ? ['background'] : task === 'optional' ? ['foreground', 'background'] : ['foreground'];
   return {
     kind,
     name,
+    recordName: recordName(kind, name),
     label,
-    options,
+    declaration,
     task,
     timeout: options.timeout === undefined ? defaults.timeout : toMilliseconds(options.timeout, `${label}: timeout`),
     retry: options.retry === undefined ? noRetry : toRetryPolicy(options.retry, label),
     schema: binding.schema,
-    inputJsonSchema: toObjectJsonSchema(binding.schema, `${label}: input`),
+    inputJsonSchema,
     takes: binding.sources.some(({ from }) => from === 'param')
       ? 'named arguments'
       : options.input === undefined
         ? 'nothing'
         : 'input',
     encodable: !hasOneWayTransform(binding.schema),
-    output: compileOutput(options.output, label),
+    output: outputOf(declaration, label),
     asks: binding.asks,
     plan: plan(modes),
+    argumentsOf: address === undefined ? (input) => input : (input) => address.match((input as { uri: string }).uri),
+    ...(address !== undefined && { address }),
+    ...(kind === 'prompt' && { promptArguments: promptArguments(binding.schema, label) }),
   };
+}
+
+/** What records of the docket name a component by. Tools and jobs cannot have a colon in their names. */
+export function recordName(kind: ComponentKind, name: string): string {
+  return kind === 'prompt' || kind === 'resource' ? `${kind}:${name}` : name;
+}
+
+function outputOf(declaration: MethodDeclaration, label: string): Output {
+  switch (declaration.kind) {
+    case 'prompt':
+      return compilePromptOutput(declaration.options.description, label);
+    case 'resource':
+      return compileResourceOutput(declaration.options.mimeType, label);
+    default:
+      return compileOutput(declaration.options.output, label);
+  }
 }
 
 /** MCP 2025-11-25, server/tools: 1 to 128 of these characters. */

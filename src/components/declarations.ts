@@ -2,11 +2,13 @@ import 'reflect-metadata';
 import type { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import { decoratorModeError } from '../injection/parameters.js';
-import type { JobOptions, ToolOptions } from './options.js';
+import type { JobOptions, PromptOptions, ResourceOptions, ToolOptions } from './options.js';
 
-/** What `@tool` or `@job` said about a method. */
+/** What `@tool`, `@prompt`, `@resource` or `@job` said about a method. */
 export type MethodDeclaration =
   | { readonly kind: 'tool'; readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined> }
+  | { readonly kind: 'prompt'; readonly options: PromptOptions<z.ZodType | undefined> }
+  | { readonly kind: 'resource'; readonly uri: string; readonly options: ResourceOptions<z.ZodType | undefined> }
   | { readonly kind: 'job'; readonly options: JobOptions<z.ZodType | undefined, z.ZodType | undefined> };
 
 /** What `@param` or `@ask` said about a parameter. */
@@ -23,7 +25,7 @@ const ownMethods = (prototype: object): Map<string, MethodDeclaration> | undefin
 const ownParameters = (prototype: object, method: string): Map<number, ParameterDeclaration> | undefined =>
   Reflect.getOwnMetadata(parametersKey, prototype, method) as Map<number, ParameterDeclaration> | undefined;
 
-/** Called by `@tool` and `@job`. */
+/** Called by the decorators of methods. */
 export function declareMethod(target: unknown, method: unknown, declaration: MethodDeclaration): void {
   const decorator = `@${declaration.kind}`;
   if (typeof method === 'object') throw decoratorModeError(decorator);

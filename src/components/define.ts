@@ -21,6 +21,8 @@ interface Runnable<
   ) => Returned<Output> | Promise<Returned<Output>>;
 }
 
+type AnyOptions = ToolOptions<z.ZodType | undefined, z.ZodType | undefined>;
+
 const mark = Symbol.for('errand.defined-component');
 
 /** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
@@ -40,7 +42,7 @@ export class DefinedComponent<out Input = unknown, out Result = unknown> {
     /** Its name among tools and jobs. */
     readonly name: string,
     /** What it was defined with. */
-    readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined>,
+    readonly options: AnyOptions,
     /** What its function receives after the input. */
     readonly inject: readonly InjectionRequest[],
     /** Its function. */
@@ -87,7 +89,13 @@ export function defineTool<
   definition: ToolOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
 ): DefinedComponent<AddedInput<Input>, ResultOf<Output>> {
   const { inject = [], run, ...options } = definition;
-  return new DefinedComponent('tool', options.name, options, inject, run as (...args: unknown[]) => unknown);
+  return new DefinedComponent(
+    'tool',
+    options.name,
+    options as AnyOptions,
+    inject,
+    run as (...args: unknown[]) => unknown,
+  );
 }
 
 /** A job without a class and without decorators; see {@link defineTool}. */

@@ -26,17 +26,21 @@ const inexpressible = new Set([
   'transform',
 ]);
 
+/** Changes the JSON schema of a part where it travels as something else. */
+type Adjustment = (part: { readonly zodSchema: z.core.$ZodTypes; readonly jsonSchema: object }) => void;
+
 /**
  * The JSON schema of what travels.
  *
  * @throws {ErrandError} `SCHEMA_UNSUPPORTED` with the path of what JSON schema cannot express.
  */
-export function toJsonSchema(schema: z.ZodType, where: string): Record<string, unknown> {
+export function toJsonSchema(schema: z.ZodType, where: string, adjust?: Adjustment): Record<string, unknown> {
   let refused: string | undefined;
   const json = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
-    override: ({ zodSchema, path }) => {
+    override: ({ zodSchema, jsonSchema, path }) => {
+      adjust?.({ zodSchema, jsonSchema });
       const strange = refusedKind(zodSchema);
       if (strange !== undefined) refused ??= `${pathText(path)} is a ${strange}`;
     },

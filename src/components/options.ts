@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import type { Icon, ToolAnnotations } from '../protocol/types.js';
+import type { Annotations, Icon, ToolAnnotations } from '../protocol/types.js';
 
 /** Whether a component may run in the background. `true` means `'optional'`, `false` means `'forbidden'`. */
 export type TaskOption = boolean | TaskMode;
@@ -23,44 +23,65 @@ export type RetryOption =
       readonly maximumDelay?: Duration;
     };
 
-/** What tools and jobs have in common. */
-interface RunOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined> {
+/** What all components have in common. */
+interface RunOptions<Input extends z.ZodType | undefined> {
   /** The whole input, an object or a union of objects: the first parameter without a decorator of its own receives it. */
   readonly input?: Input;
-  /** What the method returns. Anything but an object travels as `{ result: … }`. */
-  readonly output?: Output;
   /** How long one attempt may run, not counting open questions. Default: the server's `timeout`. */
   readonly timeout?: Duration;
   /** When a background attempt that threw is followed by another. Default: never. */
   readonly retry?: RetryOption;
 }
 
-/** What a tool is, as the client sees it and as it runs. */
-export interface ToolOptions<
-  Input extends z.ZodType | undefined,
-  Output extends z.ZodType | undefined,
-> extends RunOptions<Input, Output> {
+/** What tools and jobs have in common. */
+interface OutputOption<Output extends z.ZodType | undefined> {
+  /** What the method returns. Anything but an object travels as `{ result: … }`. */
+  readonly output?: Output;
+}
+
+/** What components have in common that clients list. */
+interface ListedOptions {
   /** Default: the name of the method. */
   readonly name?: string;
   /** What people see instead of the name. */
   readonly title?: string;
-  /** What the model reads to decide whether to call it. */
+  /** What the model, or the user, reads to decide whether to use it. */
   readonly description?: string;
   /** Whether it may run as a background task. Default: the server's `tasks`. */
   readonly task?: TaskOption;
-  /** Hints for clients: read-only, destructive, idempotent, open world. */
-  readonly annotations?: ToolAnnotations;
-  /** Pictures for clients that show tools. */
+  /** Pictures for clients that show it. */
   readonly icons?: Icon[];
   /** Passed through to clients as it is. */
   readonly _meta?: Record<string, unknown>;
 }
 
+/** What a tool is, as the client sees it and as it runs. */
+export interface ToolOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined>
+  extends RunOptions<Input>, OutputOption<Output>, ListedOptions {
+  /** Hints for clients: read-only, destructive, idempotent, open world. */
+  readonly annotations?: ToolAnnotations;
+  /**
+   * What the model reads at once when the call runs as a task, while the result is still to come: a text, or a function
+   * of the validated input that makes one (`io.modelcontextprotocol/model-immediate-response`, 2025-11-25).
+   */
+  readonly immediateResponse?:
+    string | ((input: Input extends z.ZodType ? z.output<Input> : Record<string, unknown>) => string);
+}
+
+/** What a prompt is, as the client sees it and as it runs. Its arguments travel as strings. */
+export interface PromptOptions<Input extends z.ZodType | undefined> extends RunOptions<Input>, ListedOptions {}
+
+/** What a resource or a resource template is, as the client sees it and as it is read. */
+export interface ResourceOptions<Input extends z.ZodType | undefined> extends RunOptions<Input>, ListedOptions {
+  /** What it holds. Default: `text/plain` for strings, `application/octet-stream` for bytes, else `application/json`. */
+  readonly mimeType?: string;
+  /** Who it is for, and how much it matters. */
+  readonly annotations?: Annotations;
+}
+
 /** What a job is: work that only the docket starts, and that no client sees. */
-export interface JobOptions<
-  Input extends z.ZodType | undefined,
-  Output extends z.ZodType | undefined,
-> extends RunOptions<Input, Output> {
+export interface JobOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined>
+  extends RunOptions<Input>, OutputOption<Output> {
   /** How records name it. Default: `Class.method`. */
   readonly name?: string;
 }

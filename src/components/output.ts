@@ -1,27 +1,34 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import { throughJson, type Json } from '../base/json.js';
-import type { CallToolResult } from '../protocol/types.js';
+import type { CallToolResult, GetPromptResult, ReadResourceResult } from '../protocol/types.js';
 import { asObject, hasOneWayTransform, toJsonSchema, type ObjectJsonSchema } from './json-schema.js';
 import { encode } from './parse.js';
 import { isContent, isToolResult, type Content } from './results.js';
+
+/** What a request of a client is answered. */
+export type ClientResult = CallToolResult | GetPromptResult | ReadResourceResult;
 
 /** How what a method returns becomes what travels. */
 export interface Output {
   /** What clients are told; absent where no `output` was declared. */
   readonly jsonSchema?: ObjectJsonSchema;
-  /** The result of a tool call. */
-  toToolResult(value: unknown): Promise<CallToolResult> | CallToolResult;
+  /** What the client is answered. `input` is the input as it travelled. */
+  toResult(value: unknown, input: unknown): Promise<ClientResult> | ClientResult;
   /** The value alone, for whoever added the call to the docket. */
   toJson(value: unknown): Promise<Json | undefined>;
 }
 
-/** @throws {ErrandError} `SCHEMA_UNSUPPORTED` for what JSON schema cannot say and for one-way transforms. */
+/**
+ * How what a tool or a job returns becomes what travels.
+ *
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for what JSON schema cannot say and for one-way transforms.
+ */
 export function compileOutput(schema: z.ZodType | undefined, label: string): Output {
   const where = `${label}: output`;
   if (schema === undefined) {
     return {
-      toToolResult: (value) => toToolResult(value, label),
+      toResult: (value) => toToolResult(value, label),
       toJson: (value) => Promise.resolve(throughJson(value, `What ${label} returned`)),
     };
   }
@@ -36,7 +43,7 @@ export function compileOutput(schema: z.ZodType | undefined, label: string): Out
   const wrapped = object === undefined;
   return {
     jsonSchema: object ?? wrapResult(json),
-    toToolResult: async (value) => {
+    toResult: async (value) => {
       if (isContent(value) || isContentArray(value)) throw refuseContent(where);
       if (isToolResult(value)) return checkToolResult(value, wrapped ? z.object({ result: schema }) : schema, where);
       const encoded = throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where);

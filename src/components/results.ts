@@ -5,7 +5,9 @@ const contentMark: unique symbol = Symbol.for('errand.content') as never;
 const errorMark = Symbol.for('errand.tool-error');
 const resultMark: unique symbol = Symbol.for('errand.result') as never;
 
-const hasMark = (value: unknown, mark: symbol): boolean => typeof value === 'object' && value !== null && mark in value;
+/** Whether a value has been given a mark by {@link mark}. */
+export const hasMark = (value: unknown, symbol: symbol): boolean =>
+  typeof value === 'object' && value !== null && symbol in value;
 
 /**
  * An error whose text the client sees: the tool's own "that did not work, because". Every other error is logged under a
@@ -58,8 +60,9 @@ export type ToolResult = CallToolResult & {
   readonly [resultMark]: true;
 };
 
-function marked<T extends object>(value: T, mark: symbol): never {
-  return Object.defineProperty(value, mark, { value: true, enumerable: false }) as never;
+/** Gives a value the mark that tells it from data. */
+export function mark<T extends object>(value: T, symbol: symbol): never {
+  return Object.defineProperty(value, symbol, { value: true, enumerable: false }) as never;
 }
 
 /** Whether a value was made by one of the content makers. */
@@ -72,22 +75,23 @@ export function isToolResult(value: unknown): value is ToolResult {
   return hasMark(value, resultMark);
 }
 
-const base64 = (data: Uint8Array | string): string =>
+/** Bytes in base64; a string is so already. */
+export const base64 = (data: Uint8Array | string): string =>
   typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
 
 /** Text for the model. */
 export function text(value: string, annotations?: ContentAnnotations): Content {
-  return marked({ type: 'text', text: value, ...(annotations && { annotations }) }, contentMark);
+  return mark({ type: 'text', text: value, ...(annotations && { annotations }) }, contentMark);
 }
 
 /** A picture: its bytes, or the same already in base64. */
 export function image(data: Uint8Array | string, mimeType: string, annotations?: ContentAnnotations): Content {
-  return marked({ type: 'image', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
+  return mark({ type: 'image', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
 }
 
 /** A sound: its bytes, or the same already in base64. */
 export function audio(data: Uint8Array | string, mimeType: string, annotations?: ContentAnnotations): Content {
-  return marked({ type: 'audio', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
+  return mark({ type: 'audio', data: base64(data), mimeType, ...(annotations && { annotations }) }, contentMark);
 }
 
 /** A file within the result (an MCP embedded resource): a string travels as text, bytes as base64. */
@@ -99,7 +103,7 @@ export function file(
 ): Content {
   const body = typeof data === 'string' ? { text: data } : { blob: base64(data) };
   const resource = { uri, ...(mimeType !== undefined && { mimeType }), ...body };
-  return marked({ type: 'resource', resource, ...(annotations && { annotations }) }, contentMark);
+  return mark({ type: 'resource', resource, ...(annotations && { annotations }) }, contentMark);
 }
 
 /** A pointer to a resource that the client may read. */
@@ -111,7 +115,7 @@ export function resourceLink(link: {
   readonly mimeType?: string;
   readonly annotations?: ContentAnnotations;
 }): Content {
-  return marked({ type: 'resource_link', ...link }, contentMark);
+  return mark({ type: 'resource_link', ...link }, contentMark);
 }
 
 /** A whole result, for the rare case that needs `isError` or `_meta` together with content of its own. */
@@ -121,5 +125,5 @@ export function toolResult(result: {
   readonly isError?: boolean;
   readonly _meta?: Record<string, unknown>;
 }): ToolResult {
-  return marked({ ...result, content: [...(result.content ?? [])] }, resultMark);
+  return mark({ ...result, content: [...(result.content ?? [])] }, resultMark);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import { throughJson, type Json } from '../base/json.js';
+import type { Json } from '../base/json.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
 import { takeSnapshot } from '../call/snapshot.js';
@@ -15,6 +15,7 @@ import type { Method } from '../components/tool.js';
 import type { Class } from '../injection/tokens.js';
 import type { Engine } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
+import { inputWithin, type Limits } from './limits.js';
 import type { ExecutionRecord } from './record.js';
 import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
 
@@ -64,6 +65,7 @@ export interface DocketHost {
   readonly clock: Clock;
   /** How long a record is kept after the end, in milliseconds. */
   readonly ttl: number;
+  readonly limits: Limits;
   readonly headers: ReadonlySet<string>;
   /** The started engine. Rejects when the server has no background component or is closed. */
   engine(): Promise<Engine>;
@@ -81,7 +83,7 @@ export class Docket {
   /**
    * Adds a call of a component. It runs once per attempt in a worker, with the principal of the call that adds it.
    *
-   * @throws {ErrandError} `COMPONENT_UNKNOWN`, `INPUT_INVALID`, `SCHEMA_UNSUPPORTED` for an input with one-way
+   * @throws {ErrandError} `COMPONENT_UNKNOWN`, `INPUT_INVALID`, `INPUT_TOO_LARGE`, `SCHEMA_UNSUPPORTED` for an input with one-way
    * transforms, `OPTIONS_INVALID`, `KEY_TAKEN`, `DOCKET_UNAVAILABLE`.
    */
   add<C extends Class<object>, Name extends MethodName<InstanceType<C>>>(
@@ -97,7 +99,7 @@ export class Docket {
     const method = isDefinedComponent(target) ? undefined : (rest.shift() as string);
     const [input, options = {}] = rest as [unknown, AddOptions?];
     const component = this.host.catalog().resolve(target, method);
-    const stored = await storedInput(component, input);
+    const stored = await storedInput(component, input, this.host.limits);
     const engine = await this.host.engine();
     const { key = randomUUID(), when, retry, timeout } = options;
     const runAt = when === undefined ? undefined : dueTime(when, this.host.clock);
@@ -141,8 +143,18 @@ export class Docket {
 /** This server's docket, as an injectable token. What a call adds keeps the principal of the call. */
 export class CurrentDocket extends Docket {}
 
-async function storedInput(component: Component<CallFrame>, input: unknown): Promise<Json | undefined> {
-  const { label, task, takes, encodable, schema } = component;
+async function storedInput(
+  component: Component<CallFrame>,
+  input: unknown,
+  limits: Limits,
+): Promise<Json | undefined> {
+  const { kind, label, task, takes, encodable, schema } = component;
+  if (kind === 'prompt' || kind === 'resource') {
+    throw new ErrandError(
+      'COMPONENT_INVALID',
+      `${label} is a ${kind}, which only clients ask for. Make it a job or a tool to add it to the docket.`,
+    );
+  }
   if (task === 'forbidden') {
     throw new ErrandError(
       'COMPONENT_INVALID',
@@ -168,7 +180,8 @@ async function storedInput(component: Component<CallFrame>, input: unknown): Pro
       `${label}: its input has a transform that cannot be turned around, so it cannot be stored. Use z.codec(), which can.`,
     );
   }
-  return throughJson(await encode(schema, input, 'INPUT_INVALID', `${label}: input`), `${label}: input`);
+  const encoded = await encode(schema, input, 'INPUT_INVALID', `${label}: input`);
+  return inputWithin(limits, encoded, `${label}: input`);
 }
 
 function dueTime(when: Date | Duration, clock: Clock): number {

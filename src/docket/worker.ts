@@ -1,10 +1,10 @@
 import { ErrandError } from '../base/errors.js';
-import { throughJson } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
 import { channelWithoutClient, type ClientChannel } from '../call/channel.js';
 import type { CallFrame, CallSettings } from '../call/frame.js';
+import { Journal } from '../call/journal.js';
 import { CallLife } from '../call/life.js';
-import { failureOf, isRetryable, storedError, type Outcome, type ToolOutcome } from '../call/outcome.js';
+import { failureOf, isRetryable, storedError, type ClientOutcome, type Outcome } from '../call/outcome.js';
 import { Progress } from '../call/progress.js';
 import { parseInput, RunningCall } from '../call/running-call.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
@@ -12,7 +12,8 @@ import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
-import type { ExecutionRecord } from './record.js';
+import { outcomeWithin, type Limits } from './limits.js';
+import { auditFields, type ExecutionRecord } from './record.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
@@ -23,6 +24,7 @@ const mostLosses = 3;
 /** What a worker needs of its server. */
 export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
+  readonly limits: Limits;
   /** How a task reaches the client that asked for it. */
   taskChannel(delivery: Delivery): ClientChannel;
 }
@@ -77,10 +79,7 @@ export class Worker implements DeliveryHandler {
     if (record.attempt > record.retry.attempts + mostLosses) {
       this.host.logger.error('An execution was lost too often', { component: record.component, key: record.key });
       const message = `'${record.component}' was interrupted without an outcome more than ${mostLosses} times.`;
-      await this.engine.settle(record.key, run, {
-        type: 'finish',
-        outcome: { error: { code: 'EXECUTION_LOST', message } },
-      });
+      await this.settle(delivery, { type: 'finish', outcome: { error: { code: 'EXECUTION_LOST', message } } });
       return;
     }
     const life = new CallLife(this.host.clock, record.timeout, {
@@ -98,7 +97,7 @@ export class Worker implements DeliveryHandler {
   }
 
   private async make(component: Component<CallFrame>, delivery: Delivery, life: CallLife): Promise<void> {
-    const { record, run } = delivery;
+    const { record } = delivery;
     const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
     let released = Promise.resolve();
     let snapshot: RestoredSnapshot | undefined;
@@ -112,12 +111,20 @@ export class Worker implements DeliveryHandler {
         release = resolve;
       });
       const value = await new RunningCall(frame, release).answer;
-      verdict = await this.success(component, value, snapshot.client !== undefined);
+      verdict = await this.success(component, value, record, snapshot.client !== undefined, logger);
     } catch (thrown) {
       verdict = this.failure(component, thrown, record, snapshot, life, logger);
     }
-    await this.engine.settle(record.key, run, verdict);
+    await this.settle(delivery, verdict);
     await released;
+  }
+
+  /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
+  private async settle({ record, run }: Delivery, verdict: Verdict): Promise<void> {
+    const accepted = await this.engine.settle(record.key, run, verdict);
+    if (!accepted || verdict.type !== 'finish' || record.session === undefined) return;
+    const state = 'error' in verdict.outcome ? 'failed' : 'completed';
+    this.host.logger.info('A task has ended', { ...auditFields(record), state, attempt: record.attempt });
   }
 
   private frame(
@@ -139,6 +146,7 @@ export class Worker implements DeliveryHandler {
       input,
       channel,
       life,
+      journal: new Journal(key),
       progress: new Progress(channel, life),
       caller,
       logger,
@@ -155,10 +163,17 @@ export class Worker implements DeliveryHandler {
   }
 
   /** A client is answered in its words; whoever added work of the program gets the value. */
-  private async success(component: Component<CallFrame>, value: unknown, isForClient: boolean): Promise<Verdict> {
-    if (isForClient) return finish({ result: await component.output.toToolResult(value) });
-    const result = await component.output.toJson(value);
-    return { type: 'finish', outcome: result === undefined ? {} : { result } };
+  private async success(
+    component: Component<CallFrame>,
+    value: unknown,
+    record: ExecutionRecord,
+    isForClient: boolean,
+    logger: Logger,
+  ): Promise<Verdict> {
+    const result = isForClient
+      ? await component.output.toResult(value, record.input)
+      : await component.output.toJson(value);
+    return this.finish(component, result === undefined ? {} : { result }, isForClient, logger);
   }
 
   private failure(
@@ -175,20 +190,35 @@ export class Worker implements DeliveryHandler {
       logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
-    if (snapshot?.client !== undefined) return finish(failureOf(component.name, thrown, logger, this.host.disclosure));
-    if (life.over?.code !== 'CALL_CANCELLED') logger.error('An execution failed', { error: thrown });
-    return { type: 'finish', outcome: { error: storedError(thrown) } };
+    const isForClient = snapshot?.client !== undefined;
+    if (!isForClient && life.over?.code !== 'CALL_CANCELLED') logger.error('An execution failed', { error: thrown });
+    return this.finish(component, this.failed(component, thrown, isForClient, logger), isForClient, logger);
+  }
+
+  /** What a call that failed leaves behind, in the words of whoever asked for it. */
+  private failed(
+    component: Component<CallFrame>,
+    thrown: unknown,
+    isForClient: boolean,
+    logger: Logger,
+  ): ClientOutcome {
+    return isForClient ? failureOf(component, thrown, logger, this.host.disclosure) : { error: storedError(thrown) };
+  }
+
+  /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
+  private finish(component: Component<CallFrame>, outcome: object, isForClient: boolean, logger: Logger): Verdict {
+    try {
+      return { type: 'finish', outcome: outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`) };
+    } catch (error) {
+      if (!ErrandError.is(error, 'RESULT_TOO_LARGE')) throw error;
+      logger.error('A result is too large to be kept', { error });
+      return { type: 'finish', outcome: this.failed(component, error, isForClient, logger) as Outcome };
+    }
   }
 }
 
 const handedBack = (): ErrandError =>
   new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');
-
-/** A tool's result is JSON by construction: its content was made or encoded as such. */
-const finish = (outcome: ToolOutcome): Verdict => ({
-  type: 'finish',
-  outcome: throughJson(outcome, 'The result') as Outcome,
-});
 
 /** How long to wait after the given attempt, in milliseconds. */
 function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, attempt: number): number {

@@ -1,16 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { throughJson } from '../base/json.js';
+import { ErrandError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/running-call.js';
 import { takeSnapshot, type SnapshotClient } from '../call/snapshot.js';
 import type { Component } from '../components/component.js';
-import type { Engine } from '../docket/engine.js';
-import type { ExecutionRecord } from '../docket/record.js';
+import type { Engine, NewExecution } from '../docket/engine.js';
+import { inputWithin, type Limits } from '../docket/limits.js';
+import { auditFields, type ExecutionRecord } from '../docket/record.js';
+import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
-/** How long the records of finished tasks are kept, in milliseconds. */
-export interface Retention {
+/** What the server says of what clients ask for. */
+export interface SubmissionSettings {
+  /** Names of the headers that travel to workers, in lower case. */
+  readonly headers: ReadonlySet<string>;
+  /** How long the record of a finished task is kept when its client does not say, in milliseconds. */
   readonly ttl: number;
-  readonly maximumTtl: number;
+  readonly limits: Limits;
+  readonly logger: Logger;
 }
 
 /** What a client asked for. */
@@ -30,32 +37,43 @@ export interface Submission {
 
 /**
  * Adds a task to the docket. The input is validated for the error and stored as it came; the worker parses it again for
- * the value.
+ * the value. What is refused leaves no task behind.
  *
- * @throws {ErrandError} `INPUT_INVALID`, so that a bad call leaves no task behind.
+ * @throws {ErrandError} `INPUT_INVALID`, `INPUT_TOO_LARGE`, `TASK_LIMIT`; see {@link toRefusal}.
  */
 export async function submitTask(
   engine: Engine,
   submission: Submission,
-  headers: ReadonlySet<string>,
-  { ttl, maximumTtl }: Retention,
+  { headers, ttl, limits, logger }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
   const { component, input, caller, client, session } = submission;
+  // Before the schema sees it, which may take its time for a large input.
+  const stored = inputWithin(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
-  const wished = submission.ttl === null ? maximumTtl : (submission.ttl ?? ttl);
-  const stored = throughJson(input, `The arguments of ${component.name}`);
-  const { record } = await engine.add({
+  const wished = submission.ttl === null ? limits.ttl : (submission.ttl ?? ttl);
+  const execution: NewExecution = {
     key: submission.taskId,
-    component: component.name,
+    component: component.recordName,
     owner: caller.principal.id,
     session,
     snapshot: takeSnapshot(caller, headers, client),
     retry: component.retry,
     timeout: component.timeout,
-    ttl: Math.min(wished, maximumTtl),
+    ttl: Math.min(wished, limits.ttl),
     ...(stored !== undefined && { input: stored }),
-  });
+  };
+  const { record } = await engine.add(execution, limits.openTasks);
+  logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;
+}
+
+/** What a client is told of an error of {@link submitTask}, in the words of JSON-RPC. Other errors stay what they are. */
+export function toRefusal(error: unknown): unknown {
+  if (ErrandError.is(error, 'TASK_LIMIT')) return new ProtocolError(rpcCode.limitReached, error.message, error.data);
+  if (ErrandError.is(error, 'INPUT_INVALID') || ErrandError.is(error, 'INPUT_TOO_LARGE')) {
+    return new ProtocolError(rpcCode.invalidParams, error.message);
+  }
+  return error;
 }
 
 /** 192 random bits: without authorization the id is what gives access to the task. */

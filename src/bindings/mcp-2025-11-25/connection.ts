@@ -6,7 +6,6 @@ import {
   LoggingLevelSchema,
   SetLevelRequestSchema,
   type JSONRPCRequest,
-  type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
 import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
@@ -17,14 +16,18 @@ import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
 import { relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
+import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
+import { callComponent, type ConnectionFacts } from './component-calls.js';
+import type { TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
+import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
+import type { KnownClient } from './session-claim.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
 import { TaskFeed } from './task-feed.js';
 import { TaskRequests } from './task-requests.js';
-import { callTool, listTools, type ConnectionFacts } from './tool-requests.js';
-import { WireTransport } from './wire-transport.js';
+import { WireTransport, type WireTaps } from './wire-transport.js';
 
 type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
 
@@ -36,6 +39,8 @@ export interface ConnectionOptions {
   readonly session?: string;
   /** Whether everybody who reaches this connection is one user, so that listing tasks tells nobody about others. */
   readonly oneUser: boolean;
+  /** What is known of the client where it did not initialize this connection. */
+  readonly client?: KnownClient;
 }
 
 /** stdio and memory have one user and one stream; who comes over HTTP shares neither. */
@@ -44,6 +49,9 @@ export function optionsFor(transport: Transport): ConnectionOptions {
 }
 
 const levels = LoggingLevelSchema.options;
+
+/** A client that calls without having said who it is. */
+const nobody: KnownClient = { capabilities: {}, protocolVersion: LATEST_PROTOCOL_VERSION };
 
 /** One client's connection, in the words of MCP 2025-11-25. */
 export class Connection {
@@ -57,6 +65,7 @@ export class Connection {
   private readonly calls = new ForegroundCalls();
   private draining = false;
   private leastLevel = 0;
+  private negotiated: string | undefined;
   private unwatch: Unwatch | undefined;
   private tasks: TaskRequests | undefined;
 
@@ -64,7 +73,7 @@ export class Connection {
     private readonly core: Core,
     inner: Transport,
     private readonly onClosed: (connection: Connection) => void,
-    { streams = oneStream, session = randomUUID(), oneUser }: ConnectionOptions,
+    { streams = oneStream, session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
   ) {
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     this.delivery = new QuestionDelivery(streams, core.clock, send);
@@ -75,14 +84,15 @@ export class Connection {
       session,
       feed: this.feed,
       shows,
-      client: () => this.client(),
+      client: () => this.client ?? known,
       calls: this.calls,
       streams,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
     this.routes = this.makeRoutes(facts, streams, oneUser);
-    this.transport = new WireTransport(inner, {
-      acceptsTask: (method) => method === 'tools/call' && core.catalog.hasTasks,
+    const taps: WireTaps = {
+      acceptsTask: (method) => acceptsTask(core.catalog, method),
+      onNegotiated: (version) => (this.negotiated = version),
       onAnswer: (id, message, auth) => this.onAnswer(id, message, auth),
       onCancelled: (request) => {
         this.calls.cancel(request);
@@ -90,7 +100,8 @@ export class Connection {
         this.takeResponded(request)?.();
       },
       afterResponse: (request) => this.takeResponded(request),
-    });
+    };
+    this.transport = new WireTransport(inner, taps, known.sessionId);
     this.sdk = this.makeSdkServer(oneUser);
   }
 
@@ -102,7 +113,8 @@ export class Connection {
     options: ConnectionOptions,
   ): Promise<Connection> {
     const connection = new Connection(core, transport, onClosed, options);
-    if (core.engine !== undefined) connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
+    const { lasting } = options.streams ?? oneStream;
+    if (core.engine !== undefined && lasting) connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
     try {
       await connection.sdk.connect(connection.transport);
     } catch (error) {
@@ -110,6 +122,17 @@ export class Connection {
       throw error;
     }
     return connection;
+  }
+
+  /** What the client said of itself; absent until it has initialized this connection. */
+  get client(): KnownClient | undefined {
+    if (this.negotiated === undefined) return undefined;
+    const info = this.sdk.getClientVersion();
+    return {
+      capabilities: this.sdk.getClientCapabilities() ?? {},
+      protocolVersion: this.negotiated,
+      ...(info !== undefined && { info }),
+    };
   }
 
   /** Refuses new calls, and resolves when no foreground call is under way. */
@@ -126,11 +149,20 @@ export class Connection {
 
   private makeRoutes(facts: ConnectionFacts, streams: Streams, oneUser: boolean): ReadonlyMap<string, Route> {
     const { core } = this;
-    const routes = new Map<string, Route>([
-      ['tools/list', () => listTools(core)],
-      ['tools/call', (params, extra) => callTool(core, facts, params, extra)],
-    ]);
-    if (core.engine === undefined || !core.catalog.hasTasks) return routes;
+    const routes = new Map<string, Route>([['tools/list', () => listTools(core)]]);
+    const runs = (method: TaskMethod): void =>
+      void routes.set(method, (params, extra) => callComponent(core, facts, method, params, extra));
+    runs('tools/call');
+    if (core.catalog.of('prompt').length > 0) {
+      routes.set('prompts/list', () => listPrompts(core));
+      runs('prompts/get');
+    }
+    if (core.catalog.of('resource').length > 0) {
+      routes.set('resources/list', () => listResources(core));
+      routes.set('resources/templates/list', () => listResourceTemplates(core));
+      runs('resources/read');
+    }
+    if (core.engine === undefined || !offersTasks(core.catalog)) return routes;
     const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed);
     this.tasks = tasks;
     routes.set('tasks/get', (params, extra) => tasks.get(params, extra));
@@ -142,10 +174,8 @@ export class Connection {
 
   private makeSdkServer(oneUser: boolean): SdkServer {
     const { identity, instructions, catalog, logger } = this.core;
-    const tasks = { ...(oneUser && { list: {} }), cancel: {}, requests: { tools: { call: {} } } };
-    const capabilities: ServerCapabilities = { tools: {}, logging: {}, ...(catalog.hasTasks && { tasks }) };
     const sdk = new SdkServer(identity, {
-      capabilities,
+      capabilities: capabilitiesOf(catalog, oneUser),
       ...(instructions !== undefined && { instructions }),
       // Answers are validated by the schema of their question; a JSON schema validator for each connection costs time.
       jsonSchemaValidator: { getValidator: refuseValidator },
@@ -164,7 +194,7 @@ export class Connection {
   private async route({ method, params }: JSONRPCRequest, extra: RequestExtra): Promise<object> {
     const route = this.routes.get(method);
     if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
-    if (method === 'tools/call') this.refuseCall(extra.requestId);
+    if (isTaskMethod(method)) this.refuseCall(extra.requestId);
     try {
       return await route(params, extra);
     } catch (error) {
@@ -186,14 +216,18 @@ export class Connection {
   private onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void {
     const { engine, logger } = this.core;
     const question = parseQuestionId(id);
-    if (engine === undefined || question === undefined) return;
-    this.delivery.answered(id);
+    if (engine === undefined || question === undefined) {
+      logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
+      return;
+    }
+    const principal = principalOf(auth).id;
+    const wasAsked = this.delivery.answered(question, principal);
     const answer: Answer =
       'error' in message
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
-    relayAnswer(engine, { ...question, principal: principalOf(auth).id }, answer, logger).catch((error: unknown) => {
-      this.delivery.lost(id);
+    relayAnswer(engine, { ...question, principal }, answer, logger).catch((error: unknown) => {
+      if (wasAsked) this.delivery.lost(question);
       logger.error('An answer could not be stored', { ...question, error });
     });
   }
@@ -202,15 +236,6 @@ export class Connection {
     const run = this.responded.get(request);
     if (run !== undefined) this.responded.delete(request);
     return run;
-  }
-
-  private client(): ReturnType<ConnectionFacts['client']> {
-    const info = this.sdk.getClientVersion();
-    return {
-      capabilities: this.sdk.getClientCapabilities() ?? {},
-      protocolVersion: LATEST_PROTOCOL_VERSION,
-      ...(info !== undefined && { info }),
-    };
   }
 
   private send(message: JSONRPCMessage, related: RequestId | undefined): void {
@@ -224,6 +249,7 @@ export class Connection {
     this.unwatch?.();
     this.tasks?.close();
     this.delivery.clear();
+    this.feed.clear();
     this.responded.clear();
     this.onClosed(this);
   }

@@ -4,13 +4,14 @@ import type { Engine, Unwatch } from '../../docket/engine.js';
 import { isTerminal, type ExecutionRecord } from '../../docket/record.js';
 import { unknownExecution, waitForEnd } from '../../docket/wait.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
+import type { RequestId } from '../../protocol/types.js';
 import { dispatch } from '../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import type { RequestExtra } from './session-channel.js';
 import type { Streams } from './streams.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask, toTaskResult } from './task-view.js';
-import { callerOf } from './tool-requests.js';
+import { callerOf } from './component-calls.js';
 
 const TaskParams = z.object({ taskId: z.string() });
 const ListParams = z.object({ cursor: z.string().optional() }).optional();
@@ -76,32 +77,37 @@ export class TaskRequests {
 
   /** `tasks/result`: waits for the end, and carries the questions of the task meanwhile. */
   async result(params: unknown, extra: RequestExtra): Promise<object> {
-    const record = await this.owned(params, extra);
-    return toTaskResult(isTerminal(record.state) ? record : await this.wait(record, extra));
-  }
-
-  private async wait(record: ExecutionRecord, { requestId, signal }: RequestExtra): Promise<ExecutionRecord> {
-    const { key } = record;
+    const { requestId, signal } = extra;
     const gone = new AbortController();
     const abort = (): void =>
       gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
+    // Listening before reading: whoever gives up while the record is read is waited for no longer, and shown nothing.
     signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort(); // while the record was read
     const forgetDrop = this.streams.onDropped(requestId, abort);
-    const removeReader = this.delivery.addReader(key, requestId);
+    try {
+      const record = await this.owned(params, extra);
+      return toTaskResult(isTerminal(record.state) ? record : await this.wait(record, requestId, gone.signal));
+    } finally {
+      forgetDrop();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  private async wait(record: ExecutionRecord, request: RequestId, gone: AbortSignal): Promise<ExecutionRecord> {
+    gone.throwIfAborted();
+    const { key } = record;
+    const removeReader = this.delivery.addReader(key, request);
     try {
       if (record.session !== this.session) await this.follow(key);
       for (const question of await this.engine.questions(key)) {
         if (question.answer === undefined) this.delivery.add(record, question);
       }
-      return await waitForEnd(this.engine, key, { signal: gone.signal });
+      return await waitForEnd(this.engine, key, { signal: gone });
     } catch (error) {
       if (ErrandError.is(error, 'EXECUTION_UNKNOWN')) throw notFound(key);
       throw error;
     } finally {
       removeReader();
-      forgetDrop();
-      signal.removeEventListener('abort', abort);
     }
   }
 

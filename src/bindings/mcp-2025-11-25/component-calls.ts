@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
+import { Journal } from '../../call/journal.js';
 import { CallLife } from '../../call/life.js';
-import { ErrandError, messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
 import { failureOf } from '../../call/outcome.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
 import { Progress } from '../../call/progress.js';
@@ -9,26 +9,20 @@ import { parseInput, RunningCall } from '../../call/running-call.js';
 import type { Component } from '../../components/component.js';
 import type { Engine } from '../../docket/engine.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
-import type { LoggingLevel, Tool } from '../../protocol/types.js';
-import { newTaskId, submitTask } from '../../tasks/submit.js';
+import type { LoggingLevel } from '../../protocol/types.js';
+import { newTaskId, submitTask, toRefusal } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
+import { readRequest, type ComponentRequest, type TaskMethod } from './component-requests.js';
 import type { ForegroundCalls } from './foreground-calls.js';
 import { SessionChannel, type RequestExtra } from './session-channel.js';
 import type { Streams } from './streams.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask } from './task-view.js';
 
-const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The text that the host gives the model at once (2025-11-25, basic/utilities/tasks). */
+const immediateResponseKey = 'io.modelcontextprotocol/model-immediate-response';
 
-const CallParams = z.object({
-  name: z.string(),
-  // The tool's own schema parses what is in it.
-  arguments: z.custom<Record<string, unknown>>(isRecord, 'expected an object').optional(),
-  task: z.object({ ttl: z.number().int().nonnegative().nullish() }).optional(),
-  _meta: z.object({ progressToken: z.union([z.string(), z.number()]).optional() }).optional(),
-});
-
-/** What tool calls need to know of their connection. */
+/** What calls need to know of their connection. */
 export interface ConnectionFacts {
   readonly session: string;
   readonly feed: TaskFeed;
@@ -38,26 +32,6 @@ export interface ConnectionFacts {
   readonly streams: Streams;
   /** Calls back once the answer to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
-}
-
-/** `tools/list` */
-export function listTools({ catalog }: Core): { tools: Tool[] } {
-  return { tools: catalog.tools.map(toTool) };
-}
-
-function toTool({ name, options, inputJsonSchema, output, task }: Component<CallFrame>): Tool {
-  const { title, description, annotations, icons, _meta } = options;
-  return {
-    name,
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description }),
-    inputSchema: inputJsonSchema,
-    ...(output.jsonSchema !== undefined && { outputSchema: output.jsonSchema }),
-    ...(annotations !== undefined && { annotations }),
-    ...(icons !== undefined && { icons }),
-    ...(task !== 'forbidden' && { execution: { taskSupport: task } }),
-    ...(_meta !== undefined && { _meta }),
-  };
 }
 
 /** Who a request comes from. */
@@ -72,38 +46,32 @@ export function callerOf({ authInfo, requestInfo }: RequestExtra): Caller {
 
 const noHeaders = new CurrentHeaders();
 
-/** `tools/call`, in the foreground or as a task. */
-export function callTool(core: Core, facts: ConnectionFacts, rawParams: unknown, extra: RequestExtra): Promise<object> {
-  const parsed = CallParams.safeParse(rawParams);
-  if (!parsed.success) {
-    throw new ProtocolError(rpcCode.invalidParams, `Invalid tools/call: ${z.prettifyError(parsed.error)}`);
-  }
-  const params = parsed.data;
-  const component = core.catalog.find(params.name);
-  if (component?.kind !== 'tool') throw new ProtocolError(rpcCode.invalidParams, `Unknown tool: ${params.name}`);
-  if (params.task === undefined) {
-    if (component.task === 'required') {
-      throw new ProtocolError(
-        rpcCode.methodNotFound,
-        `Tool '${component.name}' runs only as a task. Call it with \`task\`.`,
-      );
-    }
-    return callInForeground(core, facts, component, params, extra);
+/** Answers a request for a component, in the foreground or with a task. */
+export function callComponent(
+  core: Core,
+  facts: ConnectionFacts,
+  method: TaskMethod,
+  params: unknown,
+  extra: RequestExtra,
+): Promise<object> {
+  const request = readRequest(core, method, params);
+  const { component, title, task } = request;
+  if (task === undefined) {
+    if (component.task === 'required') throw refuseMode(`${title} runs only as a task. Ask for it with \`task\`.`);
+    return callInForeground(core, facts, request, extra);
   }
   if (component.task === 'forbidden' || core.engine === undefined) {
-    throw new ProtocolError(
-      rpcCode.methodNotFound,
-      `Tool '${component.name}' does not run as a task. Call it without \`task\`.`,
-    );
+    throw refuseMode(`${title} does not run as a task. Ask for it without \`task\`.`);
   }
-  return submit(core, core.engine, facts, component, params, extra);
+  return submit(core, core.engine, facts, request, task, extra);
 }
+
+const refuseMode = (message: string): ProtocolError => new ProtocolError(rpcCode.methodNotFound, message);
 
 async function callInForeground(
   core: Core,
   facts: ConnectionFacts,
-  component: Component<CallFrame>,
-  params: z.infer<typeof CallParams>,
+  { component, input, progressToken }: ComponentRequest,
   extra: RequestExtra,
 ): Promise<object> {
   const { clock, logger, disclosure, grace, questionDeadline } = core;
@@ -112,14 +80,15 @@ async function callInForeground(
   facts.calls.enter(requestId, life);
   let call: RunningCall | undefined;
   try {
-    const parsed = parseInput(component, params.arguments);
-    const channel = new SessionChannel(extra, params._meta?.progressToken, facts.shows, facts.streams);
+    const parsed = parseInput(component, input);
+    const channel = new SessionChannel(extra, progressToken, facts.shows, facts.streams);
     const frame: CallFrame = {
       component,
       mode: 'foreground',
       input: parsed instanceof Promise ? await parsed : parsed,
       channel,
       life,
+      journal: new Journal(),
       progress: new Progress(channel, life),
       caller: callerOf(extra),
       logger,
@@ -130,10 +99,10 @@ async function callInForeground(
       questionDeadline,
     };
     call = new RunningCall(frame, facts.calls.leave);
-    const result = component.output.toToolResult(await call.answer);
+    const result = component.output.toResult(await call.answer, input);
     return result instanceof Promise ? await result : result;
   } catch (thrown) {
-    const failure = failureOf(component.name, thrown, logger.child({ requestId }), disclosure);
+    const failure = failureOf(component, thrown, logger.child({ requestId }), disclosure);
     if ('result' in failure) return failure.result;
     throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);
   } finally {
@@ -144,16 +113,15 @@ async function callInForeground(
 }
 
 async function submit(
-  { headers, retention }: Core,
+  core: Core,
   engine: Engine,
   facts: ConnectionFacts,
-  component: Component<CallFrame>,
-  params: z.infer<typeof CallParams>,
+  { component, input, progressToken }: ComponentRequest,
+  { ttl }: NonNullable<ComponentRequest['task']>,
   extra: RequestExtra,
 ): Promise<object> {
   const taskId = newTaskId();
   const { capabilities, info, protocolVersion } = facts.client();
-  const progressToken = params._meta?.progressToken;
   // The client cannot place news of a task before it knows the task.
   facts.feed.hold(taskId);
   facts.afterResponse(extra.requestId, () => facts.feed.release(taskId));
@@ -163,7 +131,7 @@ async function submit(
       {
         taskId,
         component,
-        input: params.arguments ?? {},
+        input,
         caller: callerOf(extra),
         session: facts.session,
         client: {
@@ -174,15 +142,35 @@ async function submit(
           ...(progressToken !== undefined && { progressToken }),
           ...(extra.sessionId !== undefined && { sessionId: extra.sessionId }),
         },
-        ...(params.task?.ttl !== undefined && { ttl: params.task.ttl }),
+        ...(ttl !== undefined && { ttl }),
       },
-      headers,
-      retention,
+      core,
     );
     // A task begins as `working`, however fast its worker was.
-    return { task: { ...toTask(record), status: 'working' } };
+    return {
+      task: { ...toTask(record), status: 'working' },
+      ...(await immediateResponse(component, input, core.logger)),
+    };
   } catch (error) {
-    if (ErrandError.is(error, 'INPUT_INVALID')) throw new ProtocolError(rpcCode.invalidParams, messageOf(error));
-    throw error;
+    throw toRefusal(error);
+  }
+}
+
+/** What the model reads while the task runs. The task is there already, so a function that fails only leaves it out. */
+async function immediateResponse(
+  component: Component<CallFrame>,
+  input: unknown,
+  logger: Logger,
+): Promise<{ _meta?: Record<string, unknown> }> {
+  const { declaration } = component;
+  const text = declaration.kind === 'tool' ? declaration.options.immediateResponse : undefined;
+  if (text === undefined) return {};
+  try {
+    return {
+      _meta: { [immediateResponseKey]: typeof text === 'string' ? text : text(await parseInput(component, input)) },
+    };
+  } catch (error) {
+    logger.error('immediateResponse failed and is left out', { tool: component.name, error });
+    return {};
   }
 }

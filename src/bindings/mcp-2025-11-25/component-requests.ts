@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { CallFrame } from '../../call/frame.js';
+import type { Component } from '../../components/component.js';
+import { ProtocolError, rpcCode } from '../../protocol/errors.js';
+import type { Core } from '../core.js';
+
+/** The requests that may ask for a task, and what answers them. */
+export const taskMethods = { 'tools/call': 'tool', 'prompts/get': 'prompt', 'resources/read': 'resource' } as const;
+
+/** One of {@link taskMethods}. */
+export type TaskMethod = keyof typeof taskMethods;
+
+/** What a client asks for. */
+export interface ComponentRequest {
+  readonly component: Component<CallFrame>;
+  /** How messages name it. */
+  readonly title: string;
+  /** As it travels. */
+  readonly input: unknown;
+  /** Present when it shall run as a task. */
+  readonly task?: { readonly ttl?: number | null | undefined };
+  readonly progressToken?: string | number;
+}
+
+const common = {
+  task: z.object({ ttl: z.number().int().nonnegative().nullish() }).optional(),
+  _meta: z.object({ progressToken: z.union([z.string(), z.number()]).optional() }).optional(),
+};
+
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const CallParams = z.object({
+  name: z.string(),
+  // The tool's own schema parses what is in it.
+  arguments: z.custom<Record<string, unknown>>(isRecord, 'expected an object').optional(),
+  ...common,
+});
+const GetParams = z.object({ name: z.string(), arguments: z.record(z.string(), z.string()).optional(), ...common });
+const ReadParams = z.object({ uri: z.string(), ...common });
+
+/** JSON-RPC code of an unknown resource (2025-11-25, server/resources). */
+const resourceNotFound = -32002;
+
+/**
+ * Understands a request for a component.
+ *
+ * @throws {ProtocolError} `-32602` for malformed parameters and unknown names, `-32002` for an unknown resource.
+ */
+export function readRequest({ catalog }: Core, method: TaskMethod, params: unknown): ComponentRequest {
+  switch (method) {
+    case 'tools/call': {
+      const { name, arguments: input = {}, ...rest } = accept(CallParams, params, method);
+      return request(catalog.named('tool', name), 'tool', name, input, rest);
+    }
+    case 'prompts/get': {
+      const { name, arguments: input = {}, ...rest } = accept(GetParams, params, method);
+      return request(catalog.named('prompt', name), 'prompt', name, input, rest);
+    }
+    case 'resources/read': {
+      const { uri, ...rest } = accept(ReadParams, params, method);
+      const component = catalog.at(uri);
+      if (component === undefined) throw new ProtocolError(resourceNotFound, 'Resource not found', { uri });
+      return request(component, 'resource', uri, { uri }, rest);
+    }
+  }
+}
+
+function request(
+  component: Component<CallFrame> | undefined,
+  kind: 'tool' | 'prompt' | 'resource',
+  name: string,
+  input: unknown,
+  { task, _meta }: Pick<z.infer<typeof ReadParams>, 'task' | '_meta'>,
+): ComponentRequest {
+  if (component === undefined) throw new ProtocolError(rpcCode.invalidParams, `Unknown ${kind}: ${name}`);
+  return {
+    component,
+    title: `${kind.charAt(0).toUpperCase()}${kind.slice(1)} '${name}'`,
+    input,
+    ...(task !== undefined && { task }),
+    ...(_meta?.progressToken !== undefined && { progressToken: _meta.progressToken }),
+  };
+}
+
+/** @throws {ProtocolError} `-32602`, naming the field. */
+export function accept<T>(schema: z.ZodType<T>, params: unknown, what: string): T {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${what}: ${z.prettifyError(parsed.error)}`);
+}
