@@ -143,11 +143,7 @@ export class Docket {
 /** This server's docket, as an injectable token. What a call adds keeps the principal of the call. */
 export class CurrentDocket extends Docket {}
 
-async function storedInput(
-  component: Component<CallFrame>,
-  input: unknown,
-  limits: Limits,
-): Promise<Json | undefined> {
+async function storedInput(component: Component<CallFrame>, input: unknown, limits: Limits): Promise<Json | undefined> {
   const { kind, label, task, takes, encodable, schema } = component;
   if (kind === 'prompt' || kind === 'resource') {
     throw new ErrandError(

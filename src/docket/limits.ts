@@ -1,5 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import { toJsonText, type Json } from '../base/json.js';
+import type { Outcome } from '../call/outcome.js';
 
 /** How much a docket takes. Sizes are bytes of JSON in UTF-8. */
 export interface Limits {
@@ -35,14 +36,15 @@ export function inputWithin({ input: limit }: Limits, value: unknown, what: stri
  *
  * @throws {ErrandError} `RESULT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
  */
-export function outcomeWithin({ result: limit }: Limits, outcome: unknown, what: string): Json | undefined {
-  return jsonWithin(limit, outcome, what, (size) => {
+export function outcomeWithin({ result: limit }: Limits, outcome: object, what: string): Outcome {
+  const stored = jsonWithin(limit, outcome, what, (size) => {
     return new ErrandError(
       'RESULT_TOO_LARGE',
       `${what} has ${size} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to what is large.`,
       { exposed: true },
     );
   });
+  return stored as Outcome;
 }
 
 /** What an engine throws when an owner has no room for another task. */

@@ -1,5 +1,5 @@
 import type { Json } from '../base/json.js';
-import type { Answer, ProgressState } from '../call/channel.js';
+import type { Answer, ProgressState, QuestionKind } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
 
@@ -50,15 +50,26 @@ export function isTerminal(state: ExecutionState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
+/** What the log says of a task. Of its client it names the principal, and nothing that gives access. */
+export function auditFields({ key, component, owner }: ExecutionRecord): {
+  readonly taskId: string;
+  readonly component: string;
+  readonly principal: string;
+} {
+  return { taskId: key, component, principal: owner };
+}
+
 /** A question of a running execution to its client, kept with the execution until that ends. */
 export interface Question {
   /** Unique within the execution and for its life; of `[A-Za-z0-9_-]`. */
   readonly key: string;
-  readonly kind: 'elicitation';
+  readonly kind: QuestionKind;
   /** What is asked, as the protocol's parameters. */
   readonly params: Json;
   readonly createdAt: number;
   /** When the question is given up. */
   readonly deadline: number;
+  /** What is answered then in the client's place. */
+  readonly onDeadline: Answer;
   readonly answer?: Answer;
 }

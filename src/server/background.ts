@@ -45,10 +45,12 @@ export class Background {
 
   private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
     const { engine, catalog, options } = this;
+    const { limits } = options.docket;
     const worker = new Worker(name, concurrency ?? options.docket.concurrency, engine, {
       ...callSettings(options),
       catalog,
-      taskChannel: (delivery) => new TaskChannel(engine, delivery, options.clock),
+      limits,
+      taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions),
     });
     this.workers.add(worker);
     return {

@@ -184,7 +184,8 @@ export class ErrandServer extends CurrentServer {
       ...callSettings(options),
       catalog,
       headers: options.docket.headers,
-      retention: { ttl: options.docket.ttl, maximumTtl: options.docket.maximumTtl },
+      ttl: options.docket.ttl,
+      limits: options.docket.limits,
       ...(instructions !== undefined && { instructions }),
       ...(this.background !== undefined && { engine: this.background.engine }),
     };
@@ -196,6 +197,7 @@ export class ErrandServer extends CurrentServer {
       catalog: () => this.catalog,
       clock: options.clock,
       ttl: options.docket.ttl,
+      limits: options.docket.limits,
       headers: options.docket.headers,
       engine: async () => {
         // A call that is being drained may still add to the docket.

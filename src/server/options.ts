@@ -25,8 +25,22 @@ export interface DocketOptions {
   readonly headers?: readonly string[];
   /** How long the record of a finished execution is kept. Default `'1h'`. */
   readonly ttl?: Duration;
-  /** The longest `ttl` that a client gets. Default `'24h'`. */
-  readonly maximumTtl?: Duration;
+  /** How much the docket takes. */
+  readonly limits?: LimitOptions;
+}
+
+/** How much a docket takes. What goes beyond a limit is refused with an error that says so. */
+export interface LimitOptions {
+  /** How many tasks of one principal may be open: asked for by a client and not ended. Without authorization all clients are one principal. Default 1,000. */
+  readonly openTasks?: number;
+  /** The longest `ttl` that a client gets; a longer wish is cut. Default `'24h'`. */
+  readonly ttl?: Duration;
+  /** The largest input of a background call, in bytes of JSON. Default 1,048,576 (1 MiB). */
+  readonly input?: number;
+  /** The largest outcome of a background call as it is stored, in bytes of JSON; a larger one fails the call. Default 10,485,760 (10 MiB). */
+  readonly result?: number;
+  /** How many questions one task may ask, answered ones included. Default 100. */
+  readonly questions?: number;
 }
 
 /** What {@link createServer} takes. */
@@ -72,6 +86,8 @@ const duration = (option: string, fallback: Duration) =>
     .default(fallback)
     .transform((given) => toMilliseconds(given, `createServer: ${option}`));
 
+const count = (fallback: number) => z.number().int().min(1).default(fallback);
+
 const isContainer = (value: unknown): boolean =>
   isTsyringeContainer(value) ||
   (isObject(value) && ['has', 'lifetime', 'resolve'].every((method) => typeof value[method] === 'function'));
@@ -105,7 +121,15 @@ const Options = z.strictObject({
         .default(['traceparent', 'tracestate', 'accept-language', 'x-request-id'])
         .transform((names): ReadonlySet<string> => new Set(names.map((name) => name.toLowerCase()))),
       ttl: duration('docket.ttl', '1h'),
-      maximumTtl: duration('docket.maximumTtl', '24h'),
+      limits: z
+        .strictObject({
+          openTasks: count(1_000),
+          ttl: duration('docket.limits.ttl', '24h'),
+          input: count(2 ** 20),
+          result: count(10 * 2 ** 20),
+          questions: count(100),
+        })
+        .prefault({}),
     })
     .prefault({}),
 });

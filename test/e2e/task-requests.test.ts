@@ -174,7 +174,7 @@ describe('the ttl of a task', () => {
 
   it('is what the client asks for, up to a limit, and after it nothing is known of the task', async () => {
     const clock = new FakeClock();
-    const docket = { ttl: '1h', maximumTtl: '2h' } as const;
+    const docket = { ttl: '1h', limits: { ttl: '2h' } } as const;
     const server = serverWithClock({ name: 'ttl', version: '1.0.0', components: [work], docket }, clock);
     await using peer = await connectInMemory(server);
     const { tasks } = peer.client.experimental;

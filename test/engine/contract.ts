@@ -3,6 +3,7 @@ import { addingContract } from './contract/adding.js';
 import { cancellingContract } from './contract/cancelling.js';
 import { eventsContract } from './contract/events.js';
 import { lifecycleContract } from './contract/lifecycle.js';
+import { limitsContract } from './contract/limits.js';
 import { listingContract } from './contract/listing.js';
 import { questionsContract } from './contract/questions.js';
 import { runningContract } from './contract/running.js';
@@ -31,6 +32,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     questionsContract(stage);
     eventsContract(stage);
     slotsContract(stage);
+    limitsContract(stage);
     listingContract(stage);
     lifecycleContract(stage);
   });

@@ -41,9 +41,10 @@ export class DocketModel {
 
   constructor(private readonly concurrency: number) {}
 
-  add(key: string, delay: number, ttl: number): boolean {
+  add(key: string, delay: number, ttl: number, limit: number): boolean | 'refused' {
     const known = this.executions.get(key);
     if (known && !isTerminal(known.state)) return false;
+    if ([...this.executions.values()].filter(({ state }) => !isTerminal(state)).length >= limit) return 'refused';
     const execution: ModelExecution = {
       key,
       ttl,
@@ -103,11 +104,12 @@ export class DocketModel {
   }
 
   /** Whether the question has its answer already; `undefined` when the run may not ask. */
-  ask(run: ModelRun, name: string): boolean | undefined {
+  ask(run: ModelRun, name: string, limit: number): boolean | 'refused' | undefined {
     const execution = this.ownedBy(run);
     if (!execution) return undefined;
     const answered = execution.questions.get(name);
     if (answered !== undefined) return answered;
+    if (execution.questions.size >= limit) return 'refused';
     execution.questions.set(name, false);
     execution.openQuestions++;
     return false;

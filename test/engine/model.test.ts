@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { ErrandError, type ErrandErrorCode } from '../../src/base/errors.js';
 import type { EngineEvent, Verdict } from '../../src/docket/engine.js';
 import { MemoryEngine } from '../../src/docket/memory-engine.js';
 import { isTerminal, type ExecutionState } from '../../src/docket/record.js';
 import { FakeClock, settled } from '../helpers/fake-clock.js';
-import { Stage, aQuestion, type TestWorker } from './contract/stage.js';
+import { Stage, aQuestion, anExecution, type TestWorker } from './contract/stage.js';
 import { DocketModel, type ModelRun } from './docket-model.js';
 
 const concurrency = 2;
@@ -157,12 +158,23 @@ const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   fc.constant<Verdict>({ type: 'handBack' }),
 );
 
+/** What is made of a refusal for comparison; anything else that went wrong stays what it is. */
+const refusedBy =
+  (code: ErrandErrorCode) =>
+  (error: unknown): 'refused' => {
+    if (ErrandError.is(error, code)) return 'refused';
+    throw error;
+  };
+
 const commands = [
-  fc.tuple(key, delay, fc.constantFrom(50, 200)).map(([name, ms, ttl]) =>
-    command(`add ${name} in ${ms}`, async (model, real) => {
+  fc.tuple(key, delay, fc.constantFrom(50, 200), fc.constantFrom(2, keys.length)).map(([name, ms, ttl, limit]) =>
+    command(`add ${name} in ${ms}, at most ${limit}`, async (model, real) => {
       const runAt = real.clock.now() + ms;
-      const { added } = await real.stage.add(name, { ttl, ...(ms > 0 && { runAt }) });
-      expect(added).toBe(model.add(name, ms, ttl));
+      const execution = { ...anExecution(name), ttl, ...(ms > 0 && { runAt }) };
+      const added = await real.stage.engine
+        .add(execution, limit)
+        .then((result) => result.added, refusedBy('TASK_LIMIT'));
+      expect(added).toBe(model.add(name, ms, ttl, limit));
     }),
   ),
   key.map((name) =>
@@ -184,11 +196,13 @@ const commands = [
       );
     }),
   ),
-  fc.tuple(which, fc.constantFrom(...questions)).map(([number, name]) =>
-    ofRun(`ask ${name}`, number, async (run, index, model, real) => {
-      const delivery = real.worker.begun[index]!;
-      const question = await real.stage.engine.ask(delivery.record.key, delivery.run, aQuestion(name));
-      expect(question && question.answer !== undefined).toBe(model.ask(run, name));
+  fc.tuple(which, fc.constantFrom(...questions), fc.constantFrom(1, questions.length)).map(([number, name, limit]) =>
+    ofRun(`ask ${name}, at most ${limit}`, number, async (run, index, model, real) => {
+      const { record, run: token } = real.worker.begun[index]!;
+      const answered = await real.stage.engine
+        .ask(record.key, token, aQuestion(name), limit)
+        .then((question) => question && question.answer !== undefined, refusedBy('QUESTION_LIMIT'));
+      expect(answered).toBe(model.ask(run, name, limit));
     }),
   ),
   fc.tuple(key, fc.constantFrom(...questions)).map(([name, question]) =>

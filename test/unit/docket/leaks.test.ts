@@ -123,6 +123,31 @@ describe('the memory engine keeps nothing', () => {
     await expectForgotten(refs);
   });
 
+  it('of owners that have no open task any more, in the count of open tasks', async () => {
+    const { openTasks } = engine as unknown as { openTasks: ReadonlyMap<string, number> };
+    const worker = stage.work(3);
+    for (let index = 0; index < 100; index++) {
+      const owner = `owner ${index}`;
+      const cancelled = await stage.begin(`cancelled ${index}`, worker, { owner, ttl: 10 });
+      const lost = await stage.begin(`lost ${index}`, worker, { owner });
+      worker.end(lost);
+      const finished = await worker.next();
+      await stage.add(`scheduled ${index}`, { owner, runAt: clock.now() + 1000 });
+      expect(openTasks.get(owner)).toBe(3);
+      await engine.cancel(`cancelled ${index}`);
+      worker.end(cancelled);
+      await worker.finish(finished);
+      await clock.advance(10);
+      await stage.add(`cancelled ${index}`, { owner, runAt: clock.now() + 1000 });
+      await engine.cancel(`cancelled ${index}`);
+      await engine.cancel(`scheduled ${index}`);
+    }
+    expect([...openTasks]).toEqual([]);
+    await stage.add('open');
+    await engine.close();
+    expect([...openTasks]).toEqual([]);
+  });
+
   it('of anything once it is closed', async () => {
     const worker = stage.work();
     const delivery = await stage.begin('running', worker);

@@ -5,6 +5,7 @@ import { Catalog } from '../../../src/components/catalog.js';
 import { defineJob, defineTool } from '../../../src/components/define.js';
 import { noRetry } from '../../../src/components/options.js';
 import type { NewExecution } from '../../../src/docket/engine.js';
+import type { Limits } from '../../../src/docket/limits.js';
 import { MemoryEngine } from '../../../src/docket/memory-engine.js';
 import { Worker } from '../../../src/docket/worker.js';
 import { Injector } from '../../../src/injection/injector.js';
@@ -14,6 +15,8 @@ import { FakeClock } from '../../helpers/fake-clock.js';
 const known = defineJob({ name: 'known', run: () => 'made' });
 const foreground = defineTool({ name: 'foreground', run: () => 'now' });
 const later = defineJob({ name: 'later', run: () => 'made after all' });
+
+const limits: Limits = { openTasks: 10, ttl: 60_000, input: 1_000, result: 1_000, questions: 10 };
 
 let clock: FakeClock;
 let engine: MemoryEngine;
@@ -30,7 +33,8 @@ function work(name: string, ...components: (typeof known)[]): Worker {
     disclosure: 'mask',
     grace: 1_000,
     questionDeadline: 60_000,
-    taskChannel: (delivery) => new TaskChannel(engine, delivery, clock),
+    limits,
+    taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions),
   });
 }
 

@@ -43,9 +43,27 @@ describe('an option of the wrong type is refused in a sentence that names it', (
     ['docket.headers', { docket: { headers: 'x' } }, /^createServer: docket\.headers: .+\.$/],
     ['docket.ttl', { docket: { ttl: 'long' } }, /^createServer: docket\.ttl is "long"\. Give milliseconds .+ '1h'\.$/],
     [
-      'docket.maximumTtl',
-      { docket: { maximumTtl: Infinity } },
-      /^createServer: docket\.maximumTtl is Infinity\. .+ '1h'\.$/,
+      'docket.limits.ttl',
+      { docket: { limits: { ttl: Infinity } } },
+      /^createServer: docket\.limits\.ttl is Infinity\. .+ '1h'\.$/,
+    ],
+    ['docket.limits', { docket: { limits: 5 } }, /^createServer: docket\.limits: .+\.$/],
+    ['docket.limits.input', { docket: { limits: { input: '1MB' } } }, /^createServer: docket\.limits\.input: .+\.$/],
+    ['docket.limits.result', { docket: { limits: { result: 0 } } }, /^createServer: docket\.limits\.result: .+\.$/],
+    [
+      'docket.limits.openTasks',
+      { docket: { limits: { openTasks: Infinity } } },
+      /^createServer: docket\.limits\.openTasks: .+\.$/,
+    ],
+    [
+      'docket.limits.questions',
+      { docket: { limits: { questions: 1.5 } } },
+      /^createServer: docket\.limits\.questions: .+\.$/,
+    ],
+    [
+      'an unknown one of docket.limits',
+      { docket: { limits: { tasks: 1 } } },
+      /^createServer: docket\.limits: .*"tasks".*\.$/,
     ],
     ['an unknown one', { timeOut: '1h' }, /^createServer: .*"timeOut".*\.$/],
     ['an unknown one of docket', { docket: { redis: true } }, /^createServer: docket: .*"redis".*\.$/],
@@ -81,7 +99,7 @@ describe('options that are not given', () => {
         concurrency: 10,
         headers: new Set(['traceparent', 'tracestate', 'accept-language', 'x-request-id']),
         ttl: 3_600_000,
-        maximumTtl: 86_400_000,
+        limits: { openTasks: 1_000, ttl: 86_400_000, input: 1_048_576, result: 10_485_760, questions: 100 },
       },
     });
   });
