@@ -37,11 +37,17 @@ export const errorTable = {
   NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.' },
   // Questions
   NO_CLIENT: { meaning: 'A job asked a question, but a job has no client.' },
+  CLIENT_UNREACHABLE: { meaning: 'A call in the foreground asked its client over a listener that keeps no sessions.' },
   CLIENT_CANNOT_ELICIT: { meaning: 'The client did not declare that it can elicit.' },
+  CLIENT_CANNOT_SAMPLE: { meaning: 'The client did not declare that it can sample its model in that way.' },
+  CLIENT_HAS_NO_ROOTS: { meaning: 'The client did not declare that it has roots.' },
   ELICITATION_SCHEMA: { meaning: 'The schema of a question is not flat.' },
+  ELICITATION_URL: { meaning: 'The URL of a question is not one to send a user to.' },
   QUESTION_DUPLICATE: { meaning: 'Two identical questions without keys are open at the same time.' },
-  ANSWER_INVALID: { meaning: 'The answer to a question does not fit its schema.' },
-  ANSWER_FAILED: { meaning: 'The client answered a question with an error.' },
+  ANSWER_INVALID: { meaning: 'The answer to a question is not of the shape that was asked for.' },
+  ANSWER_FAILED: {
+    meaning: 'The client answered a question with an error, or gave no answer where only an answer helps.',
+  },
   QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
-import type { HttpReply } from '../bindings/mcp-2025-11-25/http-session.js';
+import type { HttpEndpoint, HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
+import { StatelessRequests } from '../bindings/mcp-2025-11-25/stateless-requests.js';
 import { describeIssues } from '../components/parse.js';
 import { refuse } from '../protocol/errors.js';
 import { HostGuard, loopback } from './host-guard.js';
@@ -29,24 +30,38 @@ export interface ListenOptions {
    * session has an open stream, new ones are refused. Default 1000.
    */
   readonly maximumSessions?: number;
+  /**
+   * Whether nothing is kept between requests, so that any process that works on the same docket serves any request of any
+   * client, also after a restart. Tasks work as ever, their questions on the stream of `tasks/result`. What needs a
+   * session does not: there is no standalone stream, a call in the foreground cannot ask (`CLIENT_UNREACHABLE`) nor be
+   * cancelled, and `logging/setLevel` is taken without effect. Default `false`.
+   */
+  readonly stateless?: boolean;
 }
 
 /** The one place that says what options may be, and what they are when not given. */
-const Options = z.strictObject({
-  port: z.int().min(0).max(65_535).default(0),
-  host: z.string().min(1).default(loopback),
-  path: z
-    .string()
-    .regex(/^\/[^?#]*$/, "expected a path such as '/mcp'")
-    .default('/mcp'),
-  allowedHosts: z.array(z.string()).optional(),
-  allowedOrigins: z.array(z.string()).optional(),
-  sessionTimeout: z
-    .custom<Duration>()
-    .default('1h')
-    .transform((given) => toMilliseconds(given, 'listen: sessionTimeout')),
-  maximumSessions: z.int().min(1).default(1_000),
-});
+const Options = z
+  .strictObject({
+    port: z.int().min(0).max(65_535).default(0),
+    host: z.string().min(1).default(loopback),
+    path: z
+      .string()
+      .regex(/^\/[^?#]*$/, "expected a path such as '/mcp'")
+      .default('/mcp'),
+    allowedHosts: z.array(z.string()).optional(),
+    allowedOrigins: z.array(z.string()).optional(),
+    sessionTimeout: z.custom<Duration>().optional(),
+    maximumSessions: z.int().min(1).optional(),
+    stateless: z.boolean().default(false),
+  })
+  .refine(
+    ({ stateless, sessionTimeout, maximumSessions }) => !stateless || (sessionTimeout ?? maximumSessions) === undefined,
+    'a stateless listener has no sessions, so leave out sessionTimeout and maximumSessions',
+  )
+  .transform(({ sessionTimeout = '1h', maximumSessions = 1_000, ...given }) => ({
+    ...given,
+    sessions: { idleTimeout: toMilliseconds(sessionTimeout, 'listen: sessionTimeout'), maximum: maximumSessions },
+  }));
 
 /** A server that listens. */
 export interface HttpListener {
@@ -74,11 +89,11 @@ const preflight = {
 export async function listen(core: Core, options: ListenOptions, onClosed: () => void): Promise<HttpListener> {
   const given = Options.safeParse(options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
-  const { port, host, path, allowedHosts, allowedOrigins, sessionTimeout, maximumSessions } = given.data;
+  const { port, host, path, allowedHosts, allowedOrigins, sessions, stateless } = given.data;
   const guard = new HostGuard(host, allowedHosts, allowedOrigins);
-  const sessions = new HttpSessions(core, { idleTimeout: sessionTimeout, maximum: maximumSessions });
+  const endpoint = stateless ? new StatelessRequests(core) : new HttpSessions(core, sessions);
   const server = createServer((request, response) => {
-    answer(request, response, sessions, guard, path).catch((error: unknown) => {
+    answer(request, response, endpoint, guard, path).catch((error: unknown) => {
       core.logger.error('An HTTP request failed', { error });
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
@@ -89,11 +104,11 @@ export async function listen(core: Core, options: ListenOptions, onClosed: () =>
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}${path}`,
     port: bound,
-    drain: () => sessions.drain(),
+    drain: () => endpoint.drain(),
     close: async () => {
       onClosed();
       const freed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await sessions.close();
+      await endpoint.close();
       // The ends of the streams are on their way to their sockets; they get there within this turn.
       await new Promise((resolve) => setImmediate(resolve));
       server.closeAllConnections();
@@ -120,7 +135,7 @@ function bind(server: Server, port: number, host: string): Promise<void> {
 async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  sessions: HttpSessions,
+  endpoint: HttpEndpoint,
   guard: HostGuard,
   path: string,
 ): Promise<void> {
@@ -141,7 +156,7 @@ async function answer(
   const body = method === 'POST' ? await readJson(incoming) : undefined;
   if (body !== undefined && 'refused' in body) return write({ response: body.refused }, outgoing);
   await write(
-    await sessions.handle({ request: request as Request, ...(body !== undefined && { body: body.json }) }),
+    await endpoint.handle({ request: request as Request, ...(body !== undefined && { body: body.json }) }),
     outgoing,
   );
 }
@@ -174,7 +189,9 @@ async function write({ response, onEnd }: HttpReply, outgoing: ServerResponse): 
     dropped = true;
     void reader.cancel().catch(() => undefined);
   };
-  outgoing.once('close', onClose);
+  // It may have gone before there was anything to write.
+  if (outgoing.destroyed) onClose();
+  else outgoing.once('close', onClose);
   // A short answer leaves in one packet; the head of a long one does not wait for its first message.
   const flush = setImmediate(() => outgoing.flushHeaders());
   try {

@@ -1,22 +1,10 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
-import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import type { CurrentPrincipal } from '../../call/principal.js';
+import type { RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
+import { DropListeners, isStream, refuseBatch, type HttpExchange, type HttpReply } from './http-exchange.js';
 import type { Streams } from './streams.js';
-
-/** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */
-export interface HttpExchange {
-  /** What the SDK reads of a request: `method`, `url` and `headers`. */
-  readonly request: Request;
-  readonly body?: unknown;
-  readonly auth?: AuthInfo;
-}
-
-/** The answer to an exchange. The host says when its body has ended, and whether the client dropped it. */
-export interface HttpReply {
-  readonly response: Response;
-  readonly onEnd?: (dropped: boolean) => void;
-}
 
 /**
  * One session over Streamable HTTP. The SDK's transport does not tell when a client drops a stream, and sends to a
@@ -24,26 +12,34 @@ export interface HttpReply {
  */
 export class HttpSession implements Streams {
   readonly single = false;
+  readonly lasting = true;
   onStandalone?: () => void;
   /** When a request last came, by the clock of the core. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
-  private readonly dropListeners = new Map<RequestId, Set<() => void>>();
+  private readonly drops = new DropListeners();
   private standaloneStreams = 0;
   private openStreams = 0;
   private connection: Connection | undefined;
 
   private constructor(
     readonly id: string,
+    /** Whose session it is: for everybody else there is none of this id. */
+    readonly owner: CurrentPrincipal,
     private readonly core: Core,
   ) {
     this.transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     this.lastSeen = core.clock.now();
   }
 
-  static async open(id: string, core: Core, onClosed: (session: HttpSession) => void): Promise<HttpSession> {
-    const session = new HttpSession(id, core);
-    const options = { streams: session, session: id, oneUser: false };
+  static async open(
+    id: string,
+    owner: CurrentPrincipal,
+    core: Core,
+    onClosed: (session: HttpSession) => void,
+  ): Promise<HttpSession> {
+    const session = new HttpSession(id, owner, core);
+    const options = { streams: session, session: id, oneUser: !owner.isAnonymous };
     session.connection = await Connection.open(core, session.transport, () => onClosed(session), options);
     return session;
   }
@@ -58,18 +54,17 @@ export class HttpSession implements Streams {
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {
-    const listeners = this.dropListeners.get(request) ?? new Set();
-    this.dropListeners.set(request, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.dropListeners.delete(request);
-    };
+    return this.drops.add(request, listener);
   }
 
-  async handle({ request, body, auth }: HttpExchange): Promise<HttpReply> {
+  async handle(exchange: HttpExchange): Promise<HttpReply> {
+    const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
+    const negotiated = this.connection?.client?.protocolVersion;
+    const refused = negotiated === undefined ? undefined : refuseBatch(exchange, negotiated);
+    if (refused !== undefined) return { response: refused };
     const response = await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
-    if (response.headers.get('content-type') !== 'text/event-stream') return { response };
+    if (!isStream(response)) return { response };
     this.openStreams++;
     return { response, onEnd: request.method === 'GET' ? this.openStandalone() : (dropped) => this.end(dropped, body) };
   }
@@ -96,14 +91,6 @@ export class HttpSession implements Streams {
   private end(dropped: boolean, body: unknown): void {
     this.openStreams--;
     this.lastSeen = this.core.clock.now();
-    if (!dropped) return;
-    for (const id of requestIds(body)) this.dropListeners.get(id)?.forEach((listener) => listener());
+    if (dropped) this.drops.dropped(body);
   }
-}
-
-function requestIds(body: unknown): RequestId[] {
-  const messages = (Array.isArray(body) ? body : [body]) as Partial<
-    JSONRPCMessage & { id: RequestId; method: string }
-  >[];
-  return messages.flatMap(({ id, method }) => (id !== undefined && method !== undefined ? [id] : []));
 }

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { principalOf, type CurrentPrincipal } from '../../call/principal.js';
 import { refuse } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
-import { HttpSession, type HttpExchange, type HttpReply } from './http-session.js';
+import {
+  isInitialize,
+  sessionNotFound,
+  shuttingDown,
+  type HttpEndpoint,
+  type HttpExchange,
+  type HttpReply,
+} from './http-exchange.js';
+import { HttpSession } from './http-session.js';
 
 /** How often sessions are looked through for those that nobody uses, in milliseconds. */
 const sweepInterval = 60_000;
@@ -15,49 +24,59 @@ export interface SessionLimits {
 }
 
 /** All sessions of a server over Streamable HTTP. */
-export class HttpSessions {
+export class HttpSessions implements HttpEndpoint {
   private readonly sessions = new Map<string, HttpSession>();
   private stopSweep: (() => void) | undefined;
   private draining = false;
+  private closed = false;
 
   constructor(
     private readonly core: Core,
     private readonly limits: SessionLimits,
   ) {}
 
-  /** Answers one request. Host and Origin have been checked, and the body parsed, before it comes here. */
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const id = exchange.request.headers.get('mcp-session-id');
+    const principal = principalOf(exchange.auth);
     if (id !== null) {
-      return (
-        this.sessions.get(id)?.handle(exchange) ?? {
-          response: refuse(404, -32001, 'Session not found. Initialize a new one.'),
-        }
-      );
+      const session = this.sessions.get(id);
+      return session?.owner.id === principal.id ? session.handle(exchange) : { response: sessionNotFound() };
     }
     if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
-    if (this.draining) return { response: refuse(503, -32000, 'The server is shutting down') };
+    if (this.draining || this.closed) return { response: shuttingDown() };
     if (!this.makeRoom()) return { response: refuse(503, -32000, 'All sessions are in use. Try again later.') };
-    const session = await HttpSession.open(randomUUID(), this.core, ({ id: closed }) => this.sessions.delete(closed));
-    this.sessions.set(session.id, session);
-    this.scheduleSweep();
+    const session = await this.open(principal);
+    if (session === undefined) return { response: shuttingDown() };
     const reply = await session.handle(exchange);
     if (!reply.response.ok) await session.close();
     return reply;
   }
 
-  /** Resolves when no foreground call is under way on any session. Calls and sessions that come meanwhile are refused. */
   async drain(): Promise<void> {
     this.draining = true;
     await Promise.all([...this.sessions.values()].map((session) => session.drain()));
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.stopSweep?.();
     this.stopSweep = undefined;
     await Promise.all([...this.sessions.values()].map((session) => session.close()));
+  }
+
+  private async open(owner: CurrentPrincipal): Promise<HttpSession | undefined> {
+    const onClosed = ({ id }: HttpSession): void => void this.sessions.delete(id);
+    const session = await HttpSession.open(randomUUID(), owner, this.core, onClosed);
+    // Whoever closed meanwhile did not see it.
+    if (this.closed) {
+      await session.close();
+      return undefined;
+    }
+    this.sessions.set(session.id, session);
+    this.scheduleSweep();
+    return session;
   }
 
   /** Whether there is room for one more session: where there was none, the idle one that was seen longest ago goes. */
@@ -84,8 +103,4 @@ export class HttpSessions {
       if (this.sessions.size > 0) this.scheduleSweep();
     });
   }
-}
-
-function isInitialize(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
 }

@@ -6,6 +6,11 @@ export interface Streams {
   readonly single: boolean;
   /** Whether a message that belongs to no request would arrive. */
   readonly standalone: boolean;
+  /**
+   * Whether the connection outlives its requests. Where it does not, no answer to a foreground call comes back to it, and
+   * what tasks tell later has nowhere to go.
+   */
+  readonly lasting: boolean;
   /** Calls back when the standalone stream opens, and when it ends. One listener. */
   onStandalone?: () => void;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
@@ -13,12 +18,12 @@ export interface Streams {
 }
 
 /** One stream that is open as long as the connection is. */
-export const oneStream: Streams = { single: true, standalone: true, onDropped: () => () => undefined };
+export const oneStream: Streams = { single: true, standalone: true, lasting: true, onDropped: () => () => undefined };
 
 /**
  * What can be assumed of a transport that somebody else made and that answers each request on a stream of its own: its
  * streams are there as long as the connection is.
  */
 export function streamPerRequest(): Streams {
-  return { single: false, standalone: true, onDropped: () => () => undefined };
+  return { single: false, standalone: true, lasting: true, onDropped: () => () => undefined };
 }

@@ -7,6 +7,8 @@ type Send = Transport['send'];
 export interface WireTaps {
   /** Whether requests of this method may ask for a task; elsewhere `params.task` is ignored, as the specification says. */
   acceptsTask(method: string): boolean;
+  /** The version of the protocol that `initialize` was answered with. */
+  onNegotiated(version: string): void;
   /** A response to one of our questions. */
   onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void;
   /** The client no longer wants the answer to a request. */
@@ -26,10 +28,13 @@ export class WireTransport implements Transport {
   onmessage?: Transport['onmessage'];
   onclose?: () => void;
   onerror?: (error: Error) => void;
+  private initializing: RequestId | undefined;
 
+  /** @param knownSession - the session of the client, where the transport itself has none */
   constructor(
     private readonly inner: Transport,
     private readonly taps: WireTaps,
+    private readonly knownSession?: string,
   ) {
     const { onclose, onerror } = inner;
     inner.onclose = () => {
@@ -45,12 +50,13 @@ export class WireTransport implements Transport {
       if ('method' in message && message.method === 'notifications/cancelled') {
         this.cancelled(message.params?.requestId);
       }
+      if ('id' in message && 'method' in message && message.method === 'initialize') this.initializing = message.id;
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
   }
 
   get sessionId(): string | undefined {
-    return this.inner.sessionId;
+    return this.knownSession ?? this.inner.sessionId;
   }
 
   start(): Promise<void> {
@@ -58,6 +64,7 @@ export class WireTransport implements Transport {
   }
 
   send(message: Parameters<Send>[0], options?: Parameters<Send>[1]): Promise<void> {
+    if ('result' in message && message.id === this.initializing) this.negotiated(message.result);
     const sent = this.inner.send(message, options);
     if ('method' in message || message.id === undefined) return sent;
     const { id } = message;
@@ -71,6 +78,11 @@ export class WireTransport implements Transport {
 
   setProtocolVersion(version: string): void {
     this.inner.setProtocolVersion?.(version);
+  }
+
+  private negotiated({ protocolVersion }: Record<string, unknown>): void {
+    this.initializing = undefined;
+    if (typeof protocolVersion === 'string') this.taps.onNegotiated(protocolVersion);
   }
 
   private cancelled(request: unknown): void {

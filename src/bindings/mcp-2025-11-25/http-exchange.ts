@@ -1,0 +1,75 @@
+import { refuse, rpcCode } from '../../protocol/errors.js';
+import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+
+/** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */
+export interface HttpExchange {
+  /** What the SDK reads of a request: `method`, `url` and `headers`. */
+  readonly request: Request;
+  readonly body?: unknown;
+  readonly auth?: AuthInfo;
+}
+
+/** The answer to an exchange. The host says when its body has ended, and whether the client dropped it. */
+export interface HttpReply {
+  readonly response: Response;
+  readonly onEnd?: (dropped: boolean) => void;
+}
+
+/** What answers the requests of a listener: sessions, or each request for itself. */
+export interface HttpEndpoint {
+  /** Answers one request. Host and Origin have been checked, and the body parsed, before it comes here. */
+  handle(exchange: HttpExchange): Promise<HttpReply>;
+  /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
+  drain(): Promise<void>;
+  /** Ends what is under way, and refuses what still comes. */
+  close(): Promise<void>;
+}
+
+/** Whether a body begins a session. */
+export function isInitialize(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
+}
+
+/** Clients initialize again when they see this (2025-11-25, basic/transports, session management). */
+export const sessionNotFound = (): Response => refuse(404, -32001, 'Session not found. Initialize a new one.');
+
+/** Another process may still take the request. */
+export const shuttingDown = (): Response => refuse(503, -32000, 'The server is shutting down');
+
+/** The answer to several messages in one body, which 2025-06-18 took out of the protocol. */
+export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
+  if (!Array.isArray(body) || protocolVersion < '2025-06-18') return undefined;
+  return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
+}
+
+/** Whether an answer arrives in pieces, so that it ends after its head was sent. */
+export function isStream({ headers }: Response): boolean {
+  return headers.get('content-type') === 'text/event-stream';
+}
+
+/** Who wants to know when the client drops the response stream of a request. */
+export class DropListeners {
+  private readonly listeners = new Map<RequestId, Set<() => void>>();
+
+  /** Returns what takes the listener away. */
+  add(request: RequestId, listener: () => void): () => void {
+    const listeners = this.listeners.get(request) ?? new Set();
+    this.listeners.set(request, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.listeners.delete(request);
+    };
+  }
+
+  /** The client dropped the response to this body. */
+  dropped(body: unknown): void {
+    for (const id of requestIds(body)) this.listeners.get(id)?.forEach((listener) => listener());
+  }
+}
+
+function requestIds(body: unknown): RequestId[] {
+  const messages = (Array.isArray(body) ? body : [body]) as Partial<
+    JSONRPCMessage & { id: RequestId; method: string }
+  >[];
+  return messages.flatMap(({ id, method }) => (id !== undefined && method !== undefined ? [id] : []));
+}
