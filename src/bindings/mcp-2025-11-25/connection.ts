@@ -114,7 +114,9 @@ export class Connection {
   ): Promise<Connection> {
     const connection = new Connection(core, transport, onClosed, options);
     const { lasting } = options.streams ?? oneStream;
-    if (core.engine !== undefined && lasting) connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
+    if (core.engine !== undefined && lasting) {
+      connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
+    }
     try {
       await connection.sdk.connect(connection.transport);
     } catch (error) {
@@ -163,7 +165,7 @@ export class Connection {
       runs('resources/read');
     }
     if (core.engine === undefined || !offersTasks(core.catalog)) return routes;
-    const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed);
+    const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed, core.logger);
     this.tasks = tasks;
     routes.set('tasks/get', (params, extra) => tasks.get(params, extra));
     routes.set('tasks/result', (params, extra) => tasks.result(params, extra));

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
 import type { Engine, Unwatch } from '../../docket/engine.js';
-import { isTerminal, type ExecutionRecord } from '../../docket/record.js';
+import { auditFields, isTerminal, type ExecutionRecord } from '../../docket/record.js';
 import { unknownExecution, waitForEnd } from '../../docket/wait.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { RequestId } from '../../protocol/types.js';
@@ -30,6 +31,7 @@ export class TaskRequests {
     private readonly streams: Streams,
     private readonly delivery: QuestionDelivery,
     private readonly feed: TaskFeed,
+    private readonly logger: Logger,
   ) {}
 
   /** The connection is gone. */
@@ -55,6 +57,7 @@ export class TaskRequests {
         `Cannot cancel task '${key}': it is ${toTask(record).status} already`,
       );
     }
+    this.logger.info('A task was cancelled by its client', auditFields(record));
     return toTask(record);
   }
 
@@ -86,7 +89,9 @@ export class TaskRequests {
     const forgetDrop = this.streams.onDropped(requestId, abort);
     try {
       const record = await this.owned(params, extra);
-      return toTaskResult(isTerminal(record.state) ? record : await this.wait(record, requestId, gone.signal));
+      const ended = isTerminal(record.state) ? record : await this.wait(record, requestId, gone.signal);
+      this.logger.debug('The result of a task was read', auditFields(ended));
+      return toTaskResult(ended);
     } finally {
       forgetDrop();
       signal.removeEventListener('abort', abort);
