@@ -187,8 +187,8 @@ describe('the address of a resource', () => {
 });
 
 describe('what a prompt returns', () => {
-  const { toResult } = compilePromptOutput(undefined, 'Prompts.run');
-  const messagesOf = (value: PromptReturn): unknown => toResult(value, {});
+  const output = compilePromptOutput(undefined, 'Prompts.run');
+  const messagesOf = (value: PromptReturn): unknown => output.toResult(value, {});
 
   it('becomes messages, of the user unless it says otherwise', () => {
     expect(messagesOf(['one', text('two'), assistantMessage('three')])).toEqual({
@@ -209,8 +209,8 @@ describe('what a prompt returns', () => {
 });
 
 describe('what a resource returns', () => {
-  const { toResult } = compileResourceOutput(undefined, 'Reports.run');
-  const contentsOf = (value: unknown): unknown => toResult(value, { uri: 'x://y' });
+  const output = compileResourceOutput(undefined, 'Reports.run');
+  const contentsOf = (value: unknown): unknown => output.toResult(value, { uri: 'x://y' });
 
   it('is data unless it was made as a file', () => {
     const data = { uri: 'x://other', text: 'data' };
