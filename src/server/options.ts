@@ -57,13 +57,13 @@ export interface ServerOptions {
   readonly icons?: Icon[];
   /** What clients tell the model about the server. */
   readonly instructions?: string;
-  /** Classes with `@tool` and `@job` methods, and what `defineTool` and `defineJob` return. */
+  /** Classes with `@tool`, `@prompt`, `@resource` and `@job` methods, and what `defineTool` and `defineJob` return. */
   readonly components: readonly ComponentEntry[];
   /** What the components are given. */
   readonly providers?: readonly Provider[];
   /** An outer tsyringe container, or another host's: gives what `providers` does not. */
   readonly container?: TsyringeContainer | ExternalContainer;
-  /** Whether tools that do not say may run as tasks. Default `'forbidden'`. */
+  /** Whether tools, prompts and resources that do not say may run as tasks. Default `'forbidden'`. */
   readonly tasks?: TaskOption;
   /** How long calls of components that do not say may run, not counting open questions. Default `'1h'`. */
   readonly timeout?: Duration;
