@@ -47,7 +47,11 @@ export {
 } from './components/results.js';
 
 export { Context } from './call/context.js';
+export type { QuestionOptions } from './call/ask-client.js';
 export type { ElicitAnswer } from './call/elicitation.js';
+export type { Root } from './call/roots.js';
+export type { SampleContent, SampleMessage, SampleOptions, SampleResult } from './call/sampling.js';
+export type { ElicitUrl, ElicitUrlAnswer, ElicitUrlOptions } from './call/url-elicitation.js';
 export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/principal.js';
 export { Progress } from './call/progress.js';
 

@@ -46,7 +46,7 @@ export const errorTable = {
   QUESTION_DUPLICATE: { meaning: 'Two identical questions without keys are open at the same time.' },
   ANSWER_INVALID: { meaning: 'The answer to a question is not of the shape that was asked for.' },
   ANSWER_FAILED: {
-    meaning: 'The client answered a question with an error, or gave no answer where only an answer helps.',
+    meaning: 'The client answered a question with an error, or not at all.',
   },
   QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket

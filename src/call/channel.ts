@@ -11,22 +11,31 @@ export interface ProgressState {
   readonly message?: string;
 }
 
-/** A line of the log for the client. */
-export interface LogEntry {
-  readonly level: LoggingLevel;
-  readonly logger?: string;
-  readonly data: Json;
+/** What a call tells its client and expects no answer to. */
+export type ClientNotice =
+  /** A line of the log. */
+  | { readonly type: 'log'; readonly level: LoggingLevel; readonly logger?: string; readonly data: Json }
+  /** What was to be done at a URL is done. */
+  | { readonly type: 'elicitationComplete'; readonly elicitationId: string };
+
+/** What can be asked: the user (with a form or at a URL), the client's model, or the client's roots. */
+export type QuestionKind = 'elicitation' | 'sampling' | 'roots';
+
+/** The parameters of a question, as the protocol has them. */
+export interface QuestionParams {
+  readonly [name: string]: Json;
 }
 
 /** What a call asks its client. */
 export interface ClientQuestion {
-  readonly kind: 'elicitation';
-  /** The protocol's parameters. */
-  readonly params: { readonly [name: string]: Json };
-  /** Names the question for the life of an execution; made from its text when the author gives none. */
-  readonly key?: string;
+  readonly kind: QuestionKind;
+  readonly params: QuestionParams;
+  /** Its name in the journal of the call, of `[A-Za-z0-9_-]`; the same in every run of an execution. */
+  readonly key: string;
   /** How long it may stay open, in milliseconds. */
   readonly deadline: number;
+  /** What is answered then in the client's place. */
+  readonly onDeadline: Answer;
 }
 
 /** What came back: a result, or the error that the client answered. */
@@ -34,26 +43,23 @@ export type Answer = { readonly result: Json } | { readonly error: WireError };
 
 /** How a call reaches its client. The session channel, the task channel and none are alike to the call. */
 export interface ClientChannel {
-  /** Resolves with the answer; with the answer `cancel` when the deadline passes. */
+  /** Resolves with the answer, or with that of the deadline. */
   ask(question: ClientQuestion, life: CallLife): Promise<Answer>;
   progress(progress: ProgressState): Promise<void>;
-  log(entry: LogEntry): Promise<void>;
+  notify(notice: ClientNotice): Promise<void>;
 }
 
-/** What the deadline of a question answers in the user's place. */
-export const deadlineAnswer: Answer = { result: { action: 'cancel' } };
-
-/** The channel of a job, which has no client: questions fail at once, the rest is the execution's own. */
-export function channelWithoutClient(own: Pick<ClientChannel, 'progress' | 'log'>): ClientChannel {
+/** The channel of a job, which has no client: what only a client can do fails at once, the rest is the execution's own. */
+export function channelWithoutClient(own: Pick<ClientChannel, 'progress' | 'notify'>): ClientChannel {
   return {
+    ask: () => Promise.reject(noClient()),
     progress: (progress) => own.progress(progress),
-    log: (entry) => own.log(entry),
-    ask: () =>
-      Promise.reject(
-        new ErrandError(
-          'NO_CLIENT',
-          'A job has no client to ask. Ask in the tool that adds the job and hand the answer on as input.',
-        ),
-      ),
+    notify: (notice) => (notice.type === 'log' ? own.notify(notice) : Promise.reject(noClient())),
   };
 }
+
+const noClient = (): ErrandError =>
+  new ErrandError(
+    'NO_CLIENT',
+    'A job has no client to ask. Ask in the tool that adds the job and hand the answer on as input.',
+  );

@@ -1,12 +1,16 @@
 import type { z } from 'zod';
-import { toMilliseconds, type Duration } from '../base/duration.js';
 import { throughJson } from '../base/json.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation, LoggingLevel } from '../protocol/types.js';
+import type { QuestionOptions } from './ask-client.js';
+import { requireOfClient } from './client-needs.js';
 import { elicit, type ElicitAnswer } from './elicitation.js';
 import type { CallFrame } from './frame.js';
 import { ignorable } from './life.js';
 import type { CurrentPrincipal } from './principal.js';
+import { listRoots, type Root } from './roots.js';
+import { sample, type SampleMessage, type SampleOptions, type SampleResult } from './sampling.js';
+import { elicitUrl, type ElicitUrl, type ElicitUrlAnswer, type ElicitUrlOptions } from './url-elicitation.js';
 
 /**
  * Everything about this call, and the injectable token that most tools want. It works the same in the foreground,
@@ -77,7 +81,10 @@ export class Context {
    * may stay open, after which the answer is `{ action: 'cancel' }`
    * @returns what the user did; the content is validated and typed by the schema
    * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` at once when the client cannot ask; `NO_CLIENT` in a job;
-   * `ELICITATION_SCHEMA` for a nested schema; `ANSWER_INVALID` and `ANSWER_FAILED` for what came back.
+   * `ELICITATION_SCHEMA` for a nested schema; `QUESTION_DUPLICATE` while the same question is open without a key of its
+   * own. For what comes back there is one rule in both modes and for every question of this class: `ANSWER_FAILED` for an
+   * error that the client answers, `ANSWER_INVALID` for a result of another shape and content that does not fit. Either
+   * ends the call where it is not caught; another attempt would find the same answer, so there is none.
    *
    * @example
    * ```ts
@@ -96,9 +103,98 @@ export class Context {
   elicit<Schema extends z.ZodType>(
     message: string,
     schema: Schema,
-    options: { readonly key?: string; readonly deadline?: Duration } = {},
+    options: QuestionOptions = {},
   ): Promise<ElicitAnswer<z.output<Schema>>> {
-    return ignorable(this.ask(message, schema, options));
+    return ignorable(elicit(this.frame, message, schema, options));
+  }
+
+  /**
+   * Sends the user to a page of the web, for what the client must not see: a password, a payment, an authorization. The
+   * answer says whether the user agrees to go there; that it is done, the page knows. Like {@link Context.elicit} in
+   * everything else.
+   *
+   * @param url - http or https; a function is given the id of the elicitation, to be part of the URL
+   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` when the client did not declare `elicitation.url`; `ELICITATION_URL`
+   *
+   * @example
+   * ```ts
+   * import { Context, tool } from 'errand';
+   *
+   * class Accounts {
+   *   constructor(private readonly pages: { visited(id: string): Promise<void> }) {}
+   *
+   *   @tool({ task: 'optional' })
+   *   async link(ctx: Context) {
+   *     const page = (id: string) => `https://accounts.example.com/link?id=${id}`;
+   *     const { action, elicitationId } = await ctx.elicitUrl('Link your account', page);
+   *     if (action !== 'accept') return 'Not linked';
+   *     await this.pages.visited(elicitationId);
+   *     await ctx.elicitationComplete(elicitationId);
+   *     return 'Linked';
+   *   }
+   * }
+   * ```
+   */
+  elicitUrl(message: string, url: ElicitUrl, options: ElicitUrlOptions = {}): Promise<ElicitUrlAnswer> {
+    return ignorable(elicitUrl(this.frame, message, url, options));
+  }
+
+  /**
+   * Tells the client that what the user was sent to a URL for is done, so that it can go on by itself.
+   *
+   * @param elicitationId - of {@link Context.elicitUrl}, for this client
+   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT`, `NO_CLIENT`
+   */
+  elicitationComplete(elicitationId: string): Promise<void> {
+    return ignorable(this.complete(elicitationId));
+  }
+
+  /**
+   * Has the client's model generate a message. The client chooses the model, and may let its user change or refuse it.
+   *
+   * @param prompt - what the user says to the model, or a conversation
+   * @throws {ErrandError} `CLIENT_CANNOT_SAMPLE` at once when the client did not declare `sampling`, or for tools and
+   * context `sampling.tools` and `sampling.context`; `NO_CLIENT` in a job; `ANSWER_FAILED` also when the deadline
+   * (default 1 hour) passes; the rest as {@link Context.elicit}.
+   *
+   * @example
+   * ```ts
+   * import { Context, param, tool } from 'errand';
+   * import { z } from 'zod';
+   *
+   * class Summaries {
+   *   @tool({ task: 'optional' })
+   *   async summarize(@param('article', z.string()) article: string, ctx: Context) {
+   *     const { text } = await ctx.sample(`In one sentence: ${article}`, { maxTokens: 100, temperature: 0 });
+   *     return text;
+   *   }
+   * }
+   * ```
+   */
+  sample(prompt: string | readonly SampleMessage[], options: SampleOptions = {}): Promise<SampleResult> {
+    return ignorable(sample(this.frame, prompt, options));
+  }
+
+  /**
+   * The folders and files that the client lets the server work on.
+   *
+   * @throws {ErrandError} `CLIENT_HAS_NO_ROOTS` at once when the client did not declare `roots`; `NO_CLIENT` in a job;
+   * `ANSWER_FAILED` also when the deadline (default 1 hour) passes; the rest as {@link Context.elicit}.
+   *
+   * @example
+   * ```ts
+   * import { Context, tool } from 'errand';
+   *
+   * class Folders {
+   *   @tool({ description: 'What the user works on' })
+   *   async projects(ctx: Context) {
+   *     return (await ctx.listRoots()).map(({ uri, name }) => name ?? uri);
+   *   }
+   * }
+   * ```
+   */
+  listRoots(options: QuestionOptions = {}): Promise<readonly Root[]> {
+    return ignorable(listRoots(this.frame, options));
   }
 
   /**
@@ -135,20 +231,15 @@ export class Context {
     return this.log('error', message, fields);
   }
 
-  private async ask<Schema extends z.ZodType>(
-    message: string,
-    schema: Schema,
-    { key, deadline }: { readonly key?: string; readonly deadline?: Duration },
-  ): Promise<ElicitAnswer<z.output<Schema>>> {
-    return elicit(this.frame, message, schema, {
-      ...(key !== undefined && { key }),
-      ...(deadline !== undefined && { deadline: toMilliseconds(deadline, 'elicit: deadline') }),
-    });
+  private async complete(elicitationId: string): Promise<void> {
+    this.frame.life.check();
+    requireOfClient(this.frame, 'url');
+    await this.frame.channel.notify({ type: 'elicitationComplete', elicitationId });
   }
 
   private async tell(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
     this.frame.life.check();
     const data = fields === undefined ? message : (throughJson({ message, ...fields }, 'ctx.log: fields') ?? message);
-    await this.frame.channel.log({ level, logger: this.component, data });
+    await this.frame.channel.notify({ type: 'log', level, logger: this.component, data });
   }
 }

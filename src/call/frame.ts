@@ -4,6 +4,7 @@ import type { Component } from '../components/component.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation } from '../protocol/types.js';
 import type { ClientChannel } from './channel.js';
+import type { Journal } from './journal.js';
 import type { CallLife } from './life.js';
 import type { ErrorDisclosure } from './outcome.js';
 import type { Progress } from './progress.js';
@@ -51,6 +52,8 @@ export interface CallFrame extends Pick<CallSettings, 'logger' | 'grace' | 'ques
   readonly input: unknown;
   readonly channel: ClientChannel;
   readonly life: CallLife;
+  /** Names what the call asks. */
+  readonly journal: Journal;
   /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */
   readonly progress: Progress;
   readonly caller: Caller;

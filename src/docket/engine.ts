@@ -1,4 +1,4 @@
-import type { Answer, LogEntry, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { WireError } from '../protocol/errors.js';
 import type { ExecutionRecord, Question } from './record.js';
@@ -10,7 +10,7 @@ export type NewExecution = Pick<
 >;
 
 /** A question that a run opens. */
-export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline'>;
+export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline' | 'onDeadline'>;
 
 /** What watchers are told. An event is a wake-up with the record as it was after the step; the record is the truth. */
 export type EngineEvent =
@@ -19,9 +19,9 @@ export type EngineEvent =
   | { readonly type: 'progress'; readonly record: ExecutionRecord }
   /** A question was opened, or opened again by a later run of the same execution. */
   | { readonly type: 'question'; readonly record: ExecutionRecord; readonly question: Question }
-  /** A question needs no answer any more: it was answered (then it has one), or its execution ended. */
+  /** A question needs no answer any more: a client or its deadline answered (then it has one), or its execution ended. */
   | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
-  | { readonly type: 'log'; readonly record: ExecutionRecord; readonly entry: LogEntry };
+  | { readonly type: 'notice'; readonly record: ExecutionRecord; readonly notice: ClientNotice };
 
 /** Stops a watch. Safe to call twice. */
 export type Unwatch = () => void;
@@ -109,8 +109,8 @@ export interface Engine {
   settle(key: string, run: string, verdict: Verdict): Promise<boolean>;
   /** `false` when the run had lost its execution. */
   progress(key: string, run: string, progress: ProgressState): Promise<boolean>;
-  /** Passes a line on to watchers. `false` when the run had lost its execution. */
-  log(key: string, run: string, entry: LogEntry): Promise<boolean>;
+  /** Passes a notice on to watchers. `false` when the run had lost its execution. */
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean>;
 
   /**
    * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one.
@@ -118,7 +118,7 @@ export interface Engine {
    * ones included, opens no more: `QUESTION_LIMIT`.
    */
   ask(key: string, run: string, question: NewQuestion, limit?: number): Promise<Question | undefined>;
-  /** The first answer wins. */
+  /** The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. */
   answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'>;
   /** All questions of an execution, answered ones included, the oldest first. */
   questions(key: string): Promise<readonly Question[]>;

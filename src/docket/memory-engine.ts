@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
-import type { Answer, LogEntry, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
 import type {
   Consumer,
   Delivery,
@@ -178,11 +178,11 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  log(key: string, run: string, entry: LogEntry): Promise<boolean> {
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
     return this.step(() => {
-      const owned = this.ownedBy(key, run);
-      if (owned) this.watchers.emit({ type: 'log', record: owned.record, entry });
-      return owned !== undefined;
+      const entry = this.ownedBy(key, run);
+      if (entry) this.watchers.emit({ type: 'notice', record: entry.record, notice });
+      return entry !== undefined;
     });
   }
 
@@ -195,6 +195,8 @@ export class MemoryEngine implements Engine {
       const question = known ?? { ...asked, createdAt: this.clock.now() };
       if (!known) {
         entry.questions.set(asked.key, question);
+        const giveUp = (): void => this.closeQuestion(entry, question, question.onDeadline);
+        entry.deadlines.set(asked.key, this.timers.add(asked.deadline, giveUp));
         this.write(entry, { openQuestions: entry.record.openQuestions + 1 });
         if (entry.record.openQuestions === 1) this.emit(entry, 'state');
       }
@@ -210,11 +212,7 @@ export class MemoryEngine implements Engine {
       const question = entry?.questions.get(name);
       if (!entry || !question) return 'unknown';
       if (question.answer) return 'answered';
-      const answered: Question = { ...question, answer };
-      entry.questions.set(name, answered);
-      this.write(entry, { openQuestions: entry.record.openQuestions - 1 });
-      this.watchers.emit({ type: 'closed', record: entry.record, question: answered });
-      if (entry.record.openQuestions === 0) this.emit(entry, 'state');
+      this.closeQuestion(entry, question, answer);
       return 'accepted';
     });
   }
@@ -235,7 +233,7 @@ export class MemoryEngine implements Engine {
   private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
     const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
     const record = newRecord(execution, now, previous);
-    const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map() };
+    const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map(), deadlines: new Map() };
     this.entries.set(record.key, entry);
     if (record.session !== undefined) this.owners.add(record.owner, entry);
     this.countOpen(record, 1);
@@ -294,10 +292,23 @@ export class MemoryEngine implements Engine {
     for (const question of entry.questions.values()) {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }
+    for (const deadline of entry.deadlines.values()) this.timers.delete(deadline);
+    entry.deadlines.clear();
     entry.questions.clear();
     this.countOpen(entry.record, -1);
     entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
     this.emit(entry, 'state');
+  }
+
+  private closeQuestion(entry: Entry, question: Question, answer: Answer): void {
+    const deadline = entry.deadlines.get(question.key);
+    if (deadline) this.timers.delete(deadline);
+    entry.deadlines.delete(question.key);
+    const answered: Question = { ...question, answer };
+    entry.questions.set(question.key, answered);
+    this.write(entry, { openQuestions: entry.record.openQuestions - 1 });
+    this.watchers.emit({ type: 'closed', record: entry.record, question: answered });
+    if (entry.record.openQuestions === 0) this.emit(entry, 'state');
   }
 
   private forget(entry: Entry): void {

@@ -20,6 +20,8 @@ export interface Entry {
   run?: { readonly token: string; readonly consumer: MemoryConsumer };
   /** The journal, until the end. */
   readonly questions: Map<string, Question>;
+  /** The deadlines of the questions that are open. */
+  readonly deadlines: Map<string, Timer>;
 }
 
 /** The record of an execution that is new at `now`, or that replaces a finished one. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../base/logger.js';
-import type { Answer, LogEntry } from '../call/channel.js';
+import type { Answer, ClientNotice } from '../call/channel.js';
 import type { Engine, EngineEvent, Unwatch } from '../docket/engine.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 
@@ -10,7 +10,7 @@ export interface TaskListener {
   question(record: ExecutionRecord, question: Question): void;
   /** The question needs no answer any more. */
   closed(record: ExecutionRecord, question: Question): void;
-  log(record: ExecutionRecord, entry: LogEntry): void;
+  notice(record: ExecutionRecord, notice: ClientNotice): void;
 }
 
 /** Hands one event to a listener. */
@@ -24,8 +24,8 @@ export function dispatch(event: EngineEvent, listener: TaskListener): void {
       return listener.question(event.record, event.question);
     case 'closed':
       return listener.closed(event.record, event.question);
-    case 'log':
-      return listener.log(event.record, event.entry);
+    case 'notice':
+      return listener.notice(event.record, event.notice);
   }
 }
 

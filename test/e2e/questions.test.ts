@@ -114,7 +114,9 @@ describe.each([
     // The stock client checks what its handler gives, so the answer goes out beside it.
     peer.client.removeRequestHandler('elicitation/create');
     peer.client.fallbackRequestHandler = async () => ({ action: 'shrug', content: 'nothing' });
-    expect(await call(peer, 'name')).toEqual(fails(/^The client answered "Name\?" with something that is no answer/));
+    expect(await call(peer, 'name')).toEqual(
+      fails(/^The client answered the question "Name\?" with something that is no answer/),
+    );
     await server.close();
   });
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import type { ExecutionRecord, Question } from '../../docket/record.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import { requestOf } from './client-messages.js';
 import type { Streams } from './streams.js';
 import { relatedTask } from './task-view.js';
 import { questionIdPrefix } from './wire-transport.js';
@@ -14,6 +15,7 @@ const standaloneDelay = 250;
 /** Where a question was shown: the response stream of a `tasks/result`, or the stream that belongs to no request. */
 type Place = { readonly reader: RequestId } | 'standalone';
 
+/** A question as this connection knows it. */
 interface Pending {
   readonly id: string;
   readonly taskId: string;
@@ -29,14 +31,33 @@ interface Pending {
   stopDelay: (() => void) | undefined;
 }
 
+/** What this connection knows of the questions of one task. */
+interface Asking {
+  /** Whose the task is. Several principals may send on one connection. */
+  owner: string | undefined;
+  /** By the key of the question. */
+  readonly questions: Map<string, Pending>;
+  /** The `tasks/result` requests that wait for the task. */
+  readonly readers: Set<RequestId>;
+  /** Whether the task has ended; its questions are kept until the last reader, which may just be reading them, is gone. */
+  ended: boolean;
+}
+
+/** Where a question belongs, as its id on the wire says. */
+export interface QuestionAddress {
+  readonly taskId: string;
+  /** The key of the question within its task. */
+  readonly question: string;
+}
+
 /** The id of a question on the wire; any process can tell from it whose answer comes. */
 export function questionId(taskId: string, question: string): string {
   return `${questionIdPrefix}${taskId}:${question}`;
 }
 
-/** What {@link questionId} was made of. */
-export function parseQuestionId(id: string): { taskId: string; question: string } | undefined {
-  const match = /^errand:([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)$/.exec(id);
+/** What {@link questionId} was made of. The lengths leave room beyond what Errand makes, but not for a flood. */
+export function parseQuestionId(id: string): QuestionAddress | undefined {
+  const match = /^errand:([A-Za-z0-9_-]{1,128}):([A-Za-z0-9_-]{1,128})$/.exec(id);
   return match?.[1] === undefined || match[2] === undefined ? undefined : { taskId: match[1], question: match[2] };
 }
 
@@ -46,8 +67,8 @@ export function parseQuestionId(id: string): { taskId: string; question: string 
  * shown again elsewhere, after its first prompt was closed.
  */
 export class QuestionDelivery {
-  private readonly pending = new Map<string, Pending>();
-  private readonly readers = new Map<string, Set<RequestId>>();
+  private readonly tasks = new Map<string, Asking>();
+  private isOver = false;
 
   constructor(
     private readonly streams: Streams,
@@ -55,67 +76,65 @@ export class QuestionDelivery {
     private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
   ) {
     streams.onStandalone = () => {
-      for (const pending of this.pending.values()) {
-        if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
-        this.place(pending);
+      for (const { questions } of this.tasks.values()) {
+        for (const pending of questions.values()) {
+          if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
+          this.place(pending);
+        }
       }
     };
   }
 
   /** A question was opened, or found open. */
   add(record: ExecutionRecord, question: Question): void {
-    const id = questionId(record.key, question.key);
-    if (this.pending.has(id)) return;
-    const pending: Pending = {
-      id,
-      taskId: record.key,
-      question,
-      shownAt: undefined,
-      sent: false,
-      settled: false,
-      stopDelay: undefined,
-    };
-    this.pending.set(id, pending);
-    this.place(pending);
+    if (!this.isOver) this.place(this.enter(record, question));
   }
 
-  /** The client of this connection answered. */
-  answered(id: string): void {
-    const pending = this.pending.get(id);
+  /** A principal answered. Gives whether it was asked that on this connection; then its prompt is gone with the answer. */
+  answered({ taskId, question }: QuestionAddress, principal: string): boolean {
+    const asking = this.tasks.get(taskId);
+    const pending = asking?.owner === principal ? asking.questions.get(question) : undefined;
     if (pending !== undefined) settle(pending);
+    return pending !== undefined;
   }
 
   /** The answer was lost on its way: the question is shown when somebody asks for it again. */
-  lost(id: string): void {
-    this.pending.delete(id);
+  lost({ taskId, question }: QuestionAddress): void {
+    const asking = this.tasks.get(taskId);
+    asking?.questions.delete(question);
+    this.tidy(taskId, asking);
   }
 
-  /** The question needs no answer any more: the prompt is closed where it was shown. */
+  /**
+   * The question needs no answer any more: the prompt is closed where it was shown. One that was not shown is noted too,
+   * because somebody may have read it just before and be about to show it.
+   */
   close(record: ExecutionRecord, question: Question): void {
-    const pending = this.pending.get(questionId(record.key, question.key));
-    if (pending === undefined || pending.settled) return;
+    if (this.isOver) return;
+    const pending = this.enter(record, question);
+    if (pending.settled) return;
     this.closePrompt(pending);
     settle(pending);
   }
 
   /** The task is over, and its questions with it. */
   ended(taskId: string): void {
-    for (const pending of this.pending.values()) {
-      if (pending.taskId !== taskId) continue;
-      settle(pending);
-      this.pending.delete(pending.id);
-    }
+    const asking = this.tasks.get(taskId);
+    if (asking === undefined) return;
+    asking.ended = true;
+    for (const pending of asking.questions.values()) settle(pending);
+    this.tidy(taskId, asking);
   }
 
   /** A `tasks/result` waits for a task. Returns what ends that, with the questions it carried shown elsewhere. */
   addReader(taskId: string, request: RequestId): () => void {
-    const readers = this.readers.get(taskId) ?? new Set();
-    this.readers.set(taskId, readers.add(request));
-    for (const pending of this.pendingOf(taskId)) this.place(pending);
+    const asking = this.askingOf(taskId);
+    asking.readers.add(request);
+    for (const pending of asking.questions.values()) this.place(pending);
     return () => {
-      readers.delete(request);
-      if (readers.size === 0) this.readers.delete(taskId);
-      for (const pending of this.pendingOf(taskId)) {
+      asking.readers.delete(request);
+      this.tidy(taskId, asking);
+      for (const pending of asking.questions.values()) {
         if (typeof pending.shownAt !== 'object' || pending.shownAt.reader !== request) continue;
         pending.shownAt = undefined;
         this.place(pending);
@@ -126,21 +145,45 @@ export class QuestionDelivery {
   /** The stream on which messages about a task reach the client best. */
   streamFor(taskId: string): RequestId | undefined {
     if (this.streams.single) return undefined;
-    return [...(this.readers.get(taskId) ?? [])].at(-1);
+    return [...(this.tasks.get(taskId)?.readers ?? [])].at(-1);
   }
 
   /** The connection is gone. */
   clear(): void {
-    for (const pending of this.pending.values()) pending.stopDelay?.();
-    this.pending.clear();
+    this.isOver = true;
+    for (const { questions } of this.tasks.values()) questions.forEach(settle);
+    this.tasks.clear();
   }
 
-  private pendingOf(taskId: string): Pending[] {
-    return [...this.pending.values()].filter((pending) => pending.taskId === taskId);
+  private askingOf(taskId: string): Asking {
+    let asking = this.tasks.get(taskId);
+    if (asking === undefined) {
+      asking = { owner: undefined, questions: new Map(), readers: new Set(), ended: false };
+      this.tasks.set(taskId, asking);
+    }
+    return asking;
+  }
+
+  private enter({ key: taskId, owner }: ExecutionRecord, question: Question): Pending {
+    const asking = this.askingOf(taskId);
+    asking.owner = owner;
+    let pending = asking.questions.get(question.key);
+    if (pending === undefined) {
+      const id = questionId(taskId, question.key);
+      pending = { id, taskId, question, shownAt: undefined, sent: false, settled: asking.ended, stopDelay: undefined };
+      asking.questions.set(question.key, pending);
+    }
+    return pending;
+  }
+
+  /** Forgets a task of which nothing has to be known any more. */
+  private tidy(taskId: string, asking: Asking | undefined): void {
+    if (asking === undefined || asking.readers.size > 0) return;
+    if (asking.ended || asking.questions.size === 0) this.tasks.delete(taskId);
   }
 
   private place(pending: Pending): void {
-    if (pending.settled || pending.shownAt !== undefined) return;
+    if (this.isOver || pending.settled || pending.shownAt !== undefined) return;
     if (this.streams.single) return this.show(pending, 'standalone');
     const reader = this.streamFor(pending.taskId);
     if (reader !== undefined) return this.show(pending, { reader });
@@ -157,8 +200,9 @@ export class QuestionDelivery {
     // A client may still show the prompt of a stream that was dropped; it must not show two.
     if (pending.sent) this.closePrompt(pending);
     pending.sent = true;
-    const params = { ...(pending.question.params as Record<string, unknown>), _meta: relatedTask(pending.taskId) };
-    this.send({ jsonrpc: '2.0', id: pending.id, method: 'elicitation/create', params }, relatedTo(place));
+    const { method, params } = requestOf(pending.question);
+    const related = { ...params, _meta: relatedTask(pending.taskId) };
+    this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, relatedTo(place));
   }
 
   private closePrompt(pending: Pending): void {

@@ -1,26 +1,13 @@
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import {
-  ErrorCode,
-  McpError,
-  ResultSchema,
-  type ServerNotification,
-  type ServerRequest,
-} from '@modelcontextprotocol/sdk/types.js';
+import { ResultSchema, type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { longestTimer } from '../../base/clock.js';
 import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
-import {
-  deadlineAnswer,
-  type Answer,
-  type ClientChannel,
-  type ClientQuestion,
-  type LogEntry,
-  type ProgressState,
-} from '../../call/channel.js';
-import { Journal } from '../../call/journal.js';
+import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
 import type { CallLife } from '../../call/life.js';
 import { isProtocolError, toWireError } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
+import { notificationOf, requestOf } from './client-messages.js';
 import type { Streams } from './streams.js';
 
 /** What the SDK knows of the request that a handler answers. */
@@ -29,7 +16,6 @@ export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification
 /** How a foreground call reaches its client: on the stream of the request itself. */
 export class SessionChannel implements ClientChannel {
   private sent = -Infinity;
-  private journal: Journal | undefined;
 
   constructor(
     private readonly extra: RequestExtra,
@@ -39,13 +25,22 @@ export class SessionChannel implements ClientChannel {
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
-    // Nothing is kept for another run here, but what the background refuses, the foreground refuses too.
-    const journal = (this.journal ??= new Journal());
-    const name = journal.name(question);
+    if (!this.streams.lasting) throw unreachable();
+    const prompt = new AbortController();
+    let stopDeadline = (): void => undefined;
+    let forgetDrop = (): void => undefined;
+    const gone = new Promise<Answer>((resolve, reject) => {
+      stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
+      forgetDrop = this.streams.onDropped(this.extra.requestId, () => reject(dropped()));
+    });
+    const answered = this.request(question, prompt.signal);
     try {
-      return await this.send(question, life);
+      return await life.waitFor(Promise.race([answered, gone]));
     } finally {
-      journal.close(name);
+      stopDeadline();
+      forgetDrop();
+      // Closes the prompt of a question that the call goes on, or ends, without; one that was answered is closed already.
+      prompt.abort('The question needs no answer any more');
     }
   }
 
@@ -58,34 +53,31 @@ export class SessionChannel implements ClientChannel {
     await this.extra.sendNotification({ method: 'notifications/progress', params });
   }
 
-  async log(entry: LogEntry): Promise<void> {
-    if (!this.shows(entry.level)) return;
-    await this.extra.sendNotification({ method: 'notifications/message', params: { ...entry } });
+  async notify(notice: ClientNotice): Promise<void> {
+    if (notice.type === 'log' && !this.shows(notice.level)) return;
+    await this.extra.sendNotification(notificationOf(notice) as ServerNotification);
   }
 
-  private async send(question: ClientQuestion, life: CallLife): Promise<Answer> {
-    const request = { method: 'elicitation/create', params: question.params } as unknown as ServerRequest;
-    const prompt = new AbortController();
-    let onDropped = (): void => undefined;
-    const dropped = new Promise<never>((_resolve, reject) => {
-      onDropped = () =>
-        reject(
-          new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it was asked.', { exposed: true }),
-        );
-    });
-    const forgetDrop = this.streams.onDropped(this.extra.requestId, onDropped);
-    // The timeout closes the prompt at the deadline; the signal when the call goes on, or ends, without the answer.
-    const options = { timeout: Math.min(question.deadline, longestTimer), signal: prompt.signal };
-    const asked = this.extra.sendRequest(request, ResultSchema, options);
+  private async request(question: ClientQuestion, signal: AbortSignal): Promise<Answer> {
     try {
-      return { result: (await life.waitFor(Promise.race([asked, dropped]))) as Json };
+      // The deadline is ours, so that the clock of the server counts it.
+      const options = { signal, timeout: longestTimer };
+      return {
+        result: (await this.extra.sendRequest(requestOf(question) as ServerRequest, ResultSchema, options)) as Json,
+      };
     } catch (error) {
-      if (error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number)) return deadlineAnswer;
       if (isProtocolError(error)) return { error: toWireError(error) };
-      prompt.abort();
       throw error;
-    } finally {
-      forgetDrop();
     }
   }
 }
+
+const dropped = (): ErrandError =>
+  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it was asked.', { exposed: true });
+
+const unreachable = (): ErrandError =>
+  new ErrandError(
+    'CLIENT_UNREACHABLE',
+    'This call has to ask its client, but the listener keeps no sessions, so no answer could come back to the call. Run it as a task, or listen with sessions.',
+    { exposed: true },
+  );

@@ -1,8 +1,9 @@
-import type { LogEntry } from '../../call/channel.js';
+import type { ClientNotice } from '../../call/channel.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../../docket/record.js';
 import type { JSONRPCMessage, LoggingLevel, RequestId } from '../../protocol/types.js';
 import type { TaskListener } from '../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
+import { notificationOf } from './client-messages.js';
 import { progressTokenOf, relatedTask, statusOf, toTask } from './task-view.js';
 
 /** What has been told of one task. */
@@ -35,6 +36,12 @@ export class TaskFeed implements TaskListener {
     const waiting = this.held.get(taskId);
     this.held.delete(taskId);
     for (const tell of waiting ?? []) tell();
+  }
+
+  /** The connection is gone. */
+  clear(): void {
+    this.told.clear();
+    this.held.clear();
   }
 
   status(record: ExecutionRecord): void {
@@ -77,10 +84,11 @@ export class TaskFeed implements TaskListener {
     this.tell(record, () => this.delivery.close(record, question));
   }
 
-  log(record: ExecutionRecord, entry: LogEntry): void {
+  notice(record: ExecutionRecord, notice: ClientNotice): void {
     this.tell(record, () => {
-      if (!this.shows(entry.level)) return;
-      this.notify(record, 'notifications/message', { ...entry, _meta: relatedTask(record.key) });
+      if (notice.type === 'log' && !this.shows(notice.level)) return;
+      const { method, params } = notificationOf(notice);
+      this.notify(record, method, { ...params, _meta: relatedTask(record.key) });
     });
   }
 

@@ -42,7 +42,7 @@ export function cancellingContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ state: 'cancelled', reason: 'stop', openQuestions: 0 });
       await eventually(() => expect(worker.revoked).toEqual([{ run: delivery.run, why: 'cancelled' }]));
       expect(await engine.progress('a', delivery.run, { current: 1 })).toBe(false);
-      expect(await engine.log('a', delivery.run, { level: 'info', data: 'late' })).toBe(false);
+      expect(await engine.notify('a', delivery.run, { type: 'log', level: 'info', data: 'late' })).toBe(false);
       expect(await engine.ask('a', delivery.run, aQuestion('q3'))).toBeUndefined();
       expect(await engine.ask('a', delivery.run, aQuestion('q1'))).toBeUndefined();
       expect(await worker.finish(delivery, 'late')).toBe(false);

@@ -14,7 +14,7 @@ export function eventsContract(stage: () => Stage): void {
       const delivery = await stage().begin('a', worker);
       await stage().begin('b', worker);
       for (let current = 1; current <= 3; current++) await engine.progress('a', delivery.run, { current });
-      await engine.log('a', delivery.run, { level: 'info', logger: 'parts', data: { n: 1 } });
+      await engine.notify('a', delivery.run, { type: 'log', level: 'info', logger: 'parts', data: { n: 1 } });
       await engine.ask('a', delivery.run, aQuestion('q'));
       await engine.answer('a', 'q', { result: 1 });
       await worker.finish(delivery, 'done');
@@ -24,7 +24,7 @@ export function eventsContract(stage: () => Stage): void {
         'progress',
         'progress',
         'progress',
-        'log',
+        'notice',
         'state running',
         'question q',
         'closed q',
@@ -40,7 +40,7 @@ export function eventsContract(stage: () => Stage): void {
         3,
         ...Array.from({ length: 6 }, () => 3),
       ]);
-      expect(events[5]).toMatchObject({ entry: { level: 'info', logger: 'parts', data: { n: 1 } } });
+      expect(events[5]).toMatchObject({ notice: { type: 'log', level: 'info', logger: 'parts', data: { n: 1 } } });
       const times = events.map((event) => event.record.updatedAt);
       expect(times).toEqual([...times].sort((a, b) => a - b));
     });

@@ -24,7 +24,7 @@ export function lifecycleContract(stage: () => Stage): void {
         watch: () => engine.watch({ key: 'a' }, () => undefined),
         settle: () => engine.settle('a', 'run', { type: 'handBack' }),
         progress: () => engine.progress('a', 'run', { current: 1 }),
-        log: () => engine.log('a', 'run', { level: 'info', data: null }),
+        notify: () => engine.notify('a', 'run', { type: 'log', level: 'info', data: null }),
         ask: () => engine.ask('a', 'run', aQuestion('q')),
         answer: () => engine.answer('a', 'q', { result: 1 }),
         questions: () => engine.questions('a'),

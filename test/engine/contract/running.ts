@@ -160,7 +160,7 @@ export function runningContract(stage: () => Stage): void {
       expect(await engine.settle('a', run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
       expect(await engine.settle('a', run, { type: 'handBack' })).toBe(false);
       expect(await engine.progress('a', run, { current: 1 })).toBe(false);
-      expect(await engine.log('a', run, { level: 'info', data: 'stale' })).toBe(false);
+      expect(await engine.notify('a', run, { type: 'log', level: 'info', data: 'stale' })).toBe(false);
       expect(await engine.ask('a', run, aQuestion('q'))).toBeUndefined();
       const record = await stage().record('a');
       expect(record.progress).toBeUndefined();

@@ -164,10 +164,10 @@ export function anExecution(key: string): NewExecution {
 }
 
 export function aQuestion(key: string, deadline = 4e12): NewQuestion {
-  return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline };
+  return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline, onDeadline: { result: 'nobody' } };
 }
 
-/** Events in short: `state queued`, `progress`, `question q1`, `closed q1`, `log`. */
+/** Events in short: `state queued`, `progress`, `question q1`, `closed q1`, `notice`. */
 export function inShort(events: readonly EngineEvent[]): string[] {
   return events.map((event) => {
     if (event.type === 'state') return `state ${event.record.state}`;

@@ -1,13 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { ClientQuestion } from '../../../src/call/channel.js';
-import { Journal } from '../../../src/call/journal.js';
+import { Journal, type QuestionIdentity } from '../../../src/call/journal.js';
 import { refusalOf } from '../../helpers/thrown.js';
 
-const question = (message: string, key?: string): ClientQuestion => ({
+const question = (message: string, key?: string): QuestionIdentity => ({
   kind: 'elicitation',
   params: { message, requestedSchema: {} },
-  deadline: 1_000,
   ...(key !== undefined && { key }),
 });
 
@@ -64,7 +62,7 @@ describe('the key of a question', () => {
     expect(refusalOf(() => journal.name(question('Sure?')))).toEqual({
       code: 'QUESTION_DUPLICATE',
       message:
-        "The same question is open already in this call. Give each a key of its own: ctx.elicit(message, schema, { key: '…' }).",
+        "The same question is open already in this call. Give each a key of its own in the options: { key: '…' }.",
     });
     const keyed = journal.name(question('Sure?', 'k'));
     expect(refusalOf(() => journal.name(question('Another', 'k'))).message).toMatch(

@@ -9,7 +9,7 @@ function recorded(): { progress: Progress; sent: ProgressState[]; life: CallLife
   const sent: ProgressState[] = [];
   const channel = channelWithoutClient({
     progress: async (state) => void sent.push(state),
-    log: async () => undefined,
+    notify: async () => undefined,
   });
   const life = new CallLife(new FakeClock(), Infinity);
   return { progress: new Progress(channel, life), sent, life };
