@@ -4,12 +4,13 @@ import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
-import type { HttpEndpoint, HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
+import type { HttpEndpoint } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
 import { StatelessRequests } from '../bindings/mcp-2025-11-25/stateless-requests.js';
 import { describeIssues } from '../components/parse.js';
 import { refuse } from '../protocol/errors.js';
 import { HostGuard, loopback } from './host-guard.js';
+import { readJson, writeReply } from './node-http.js';
 
 /** How to serve over Streamable HTTP. */
 export interface ListenOptions {
@@ -74,9 +75,6 @@ export interface HttpListener {
   /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
   drain(): Promise<void>;
 }
-
-/** The largest body of a request, in bytes. */
-const largestBody = 4 * 1024 * 1024;
 
 /** What a page may send when its browser asks before. */
 const preflight = {
@@ -146,7 +144,7 @@ async function answer(
   const refused =
     guard.refuse(headers) ??
     (url.split('?')[0] === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
-  if (refused !== undefined) return write({ response: refused }, outgoing);
+  if (refused !== undefined) return writeReply({ response: refused }, outgoing);
   if (method === 'OPTIONS' && crossOrigin !== undefined) {
     outgoing.writeHead(204, preflight).end();
     return;
@@ -154,64 +152,9 @@ async function answer(
   // The SDK reads no more of a request than this when it is handed the parsed body.
   const request: unknown = { method, url: `http://${headers.get('host')}${url}`, headers };
   const body = method === 'POST' ? await readJson(incoming) : undefined;
-  if (body !== undefined && 'refused' in body) return write({ response: body.refused }, outgoing);
-  await write(
+  if (body !== undefined && 'refused' in body) return writeReply({ response: body.refused }, outgoing);
+  await writeReply(
     await endpoint.handle({ request: request as Request, ...(body !== undefined && { body: body.json }) }),
     outgoing,
   );
-}
-
-async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | { refused: Response }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
-    chunks.push(chunk);
-  }
-  try {
-    return { json: JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown };
-  } catch {
-    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
-  }
-}
-
-/** Hands a web response to Node; a client that goes away cancels the body. */
-async function write({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  if (response.body === null) {
-    outgoing.end();
-    return;
-  }
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let dropped = false;
-  const onClose = (): void => {
-    dropped = true;
-    void reader.cancel().catch(() => undefined);
-  };
-  // It may have gone before there was anything to write.
-  if (outgoing.destroyed) onClose();
-  else outgoing.once('close', onClose);
-  // A short answer leaves in one packet; the head of a long one does not wait for its first message.
-  const flush = setImmediate(() => outgoing.flushHeaders());
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (!outgoing.write(next.value)) await drained(outgoing);
-    }
-  } finally {
-    clearImmediate(flush);
-    outgoing.off('close', onClose);
-    onEnd?.(dropped);
-    outgoing.end();
-  }
-}
-
-function drained(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off('drain', done).off('close', done);
-      resolve();
-    };
-    outgoing.once('drain', done).once('close', done);
-  });
 }

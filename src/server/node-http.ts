@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
+import { refuse } from '../protocol/errors.js';
+
+/** The largest body of a request, in bytes. */
+const largestBody = 4 * 1024 * 1024;
+
+/** The parsed body of a request, or the answer to one that is too large or not JSON. */
+export async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | { refused: Response }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
+    chunks.push(chunk);
+  }
+  try {
+    return { json: JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown };
+  } catch {
+    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
+  }
+}
+
+/** Hands a web response to Node; a client that goes away cancels the body. */
+export async function writeReply({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (response.body === null) {
+    outgoing.end();
+    return;
+  }
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  let dropped = false;
+  const onClose = (): void => {
+    dropped = true;
+    void reader.cancel().catch(() => undefined);
+  };
+  // It may have gone before there was anything to write.
+  if (outgoing.destroyed) onClose();
+  else outgoing.once('close', onClose);
+  // A short answer leaves in one packet; the head of a long one does not wait for its first message.
+  const flush = setImmediate(() => outgoing.flushHeaders());
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (!outgoing.write(next.value)) await drained(outgoing);
+    }
+  } finally {
+    clearImmediate(flush);
+    outgoing.off('close', onClose);
+    onEnd?.(dropped);
+    outgoing.end();
+  }
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done).off('close', done);
+      resolve();
+    };
+    outgoing.once('drain', done).once('close', done);
+  });
+}
