@@ -65,4 +65,4 @@ export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';
 export type { HttpListener, ListenOptions } from './server/http.js';
-export type { DocketOptions, ServerOptions } from './server/options.js';
+export type { DocketOptions, LimitOptions, ServerOptions } from './server/options.js';
