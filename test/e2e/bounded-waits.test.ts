@@ -95,7 +95,7 @@ it('a call that waits for another execution gives its slot to it', async () => {
   expect(textOf(await call(await connect(server), 'background', 'parent'))).toBe('leaf gave 7');
 });
 
-it('a call that is cancelled while its slot is taken does not go on with the answer', async () => {
+it('a call that is cancelled while its slot is taken does not go on with the answer [F27]', async () => {
   const went: string[] = [];
   let free = (): void => undefined;
   const asks = defineTool({

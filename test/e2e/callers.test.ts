@@ -47,7 +47,7 @@ const needy = defineTool({
 });
 
 describe.each(modes)('in the %s', (mode) => {
-  it('who called is known from the access token', async () => {
+  it('who called is known from the access token [F6]', async () => {
     const client = await connect(serverOf({ components: [Tools] }).server, { auth });
     const { structuredContent } = await call(client, mode, 'who');
     expect(structuredContent).toEqual({

@@ -106,7 +106,7 @@ describe.each(modes)('the Context in the %s', (mode) => {
     expect(seen).toEqual(['returned a promise', code]);
   });
 
-  it('sends log lines to the client, from the level it asked for', async () => {
+  it('sends log lines to the client, from the level it asked for [F62]', async () => {
     const work = defineTool({
       name: 'work',
       task: 'optional',

@@ -111,7 +111,7 @@ describe.each([
   ['in the foreground', inForeground],
   ['as a task', asTask],
 ])('a call that ends early, %s', (_mode, call) => {
-  it('that times out is answered at once, and its container lives until the method has settled', async () => {
+  it('that times out is answered at once, and its container lives until the method has settled [F30]', async () => {
     await using peer = await serve({ timeout: 30, grace: '10s' });
     expect(await call(peer, 'stubborn')).toMatchObject({
       content: [{ type: 'text', text: 'The call did not finish within its timeout of 30 ms.' }],

@@ -74,7 +74,7 @@ describe.each([
     expect(textOf(result)).toContain(field);
   });
 
-  it('are -32602 as a task, and no task is left', async () => {
+  it('are -32602 as a task, and no task is left [F11]', async () => {
     const client = await connect(serverOf({ components }).server);
     await expect(call(client, 'background', name, args)).rejects.toMatchObject({
       code: ErrorCode.InvalidParams,
@@ -85,7 +85,7 @@ describe.each([
 });
 
 describe.each(modes)('in the %s', (mode) => {
-  it('the whole input arrives validated', async () => {
+  it('the whole input arrives validated [F11]', async () => {
     const client = await connect(serverOf({ components }).server);
     const { structuredContent } = await call(client, mode, 'order', {
       id: 7,

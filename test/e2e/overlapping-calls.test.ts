@@ -91,7 +91,7 @@ function setUp(): { pool: Pool; providers: Provider[] } {
 }
 
 describe.each(modes)('in the %s', (mode) => {
-  it('two overlapping calls of one tool share nothing of a call', async () => {
+  it('two overlapping calls of one tool share nothing of a call [F8] [F9]', async () => {
     const { pool, providers } = setUp();
     const client = await connect(serverOf({ components: [Tools], providers }).server);
     const results = await Promise.all([call(client, mode, 'use'), call(client, mode, 'use')]);
@@ -117,7 +117,7 @@ describe.each(modes)('in the %s', (mode) => {
     expect(new Set(seen.map(({ id }) => id)).size).toBe(1_000);
   });
 
-  it('a thousand overlapping calls of many clients keep who called apart', async () => {
+  it('a thousand overlapping calls of many clients keep who called apart [F8]', async () => {
     class WhoAmI {
       @tool({ task: 'optional' })
       async whoAmI(principal: CurrentPrincipal, ctx: Context) {

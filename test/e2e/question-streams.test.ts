@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe('a question of a task, over HTTP', () => {
-  it('comes on the stream of the tasks/result that waits', async () => {
+  it('comes on the stream of the tasks/result that waits [F57]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('blue') });
     const { taskId } = await startTask(peer.client, 'favourite');
     const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -167,7 +167,7 @@ describe('a question of a task, over HTTP', () => {
     await untilStatus(maker.client, taskId, 'completed');
   });
 
-  it('survives its session, and waits for whoever comes back for the task', async () => {
+  it('survives its session, and waits for whoever comes back for the task [F5]', async () => {
     let taskId: string;
     {
       await using gone = await connectHttp(url, { answer: () => new Promise(() => undefined) });

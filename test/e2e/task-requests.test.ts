@@ -24,7 +24,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     await peer[Symbol.asyncDispose]();
   });
 
-  it('begin as working, before any news of them', async () => {
+  it('begin as working, before any news of them [F66]', async () => {
     const task = await startTask(peer.client, 'errand', {}, { ttl: 5_000 });
     expect(task).toEqual({
       taskId: expect.stringMatching(/^[A-Za-z0-9_-]{32}$/),
@@ -38,7 +38,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect('result' in peer.received[0]!).toBe(true);
   });
 
-  it('tell working, input_required and their end', async () => {
+  it('tell working, input_required and their end [F2] [F58]', async () => {
     const { taskId } = await startTask(peer.client, 'book', { guests: 2 });
     await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
     const told = await untilTold(peer, 'notifications/tasks/status', 3);
@@ -54,7 +54,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ taskId, status: 'completed' });
   });
 
-  it('give their result to all who wait, and at once after the end', async () => {
+  it('give their result to all who wait, and at once after the end [F2] [F59]', async () => {
     let open = (): void => undefined;
     const answered = new Promise<void>((resolve) => (open = resolve));
     answer = () => answered.then(accept);
@@ -70,7 +70,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toEqual(results[0]);
   });
 
-  it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once', async () => {
+  it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once [F59]', async () => {
     const { tasks } = peer.client.experimental;
     const { taskId } = await startTask(peer.client, 'forever');
     const waiting = [1, 2].map(() => rejection(tasks.getTaskResult(taskId, CallToolResultSchema)));
@@ -88,7 +88,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(told(peer, 'notifications/message')).toEqual([]);
   });
 
-  it('cannot be cancelled after their end', async () => {
+  it('cannot be cancelled after their end [F59]', async () => {
     const { taskId } = await startTask(peer.client, 'errand');
     await untilStatus(peer.client, taskId, 'completed');
     expect(await rejection(peer.client.experimental.tasks.cancelTask(taskId))).toMatchObject({
@@ -125,7 +125,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'failed', statusMessage: 'no such table' });
   });
 
-  it('are refused where the tool does not allow them, and asked for where it needs them', async () => {
+  it('are refused where the tool does not allow them, and asked for where it needs them [F67]', async () => {
     expect(await rejection(startTask(peer.client, 'now'))).toMatchObject({ code: -32601 });
     expect(await rejection(request(peer.client, 'tools/call', { name: 'errand' }))).toMatchObject({ code: -32601 });
     expect(await rejection(startTask(peer.client, 'nothing'))).toMatchObject({ code: -32602 });

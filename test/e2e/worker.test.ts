@@ -30,7 +30,7 @@ const waits = defineTool({
 const runs = defineTool({ name: 'runs', task: 'required', run: () => 'ran' });
 
 describe('a worker with one slot', () => {
-  it('runs the next call at once while a hundred wait for their users', async () => {
+  it('runs the next call at once while a hundred wait for their users [F36] [F53]', async () => {
     const answers: ((result: ElicitResult) => void)[] = [];
     const answer: Answering = () => new Promise((resolve) => answers.push(resolve));
     const server = createServer({ ...identity, components: [waits, runs], docket: { concurrency: 1 } });
@@ -81,7 +81,7 @@ describe('a worker with one slot', () => {
 });
 
 describe('a server without background components', () => {
-  it('starts no worker, no docket and no timer', async () => {
+  it('starts no worker, no docket and no timer [F34]', async () => {
     let failure: unknown;
     const adds = defineTool({
       name: 'adds',

@@ -74,7 +74,7 @@ describe('the package', () => {
     expect(compiled).toMatchObject({ code: 0, stdout: '' });
   });
 
-  it('loads nothing that a server without background work, command and HTTP does not need', async () => {
+  it('loads nothing that a server without background work, command and HTTP does not need [F34]', async () => {
     const log = join(project, 'modules.log');
     const idle = await runNode(['--import', './log-modules.mjs', 'idle.mjs'], { cwd: project, env: { MODULES: log } });
     expect(idle).toMatchObject({ code: 0, stderr: '' });

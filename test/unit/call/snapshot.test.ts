@@ -53,7 +53,7 @@ describe('a snapshot', () => {
     expect(restoreSnapshot(taken)).toEqual(restoreSnapshot(elsewhere(taken)));
   });
 
-  it('never holds the token, nor the headers that are secret, even when they are allowed', () => {
+  it('never holds the token, nor the headers that are secret, even when they are allowed [F20]', () => {
     const headers = {
       Authorization: 'Bearer the-secret-token',
       COOKIE: 'session=the-secret-cookie',
@@ -66,7 +66,7 @@ describe('a snapshot', () => {
     expect(restoreSnapshot(elsewhere(JSON.parse(text))).caller.accessToken?.token).toBeUndefined();
   });
 
-  it('holds no header that is not allowed', () => {
+  it('holds no header that is not allowed [F20]', () => {
     const taken = takeSnapshot(callerWith({ 'x-other': 'x', 'x-request-id': '42' }), new Set(['x-request-id']));
     expect(restoreSnapshot(taken).caller.headers.entries()).toEqual([['x-request-id', '42']]);
   });
