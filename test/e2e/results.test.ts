@@ -273,13 +273,14 @@ describe.each(modes)('in the %s, what does not fit is masked and found in the lo
     const result = await call(await connect(server), mode, 'give');
     expect(result).toEqual({ isError: true, content: [expect.objectContaining({ type: 'text' })] });
     const reference = /^give failed\. Reference ([\w-]{36})\.$/.exec(textOf(result) ?? '')?.[1];
-    expect(log.filter(({ level }) => level === 'error')).toEqual([
+    const errors = log.filter(({ level }) => level === 'error');
+    expect(errors).toEqual([
       {
         level: 'error',
         message: 'A tool call failed',
         fields: expect.objectContaining({ tool: 'give', reference, error: expect.objectContaining({ code }) }),
       },
     ]);
-    expect((log[0]?.fields.error as Error).message).toContain(message);
+    expect((errors[0]?.fields.error as Error).message).toContain(message);
   });
 });
