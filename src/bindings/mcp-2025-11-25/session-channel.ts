@@ -33,14 +33,16 @@ export class SessionChannel implements ClientChannel {
       stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
       forgetDrop = this.streams.onDropped(this.extra.requestId, () => reject(dropped()));
     });
-    const answered = this.request(question, prompt.signal);
+    let closePrompt = (): void => prompt.abort('The question needs no answer any more');
+    const answered = this.request(question, prompt.signal).finally(() => {
+      closePrompt = () => undefined;
+    });
     try {
       return await life.waitFor(Promise.race([answered, gone]));
     } finally {
       stopDeadline();
       forgetDrop();
-      // Closes the prompt of a question that the call goes on, or ends, without; one that was answered is closed already.
-      prompt.abort('The question needs no answer any more');
+      closePrompt();
     }
   }
 
@@ -62,9 +64,8 @@ export class SessionChannel implements ClientChannel {
     try {
       // The deadline is ours, so that the clock of the server counts it.
       const options = { signal, timeout: longestTimer };
-      return {
-        result: (await this.extra.sendRequest(requestOf(question) as ServerRequest, ResultSchema, options)) as Json,
-      };
+      const result = await this.extra.sendRequest(requestOf(question) as ServerRequest, ResultSchema, options);
+      return { result: result as Json };
     } catch (error) {
       if (isProtocolError(error)) return { error: toWireError(error) };
       throw error;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Delivery } from '../../../src/docket/engine.js';
+import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
-import { aQuestion, expectEvents } from './stage.js';
+import { aQuestion, expectEvents, inShort } from './stage.js';
 
 export function questionsContract(stage: () => Stage): void {
   describe('a question', () => {
@@ -90,6 +92,74 @@ export function questionsContract(stage: () => Stage): void {
       expect(await engine.questions('a')).toEqual([]);
       expect((await engine.ask('a', second.run, aQuestion('q')))?.answer).toBeUndefined();
       expect((await stage().record('a')).openQuestions).toBe(1);
+    });
+  });
+
+  describe('the deadline of a question', () => {
+    it('answers in the place of a client that does not', async () => {
+      const { engine } = stage();
+      const { run } = await stage().begin('a', stage().work());
+      const events = await stage().watch({ key: 'a' });
+      await engine.ask('a', run, aQuestion('late', stage().now() + 400));
+      await engine.ask('a', run, aQuestion('early', stage().now() + 100));
+      await stage().pass(200);
+      await expectEvents(events, ['state running', 'question late', 'question early', 'closed early']);
+      expect(events.at(-1)).toMatchObject({ question: { answer: { result: 'nobody' } }, record: { openQuestions: 1 } });
+      expect(await engine.answer('a', 'early', { result: 'too late' })).toBe('answered');
+      await stage().pass(300);
+      await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
+      expect(inShort(events).slice(4)).toEqual(['closed late', 'state running']);
+      expect((await engine.questions('a')).map(({ answer }) => answer)).toEqual([
+        { result: 'nobody' },
+        { result: 'nobody' },
+      ]);
+    });
+
+    it.each(['handBack', 'putBack', 'retry'] as const)('passes also while nobody runs, after %s', async (type) => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const first = await stage().begin('a', worker);
+      await engine.ask('a', first.run, aQuestion('q', stage().now() + 150));
+      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 300 });
+      expect((await stage().record('a')).openQuestions).toBe(1);
+      await stage().pass(200);
+      await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
+      worker.end(first);
+      await stage().pass(200);
+      const second = await worker.next();
+      expect((await engine.ask('a', second.run, aQuestion('q')))?.answer).toEqual({ result: 'nobody' });
+    });
+
+    it('is the first one, also for a run that asks again later', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const first = await stage().begin('a', worker);
+      const deadline = stage().now() + 300;
+      await engine.ask('a', first.run, aQuestion('q', deadline));
+      worker.end(first);
+      const second = await worker.next();
+      expect(await engine.ask('a', second.run, aQuestion('q', deadline + 1e6))).toMatchObject({ deadline });
+      await stage().pass(350);
+      await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
+    });
+
+    it('says nothing when the question was answered before, or its execution is over', async () => {
+      const { engine } = stage();
+      const worker = stage().work(3);
+      const [answered, finished, cancelled] = await Promise.all(
+        ['answered', 'finished', 'cancelled'].map((key) => stage().begin(key, worker)),
+      );
+      for (const { record, run } of [answered, finished, cancelled] as Delivery[]) {
+        await engine.ask(record.key, run, aQuestion('q', stage().now() + 150));
+      }
+      await engine.answer('answered', 'q', { result: 'in time' });
+      await worker.finish(finished!);
+      await engine.cancel('cancelled');
+      const events = await stage().watch({ session: 'of anna' });
+      await stage().pass(250);
+      await stage().quiet();
+      expect(events).toEqual([]);
+      expect((await engine.questions('answered'))[0]?.answer).toEqual({ result: 'in time' });
     });
   });
 
