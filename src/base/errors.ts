@@ -72,7 +72,6 @@ export const errorTable = {
   LISTEN_REFUSED: { meaning: 'The server may not listen as asked.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
   CONNECT_TARGET: { meaning: 'The client was given something that it cannot connect to.' },
-  TASK_REFUSED: { meaning: 'A call was to be a task, but the server made none.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly passing?: true }>;
 
 /** A stable code of {@link ErrandError}. The README lists them all. */

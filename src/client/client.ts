@@ -1,134 +1,141 @@
-import { Client as SdkClient } from '@modelcontextprotocol/sdk/client/index.js';
+import type { AnySchema, SchemaOutput } from '@modelcontextprotocol/sdk/server/zod-compat.js';
 import {
   CallToolResultSchema,
-  CancelTaskResultSchema,
   CreateTaskResultSchema,
-  ElicitRequestSchema,
-  GetTaskResultSchema,
-  LoggingMessageNotificationSchema,
-  ProgressNotificationSchema,
+  GetPromptResultSchema,
+  ListPromptsResultSchema,
+  ListResourcesResultSchema,
+  ListResourceTemplatesResultSchema,
+  ListTasksResultSchema,
+  ListToolsResultSchema,
+  ReadResourceResultSchema,
   ResultSchema,
-  TaskStatusNotificationSchema,
-  type CallToolResult,
-  type Task,
-  type Tool,
+  type Result,
+  type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
-import { ErrandError, messageOf } from '../base/errors.js';
-import type { LoggingLevel, Transport } from '../protocol/types.js';
-import { QuestionRouter, type ElicitHandler } from './questions.js';
-import { isTerminal, ToolTask, type TaskPort } from './tool-task.js';
+import { messageOf } from '../base/errors.js';
+import type {
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  Task,
+  Tool,
+  ToolMap,
+  Transport,
+} from '../protocol/types.js';
+import type { CallOptions, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
+import { callSafely, ProgressRouter } from './progress.js';
+import { capabilitiesOf, QuestionRouter } from './question-router.js';
+import { TaskBook } from './task-book.js';
+import {
+  immediately,
+  PromptTask,
+  ResourceTask,
+  ToolTask,
+  type HandleParts,
+  type ToolCallResult,
+} from './task-handle.js';
+import type { ToolArguments, ToolCall, ToolName } from './tool-types.js';
+import { connectionClosed, isUnknownTask } from './tracked-task.js';
+import { Wire } from './wire.js';
 
-/** How far a call is. */
-export interface CallProgress {
-  /** What has been done. */
-  readonly progress: number;
-  /** What there is to do, where that is known. */
-  readonly total?: number;
-  /** What is being done. */
-  readonly message?: string;
+/** One of the requests that may run as a task. */
+interface Kind<R extends object, Handle> {
+  readonly method: string;
+  readonly parse: (answer: Result) => R;
+  readonly Handle: new (parts: HandleParts<R>) => Handle;
+  /** Whether the server makes tasks of such requests. */
+  readonly isDeclared: (server: ServerCapabilities) => boolean;
 }
 
-/** A line of the server's log. */
-export interface ServerLog {
-  /** How urgent it is. */
-  readonly level: LoggingLevel;
-  /** Which part of the server speaks. */
-  readonly logger?: string;
-  /** The message, or the message with its fields. */
-  readonly data: unknown;
-}
+const toolCall: Kind<ToolCallResult, ToolTask> = {
+  method: 'tools/call',
+  parse: (answer) => CallToolResultSchema.parse(answer),
+  Handle: ToolTask<unknown>,
+  isDeclared: ({ tasks }) => tasks?.requests?.tools?.call !== undefined,
+};
 
-/** What a client is and does for all its calls. */
-export interface ClientOptions {
-  /** What the client calls itself. Default `'errand-client'`. */
-  readonly name?: string;
-  /** The version that servers are told. Default `'0.0.0'`. */
-  readonly version?: string;
-  /** Asks the user when a call has no handler of its own. Without any handler questions are answered with `cancel`. */
-  readonly onElicit?: ElicitHandler;
-  /** Told what an `onElicit` threw; the server only learns that its question failed. Default: a warning of the process. */
-  readonly onError?: (error: unknown) => void;
-  /** Receives the server's log. */
-  readonly onLog?: (entry: ServerLog) => void;
-}
+const promptGet: Kind<GetPromptResult, PromptTask> = {
+  method: 'prompts/get',
+  parse: (answer) => GetPromptResultSchema.parse(answer),
+  Handle: PromptTask,
+  isDeclared: (server) => declares(server, 'prompts', 'get'),
+};
 
-/** What belongs to one call. */
-export interface CallOptions {
-  /** Told how far the call is. */
-  readonly onProgress?: (progress: CallProgress) => void;
-  /** Not as a task. */
-  readonly task?: false;
-  /**
-   * Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead; without
-   * one their questions fail.
-   */
-  readonly onElicit?: ElicitHandler;
-  /** How long to wait for the answer, in milliseconds. Default: one hour. */
-  readonly timeout?: number;
-  /** Cancels the request, which then rejects with the signal's reason; a task that was made goes on. */
-  readonly signal?: AbortSignal;
-}
+const resourceRead: Kind<ReadResourceResult, ResourceTask> = {
+  method: 'resources/read',
+  parse: (answer) => ReadResourceResultSchema.parse(answer),
+  Handle: ResourceTask,
+  isDeclared: (server) => declares(server, 'resources', 'read'),
+};
 
-/** Makes a call a task. */
-export interface TaskCallOptions extends Omit<CallOptions, 'task'> {
-  /** Always `true`. */
-  readonly task: true;
-  /** How long the server shall keep the result, in milliseconds. Default: the server's. */
-  readonly ttl?: number;
-}
-
-const hour = 3_600_000;
-/** How long one `tasks/result` waits before it is repeated, in milliseconds. */
-const resultWait = 300_000;
-
-/** A client of one server. Made by `connect`. */
-export class Client {
-  private readonly sdk: SdkClient;
+/**
+ * A client of one server. Made by `connect`, which also says how far its tools are typed.
+ */
+export class Client<Tools extends ToolMap = ToolMap> {
+  private readonly wire: Wire;
+  private readonly tasks: TaskBook;
   private readonly questions: QuestionRouter;
-  private readonly progress = new Map<string, (progress: CallProgress) => void>();
-  /** The progress token of each task that has a handler. */
-  private readonly taskTokens = new Map<string, string>();
-  private readonly statusListeners = new Map<string, Set<(task: Task) => void>>();
-  private nextToken = 1;
+  private readonly progress = new ProgressRouter();
+  private readonly report: (error: unknown) => void;
 
   /** @internal */
   constructor(options: ClientOptions = {}) {
-    const { name = 'errand-client', version = '0.0.0', onElicit, onError = warn, onLog } = options;
-    this.questions = new QuestionRouter(onElicit, onError);
-    this.sdk = new SdkClient({ name, version }, { capabilities: { elicitation: { form: {} } } });
-    this.sdk.setRequestHandler(ElicitRequestSchema, (request, { signal }) => this.questions.answer(request, signal));
-    // Our own tokens live as long as their task; the SDK's end with the request.
-    this.sdk.setNotificationHandler(ProgressNotificationSchema, ({ params }) => {
-      const { progressToken, progress, total, message } = params;
-      this.progress.get(String(progressToken))?.({
-        progress,
-        ...(total !== undefined && { total }),
-        ...(message !== undefined && { message }),
-      });
+    const { name = 'errand-client', version = '0.0.0', onError = warn, onLog, onElicitComplete } = options;
+    // What `onError` throws itself must not become the answer to anything.
+    this.report = (error) => queueMicrotask(() => onError(error));
+    const told = (run: () => unknown): void => callSafely(this.report, run);
+    this.wire = new Wire({ name, version }, capabilitiesOf(options), {
+      request: (request, signal) => this.questions.answer(request, signal),
+      status: (task) => this.tasks.heard(task),
+      progress: (token, taskId, progress) => {
+        // Another client may have used the same token for a task that this one follows now.
+        const isKnown = taskId !== undefined && this.tasks.progressed(taskId, progress);
+        if (!isKnown) this.progress.route(token, progress);
+      },
+      log: (entry) => told(() => onLog?.(entry)),
+      elicitComplete: (elicitationId) => told(() => onElicitComplete?.(elicitationId)),
+      closed: () => this.tasks.fail(connectionClosed()),
     });
-    this.sdk.setNotificationHandler(TaskStatusNotificationSchema, ({ params }) => {
-      for (const listener of this.statusListeners.get(params.taskId) ?? []) listener(params);
-      if (isTerminal(params)) this.port.release(params.taskId);
-    });
-    this.sdk.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => onLog?.(params));
+    this.tasks = new TaskBook(this.wire, this.progress, this.report);
+    this.questions = new QuestionRouter(options, this.tasks, this.report);
   }
 
   /** @internal */
   async open(transport: Transport): Promise<this> {
-    await this.sdk.connect(transport);
+    await this.wire.open(transport);
     return this;
+  }
+
+  /** Ends the connection, and over HTTP the session. Tasks go on; results that came are still there. */
+  async close(): Promise<void> {
+    await this.wire.close();
   }
 
   /** The tools of the server. */
   async listTools(): Promise<Tool[]> {
-    const tools: Tool[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.sdk.listTools(cursor === undefined ? {} : { cursor });
-      tools.push(...page.tools);
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
-    return tools;
+    return this.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
+  }
+
+  /** The prompts of the server. */
+  async listPrompts(): Promise<Prompt[]> {
+    return this.allPages('prompts/list', ListPromptsResultSchema, ({ prompts }) => prompts);
+  }
+
+  /** The resources of the server that have a URI of their own. */
+  async listResources(): Promise<Resource[]> {
+    return this.allPages('resources/list', ListResourcesResultSchema, ({ resources }) => resources);
+  }
+
+  /** The templates of the server's other resources. */
+  async listResourceTemplates(): Promise<ResourceTemplate[]> {
+    return this.allPages(
+      'resources/templates/list',
+      ListResourceTemplatesResultSchema,
+      ({ resourceTemplates }) => resourceTemplates,
+    );
   }
 
   /**
@@ -136,120 +143,180 @@ export class Client {
    *
    * @throws McpError for what the server answers with an error of the protocol. A tool that failed is a result with
    * `isError`.
-   * @throws {ErrandError} `TASK_REFUSED` when the server makes no tasks; the tool is not called then.
    */
-  callTool(name: string, args: Record<string, unknown> | undefined, options: TaskCallOptions): Promise<ToolTask>;
-  callTool(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<CallToolResult>;
+  callTool<Name extends ToolName<Tools>>(
+    name: Name,
+    args: ToolArguments<Tools[Name]>,
+    options: TaskCallOptions,
+  ): Promise<ToolTask<Tools[Name]['structured']>>;
+  callTool<Name extends ToolName<Tools>>(
+    name: Name,
+    ...rest: ToolCall<Tools[Name]>
+  ): Promise<ToolCallResult<Tools[Name]['structured']>>;
   callTool(
     name: string,
-    args: Record<string, unknown> = {},
+    args: object = {},
     options: CallOptions | TaskCallOptions = {},
-  ): Promise<CallToolResult | ToolTask> {
-    return options.task === true ? this.startTask(name, args, options) : this.callNow(name, args, options);
+  ): Promise<ToolCallResult | ToolTask> {
+    return this.request(toolCall, { name, arguments: args }, options);
   }
 
-  /** Ends the connection. Tasks go on. */
-  async close(): Promise<void> {
-    await this.sdk.close();
+  /**
+   * Gets a prompt, or with `task: true` lets it be made by a task and gives a handle at once.
+   *
+   * @throws McpError for what the server answers with an error of the protocol.
+   */
+  getPrompt(name: string, args: Record<string, string> | undefined, options: TaskCallOptions): Promise<PromptTask>;
+  getPrompt(name: string, args?: Record<string, string>, options?: CallOptions): Promise<GetPromptResult>;
+  getPrompt(
+    name: string,
+    args: Record<string, string> = {},
+    options: CallOptions | TaskCallOptions = {},
+  ): Promise<GetPromptResult | PromptTask> {
+    return this.request(promptGet, { name, arguments: args }, options);
   }
 
-  private async callNow(name: string, args: Record<string, unknown>, options: CallOptions): Promise<CallToolResult> {
-    const token = this.listen(options.onProgress);
-    const leave = options.onElicit && this.questions.enterCall(options.onElicit);
+  /**
+   * Reads a resource, or with `task: true` lets it be read by a task and gives a handle at once.
+   *
+   * @throws McpError for what the server answers with an error of the protocol.
+   */
+  readResource(uri: string, options: TaskCallOptions): Promise<ResourceTask>;
+  readResource(uri: string, options?: CallOptions): Promise<ReadResourceResult>;
+  readResource(uri: string, options: CallOptions | TaskCallOptions = {}): Promise<ReadResourceResult | ResourceTask> {
+    return this.request(resourceRead, { uri }, options);
+  }
+
+  /** A handle for the task of a tool call whose id is known, for example after a reconnect. Asks the server nothing yet. */
+  toolTask(taskId: string, handlers: TaskHandlers = {}): ToolTask {
+    return this.handleOf(toolCall, taskId, handlers);
+  }
+
+  /** The same for a prompt. */
+  promptTask(taskId: string, handlers: TaskHandlers = {}): PromptTask {
+    return this.handleOf(promptGet, taskId, handlers);
+  }
+
+  /** The same for a resource. */
+  resourceTask(taskId: string, handlers: TaskHandlers = {}): ResourceTask {
+    return this.handleOf(resourceRead, taskId, handlers);
+  }
+
+  /**
+   * The tasks of this client's principal, as the server lists them. A server that lists none is asked one by one for the
+   * tasks that may still run or whose handle is still held.
+   */
+  async *listTasks(): AsyncGenerator<Task, void, undefined> {
+    if (this.wire.server.tasks?.list !== undefined) {
+      for await (const { tasks } of this.pages('tasks/list', ListTasksResultSchema)) yield* tasks;
+      return;
+    }
+    for (const tracked of this.tasks.all) {
+      try {
+        yield await tracked.status();
+      } catch (error) {
+        if (!isUnknownTask(error)) throw error;
+      }
+    }
+  }
+
+  private request<R extends object, Handle>(
+    kind: Kind<R, Handle>,
+    params: Record<string, unknown>,
+    options: CallOptions | TaskCallOptions,
+  ): Promise<R | Handle> {
+    if (options.task !== true) return this.ask(kind.method, params, options).then(kind.parse);
+    if (kind.isDeclared(this.wire.server)) return this.startTask(kind, params, options);
+    return this.ask(kind.method, params, options).then((answer) => this.answeredHandle(kind, answer));
+  }
+
+  /** Sends the request to be answered with its result. */
+  private async ask(
+    method: string,
+    params: Record<string, unknown>,
+    { onProgress, onElicit, ...options }: CallOptions | TaskCallOptions,
+  ): Promise<Result> {
+    const token = onProgress && this.progress.newToken();
+    if (onProgress && token !== undefined) {
+      this.progress.listen(token, (progress) => callSafely(this.report, () => onProgress(progress)));
+    }
+    const leave = onElicit && this.questions.enterCall(onElicit);
     try {
-      const params = { name, arguments: args, ...metaOf(token) };
-      return await untilAborted(options.signal, () =>
-        this.sdk.request({ method: 'tools/call', params }, CallToolResultSchema, requestOptions(options)),
-      );
+      const meta = token === undefined ? {} : { _meta: { progressToken: token } };
+      return await this.wire.request(method, { ...params, ...meta }, ResultSchema, options);
     } finally {
       leave?.();
-      if (token !== undefined) this.progress.delete(token);
+      if (token !== undefined) this.progress.forget(token);
     }
   }
 
-  private async startTask(name: string, args: Record<string, unknown>, options: TaskCallOptions): Promise<ToolTask> {
-    if (this.sdk.getServerCapabilities()?.tasks?.requests?.tools?.call === undefined) {
-      throw new ErrandError(
-        'TASK_REFUSED',
-        `The server makes no tasks, so '${name}' was not called. Call it without task.`,
-      );
-    }
-    const { ttl } = options;
-    const token = this.listen(options.onProgress);
-    const params = { name, arguments: args, task: ttl === undefined ? {} : { ttl }, ...metaOf(token) };
+  private async startTask<R extends object, Handle>(
+    kind: Kind<R, Handle>,
+    params: Record<string, unknown>,
+    { ttl, timeout, signal, ...handlers }: TaskCallOptions,
+  ): Promise<Handle> {
+    const { onProgress } = handlers;
+    const token = this.progress.newToken();
+    // Until the task is known by its id, its progress is known by the token.
+    if (onProgress) this.progress.listen(token, (progress) => callSafely(this.report, () => onProgress(progress)));
+    const augmented = { ...params, task: ttl === undefined ? {} : { ttl }, _meta: { progressToken: token } };
+    const limits = { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) };
+    const making = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
+      this.progress.forget(token);
+      if (!('task' in answer)) return this.answeredHandle(kind, answer);
+      const { task, _meta } = CreateTaskResultSchema.parse(answer);
+      const tracked = this.tasks.track(task.taskId).begin(task, token).handle(handlers);
+      this.progress.listen(token, (progress) => tracked.progressed(progress));
+      const immediate = _meta?.['io.modelcontextprotocol/model-immediate-response'];
+      return new kind.Handle({
+        tracked,
+        parse: kind.parse,
+        returnedImmediately: false,
+        ...(typeof immediate === 'string' && { immediateResponse: immediate }),
+      });
+    });
     try {
-      const answered = untilAborted(options.signal, () =>
-        this.sdk.request({ method: 'tools/call', params }, ResultSchema, requestOptions(options)),
-      );
-      const { taskId } = await this.questions.create(
-        options.onElicit,
-        answered.then((result) => taskOf(result, name)),
-      );
-      if (token !== undefined) this.taskTokens.set(taskId, token);
-      return new ToolTask(taskId, this.port);
+      return await this.tasks.duringCreation(making);
     } catch (error) {
-      if (token !== undefined) this.progress.delete(token);
+      this.progress.forget(token);
       throw error;
     }
   }
 
-  private readonly port: TaskPort = {
-    get: (taskId) => this.sdk.request({ method: 'tasks/get', params: { taskId } }, GetTaskResultSchema),
-    cancel: (taskId) => this.sdk.request({ method: 'tasks/cancel', params: { taskId } }, CancelTaskResultSchema),
-    result: (taskId) =>
-      this.sdk.request({ method: 'tasks/result', params: { taskId } }, CallToolResultSchema, { timeout: resultWait }),
-    onStatus: (taskId, listener) => {
-      const listeners = this.statusListeners.get(taskId) ?? new Set();
-      this.statusListeners.set(taskId, listeners.add(listener));
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) this.statusListeners.delete(taskId);
-      };
-    },
-    release: (taskId) => {
-      this.questions.forget(taskId);
-      const token = this.taskTokens.get(taskId);
-      if (token !== undefined) this.progress.delete(token);
-      this.taskTokens.delete(taskId);
-    },
-  };
+  private answeredHandle<R extends object, Handle>(kind: Kind<R, Handle>, answer: Result): Handle {
+    const tracked = immediately(answer, this.report);
+    return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: true });
+  }
 
-  private listen(onProgress: ((progress: CallProgress) => void) | undefined): string | undefined {
-    if (onProgress === undefined) return undefined;
-    const token = `p${this.nextToken++}`;
-    this.progress.set(token, onProgress);
-    return token;
+  private handleOf<R extends object, Handle>(kind: Kind<R, Handle>, taskId: string, handlers: TaskHandlers): Handle {
+    const tracked = this.tasks.track(taskId).handle(handlers);
+    return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: false });
+  }
+
+  private async allPages<S extends AnySchema, T>(
+    method: string,
+    schema: S,
+    itemsOf: (page: SchemaOutput<S>) => T[],
+  ): Promise<T[]> {
+    const items: T[] = [];
+    for await (const page of this.pages(method, schema)) items.push(...itemsOf(page));
+    return items;
+  }
+
+  private async *pages<S extends AnySchema>(method: string, schema: S): AsyncGenerator<SchemaOutput<S>> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.wire.request(method, cursor === undefined ? {} : { cursor }, schema);
+      yield page;
+      cursor = (page as { nextCursor?: string }).nextCursor;
+    } while (cursor !== undefined);
   }
 }
 
-const metaOf = (progressToken: string | undefined): { _meta?: { progressToken: string } } =>
-  progressToken === undefined ? {} : { _meta: { progressToken } };
-
-function taskOf(result: unknown, name: string): Task {
-  const made = CreateTaskResultSchema.safeParse(result);
-  if (made.success) return made.data.task;
-  throw new ErrandError(
-    'TASK_REFUSED',
-    `The server called '${name}' and answered without a task. Call it without task.`,
-  );
-}
-
-/** The SDK rejects what is aborted with an error of its own. */
-async function untilAborted<T>(signal: AbortSignal | undefined, request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
+/** The SDK knows tasks of tools only; the other two are declared in the same place by those who have them. */
+function declares({ tasks }: ServerCapabilities, what: 'prompts' | 'resources', method: string): boolean {
+  const requests = tasks?.requests as Record<string, Record<string, unknown> | undefined> | undefined;
+  return requests?.[what]?.[method] !== undefined;
 }
 
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : messageOf(error));
-
-const requestOptions = ({
-  timeout = hour,
-  signal,
-}: Pick<CallOptions, 'timeout' | 'signal'>): { timeout: number; signal?: AbortSignal } => ({
-  timeout,
-  ...(signal !== undefined && { signal }),
-});

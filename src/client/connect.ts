@@ -1,6 +1,8 @@
 import { ErrandError } from '../base/errors.js';
 import type { Transport } from '../protocol/types.js';
-import { Client, type ClientOptions } from './client.js';
+import { Client } from './client.js';
+import type { ClientOptions } from './options.js';
+import type { ToolsOf } from './tool-types.js';
 
 /** A server in this process: anything that connects a transport. */
 export interface ConnectableServer {
@@ -20,37 +22,51 @@ export interface ServerCommand {
   readonly cwd?: string;
 }
 
+/** What `connect` takes. */
+export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL | string;
+
 /**
- * Connects a client to a server: one in this process, one at a URL (Streamable HTTP), or one that a command starts
- * (stdio).
+ * Connects a client to a server: one in this process, one at a URL (Streamable HTTP), one that a command starts (stdio),
+ * or whoever is at the other end of a transport of the MCP SDK.
  *
- * @param target - a server, an `http(s)://` URL, a command with its arguments, or both in one string divided by spaces
+ * The client's tools are typed as far as the type of the server tells: for a server in this process by itself, else by
+ * `connect<typeof server>(…)`. What `defineTool` made is known fully: names, arguments as they travel, and structured
+ * content where there is an `output`. Of a class only its methods are known, not the options of their decorators: a
+ * method's name stands for the tool's, its first parameter (unless it is injected) for the arguments, of which none is
+ * demanded since its schema may have defaults, and the structured content stays unknown; as a tool may have another name,
+ * every name is allowed where a server has a class. `ErrandServer` alone says nothing of its tools, so `connect(server as
+ * ErrandServer)` allows everything.
+ *
+ * @param target - a server, an `http(s)://` URL, a command with its arguments, both in one string divided by spaces, or
+ * a transport that has not been started
  * @throws {ErrandError} `CONNECT_TARGET` for anything else.
  *
  * @example
  * ```ts
- * import { createServer, tool } from 'errand';
+ * import { createServer, defineTool } from 'errand';
  * import { connect } from 'errand/client';
+ * import { z } from 'zod';
  *
- * class Greetings {
- *   @tool()
- *   hello() {
- *     return 'Hello!';
- *   }
- * }
+ * const add = defineTool({
+ *   name: 'add',
+ *   input: z.object({ one: z.number(), other: z.number() }),
+ *   output: z.object({ sum: z.number() }),
+ *   run: ({ one, other }) => ({ sum: one + other }),
+ * });
+ * const server = createServer({ name: 'numbers', version: '1.0.0', components: [add] });
  *
- * const server = createServer({ name: 'greetings', version: '1.0.0', components: [Greetings] });
  * const client = await connect(server);
- * const { content } = await client.callTool('hello');
+ * const { structuredContent } = await client.callTool('add', { one: 1, other: 2 });
+ * const sum: number | undefined = structuredContent?.sum;
  * await client.close();
  * await server.close();
  * ```
  */
-export async function connect(
-  target: ConnectableServer | ServerCommand | URL | string,
+export async function connect<Server extends ConnectableServer = ConnectableServer>(
+  target: Server | ConnectTarget,
   options: ClientOptions = {},
-): Promise<Client> {
-  return new Client(options).open(await transportTo(target));
+): Promise<Client<ToolsOf<Server>>> {
+  return new Client<ToolsOf<Server>>(options).open(await transportTo(target));
 }
 
 async function transportTo(target: unknown): Promise<Transport> {
@@ -66,6 +82,8 @@ async function transportTo(target: unknown): Promise<Transport> {
     return ours;
   } else if (isCommand(target)) {
     return stdioTransport(target);
+  } else if (isTransport(target)) {
+    return target;
   }
   throw new ErrandError(
     'CONNECT_TARGET',
@@ -88,3 +106,6 @@ const isServer = (target: unknown): target is ConnectableServer =>
 
 const isCommand = (target: unknown): target is ServerCommand =>
   typeof target === 'object' && target !== null && 'command' in target && typeof target.command === 'string';
+
+const isTransport = (target: unknown): target is Transport =>
+  typeof target === 'object' && target !== null && 'start' in target && 'send' in target;

@@ -1,5 +1,18 @@
 export { ErrandError, type ErrandErrorCode } from '../base/errors.js';
-export { connect, type ConnectableServer, type ServerCommand } from './connect.js';
-export type { CallOptions, CallProgress, Client, ClientOptions, ServerLog, TaskCallOptions } from './client.js';
-export type { ElicitHandler, UserAnswer, UserQuestion } from './questions.js';
-export type { ToolTask } from './tool-task.js';
+export type { ToolMap, ToolShape } from '../protocol/types.js';
+export { connect, type ConnectableServer, type ConnectTarget, type ServerCommand } from './connect.js';
+export type { Client } from './client.js';
+export type { CallOptions, CallProgress, ClientOptions, ServerLog, TaskCallOptions, TaskHandlers } from './options.js';
+export type {
+  ElicitHandler,
+  ElicitUrlHandler,
+  SampleAnswer,
+  SampleHandler,
+  SampleRequest,
+  UrlAnswer,
+  UrlQuestion,
+  UserAnswer,
+  UserQuestion,
+} from './questions.js';
+export type { PromptTask, ResourceTask, TaskEvent, TaskHandle, ToolCallResult, ToolTask } from './task-handle.js';
+export type { ToolArguments, ToolCall, ToolName, ToolsOf } from './tool-types.js';

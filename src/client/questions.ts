@@ -1,18 +1,23 @@
-import { ElicitResultSchema, type ElicitRequest, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
-import { ProtocolError, rpcCode } from '../protocol/errors.js';
+import type {
+  CreateMessageRequestParams,
+  CreateMessageResult,
+  CreateMessageResultWithTools,
+} from '../protocol/types.js';
 
-/** A question of the server to the user. */
-export interface UserQuestion {
-  /** What the user reads. */
-  readonly message: string;
-  /** The form to fill in: a flat JSON schema. Absent for questions that are answered at a URL. */
-  readonly schema?: Record<string, unknown>;
-  /** Where to answer, for questions that are answered at a URL. */
-  readonly url?: string;
+/** Who asks, and until when. */
+interface Asked {
   /** The task that asks, unless a foreground call does. */
   readonly taskId?: string;
   /** Aborted when the question needs no answer any more: take the prompt away. */
   readonly signal: AbortSignal;
+}
+
+/** A question of the server to the user: a form to fill in. */
+export interface UserQuestion extends Asked {
+  /** What the user reads. */
+  readonly message: string;
+  /** The form: a flat JSON schema. */
+  readonly schema: Record<string, unknown>;
 }
 
 /** What the user did. */
@@ -31,85 +36,30 @@ export type UserAnswer =
 /** Asks the user. */
 export type ElicitHandler = (question: UserQuestion) => UserAnswer | Promise<UserAnswer>;
 
-/** Finds the one who answers a question. */
-export class QuestionRouter {
-  private readonly byTask = new Map<string, ElicitHandler>();
-  private readonly foreground = new Set<ElicitHandler>();
-  private readonly creating = new Set<Promise<unknown>>();
-
-  constructor(
-    private readonly fallback: ElicitHandler | undefined,
-    private readonly onError: (error: unknown) => void,
-  ) {}
-
-  /** A foreground call with a handler of its own is under way. Returns what ends that. */
-  enterCall(handler: ElicitHandler): () => void {
-    const entry: ElicitHandler = (question) => handler(question);
-    this.foreground.add(entry);
-    return () => this.foreground.delete(entry);
-  }
-
-  /** A task is being made: its first question may come before its id is known here. */
-  async create<T extends { readonly taskId: string }>(
-    handler: ElicitHandler | undefined,
-    task: Promise<T>,
-  ): Promise<T> {
-    const named = task.then((made) => {
-      if (handler !== undefined) this.byTask.set(made.taskId, handler);
-      return made;
-    });
-    this.creating.add(named);
-    try {
-      return await named;
-    } finally {
-      this.creating.delete(named);
-    }
-  }
-
-  /** The task asks nothing more. */
-  forget(taskId: string): void {
-    this.byTask.delete(taskId);
-  }
-
-  /**
-   * Answers one question; `cancel` when nobody is there to ask.
-   *
-   * @throws ProtocolError when it cannot be known whom to ask, or asking failed: what the server may read of that.
-   */
-  async answer({ params }: ElicitRequest, signal: AbortSignal): Promise<ElicitResult> {
-    const meta = params._meta?.['io.modelcontextprotocol/related-task'] as { taskId?: string } | undefined;
-    const taskId = meta?.taskId;
-    const handler = taskId === undefined ? this.ofForeground() : await this.ofTask(taskId);
-    if (handler === undefined) return { action: 'cancel' };
-    const question: UserQuestion = {
-      message: params.message,
-      signal,
-      ...('requestedSchema' in params && { schema: params.requestedSchema }),
-      ...('url' in params && { url: params.url }),
-      ...(taskId !== undefined && { taskId }),
-    };
-    try {
-      return ElicitResultSchema.parse(await handler(question));
-    } catch (error) {
-      // A prompt that is taken away may throw. What `onError` throws itself must not become the answer either.
-      if (!signal.aborted) queueMicrotask(() => this.onError(error));
-      throw new ProtocolError(rpcCode.internalError, 'The client failed to ask its user.');
-    }
-  }
-
-  private async ofTask(taskId: string): Promise<ElicitHandler | undefined> {
-    if (!this.byTask.has(taskId)) await Promise.allSettled(this.creating);
-    return this.byTask.get(taskId) ?? this.fallback;
-  }
-
-  /** The protocol does not say which foreground call asks, so a handler of a call counts only while it is the only one. */
-  private ofForeground(): ElicitHandler | undefined {
-    const [only, another] = this.foreground;
-    if (another === undefined) return only ?? this.fallback;
-    if (this.fallback !== undefined) return this.fallback;
-    throw new ProtocolError(
-      rpcCode.internalError,
-      'Several calls are open, and a question does not say which of them asks. Give onElicit to connect().',
-    );
-  }
+/** A question that the user answers at a URL, for what the client must not see. */
+export interface UrlQuestion extends Asked {
+  /** What the user reads, and agrees to or not, before anything is opened. */
+  readonly message: string;
+  /** Where to answer. Show it to the user; never fetch it. */
+  readonly url: string;
+  /** What `onElicitComplete` is told when the user has answered there. */
+  readonly elicitationId: string;
 }
+
+/** Whether the user goes there. */
+export interface UrlAnswer {
+  /** `accept` when the user agreed to open the URL, which says nothing yet of what is done there. */
+  readonly action: 'accept' | 'decline' | 'cancel';
+}
+
+/** Sends the user to a URL. */
+export type ElicitUrlHandler = (question: UrlQuestion) => UrlAnswer | Promise<UrlAnswer>;
+
+/** A question of the server to a model, as MCP's `sampling/createMessage` puts it. */
+export interface SampleRequest extends Asked, Omit<CreateMessageRequestParams, '_meta' | 'task'> {}
+
+/** What the model said; several pieces of content only where tools were given. */
+export type SampleAnswer = CreateMessageResult | CreateMessageResultWithTools;
+
+/** Asks a model, after the user has agreed. */
+export type SampleHandler = (request: SampleRequest) => SampleAnswer | Promise<SampleAnswer>;
