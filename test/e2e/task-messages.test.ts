@@ -32,11 +32,22 @@ const asks = defineTool({
   },
 });
 
+const asksAndTalks = defineTool({
+  name: 'asksAndTalks',
+  task: 'required',
+  inject: [Context],
+  run: async (_input, ctx) => {
+    const { action } = await ctx.elicit('Go on?', z.boolean());
+    await ctx.reportProgress(1, 1, 'answered');
+    return action;
+  },
+});
+
 let server: ErrandServer;
 
 beforeEach(() => {
   const logger = new Logger(() => undefined);
-  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asks], logger });
+  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asks, asksAndTalks], logger });
 });
 
 afterEach(() => server.close());
@@ -58,6 +69,19 @@ it('tells progress under the token of the call, upwards only, and logs from the 
   expect(told(peer, 'notifications/message').map((each) => each.params)).toEqual([
     { level: 'warning', logger: 'talks', data: { message: 'careful', step: 1 }, _meta },
   ]);
+});
+
+it('tells other clients that follow the task nothing under a token that is not theirs [P1]', async () => {
+  await using maker = await connectInMemory(server, { answer: () => new Promise(() => undefined) });
+  await using follower = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
+  const params = { name: 'asksAndTalks', task: {}, _meta: { progressToken: 1 } };
+  const { task } = (await request(maker.client, 'tools/call', params)) as unknown as { task: { taskId: string } };
+  const { content } = await follower.client.experimental.tasks.getTaskResult(task.taskId, CallToolResultSchema);
+  expect(content).toEqual([{ type: 'text', text: 'decline' }]);
+  expect(told(maker, 'notifications/progress').map((each) => each.params.progressToken)).toEqual([1]);
+  expect(told(follower, 'notifications/progress')).toEqual([]);
+  const statuses = told(follower, 'notifications/tasks/status');
+  expect(statuses.map((each) => each.params.statusMessage)).toContain('answered');
 });
 
 it('tells the message of the progress in the status where the call had no token', async () => {

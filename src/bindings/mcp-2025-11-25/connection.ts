@@ -79,7 +79,7 @@ export class Connection {
     this.delivery = new QuestionDelivery(streams, core.clock, send);
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;
-    this.feed = new TaskFeed(this.delivery, shows, send);
+    this.feed = new TaskFeed(this.delivery, shows, send, { session, clientSession: known.sessionId });
     const facts: ConnectionFacts = {
       session,
       feed: this.feed,

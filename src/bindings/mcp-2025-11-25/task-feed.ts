@@ -4,7 +4,7 @@ import type { JSONRPCMessage, LoggingLevel, RequestId } from '../../protocol/typ
 import type { TaskListener } from '../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import { notificationOf } from './client-messages.js';
-import { progressTokenOf, relatedTask, statusOf, toTask } from './task-view.js';
+import { progressTokenOf, relatedTask, statusOf, toTask, type ServedClient } from './task-view.js';
 
 /** What has been told of one task. */
 interface Told {
@@ -24,6 +24,7 @@ export class TaskFeed implements TaskListener {
     private readonly delivery: QuestionDelivery,
     private readonly shows: (level: LoggingLevel) => boolean,
     private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
+    private readonly served: ServedClient,
   ) {}
 
   /** Until released, what the task tells waits. */
@@ -103,7 +104,12 @@ export class TaskFeed implements TaskListener {
     let told = this.told.get(record.key);
     if (told === undefined) {
       // A task begins as `working` (the answer that made it said so), so that is not told again.
-      told = { token: progressTokenOf(record), status: 'working', message: undefined, progress: -Infinity };
+      told = {
+        token: progressTokenOf(record, this.served),
+        status: 'working',
+        message: undefined,
+        progress: -Infinity,
+      };
       if (!isTerminal(record.state)) this.told.set(record.key, told);
     }
     return told;

@@ -76,7 +76,21 @@ export function toTaskResult(record: ExecutionRecord): CallToolResult {
   return { ...result, _meta: { ...result._meta, ...relatedTask(key) } };
 }
 
-/** The progress token of the request that made the task; valid for the task's life. */
-export function progressTokenOf(record: ExecutionRecord): string | number | undefined {
-  return restoreSnapshot(record.snapshot).client?.progressToken;
+/** Which client a connection serves: by the connection's own session, or where that does not last by the client's. */
+export interface ServedClient {
+  readonly session: string;
+  readonly clientSession: string | undefined;
+}
+
+/**
+ * The progress token of the request that made the task; valid for the task's life. Only the client that gave it has one:
+ * to others who follow the task the same token may be that of a request of their own.
+ */
+export function progressTokenOf(
+  record: ExecutionRecord,
+  { session, clientSession }: ServedClient,
+): string | number | undefined {
+  const { client } = restoreSnapshot(record.snapshot);
+  const isItsOwn = record.session === session || (clientSession !== undefined && client?.sessionId === clientSession);
+  return isItsOwn ? client?.progressToken : undefined;
 }
