@@ -1,0 +1,64 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
+import type { Core } from '../../src/bindings/core.js';
+import type { HttpEndpoint } from '../../src/bindings/mcp-2025-11-25/http-exchange.js';
+import type { ErrandServer } from '../../src/server/create-server.js';
+import { readJson, writeReply } from '../../src/server/node-http.js';
+
+/** Says who sends a request, in place of an access token. */
+const userHeader = 'x-user';
+
+/** What is found out about a user who proved who it is. */
+function authOf(user: string | null): AuthInfo | undefined {
+  if (user === null) return undefined;
+  return {
+    token: `token of ${user}`,
+    clientId: 'app',
+    scopes: [],
+    extra: { iss: 'https://issuer.example', sub: user },
+  };
+}
+
+/** Serves over HTTP to users who say who they are, as a listener does that checks access tokens. */
+export async function listenForUsers(
+  server: ErrandServer,
+  endpointOf: (core: Core) => HttpEndpoint,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const endpoint = endpointOf(await server['start']());
+  const http = createServer((incoming, outgoing) => {
+    void (async () => {
+      const { method = 'GET', url = '/' } = incoming;
+      const headers = new Headers(incoming.headers as Record<string, string>);
+      const request: unknown = { method, url: `http://localhost${url}`, headers };
+      const parsed = method === 'POST' ? await readJson(incoming) : {};
+      const auth = authOf(headers.get(userHeader));
+      await writeReply(
+        await endpoint.handle({
+          request: request as Request,
+          ...('json' in parsed && { body: parsed.json }),
+          ...(auth && { auth }),
+        }),
+        outgoing,
+      );
+    })();
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
+    [Symbol.asyncDispose]: async () => {
+      await endpoint.close();
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+/** A `fetch` that says who sends its requests. */
+export function fetchAs(user: string | undefined, through: typeof fetch = fetch): typeof fetch {
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    if (user !== undefined) headers.set(userHeader, user);
+    return through(input, { ...init, headers });
+  };
+}
