@@ -87,27 +87,6 @@ describe.each(modes)('in the %s', (mode) => {
   });
 });
 
-describe('tasks', () => {
-  it('of another principal look as if they did not exist, also in a list', async () => {
-    const { server } = serverOf({ components: [Tools] });
-    const ann = await connect(server, { auth });
-    const bob = await connect(server, { auth: { ...auth, extra: { ...auth.extra, sub: 'bob' } } });
-    await call(ann, 'background', 'who');
-    const [task] = (await ann.experimental.tasks.listTasks()).tasks;
-    expect((await bob.experimental.tasks.listTasks()).tasks).toEqual([]);
-    const messages = [];
-    for (const taskId of [task!.taskId, 'A'.repeat(32)]) {
-      for (const request of ['getTask', 'cancelTask', 'getTaskResult'] as const) {
-        const refused: unknown = await bob.experimental.tasks[request](taskId).catch((error: unknown) => error);
-        messages.push((refused as Error).message.replace(taskId, 'ID'));
-      }
-    }
-    expect(new Set(messages)).toEqual(
-      new Set(["MCP error -32602: No execution has the key 'ID'. It was never added, or its record expired."]),
-    );
-  });
-});
-
 describe('tools/list', () => {
   it('shows nothing of who called', async () => {
     const client = await connect(serverOf({ components: [Tools, needy] }).server, { auth });

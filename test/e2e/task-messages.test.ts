@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import { z } from 'zod';
 import { Context, createServer, defineTool, Logger, Progress, type ErrandServer } from '../../src/index.js';
-import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
-import { connectInMemory, type Peer } from '../helpers/transports.js';
+import { request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
+import { connectInMemory } from '../helpers/transports.js';
 
 const talks = defineTool({
   name: 'talks',
@@ -19,16 +18,6 @@ const talks = defineTool({
     await ctx.reportProgress(1);
     await ctx.reportProgress(3, 3, 'last');
     return 'said';
-  },
-});
-
-const asks = defineTool({
-  name: 'asks',
-  task: 'required',
-  inject: [Context],
-  run: async (_input, ctx) => {
-    const answer = await ctx.elicit('Who?', z.string());
-    return answer.action === 'accept' ? answer.content : answer.action;
   },
 });
 
@@ -47,7 +36,7 @@ let server: ErrandServer;
 
 beforeEach(() => {
   const logger = new Logger(() => undefined);
-  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asks, asksAndTalks], logger });
+  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asksAndTalks], logger });
 });
 
 afterEach(() => server.close());
@@ -109,39 +98,4 @@ it('ignores a related task that the client puts into a call', async () => {
   const params = { name: 'talks', _meta: { progressToken: 7, ...relatedTo('made-up') } };
   expect(await request(peer.client, 'tools/call', params)).toEqual({ content: [{ type: 'text', text: 'said' }] });
   expect(told(peer, 'notifications/progress')).toHaveLength(3);
-});
-
-/** Lets everything that a client sends come from one person. */
-function as(subject: string, { client }: Peer): void {
-  const transport = client.transport!;
-  const send = transport.send.bind(transport);
-  const authInfo: AuthInfo = { token: subject, clientId: 'app', scopes: [], extra: { iss: 'id', sub: subject } };
-  transport.send = (message, options) => send(message, { ...options, authInfo } as never);
-}
-
-it('lets nobody but its principal see, end or answer a task', async () => {
-  await using ada = await connectInMemory(server, { answer: () => new Promise(() => undefined) });
-  await using eve = await connectInMemory(server, { answer: () => ({ action: 'cancel' }) });
-  as('ada', ada);
-  as('eve', eve);
-  const { taskId } = await startTask(ada.client, 'asks');
-  const [question] = (await untilTold(ada, 'elicitation/create', 1)) as unknown as { id: string }[];
-  for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
-    const foreign = await rejection(request(eve.client, method, { taskId }));
-    const unknown = await rejection(request(eve.client, method, { taskId: 'nobody' }));
-    expect(foreign).toMatchObject({ code: -32602 });
-    expect(foreign.message).toBe(unknown.message.replace('nobody', taskId));
-  }
-  expect(await request(eve.client, 'tasks/list')).toEqual({ tasks: [] });
-  const answer = (value: string) => ({
-    jsonrpc: '2.0' as const,
-    id: question!.id,
-    result: { action: 'accept', content: { value } },
-  });
-  await eve.client.transport!.send(answer('eve'));
-  await request(eve.client, 'ping');
-  expect(await ada.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
-  await ada.client.transport!.send(answer('ada'));
-  const result = await ada.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
-  expect(result.content).toEqual([{ type: 'text', text: 'ada' }]);
 });
