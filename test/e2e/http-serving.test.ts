@@ -250,7 +250,7 @@ describe('a session over HTTP', () => {
     expect(await request(peer.client, 'tools/list')).toMatchObject({ tools: [{ name: 'hello' }] });
   });
 
-  it('is swept when nobody uses it, but not while a stream is open', async () => {
+  it('is swept when nobody uses it, but not while a stream is open [F18]', async () => {
     const clock = new FakeClock();
     const clocked = serverWithClock(options, clock);
     const { url } = await clocked.listen({ sessionTimeout: '10m' });

@@ -95,7 +95,7 @@ describe('the memory engine keeps nothing', () => {
     await worker.consumer.unpark(run);
   });
 
-  it('of listeners that have stopped, and of workers that have', async () => {
+  it('of listeners that have stopped, and of workers that have [F18]', async () => {
     const listen = async (): Promise<void> => {
       const value = held(refs, 'listener');
       const stop = await engine.watch({ key: 'a' }, () => value.name);
