@@ -113,14 +113,14 @@ it('a call that is cancelled while its slot is taken does not go on with the ans
     run: () => new Promise<void>((resolve) => (free = resolve)),
   });
   const { server } = serve({ components: [asks, busy], docket: { concurrency: 1 } });
-  let answer = (_result: ElicitResult): void => undefined;
+  let answer: ((result: ElicitResult) => void) | undefined;
   const client = await connect(server, {
     answer: (_question: ElicitRequest) => new Promise<ElicitResult>((resolve) => (answer = resolve)),
   });
   const { taskId } = await startTask(client, 'asks');
-  await untilStatus(client, taskId, 'input_required');
+  await eventually(() => expect(answer).toBeDefined());
   await startTask(client, 'busy');
-  answer({ action: 'accept', content: { value: true } });
+  answer?.({ action: 'accept', content: { value: true } });
   await untilStatus(client, taskId, 'working');
   await request(client, 'tasks/cancel', { taskId });
   await eventually(() => expect(went).toEqual(['CALL_CANCELLED']));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 // The SDK advises McpServer, which breaks two rules of tasks; this is what it is built on.
 import { Server as SdkServer } from '@modelcontextprotocol/sdk/server/index.js';
 import {
+  EmptyResultSchema,
   LATEST_PROTOCOL_VERSION,
   LoggingLevelSchema,
   SetLevelRequestSchema,
@@ -50,6 +51,9 @@ export function optionsFor(transport: Transport): ConnectionOptions {
 
 const levels = LoggingLevelSchema.options;
 
+/** How long a client may take to say that it has read what it was sent, in milliseconds; all have to answer a ping. */
+const pingTimeout = 250;
+
 /** A client that calls without having said who it is. */
 const nobody: KnownClient = { capabilities: {}, protocolVersion: LATEST_PROTOCOL_VERSION };
 
@@ -76,7 +80,7 @@ export class Connection {
     { streams = oneStream, session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
   ) {
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
-    this.delivery = new QuestionDelivery(streams, core.clock, send);
+    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn());
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;
     this.feed = new TaskFeed(this.delivery, shows, send, { session, clientSession: known.sessionId });
@@ -244,6 +248,13 @@ export class Connection {
     this.transport
       .send(message, related === undefined ? undefined : { relatedRequestId: related })
       .catch((error: unknown) => this.core.logger.debug('A message could not be sent', { error }));
+  }
+
+  private async takenIn(): Promise<void> {
+    const ping = this.sdk.request({ method: 'ping' }, EmptyResultSchema, { timeout: pingTimeout });
+    await ping.catch(() => undefined);
+    // In memory the answer comes within the turn in which the client still works on what came before.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   private closed(): void {

@@ -41,6 +41,8 @@ interface Asking {
   readonly readers: Set<RequestId>;
   /** Whether the task has ended; its questions are kept until the last reader, which may just be reading them, is gone. */
   ended: boolean;
+  /** Whether the client knows the task, where there is one stream for everything. */
+  introduction: 'none' | 'under way' | 'done';
 }
 
 /** Where a question belongs, as its id on the wire says. */
@@ -74,6 +76,8 @@ export class QuestionDelivery {
     private readonly streams: Streams,
     private readonly clock: Clock,
     private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
+    /** Resolves when the client has taken in what was sent to it before. It never rejects. */
+    private readonly takenIn: () => Promise<void>,
   ) {
     streams.onStandalone = () => {
       for (const { questions } of this.tasks.values()) {
@@ -158,7 +162,7 @@ export class QuestionDelivery {
   private askingOf(taskId: string): Asking {
     let asking = this.tasks.get(taskId);
     if (asking === undefined) {
-      asking = { owner: undefined, questions: new Map(), readers: new Set(), ended: false };
+      asking = { owner: undefined, questions: new Map(), readers: new Set(), ended: false, introduction: 'none' };
       this.tasks.set(taskId, asking);
     }
     return asking;
@@ -184,12 +188,27 @@ export class QuestionDelivery {
 
   private place(pending: Pending): void {
     if (this.isOver || pending.settled || pending.shownAt !== undefined) return;
-    if (this.streams.single) return this.show(pending, 'standalone');
+    if (this.streams.single) return this.placeOnOnlyStream(pending);
     const reader = this.streamFor(pending.taskId);
     if (reader !== undefined) return this.show(pending, { reader });
     pending.stopDelay ??= this.clock.schedule(standaloneDelay, () => {
       pending.stopDelay = undefined;
       if (pending.shownAt === undefined && this.streams.standalone) this.show(pending, 'standalone');
+    });
+  }
+
+  /**
+   * A client that finds the task of a question by its id cancels the question when it comes together with the answer that
+   * names the task. So the first one waits until that answer has been taken in, or somebody waits for the result.
+   */
+  private placeOnOnlyStream(pending: Pending): void {
+    const asking = this.askingOf(pending.taskId);
+    if (asking.introduction === 'done' || asking.readers.size > 0) return this.show(pending, 'standalone');
+    if (asking.introduction === 'under way') return;
+    asking.introduction = 'under way';
+    void this.takenIn().then(() => {
+      asking.introduction = 'done';
+      for (const each of asking.questions.values()) this.place(each);
     });
   }
 
