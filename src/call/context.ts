@@ -46,7 +46,10 @@ export class Context {
     return this.frame.requestId;
   }
 
-  /** The session of the client's connection, where the transport has sessions. */
+  /**
+   * The session of the client's connection, where the transport has sessions. A stateless listener only repeats what the
+   * client brought, so nothing secret may hang on it there.
+   */
   get sessionId(): string | undefined {
     return this.frame.sessionId;
   }

@@ -9,6 +9,7 @@ const help = `Usage:
   errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
              [--host <address>]     bind to another address than 127.0.0.1
              [--allow-host <name>]  answer requests for this name as well; once for each name
+             [--stateless]          keep no sessions, so that any process can serve any request
   errand --version
   errand --help
 
@@ -23,6 +24,7 @@ function readArguments() {
         http: { type: 'string' },
         host: { type: 'string' },
         'allow-host': { type: 'string', multiple: true },
+        stateless: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

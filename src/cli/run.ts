@@ -10,14 +10,19 @@ export interface RunOptions {
   readonly host?: string | undefined;
   /** The names by which clients come, beside those of this machine. */
   readonly 'allow-host'?: readonly string[] | undefined;
+  /** Keep nothing between requests. */
+  readonly stateless?: boolean | undefined;
 }
 
 /** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
 export async function run(file: string, options: RunOptions): Promise<void> {
-  const { http, host, 'allow-host': allowedHosts } = options;
+  const { http, host, 'allow-host': allowedHosts, stateless } = options;
   const port = http === undefined ? undefined : toPort(http);
-  if (port === undefined && (host ?? allowedHosts) !== undefined) {
-    throw new ErrandError('OPTIONS_INVALID', '--host and --allow-host are for HTTP. Give --http <port> as well.');
+  if (port === undefined && (host ?? allowedHosts ?? stateless) !== undefined) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      '--host, --allow-host and --stateless are for HTTP. Give --http <port> as well.',
+    );
   }
   // What a file prints while it loads must not reach the protocol either.
   if (port === undefined) sendConsoleToStderr();
@@ -31,6 +36,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
         port,
         ...(host !== undefined && { host }),
         ...(allowedHosts !== undefined && { allowedHosts }),
+        ...(stateless !== undefined && { stateless }),
       });
       process.stderr.write(`${server.name} listens on ${url}\n`);
       await stopped;

@@ -115,6 +115,14 @@ describe('errand run over HTTP', () => {
     expect(await Promise.all(['example.com', 'example.org:443', 'localhost'].map(statusFor))).toEqual([400, 400, 403]);
   });
 
+  it('keeps no sessions when it is told so', async () => {
+    const { url } = await listening(errands, '--stateless');
+    expect((await fetch(url)).status).toBe(405);
+    const client = await connect(url);
+    expect(await client.callTool('now')).toMatchObject({ content: [{ type: 'text' }] });
+    await client.close();
+  });
+
   it('lets a foreground call finish at the first Ctrl-C, and goes at once at the second', async () => {
     const { child, url } = await listening(errands);
     const client = await connect(url, { onElicit: () => new Promise(() => undefined) });
@@ -167,7 +175,12 @@ describe('errand', () => {
     [
       'a host without a port',
       ['run', 'empty.ts', '--host', '0.0.0.0'],
-      /^errand: --host .* Give --http <port> as well/,
+      /^errand: --host,.* Give --http <port> as well/,
+    ],
+    [
+      'no sessions without a port',
+      ['run', 'empty.ts', '--stateless'],
+      /^errand: .*--stateless are for HTTP\. Give --http/,
     ],
     ['an unknown command', ['walk', 'empty.ts'], /^errand: errand does not know 'walk .*'\.\nUsage:/],
     ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'.*\nUsage:/s],

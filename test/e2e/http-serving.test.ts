@@ -71,9 +71,9 @@ const list = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/list' });
 const post = (headers: Record<string, string>, body: string | Buffer = initialize): Promise<Reply> =>
   send('POST', { ...accepts, ...headers }, body);
 
-async function openSession(): Promise<Record<string, string>> {
-  const { headers } = await post({});
-  return { 'mcp-session-id': headers['mcp-session-id'] as string, 'mcp-protocol-version': '2025-11-25' };
+async function openSession(version = '2025-11-25'): Promise<Record<string, string>> {
+  const { headers } = await post({}, initialize.replace('2025-11-25', version));
+  return { 'mcp-session-id': headers['mcp-session-id'] as string, 'mcp-protocol-version': version };
 }
 
 describe('the guard against rebinding', () => {
@@ -188,6 +188,17 @@ describe('requests over HTTP', () => {
       const { status } = await post(session, body);
       expect([body, status]).toEqual([body, 400]);
     }
+  });
+
+  it('are single messages from revision 2025-06-18 on, and before that arrays too', async () => {
+    const both = `[${list},${list.replace('"id":2', '"id":3')}]`;
+    for (const version of ['2025-11-25', '2025-06-18']) {
+      const { status, body } = await post(await openSession(version), both);
+      expect([version, status]).toEqual([version, 400]);
+      expect(JSON.parse(body)).toMatchObject({ error: { code: -32600, message: expect.stringContaining(version) } });
+    }
+    const { status, body } = await post(await openSession('2025-03-26'), both);
+    expect([status, body.match(/^data: /gm)?.length]).toEqual([200, 2]);
   });
 
   it('are not larger than 4 MiB', async () => {

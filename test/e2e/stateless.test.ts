@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
@@ -56,6 +59,8 @@ const endless = defineTool({
     return ended;
   },
 });
+
+const leaks = fileURLToPath(new URL('fixtures/stateless-leaks.mjs', import.meta.url));
 
 let server: ErrandServer;
 let listeners: HttpListener[];
@@ -389,6 +394,22 @@ describe('a request without sessions', () => {
     await listeners[0]!.drain();
     expect(await send('POST', list)).toMatchObject({ status: 503 });
   });
+});
+
+describe('a thousand requests without sessions', () => {
+  it('leave no connection, watcher, transport or timer', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [leaks], { timeout: 120_000 });
+    const { requests, before, after } = JSON.parse(stdout) as {
+      requests: number;
+      before: Record<string, number>;
+      after: Record<string, number>;
+    };
+    expect(requests).toBeGreaterThan(1_000);
+    const { timers, ...ours } = after;
+    // What watches holds the feed of its connection.
+    expect(ours).toEqual({ connections: 0, feeds: 0, deliveries: 0, transports: 0 });
+    expect(timers).toBeLessThan(before.timers! + 20);
+  }, 120_000);
 });
 
 describe('server.listen({ stateless: true })', () => {
