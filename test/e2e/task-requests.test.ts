@@ -204,7 +204,7 @@ describe('the ttl of a task', () => {
 });
 
 describe('a server without task tools', () => {
-  it('ignores `task` and has no tasks/*', async () => {
+  it('ignores `task` and has no tasks/* [F67]', async () => {
     const hello = defineTool({ name: 'hello', run: () => 'hello' });
     const server = createServer({ name: 'plain', version: '1.0.0', components: [hello] });
     await using peer = await connectInMemory(server);

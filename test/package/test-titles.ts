@@ -1,4 +1,7 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import ts from 'typescript';
+import { root } from '../helpers/child.js';
 
 /** What the tests of one file say of themselves. */
 export interface Titles {
@@ -11,6 +14,15 @@ export interface Titles {
 const tests = new Set(['it', 'test']);
 const off = /^(x|f)(it|test|describe)$/;
 const switches = new Set(['skip', 'only', 'todo', 'failing', 'skipIf']);
+
+/** Reads the titles of all tests of the repository, with the file below `test` that they are in. */
+export async function readTitles(): Promise<(Titles & { readonly file: string })[]> {
+  const folder = join(root, 'test');
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.test.ts'));
+  return Promise.all(
+    files.map(async (file) => ({ file, ...titlesOf(file, await readFile(join(folder, file), 'utf8')) })),
+  );
+}
 
 /** Reads the titles of the tests in a source text. */
 export function titlesOf(path: string, text: string): Titles {

@@ -113,6 +113,24 @@ describe('a task', () => {
     expect(new Set(sent).size).toBe(2);
   });
 
+  it('has what its server opened at its start, as the foreground has [F6]', async () => {
+    const Warehouse = token<{ readonly isOpen: boolean }>('Warehouse');
+    class Tools {
+      @tool({ task: 'optional' })
+      look(@inject(Warehouse) warehouse: { readonly isOpen: boolean }) {
+        return warehouse.isOpen ? 'open' : 'closed';
+      }
+    }
+    let times = 0;
+    const open = async () => ({ isOpen: ++times === 1 });
+    const { server } = serverOf({ components: [Tools], providers: [{ provide: Warehouse, useFactory: open }] });
+    const client = await connect(server);
+    for (const mode of modes) {
+      expect((await call(client, mode, 'look')).content).toEqual([{ type: 'text', text: 'open' }]);
+    }
+    expect(times).toBe(1);
+  });
+
   it('knows nothing of who called in the task before it on the same slot [F27]', async () => {
     class Tools {
       @tool({ task: 'optional' })
