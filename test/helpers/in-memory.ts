@@ -41,6 +41,11 @@ export const modes = ['foreground', 'background'] as const;
 
 const open: (() => Promise<unknown>)[] = [];
 
+/** Has something closed after the test. */
+export function afterTest(close: () => Promise<unknown>): void {
+  open.push(close);
+}
+
 /** For `afterEach`: closes what a test has opened, the newest first. */
 export async function closeOpened(): Promise<void> {
   for (let close = open.pop(); close !== undefined; close = open.pop()) await close();

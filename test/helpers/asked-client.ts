@@ -1,0 +1,59 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { ClientCapabilities, JSONRPCMessage, Result } from '@modelcontextprotocol/sdk/types.js';
+import type { ErrandServer } from '../../src/index.js';
+import { afterTest } from './in-memory.js';
+import type { Peer } from './transports.js';
+
+/** A request of the server to its client. */
+export interface Asked {
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
+/** What a test's client can do, and what it answers: as it is, right or wrong. */
+export interface AskedSetup {
+  readonly capabilities: ClientCapabilities;
+  /** The signal is aborted when the server closes the prompt. */
+  readonly answer?: (asked: Asked, signal: AbortSignal) => unknown;
+}
+
+/** A stock client with what it was asked and told. */
+export interface AskedClient extends Pick<Peer, 'client' | 'received'> {
+  readonly asked: Asked[];
+}
+
+/** A client of any capabilities in memory, closed after the test. Unlike a stock one it checks no answer of its own. */
+export async function connectAsked(server: ErrandServer, setup: AskedSetup): Promise<AskedClient> {
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  await server.connect(far);
+  return connectOver(near, setup);
+}
+
+/** The same over HTTP; the server listens until it is closed. */
+export async function connectAskedOverHttp(server: ErrandServer, setup: AskedSetup): Promise<AskedClient> {
+  const { url } = await server.listen();
+  return connectOver(new StreamableHTTPClientTransport(new URL(url)), setup);
+}
+
+async function connectOver(transport: Transport, { capabilities, answer }: AskedSetup): Promise<AskedClient> {
+  const client = new Client({ name: 'asked', version: '1.0.0' }, { capabilities });
+  const asked: Asked[] = [];
+  client.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+    // What ties a question to its task is the same for all questions, and tested elsewhere.
+    const { _meta, ...own } = params ?? {};
+    asked.push({ method, params: own });
+    return (await answer?.({ method, params: own }, signal)) as Result;
+  };
+  await client.connect(transport);
+  const received: JSONRPCMessage[] = [];
+  const receive = transport.onmessage!;
+  transport.onmessage = (message, extra) => {
+    received.push(message);
+    receive(message, extra);
+  };
+  afterTest(() => client.close());
+  return { client, asked, received };
+}
