@@ -22,7 +22,6 @@ import type {
   ResourceTemplate,
   Task,
   Tool,
-  ToolMap,
   Transport,
 } from '../protocol/types.js';
 import type { CallOptions, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
@@ -37,7 +36,7 @@ import {
   type HandleParts,
   type ToolCallResult,
 } from './task-handle.js';
-import type { ToolArguments, ToolCall, ToolName } from './tool-types.js';
+import type { ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
 import { connectionClosed, isUnknownTask } from './tracked-task.js';
 import { Wire } from './wire.js';
 
@@ -71,10 +70,8 @@ const resourceRead: Kind<ReadResourceResult, ResourceTask> = {
   isDeclared: (server) => declares(server, 'resources', 'read'),
 };
 
-/**
- * A client of one server. Made by `connect`, which also says how far its tools are typed.
- */
-export class Client<Tools extends ToolMap = ToolMap> {
+/** A client of one server. Made by `connect`, which also says how far its tools are typed. */
+export class Client {
   private readonly wire: Wire;
   private readonly tasks: TaskBook;
   private readonly questions: QuestionRouter;
@@ -144,15 +141,17 @@ export class Client<Tools extends ToolMap = ToolMap> {
    * @throws McpError for what the server answers with an error of the protocol. A tool that failed is a result with
    * `isError`.
    */
-  callTool<Name extends ToolName<Tools>>(
+  callTool<This extends Client, Name extends ToolName<This>>(
+    this: This,
     name: Name,
-    args: ToolArguments<Tools[Name]>,
+    args: ToolArguments<This, Name>,
     options: TaskCallOptions,
-  ): Promise<ToolTask<Tools[Name]['structured']>>;
-  callTool<Name extends ToolName<Tools>>(
+  ): Promise<ToolTask<ToolStructured<This, Name>>>;
+  callTool<This extends Client, Name extends ToolName<This>>(
+    this: This,
     name: Name,
-    ...rest: ToolCall<Tools[Name]>
-  ): Promise<ToolCallResult<Tools[Name]['structured']>>;
+    ...rest: ToolCall<This, Name>
+  ): Promise<ToolCallResult<ToolStructured<This, Name>>>;
   callTool(
     name: string,
     args: object = {},
@@ -312,6 +311,15 @@ export class Client<Tools extends ToolMap = ToolMap> {
     } while (cursor !== undefined);
   }
 }
+
+/** A client that knows the tools of its server. Every such client is a {@link Client}. */
+export type ClientOf<Server> = Client & {
+  /** Only for the compiler: what is known of the server. */
+  readonly types: {
+    /** Its tools, by name. */
+    readonly tools: ToolsOf<Server>;
+  };
+};
 
 /** The SDK knows tasks of tools only; the other two are declared in the same place by those who have them. */
 function declares({ tasks }: ServerCapabilities, what: 'prompts' | 'resources', method: string): boolean {

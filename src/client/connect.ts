@@ -1,8 +1,7 @@
 import { ErrandError } from '../base/errors.js';
 import type { Transport } from '../protocol/types.js';
-import { Client } from './client.js';
+import { Client, type ClientOf } from './client.js';
 import type { ClientOptions } from './options.js';
-import type { ToolsOf } from './tool-types.js';
 
 /** A server in this process: anything that connects a transport. */
 export interface ConnectableServer {
@@ -65,8 +64,9 @@ export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL 
 export async function connect<Server extends ConnectableServer = ConnectableServer>(
   target: Server | ConnectTarget,
   options: ClientOptions = {},
-): Promise<Client<ToolsOf<Server>>> {
-  return new Client<ToolsOf<Server>>(options).open(await transportTo(target));
+): Promise<ClientOf<Server>> {
+  const client = await new Client(options).open(await transportTo(target));
+  return client as ClientOf<Server>;
 }
 
 async function transportTo(target: unknown): Promise<Transport> {

@@ -1,7 +1,7 @@
 export { ErrandError, type ErrandErrorCode } from '../base/errors.js';
 export type { ToolMap, ToolShape } from '../protocol/types.js';
 export { connect, type ConnectableServer, type ConnectTarget, type ServerCommand } from './connect.js';
-export type { Client } from './client.js';
+export type { Client, ClientOf } from './client.js';
 export type { CallOptions, CallProgress, ClientOptions, ServerLog, TaskCallOptions, TaskHandlers } from './options.js';
 export type {
   ElicitHandler,
@@ -15,4 +15,4 @@ export type {
   UserQuestion,
 } from './questions.js';
 export type { PromptTask, ResourceTask, TaskEvent, TaskHandle, ToolCallResult, ToolTask } from './task-handle.js';
-export type { ToolArguments, ToolCall, ToolName, ToolsOf } from './tool-types.js';
+export type { ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';

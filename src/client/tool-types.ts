@@ -1,23 +1,29 @@
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 import type { CallOptions } from './options.js';
 
-/** The tools of a server as its type tells them; any name where it tells none. */
-export type ToolsOf<Server> = Server extends { readonly types: { readonly tools: infer Tools extends ToolMap } }
+/** The tools of a server, or of its client, as its type tells them; any name where it tells none. */
+export type ToolsOf<Known> = Known extends { readonly types: { readonly tools: infer Tools extends ToolMap } }
   ? Tools
   : ToolMap;
 
 /** A name of a tool. */
-export type ToolName<Tools extends ToolMap> = keyof Tools & string;
+export type ToolName<Known> = keyof ToolsOf<Known> & string;
 
-/** The arguments of a tool: those that its schema takes, an empty object or nothing where it takes none, and anything where that is not known. */
-export type ToolArguments<Shape extends ToolShape> = ToolShape['input'] extends Shape['input']
+/** Anything where nothing is known; an empty object or nothing where a tool takes nothing; else what its schema takes. */
+type Arguments<Input> = ToolShape['input'] extends Input
   ? Record<string, unknown> | undefined
-  : [Shape['input']] extends [undefined]
+  : [Input] extends [undefined]
     ? Record<string, never> | undefined
-    : Shape['input'];
+    : Input;
+
+/** The arguments of a tool, as they travel. */
+export type ToolArguments<Known, Name extends ToolName<Known>> = Arguments<ToolsOf<Known>[Name]['input']>;
+
+/** The structured content of a tool's result. */
+export type ToolStructured<Known, Name extends ToolName<Known>> = ToolsOf<Known>[Name]['structured'];
 
 /** What follows the name of a tool that is called in the foreground. */
-export type ToolCall<Shape extends ToolShape> =
-  undefined extends ToolArguments<Shape>
-    ? [args?: ToolArguments<Shape>, options?: CallOptions]
-    : [args: ToolArguments<Shape>, options?: CallOptions];
+export type ToolCall<Known, Name extends ToolName<Known>> =
+  undefined extends ToolArguments<Known, Name>
+    ? [args?: ToolArguments<Known, Name>, options?: CallOptions]
+    : [args: ToolArguments<Known, Name>, options?: CallOptions];

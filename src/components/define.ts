@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
+import type { ToolMap } from '../protocol/types.js';
 import type { JobOptions, ToolOptions } from './options.js';
 import type { ToolResult } from './results.js';
 
@@ -26,13 +27,15 @@ type AnyOptions = ToolOptions<z.ZodType | undefined, z.ZodType | undefined>;
 const mark = Symbol.for('errand.defined-component');
 
 /** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
-export class DefinedComponent<out Input = unknown, out Result = unknown> {
+export class DefinedComponent<out Input = unknown, out Result = unknown, out Tools extends ToolMap = ToolMap> {
   /** Only for the compiler: what the component takes and gives. */
   declare readonly types: {
     /** What it takes. */
     readonly input: Input;
     /** What it gives. */
     readonly result: Result;
+    /** The tool that clients see, by its name; none for a job. */
+    readonly tools: Tools;
   };
 
   /** @internal */
@@ -62,6 +65,17 @@ type AddedInput<Input extends z.ZodType | undefined> = Input extends z.ZodType ?
 
 type ResultOf<Output extends z.ZodType | undefined> = Output extends z.ZodType ? z.output<Output> : unknown;
 
+/** What clients know of a tool: its arguments and its structured content, both as they travel. */
+interface DefinedShape<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined> {
+  readonly input: Input extends z.ZodType ? Extract<z.input<Input>, object> : undefined;
+  readonly structured: Output extends z.ZodType ? Structured<z.input<Output>> : unknown;
+}
+
+/** An object is its own structured content; everything else travels as `{ result }`. */
+type Structured<Value> = [Extract<Value, readonly unknown[]>, Value] extends [never, object]
+  ? Value
+  : { readonly result: Value };
+
 /**
  * A tool without a class and without decorators. The types of `run`'s parameters follow from `input` and `inject`.
  *
@@ -82,12 +96,13 @@ type ResultOf<Output extends z.ZodType | undefined> = Output extends z.ZodType ?
  * ```
  */
 export function defineTool<
+  const Name extends string,
   Input extends z.ZodType | undefined = undefined,
   Output extends z.ZodType | undefined = undefined,
   const Inject extends readonly InjectionRequest[] = [],
 >(
-  definition: ToolOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
-): DefinedComponent<AddedInput<Input>, ResultOf<Output>> {
+  definition: ToolOptions<Input, Output> & { readonly name: Name } & Runnable<Input, Output, Inject>,
+): DefinedComponent<AddedInput<Input>, ResultOf<Output>, Record<Name, DefinedShape<Input, Output>>> {
   const { inject = [], run, ...options } = definition;
   return new DefinedComponent(
     'tool',
@@ -105,7 +120,7 @@ export function defineJob<
   const Inject extends readonly InjectionRequest[] = [],
 >(
   definition: JobOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
-): DefinedComponent<AddedInput<Input>, ResultOf<Output>> {
+): DefinedComponent<AddedInput<Input>, ResultOf<Output>, never> {
   const { inject = [], run, ...options } = definition;
   return new DefinedComponent('job', options.name, options, inject, run as (...args: unknown[]) => unknown);
 }

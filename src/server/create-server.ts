@@ -3,16 +3,17 @@ import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { CallFrame } from '../call/frame.js';
-import { Catalog } from '../components/catalog.js';
+import { Catalog, type ComponentEntry } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
-import type { Transport } from '../protocol/types.js';
+import type { ToolMap, Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
 import type { HttpListener, ListenOptions } from './http.js';
 import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
+import type { ServedTools } from './served-tools.js';
 
 /**
  * Makes a server of components and providers. It checks everything that can be checked without running anything, and
@@ -34,9 +35,11 @@ import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions 
  * export default createServer({ name: 'greetings', version: '1.0.0', components: [Greetings] });
  * ```
  */
-export function createServer(options: ServerOptions): ErrandServer {
+export function createServer<Components extends readonly ComponentEntry[]>(
+  options: ServerOptions<Components>,
+): ErrandServer<ServedTools<Components>> {
   const resolved = resolveOptions(options, process.env);
-  return new ErrandServer(resolved, (builtIns) => {
+  return new ErrandServer<ServedTools<Components>>(resolved, (builtIns) => {
     const external = toExternal(resolved.container);
     return new Injector<CallFrame>({ providers: resolved.providers, builtIns, ...(external && { external }) });
   });
@@ -44,8 +47,16 @@ export function createServer(options: ServerOptions): ErrandServer {
 
 type BuiltInTable = ReturnType<typeof builtIns>;
 
-/** A server: connect clients to it, listen for them, close it. Made by {@link createServer}. */
-export class ErrandServer extends CurrentServer {
+/**
+ * A server: connect clients to it, listen for them, close it. Made by {@link createServer}. `Tools` is what the compiler
+ * knows of its tools, for typed clients; `ErrandServer` alone stands for any server.
+ */
+export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentServer {
+  /** Only for the compiler: what clients know of the server. */
+  declare readonly types: {
+    /** Its tools, by name. */
+    readonly tools: Tools;
+  };
   /** What the server calls itself to clients. */
   readonly name: string;
   /** The version that clients are told. */
@@ -126,9 +137,9 @@ export class ErrandServer extends CurrentServer {
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
    */
-  with({ override }: { readonly override: readonly Provider[] }): ErrandServer {
+  with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
     const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    return new ErrandServer({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
+    return new ErrandServer<Tools>({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
   }
 
   /**

@@ -44,7 +44,7 @@ export interface LimitOptions {
 }
 
 /** What {@link createServer} takes. */
-export interface ServerOptions {
+export interface ServerOptions<Components extends readonly ComponentEntry[] = readonly ComponentEntry[]> {
   /** What the server calls itself to clients. */
   readonly name: string;
   /** The version that clients are told. */
@@ -58,7 +58,7 @@ export interface ServerOptions {
   /** What clients tell the model about the server. */
   readonly instructions?: string;
   /** Classes with `@tool`, `@prompt`, `@resource` and `@job` methods, and what `defineTool` and `defineJob` return. */
-  readonly components: readonly ComponentEntry[];
+  readonly components: Components;
   /** What the components are given. */
   readonly providers?: readonly Provider[];
   /** An outer tsyringe container, or another host's: gives what `providers` does not. */

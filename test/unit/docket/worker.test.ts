@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Logger, type LogFields } from '../../../src/base/logger.js';
 import type { CallFrame } from '../../../src/call/frame.js';
 import { Catalog } from '../../../src/components/catalog.js';
-import { defineJob, defineTool } from '../../../src/components/define.js';
+import { defineJob, defineTool, type DefinedComponent } from '../../../src/components/define.js';
 import { noRetry } from '../../../src/components/options.js';
 import type { NewExecution } from '../../../src/docket/engine.js';
 import type { Limits } from '../../../src/docket/limits.js';
@@ -22,7 +22,7 @@ let clock: FakeClock;
 let engine: MemoryEngine;
 let log: { message: string; fields: LogFields }[];
 
-function work(name: string, ...components: (typeof known)[]): Worker {
+function work(name: string, ...components: DefinedComponent[]): Worker {
   return new Worker(name, 1, engine, {
     catalog: new Catalog<CallFrame>(components, new Injector<CallFrame>({ providers: [], builtIns: [] }), {
       task: 'forbidden',

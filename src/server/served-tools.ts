@@ -1,0 +1,43 @@
+import type { ComponentEntry } from '../components/catalog.js';
+import type { Method } from '../components/tool.js';
+import type { AddArguments } from '../docket/docket.js';
+import type { Class } from '../injection/tokens.js';
+import type { ToolMap, ToolShape } from '../protocol/types.js';
+
+/** The arguments of a method, as far as its parameters tell. What is injected, or comes by `@param`, tells nothing. */
+type MethodInput<M extends Method> =
+  Parameters<M> extends readonly []
+    ? undefined
+    : AddArguments<M>[0] extends infer First extends object
+      ? First extends readonly unknown[]
+        ? ToolShape['input']
+        : Partial<First>
+      : ToolShape['input'];
+
+/** The methods of a component class as tools. Which of them are tools, and under which names, the compiler cannot know. */
+type MethodTools<Instance> = {
+  readonly [Name in keyof Instance as Instance[Name] extends Method ? Name & string : never]: {
+    readonly input: Instance[Name] extends Method ? MethodInput<Instance[Name]> : never;
+    readonly structured: unknown;
+  };
+} & ToolMap;
+
+type EntryTools<Entry> = Entry extends { readonly types: { readonly tools: infer Tools } }
+  ? Tools
+  : Entry extends Class<infer Instance> | { readonly component: Class<infer Instance> }
+    ? MethodTools<Instance>
+    : ToolMap;
+
+type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no name is the name of a tool
+type NoTools = Record<never, ToolShape>;
+
+/** The tools of a server by name, as far as the types of its components tell. */
+export type ServedTools<Components extends readonly ComponentEntry[]> = [EntryTools<Components[number]>] extends [never]
+  ? NoTools
+  : Intersection<EntryTools<Components[number]>> extends infer Tools extends ToolMap
+    ? Tools
+    : ToolMap;
