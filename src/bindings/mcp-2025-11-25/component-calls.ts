@@ -14,6 +14,7 @@ import { newTaskId, submitTask, toRefusal } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
 import { readRequest, type ComponentRequest, type TaskMethod } from './component-requests.js';
 import type { ForegroundCalls } from './foreground-calls.js';
+import type { ForegroundQuestions } from './foreground-questions.js';
 import { SessionChannel, type RequestExtra } from './session-channel.js';
 import type { Streams } from './streams.js';
 import type { TaskFeed } from './task-feed.js';
@@ -29,6 +30,7 @@ export interface ConnectionFacts {
   client(): ClientFacts & { readonly protocolVersion: string };
   readonly shows: (level: LoggingLevel) => boolean;
   readonly calls: ForegroundCalls;
+  readonly questions: ForegroundQuestions;
   readonly streams: Streams;
   /** Calls back once the answer to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
@@ -81,7 +83,7 @@ async function callInForeground(
   let call: RunningCall | undefined;
   try {
     const parsed = parseInput(component, input);
-    const channel = new SessionChannel(extra, progressToken, facts.shows, facts.streams);
+    const channel = new SessionChannel(extra, progressToken, facts.shows, facts.streams, facts.questions);
     const frame: CallFrame = {
       component,
       mode: 'foreground',

@@ -21,6 +21,7 @@ import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabi
 import { callComponent, type ConnectionFacts } from './component-calls.js';
 import type { TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
+import { ForegroundQuestions } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
 import type { KnownClient } from './session-claim.js';
@@ -67,6 +68,9 @@ export class Connection {
   private readonly delivery: QuestionDelivery;
   private readonly responded = new Map<RequestId, () => void>();
   private readonly calls = new ForegroundCalls();
+  private readonly questions = new ForegroundQuestions((message, related) =>
+    this.transport.send(message, { relatedRequestId: related }),
+  );
   private draining = false;
   private leastLevel = 0;
   private negotiated: string | undefined;
@@ -90,6 +94,7 @@ export class Connection {
       shows,
       client: () => this.client ?? known,
       calls: this.calls,
+      questions: this.questions,
       streams,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
@@ -221,6 +226,11 @@ export class Connection {
 
   private onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void {
     const { engine, logger } = this.core;
+    const answer: Answer =
+      'error' in message
+        ? { error: toWireError(message.error) }
+        : { result: ('result' in message ? message.result : null) as Json };
+    if (this.questions.answered(id, answer)) return;
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
       logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
@@ -228,10 +238,6 @@ export class Connection {
     }
     const principal = principalOf(auth).id;
     const wasAsked = this.delivery.answered(question, principal);
-    const answer: Answer =
-      'error' in message
-        ? { error: toWireError(message.error) }
-        : { result: ('result' in message ? message.result : null) as Json };
     relayAnswer(engine, { ...question, principal }, answer, logger).catch((error: unknown) => {
       if (wasAsked) this.delivery.lost(question);
       logger.error('An answer could not be stored', { ...question, error });

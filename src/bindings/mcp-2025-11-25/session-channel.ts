@@ -1,13 +1,11 @@
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import { ResultSchema, type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import { longestTimer } from '../../base/clock.js';
+import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { ErrandError } from '../../base/errors.js';
-import type { Json } from '../../base/json.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
 import type { CallLife } from '../../call/life.js';
-import { isProtocolError, toWireError } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
-import { notificationOf, requestOf } from './client-messages.js';
+import { notificationOf } from './client-messages.js';
+import type { ForegroundQuestions } from './foreground-questions.js';
 import type { Streams } from './streams.js';
 
 /** What the SDK knows of the request that a handler answers. */
@@ -22,27 +20,24 @@ export class SessionChannel implements ClientChannel {
     private readonly progressToken: string | number | undefined,
     private readonly shows: (level: LoggingLevel) => boolean,
     private readonly streams: Streams,
+    private readonly questions: ForegroundQuestions,
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
     if (!this.streams.lasting) throw unreachable();
-    const prompt = new AbortController();
     let stopDeadline = (): void => undefined;
     let forgetDrop = (): void => undefined;
     const gone = new Promise<Answer>((resolve, reject) => {
       stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
       forgetDrop = this.streams.onDropped(this.extra.requestId, () => reject(dropped()));
     });
-    let closePrompt = (): void => prompt.abort('The question needs no answer any more');
-    const answered = this.request(question, prompt.signal).finally(() => {
-      closePrompt = () => undefined;
-    });
+    const sent = this.questions.ask(question, this.extra.requestId);
     try {
-      return await life.waitFor(Promise.race([answered, gone]));
+      return await life.waitFor(Promise.race([sent.answer, gone]));
     } finally {
       stopDeadline();
       forgetDrop();
-      closePrompt();
+      sent.close();
     }
   }
 
@@ -58,18 +53,6 @@ export class SessionChannel implements ClientChannel {
   async notify(notice: ClientNotice): Promise<void> {
     if (notice.type === 'log' && !this.shows(notice.level)) return;
     await this.extra.sendNotification(notificationOf(notice) as ServerNotification);
-  }
-
-  private async request(question: ClientQuestion, signal: AbortSignal): Promise<Answer> {
-    try {
-      // The deadline is ours, so that the clock of the server counts it.
-      const options = { signal, timeout: longestTimer };
-      const result = await this.extra.sendRequest(requestOf(question) as ServerRequest, ResultSchema, options);
-      return { result: result as Json };
-    } catch (error) {
-      if (isProtocolError(error)) return { error: toWireError(error) };
-      throw error;
-    }
   }
 }
 
