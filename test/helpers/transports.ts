@@ -83,10 +83,10 @@ export const wires: readonly Wire[] = ['in memory', 'http', 'stdio'];
 
 /** Opens a server of `test/e2e/fixtures` over a transport. Disposing closes the client, then the server. */
 export async function openFixture(wire: Wire, fixture: string, options: PeerOptions = {}): Promise<Peer> {
-  const file = fileURLToPath(new URL(`../e2e/fixtures/${fixture}.ts`, import.meta.url));
-  if (wire === 'stdio') return connect(stdioTo(file), options);
-  const { default: makeServer } = (await import(file)) as { default: () => ErrandServer };
-  const server = makeServer();
+  if (wire === 'stdio') {
+    return connect(new StdioClientTransport({ ...fixtureCommand(fixture), stderr: 'inherit' }), options);
+  }
+  const server = await fixtureServer(fixture);
   const peer =
     wire === 'http' ? await connectHttp((await server.listen()).url, options) : await connectInMemory(server, options);
   return {
@@ -98,11 +98,20 @@ export async function openFixture(wire: Wire, fixture: string, options: PeerOpti
   };
 }
 
-function stdioTo(file: string): StdioClientTransport {
-  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-  return new StdioClientTransport({
-    command: process.execPath,
-    args: [path('../../node_modules/jiti/lib/jiti-cli.mjs'), path('../e2e/fixtures/run.ts'), file],
-    stderr: 'inherit',
-  });
+/** A server of `test/e2e/fixtures` in this process. */
+export async function fixtureServer(fixture: string): Promise<ErrandServer> {
+  const { default: makeServer } = (await import(fixtureFile(fixture))) as { default: () => ErrandServer };
+  return makeServer();
 }
+
+/** The command that serves it over stdio. */
+export function fixtureCommand(fixture: string): { command: string; args: string[] } {
+  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+  return {
+    command: process.execPath,
+    args: [path('../../node_modules/jiti/lib/jiti-cli.mjs'), path('../e2e/fixtures/run.ts'), fixtureFile(fixture)],
+  };
+}
+
+const fixtureFile = (fixture: string): string =>
+  fileURLToPath(new URL(`../e2e/fixtures/${fixture}.ts`, import.meta.url));
