@@ -20,6 +20,9 @@ export interface SubmissionSettings {
   readonly logger: Logger;
 }
 
+/** How long the record of a finished task is kept at least, whatever its client wishes, in milliseconds. */
+const shortestTtl = 1_000;
+
 /** What a client asked for. */
 export interface Submission {
   /** From {@link newTaskId}. */
@@ -50,7 +53,6 @@ export async function submitTask(
   // Before the schema sees it, which may take its time for a large input.
   const stored = inputWithin(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
-  const wished = submission.ttl === null ? limits.ttl : (submission.ttl ?? ttl);
   const execution: NewExecution = {
     key: submission.taskId,
     component: component.recordName,
@@ -59,12 +61,21 @@ export async function submitTask(
     snapshot: takeSnapshot(caller, headers, client),
     retry: component.retry,
     timeout: component.timeout,
-    ttl: Math.min(wished, limits.ttl),
+    ttl: grantedTtl(submission.ttl, ttl, limits.ttl),
     ...(stored !== undefined && { input: stored }),
   };
   const { record } = await engine.add(execution, limits.openTasks);
   logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;
+}
+
+/**
+ * Clients may wish for less than what lets them see that the task has ended, and some refuse times that are not whole
+ * milliseconds.
+ */
+function grantedTtl(wished: number | null | undefined, usual: number, longest: number): number {
+  const asked = wished === undefined ? usual : wished === null ? longest : Math.max(wished, shortestTtl);
+  return Math.ceil(Math.min(asked, longest));
 }
 
 /** What a client is told of an error of {@link submitTask}, in the words of JSON-RPC. Other errors stay what they are. */

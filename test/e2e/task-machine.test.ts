@@ -167,7 +167,7 @@ const reply = fc.constantFrom(...(Object.keys(replies) as ReplyName[]));
 const lead = fc.nat({ max: 15 });
 const deadline = fc.constantFrom(500, 5_000);
 
-const submit = fc.record({ maker, ttl: fc.constantFrom(700, 3_000), token: fc.boolean(), stubborn: fc.boolean() });
+const submit = fc.record({ maker, ttl: fc.constantFrom(1_200, 3_000), token: fc.boolean(), stubborn: fc.boolean() });
 
 /** Three times as likely as others. */
 const often = <T>(arbitrary: T): T[] => [arbitrary, arbitrary, arbitrary];
