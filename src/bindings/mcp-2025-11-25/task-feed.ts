@@ -9,7 +9,8 @@ import { progressTokenOf, relatedTask, statusOf, toTask, type ServedClient } fro
 /** What has been told of one task. */
 interface Told {
   readonly token: string | number | undefined;
-  status: string;
+  /** Absent as long as the client was told none. */
+  status: string | undefined;
   message: string | undefined;
   progress: number;
 }
@@ -47,14 +48,11 @@ export class TaskFeed implements TaskListener {
 
   status(record: ExecutionRecord): void {
     this.tell(record, (told) => {
-      const status = statusOf(record);
       if (isTerminal(record.state)) {
         this.told.delete(record.key);
         this.delivery.ended(record.key);
       }
-      if (status === told.status) return;
-      told.status = status;
-      this.notify(record, 'notifications/tasks/status', toTask(record));
+      if (statusOf(record) !== told.status) this.notifyStatus(record, told);
     });
   }
 
@@ -66,7 +64,7 @@ export class TaskFeed implements TaskListener {
       if (told.token === undefined) {
         if (progress.message === told.message) return;
         told.message = progress.message;
-        this.notify(record, 'notifications/tasks/status', toTask(record));
+        this.notifyStatus(record, told);
         return;
       }
       if (progress.current <= told.progress) return;
@@ -103,16 +101,22 @@ export class TaskFeed implements TaskListener {
   private toldOf(record: ExecutionRecord): Told {
     let told = this.told.get(record.key);
     if (told === undefined) {
-      // A task begins as `working` (the answer that made it said so), so that is not told again.
+      // The answer that made a task here said that it is `working`, so that is not told again.
+      const isMadeHere = record.session === this.served.session;
       told = {
         token: progressTokenOf(record, this.served),
-        status: 'working',
+        status: isMadeHere ? 'working' : undefined,
         message: undefined,
         progress: -Infinity,
       };
       if (!isTerminal(record.state)) this.told.set(record.key, told);
     }
     return told;
+  }
+
+  private notifyStatus(record: ExecutionRecord, told: Told): void {
+    told.status = statusOf(record);
+    this.notify(record, 'notifications/tasks/status', toTask(record));
   }
 
   private notify(record: ExecutionRecord, method: string, params: Record<string, unknown>): void {

@@ -37,8 +37,8 @@ const relatedTaskKey = 'io.modelcontextprotocol/related-task';
 export class Actor {
   /** Ids of the prompts that the person sees. */
   readonly prompts = new Set<string>();
-  /** The last status of each task that this client was told of. */
-  readonly statuses = new Map<string, Task['status']>();
+  /** The last status that this client was told of each task that it follows; none when it began to follow it by its id. */
+  readonly statuses = new Map<string, Task['status'] | undefined>();
   readonly faults: string[] = [];
   /** Whether its connection is closed. */
   closed = false;
@@ -72,14 +72,14 @@ export class Actor {
     const _meta = token === undefined ? {} : { progressToken: token };
     const request = { method: 'tools/call', params: { name: tool, arguments: args, task: { ttl }, _meta } };
     const { task } = await this.client.request(request, CreateTaskResultSchema);
-    this.follow(task.taskId);
+    this.statuses.set(task.taskId, task.status);
     if (token !== undefined) this.tokens.set(token, { taskId: task.taskId, progress: -Infinity });
     return task;
   }
 
-  /** Expects news of a task. */
+  /** Expects news of a task that another client made. */
   follow(taskId: string): void {
-    if (!this.statuses.has(taskId)) this.statuses.set(taskId, 'working');
+    if (!this.statuses.has(taskId)) this.statuses.set(taskId, undefined);
   }
 
   /** A request about a task, or any other, to its end. */
@@ -131,8 +131,9 @@ export class Actor {
 
   private toldStatus({ taskId, status }: Task): void {
     const before = this.statuses.get(taskId);
-    if (before === undefined) this.faults.push(`news of the task ${taskId}, which this client does not follow`);
-    else if (!legal[before].includes(status)) this.faults.push(`${taskId} went from ${before} to ${status}`);
+    if (!this.statuses.has(taskId)) this.faults.push(`news of ${taskId}, which this client does not follow`);
+    else if (before !== undefined && !legal[before].includes(status))
+      this.faults.push(`${taskId} went from ${before} to ${status}`);
     this.statuses.set(taskId, status);
   }
 

@@ -44,11 +44,8 @@ function toBeSeenBy(actor: Actor, asked: readonly ModelTask[], model: TaskModel,
     listed: visible.map(shownTask),
     got: asked.map((task) => (visible.includes(task) ? { result: shownTask(task) } : world.unknown(task))),
     prompts: new Set(model.shownAt(seat).map(({ task, key }) => `errand:${task.taskId}:${key}`)),
-    told: visible.map((task) => {
-      const told = actor.statuses.get(task.taskId);
-      // Who follows the task of another is told of what changes from then on.
-      return task.seat === seat || (seat.followed.has(task) && told !== 'working') ? statusOf(task) : told;
-    }),
+    // Who follows the task of another client is told what changes from then on.
+    told: visible.map((task) => actor.statuses.get(task.taskId) && statusOf(task)),
   };
 }
 
