@@ -12,6 +12,7 @@ export type SampleContent = SamplingMessageContentBlock;
 
 /** One turn of a conversation with the model. */
 export interface SampleMessage {
+  /** Who speaks. */
   readonly role: 'user' | 'assistant';
   /** A string is one piece of text. */
   readonly content: string | SampleContent | readonly SampleContent[];
@@ -46,7 +47,9 @@ export interface SampleOptions extends QuestionOptions {
 export interface SampleResult {
   /** All text of the content, put together; empty where the model only uses tools. */
   readonly text: string;
+  /** Who speaks; `'assistant'` is the model. */
   readonly role: 'user' | 'assistant';
+  /** All pieces, one or more. */
   readonly content: readonly SampleContent[];
   /** The model that was used. */
   readonly model: string;

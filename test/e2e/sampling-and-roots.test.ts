@@ -237,6 +237,8 @@ describe.each(modes)('the model of the client, in the %s', (mode) => {
 
   it.each([
     ['nothing', {}],
+    ['null', null],
+    ['what is no object', 'Paris'],
     ['no model', { role: 'assistant', content: { type: 'text', text: 'x' } }],
     ['another role', { ...paris, role: 'system' }],
     ['an unknown piece', { ...paris, content: { type: 'hologram' } }],

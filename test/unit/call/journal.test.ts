@@ -9,6 +9,26 @@ const question = (message: string, key?: string): QuestionIdentity => ({
   ...(key !== undefined && { key }),
 });
 
+describe('the id that belongs to a question', () => {
+  it('is the same in every run of an execution, and another in another execution', () => {
+    const ids = ['task 1', 'task 1', 'task 2'].map((secret) => new Journal(secret).idFor('q-1'));
+    expect(ids[1]).toBe(ids[0]);
+    expect(ids[2]).not.toBe(ids[0]);
+    expect(ids[0]).toMatch(/^[\w-]{22}$/);
+  });
+
+  it('is another for another question', () => {
+    const journal = new Journal('task');
+    expect(journal.idFor('q-2')).not.toBe(journal.idFor('q-1'));
+  });
+
+  it('is known to nobody else where there is only one run', () => {
+    const [one, two] = [new Journal(), new Journal()];
+    expect(one.idFor('q-1')).toBe(one.idFor('q-1'));
+    expect(two.idFor('q-1')).not.toBe(one.idFor('q-1'));
+  });
+});
+
 describe('the key of a question', () => {
   it('is the same in every run that asks the same, in whatever order', () => {
     fc.assert(
