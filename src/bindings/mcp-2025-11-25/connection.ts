@@ -81,7 +81,7 @@ export class Connection {
     private readonly core: Core,
     inner: Transport,
     private readonly onClosed: (connection: Connection) => void,
-    { streams = oneStream, session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
+    { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
   ) {
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn());
@@ -122,8 +122,7 @@ export class Connection {
     options: ConnectionOptions,
   ): Promise<Connection> {
     const connection = new Connection(core, transport, onClosed, options);
-    const { lasting } = options.streams ?? oneStream;
-    if (core.engine !== undefined && lasting) {
+    if (core.engine !== undefined && options.streams?.lasting !== false) {
       connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
     }
     try {

@@ -1,5 +1,5 @@
 import { refuse, rpcCode } from '../../protocol/errors.js';
-import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import type { AuthInfo } from '../../protocol/types.js';
 
 /** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */
 export interface HttpExchange {
@@ -45,31 +45,4 @@ export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Re
 /** Whether an answer arrives in pieces, so that it ends after its head was sent. */
 export function isStream({ headers }: Response): boolean {
   return headers.get('content-type') === 'text/event-stream';
-}
-
-/** Who wants to know when the client drops the response stream of a request. */
-export class DropListeners {
-  private readonly listeners = new Map<RequestId, Set<() => void>>();
-
-  /** Returns what takes the listener away. */
-  add(request: RequestId, listener: () => void): () => void {
-    const listeners = this.listeners.get(request) ?? new Set();
-    this.listeners.set(request, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.listeners.delete(request);
-    };
-  }
-
-  /** The client dropped the response to this body. */
-  dropped(body: unknown): void {
-    for (const id of requestIds(body)) this.listeners.get(id)?.forEach((listener) => listener());
-  }
-}
-
-function requestIds(body: unknown): RequestId[] {
-  const messages = (Array.isArray(body) ? body : [body]) as Partial<
-    JSONRPCMessage & { id: RequestId; method: string }
-  >[];
-  return messages.flatMap(({ id, method }) => (id !== undefined && method !== undefined ? [id] : []));
 }

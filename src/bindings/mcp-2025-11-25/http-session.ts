@@ -1,9 +1,9 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { CurrentPrincipal } from '../../call/principal.js';
-import type { RequestId } from '../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
-import { DropListeners, isStream, refuseBatch, type HttpExchange, type HttpReply } from './http-exchange.js';
+import { isStream, refuseBatch, type HttpExchange, type HttpReply } from './http-exchange.js';
 import type { Streams } from './streams.js';
 
 /**
@@ -17,7 +17,7 @@ export class HttpSession implements Streams {
   /** When a request last came, by the clock of the core. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
-  private readonly drops = new DropListeners();
+  private readonly dropListeners = new Map<RequestId, Set<() => void>>();
   private standaloneStreams = 0;
   private openStreams = 0;
   private connection: Connection | undefined;
@@ -54,7 +54,12 @@ export class HttpSession implements Streams {
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {
-    return this.drops.add(request, listener);
+    const listeners = this.dropListeners.get(request) ?? new Set();
+    this.dropListeners.set(request, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.dropListeners.delete(request);
+    };
   }
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {
@@ -91,6 +96,14 @@ export class HttpSession implements Streams {
   private end(dropped: boolean, body: unknown): void {
     this.openStreams--;
     this.lastSeen = this.core.clock.now();
-    if (dropped) this.drops.dropped(body);
+    if (!dropped) return;
+    for (const id of requestIds(body)) this.dropListeners.get(id)?.forEach((listener) => listener());
   }
+}
+
+function requestIds(body: unknown): RequestId[] {
+  const messages = (Array.isArray(body) ? body : [body]) as Partial<
+    JSONRPCMessage & { id: RequestId; method: string }
+  >[];
+  return messages.flatMap(({ id, method }) => (id !== undefined && method !== undefined ? [id] : []));
 }

@@ -5,7 +5,6 @@ import { refuse } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
 import {
-  DropListeners,
   isInitialize,
   isStream,
   refuseBatch,
@@ -16,11 +15,11 @@ import {
   type HttpReply,
 } from './http-exchange.js';
 import { decodeClaim, encodeClaim, type KnownClient } from './session-claim.js';
+import { responseOnly } from './streams.js';
 
 /** A connection that lives for one exchange. */
 interface Served {
   readonly connection: Connection;
-  readonly drops: DropListeners;
   readonly response: Response;
 }
 
@@ -68,45 +67,31 @@ export class StatelessRequests implements HttpEndpoint {
   }
 
   private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
-    const { connection, drops, response } = await this.serve(exchange, client);
+    const { connection, response } = await this.serve(exchange, client);
     const finish = (): void => {
-      // What the client no longer waits for still runs to its end: a lost stream cancels nothing.
+      // A call whose stream was dropped still runs to its end: a lost stream is no cancellation.
       connection
         .drain()
         .then(() => connection.close())
         .catch((error: unknown) => this.core.logger.error('A connection could not be closed', { error }));
     };
-    if (!isStream(response)) {
-      finish();
-      return { response };
-    }
-    return {
-      response,
-      onEnd: (dropped) => {
-        if (dropped) drops.dropped(exchange.body);
-        finish();
-      },
-    };
+    if (isStream(response)) return { response, onEnd: finish };
+    finish();
+    return { response };
   }
 
   private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Served> {
     const transport = new WebStandardStreamableHTTPServerTransport({});
-    const drops = new DropListeners();
     const connection = await Connection.open(this.core, transport, (closed) => this.open.delete(closed), {
-      streams: {
-        single: false,
-        standalone: false,
-        lasting: false,
-        onDropped: (id, listener) => drops.add(id, listener),
-      },
+      streams: responseOnly(),
       oneUser: !principalOf(auth).isAnonymous,
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);
     // Whoever drained or closed meanwhile did not see it.
-    if (this.draining) return { connection, drops, response: shuttingDown() };
+    if (this.draining) return { connection, response: shuttingDown() };
     const response = await transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
-    return { connection, drops, response };
+    return { connection, response };
   }
 }
 

@@ -18,7 +18,9 @@ export interface Streams {
 }
 
 /** One stream that is open as long as the connection is. */
-export const oneStream: Streams = { single: true, standalone: true, lasting: true, onDropped: () => () => undefined };
+export function oneStream(): Streams {
+  return { single: true, standalone: true, lasting: true, onDropped: () => () => undefined };
+}
 
 /**
  * What can be assumed of a transport that somebody else made and that answers each request on a stream of its own: its
@@ -26,4 +28,9 @@ export const oneStream: Streams = { single: true, standalone: true, lasting: tru
  */
 export function streamPerRequest(): Streams {
   return { single: false, standalone: true, lasting: true, onDropped: () => () => undefined };
+}
+
+/** The response stream of one request, with which its connection ends. */
+export function responseOnly(): Streams {
+  return { single: false, standalone: false, lasting: false, onDropped: () => () => undefined };
 }
