@@ -144,7 +144,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       await eventually(() => expect(task.progress).toEqual([0, 1, 2]));
     });
 
-    it('answers a question [S2] [I1]', async () => {
+    it('answers a question [S2] [I1] [F58]', async () => {
       let answer = (): void => undefined;
       user = () => new Promise((resolve) => (answer = () => resolve(yes)));
       const task = await client.callToolAsTask('book', { guests: 4 });
@@ -155,7 +155,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(prompts).toHaveLength(1);
     });
 
-    it('answers two questions at once [S2]', async () => {
+    it('answers two questions at once [S2] [F54]', async () => {
       const answers = new Map<string, (value: string) => void>();
       user = ({ message }) =>
         new Promise((resolve) => answers.set(message, (value) => resolve({ action: 'accept', content: { value } })));
@@ -174,7 +174,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(await task.result()).toMatchObject({ content: [text('not booked: decline')] });
     });
 
-    it('cancels it [X1] [R3]', async () => {
+    it('cancels it [X1] [R3] [F59]', async () => {
       const task = await client.callToolAsTask('bake', { oven: `${++ovens}` });
       await eventually(() => expect(task.progress).toContain(1));
       await task.cancel();
