@@ -131,9 +131,11 @@ export class Actor {
 
   private toldStatus({ taskId, status }: Task): void {
     const before = this.statuses.get(taskId);
-    if (!this.statuses.has(taskId)) this.faults.push(`news of ${taskId}, which this client does not follow`);
-    else if (before !== undefined && !legal[before].includes(status))
+    if (!this.statuses.has(taskId)) {
+      this.faults.push(`news of ${taskId}, which this client does not follow`);
+    } else if (before !== undefined && !legal[before].includes(status)) {
       this.faults.push(`${taskId} went from ${before} to ${status}`);
+    }
     this.statuses.set(taskId, status);
   }
 
