@@ -1,0 +1,223 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '../../../src/base/logger.js';
+import { QuestionDelivery } from '../../../src/bindings/mcp-2025-11-25/question-delivery.js';
+import type { RequestExtra } from '../../../src/bindings/mcp-2025-11-25/session-channel.js';
+import type { Streams } from '../../../src/bindings/mcp-2025-11-25/streams.js';
+import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/task-feed.js';
+import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/task-requests.js';
+import { anonymous } from '../../../src/call/principal.js';
+import { MemoryEngine } from '../../../src/docket/memory-engine.js';
+import type { ExecutionRecord, Question } from '../../../src/docket/record.js';
+import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
+import { relayTo } from '../../../src/tasks/relay.js';
+import { aQuestion, Stage } from '../../engine/contract/stage.js';
+import { eventually } from '../../helpers/eventually.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
+import { rejection } from '../../helpers/raw-calls.js';
+
+/** An engine that is far away: what it reads is on its way until the test lets it arrive. */
+class DistantEngine extends MemoryEngine {
+  /** What takes its time. */
+  distant: 'records' | 'questions' | undefined;
+  private readonly underWay: (() => void)[] = [];
+
+  override async get(key: string): Promise<ExecutionRecord | undefined> {
+    const record = await super.get(key);
+    if (this.distant === 'records') await this.journey();
+    return record;
+  }
+
+  override async questions(key: string): Promise<readonly Question[]> {
+    const questions = await super.questions(key);
+    if (this.distant === 'questions') await this.journey();
+    return questions;
+  }
+
+  /** Lets what was read arrive, once it was read. */
+  async arrive(): Promise<void> {
+    await eventually(() => expect(this.underWay).not.toEqual([]));
+    this.distant = undefined;
+    for (const arrive of this.underWay.splice(0)) arrive();
+  }
+
+  private journey(): Promise<void> {
+    return new Promise((resolve) => this.underWay.push(resolve));
+  }
+}
+
+/** Streams of which the test decides when they are dropped. */
+class TestStreams implements Streams {
+  readonly single = false;
+  readonly lasting = true;
+  readonly standalone = true;
+  onStandalone?: () => void;
+  private readonly listeners = new Map<RequestId, () => void>();
+
+  onDropped(request: RequestId, listener: () => void): () => void {
+    this.listeners.set(request, listener);
+    return () => this.listeners.delete(request);
+  }
+
+  drop(request: RequestId): void {
+    this.listeners.get(request)?.();
+  }
+
+  get listening(): number {
+    return this.listeners.size;
+  }
+}
+
+/** The part of a connection that has to do with tasks. */
+class TestConnection {
+  readonly sent: { readonly message: JSONRPCMessage; readonly related: RequestId | undefined }[] = [];
+  readonly streams = new TestStreams();
+  readonly delivery = new QuestionDelivery(
+    this.streams,
+    clock,
+    (message, related) => this.sent.push({ message, related }),
+    () => Promise.resolve(),
+  );
+  readonly feed = new TaskFeed(
+    this.delivery,
+    () => true,
+    (message, related) => this.sent.push({ message, related }),
+    { session: 'of anna', clientSession: undefined },
+  );
+  readonly requests = new TaskRequests(
+    engine,
+    'of anna',
+    this.streams,
+    this.delivery,
+    this.feed,
+    new Logger(() => undefined),
+  );
+
+  static async open(): Promise<TestConnection> {
+    const connection = new TestConnection();
+    await relayTo(engine, 'of anna', connection.feed);
+    return connection;
+  }
+
+  /** What was sent under that method. */
+  of(method: string): unknown[] {
+    return this.sent.filter(({ message }) => 'method' in message && message.method === method);
+  }
+
+  /** How many tasks something is remembered of. */
+  get remembered(): number {
+    return (this.delivery as unknown as { tasks: Map<string, unknown> }).tasks.size;
+  }
+
+  /** Sends a `tasks/result`, and gives how it ends and what cancels it. */
+  wait(requestId: RequestId): { readonly outcome: Promise<Error>; readonly cancel: () => void } {
+    const controller = new AbortController();
+    const extra = { requestId, signal: controller.signal } as unknown as RequestExtra;
+    const outcome = rejection(this.requests.result({ taskId: 'task' }, extra));
+    return { outcome, cancel: () => controller.abort() };
+  }
+}
+
+const asked = 'elicitation/create';
+const nobodyWaits = 'Nobody waits for this result any more';
+
+let clock: FakeClock;
+let engine: DistantEngine;
+let stage: Stage;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  engine = new DistantEngine({ clock });
+  stage = await Stage.open(() => ({ engine, clock }));
+});
+
+afterEach(() => stage.close());
+
+/** A task of everybody that has asked something. */
+async function askedTask(session = 'of anna'): Promise<void> {
+  const { run } = await stage.begin('task', stage.work(), { owner: anonymous.id, session });
+  await engine.ask('task', run, aQuestion('q1'));
+}
+
+describe('a tasks/result that is given up while the record is read', () => {
+  it.each<[string, (connection: TestConnection, cancel: () => void) => void]>([
+    ['because its stream is dropped', ({ streams }) => streams.drop(1)],
+    ['because it is cancelled', (_connection, cancel) => cancel()],
+  ])('%s, ends, and is shown nothing [R4]', async (_why, giveUp) => {
+    await askedTask();
+    const connection = await TestConnection.open();
+    engine.distant = 'records';
+    const { outcome, cancel } = connection.wait(1);
+    giveUp(connection, cancel);
+    await engine.arrive();
+    expect((await outcome).message).toBe(nobodyWaits);
+    expect(connection.sent).toEqual([]);
+    expect(connection.streams.listening).toBe(0);
+    expect(connection.remembered).toBe(0);
+  });
+});
+
+describe.each(['of anna', 'of another device of hers'])('while the questions of a task %s are read', (session) => {
+  let connection: TestConnection;
+  let waiting: ReturnType<TestConnection['wait']>;
+
+  beforeEach(async () => {
+    await askedTask(session);
+    connection = await TestConnection.open();
+    engine.distant = 'questions';
+    waiting = connection.wait(1);
+  });
+
+  it('one that stays open is shown', async () => {
+    await engine.arrive();
+    await eventually(() => expect(connection.of(asked)).toMatchObject([{ related: 1 }]));
+    waiting.cancel();
+    await waiting.outcome;
+  });
+
+  it('one that is answered is not shown any more', async () => {
+    await stage.quiet();
+    await engine.answer('task', 'q1', { result: 'elsewhere' });
+    await engine.arrive();
+    await stage.quiet();
+    waiting.cancel();
+    expect((await waiting.outcome).message).toBe(nobodyWaits);
+    expect(connection.of(asked)).toEqual([]);
+  });
+
+  it('one of a task that ends is not shown any more, and nothing is remembered', async () => {
+    await stage.quiet();
+    await engine.cancel('task');
+    await engine.arrive();
+    expect((await waiting.outcome).message).toBe('Task was cancelled');
+    expect(connection.of(asked)).toEqual([]);
+    expect(connection.remembered).toBe(0);
+  });
+
+  it('and the connection is closed, none is shown and nothing is remembered', async () => {
+    await stage.quiet();
+    connection.requests.close();
+    connection.delivery.clear();
+    connection.feed.clear();
+    waiting.cancel();
+    await engine.arrive();
+    expect((await waiting.outcome).message).toBe(nobodyWaits);
+    await clock.advance(10_000);
+    expect(connection.of(asked)).toEqual([]);
+    expect(connection.remembered).toBe(0);
+    expect(clock.armed).toBe(1); // the deadline of the question
+  });
+});
+
+describe('a connection that is closed', () => {
+  it('asks nothing later, and keeps no timer', async () => {
+    const connection = await TestConnection.open();
+    await askedTask();
+    await stage.quiet();
+    expect(clock.armed).toBe(2); // the deadline of the question, and the delay until it is shown
+    connection.delivery.clear();
+    expect(clock.armed).toBe(1);
+    connection.streams.onStandalone?.();
+    await clock.advance(10_000);
+    expect(connection.of(asked)).toEqual([]);
+  });
+});
