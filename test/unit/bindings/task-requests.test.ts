@@ -189,6 +189,7 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     await engine.cancel('task');
     await engine.arrive();
     expect((await waiting.outcome).message).toBe('Task was cancelled');
+    await clock.advance(10_000);
     expect(connection.of(asked)).toEqual([]);
     expect(connection.remembered).toBe(0);
   });
