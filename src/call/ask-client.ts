@@ -3,6 +3,7 @@ import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { describeIssues } from '../components/parse.js';
 import type { Answer, QuestionKind, QuestionParams } from './channel.js';
+import { requireOfClient, type ClientNeed } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
 /** What every question to the client may have. */
@@ -19,6 +20,8 @@ export interface QuestionOptions {
 /** One question, and what its answer has to be. */
 export interface Asking<Result> {
   readonly kind: QuestionKind;
+  /** What the client must have declared. */
+  readonly needs: readonly ClientNeed[];
   /** What makes it the same question in every run; also what is sent, where `send` does not make more of it. */
   readonly params: QuestionParams;
   /** What is sent under the key of the question. */
@@ -43,6 +46,7 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
   life.check();
   const deadline =
     options.deadline === undefined ? frame.questionDeadline : toMilliseconds(options.deadline, `${label}: deadline`);
+  for (const need of asking.needs) requireOfClient(frame, need);
   const { onDeadline = unanswered(label, deadline) } = asking;
   const key = journal.name({ kind, params, key: options.key });
   try {
@@ -53,24 +57,18 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
   }
 }
 
-/** An error that the client may read: what came back for a question is not what it asked for. */
-export function answerError(code: 'ANSWER_FAILED' | 'ANSWER_INVALID', message: string): ErrandError {
-  return new ErrandError(code, message, { exposed: true });
-}
-
 function accept<Result>({ label, result }: Asking<Result>, answer: Answer): Result {
   if ('error' in answer) {
     const { code, message } = answer.error;
-    throw answerError(
-      'ANSWER_FAILED',
-      code === noAnswer ? message : `The client answered ${label} with error ${code}: ${message}`,
-    );
+    const text = code === noAnswer ? message : `The client answered ${label} with error ${code}: ${message}`;
+    throw new ErrandError('ANSWER_FAILED', text, { exposed: true });
   }
   const parsed = result.safeParse(answer.result);
   if (parsed.success) return parsed.data;
-  throw answerError(
+  throw new ErrandError(
     'ANSWER_INVALID',
     `The client answered ${label} with something that is no answer: ${describeIssues(parsed.error)}.`,
+    { exposed: true },
   );
 }
 

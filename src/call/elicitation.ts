@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { ErrandError } from '../base/errors.js';
 import { toForm } from '../components/form.js';
 import { parse } from '../components/parse.js';
-import { answerError, askClient, type QuestionOptions } from './ask-client.js';
+import { askClient, type QuestionOptions } from './ask-client.js';
 import type { Answer } from './channel.js';
-import { requireOfClient } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
 /** What the user did with a question. `cancel` also stands for a deadline that passed. */
@@ -36,9 +36,9 @@ export async function elicit<Schema extends z.ZodType>(
   options: QuestionOptions = {},
 ): Promise<ElicitAnswer<z.output<Schema>>> {
   const { requestedSchema, wrapped } = toForm(schema, frame.component.label);
-  requireOfClient(frame, 'form');
   const { action, content } = await askClient(frame, {
     kind: 'elicitation',
+    needs: ['form'],
     params: { mode: 'form', message, requestedSchema },
     result: ElicitResult,
     onDeadline: cancelled,
@@ -47,6 +47,10 @@ export async function elicit<Schema extends z.ZodType>(
   });
   if (action !== 'accept') return { action };
   const parsed = await parse(schema, wrapped ? content?.value : content);
-  if (!parsed.ok) throw answerError('ANSWER_INVALID', `The answer to "${message}" does not fit: ${parsed.issues}.`);
+  if (!parsed.ok) {
+    throw new ErrandError('ANSWER_INVALID', `The answer to "${message}" does not fit: ${parsed.issues}.`, {
+      exposed: true,
+    });
+  }
   return { action, content: parsed.value as z.output<Schema> };
 }

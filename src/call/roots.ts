@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { askClient, type QuestionOptions } from './ask-client.js';
-import { requireOfClient } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
 /** A folder or file that the client lets the server work on. */
@@ -18,9 +17,9 @@ const ListRootsResult = z.object({
 
 /** The roots of the client of a call. */
 export async function listRoots(frame: CallFrame, options: QuestionOptions = {}): Promise<readonly Root[]> {
-  requireOfClient(frame, 'roots');
   const { roots } = await askClient(frame, {
     kind: 'roots',
+    needs: ['roots'],
     params: {},
     result: ListRootsResult,
     label: 'the request for its roots',

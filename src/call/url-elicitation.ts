@@ -1,6 +1,5 @@
 import { ErrandError } from '../base/errors.js';
 import { askClient, type QuestionOptions } from './ask-client.js';
-import { requireOfClient } from './client-needs.js';
 import { cancelled, ElicitResult } from './elicitation.js';
 import type { CallFrame } from './frame.js';
 
@@ -31,11 +30,11 @@ export async function elicitUrl(
   url: ElicitUrl,
   options: ElicitUrlOptions = {},
 ): Promise<ElicitUrlAnswer> {
-  requireOfClient(frame, 'url');
   const mode = 'url';
   let elicitationId = options.elicitationId ?? '';
   const { action } = await askClient(frame, {
     kind: 'elicitation',
+    needs: ['url'],
     // The id is made of the key, and the key of this: neither the id nor what contains it can be part of it.
     params: { mode, message, ...(typeof url !== 'function' && { url: webUrl(url) }) },
     send(key) {
