@@ -201,6 +201,7 @@ export function immediately(answer: Result, report: (error: unknown) => void): T
     lastUpdatedAt: now,
   };
   const requests = {
+    isOpen: false,
     get: () => Promise.resolve(task),
     result: () => Promise.resolve(answer),
     cancel: () => Promise.resolve(task),

@@ -8,6 +8,8 @@ import type { ElicitHandler } from './questions.js';
 
 /** What is asked of a server about its tasks. */
 export interface TaskRequests {
+  /** Whether there is a connection to ask over. */
+  readonly isOpen: boolean;
   get(taskId: string): Promise<Task>;
   /** Waits for the end, however long that takes. */
   result(taskId: string): Promise<Result>;
@@ -217,8 +219,9 @@ export class TrackedTask {
     this.schedule();
   }
 
-  /** In how many milliseconds the server may be asked again. */
+  /** In how many milliseconds the server may be asked again; what cannot be asked says so at once. */
   private nextPoll(): number {
+    if (!this.requests.isOpen) return 0;
     return this.heardAt + intervalOf(this.latest) - performance.now();
   }
 

@@ -69,6 +69,10 @@ export class Wire implements TaskRequests {
     return this.sdk.getServerCapabilities() ?? {};
   }
 
+  get isOpen(): boolean {
+    return this.sdk.transport !== undefined;
+  }
+
   async open(transport: Transport): Promise<void> {
     // The SDK calls what it finds here first.
     transport.onmessage = ignoreTask;
@@ -89,7 +93,7 @@ export class Wire implements TaskRequests {
     schema: T,
     { timeout = hour, signal }: Pick<CallOptions, 'timeout' | 'signal'> = {},
   ): Promise<SchemaOutput<T>> {
-    if (this.sdk.transport === undefined) throw connectionClosed();
+    if (!this.isOpen) throw connectionClosed();
     signal?.throwIfAborted();
     // The SDK never takes its listener off the signal that it is given.
     const abortion = new AbortController();
