@@ -10,6 +10,7 @@ import {
   refuseBatch,
   sessionNotFound,
   shuttingDown,
+  withoutNeedlessStream,
   type HttpEndpoint,
   type HttpExchange,
   type HttpReply,
@@ -37,7 +38,6 @@ export class StatelessRequests implements HttpEndpoint {
     const { request, body } = exchange;
     // There is no standalone stream, and no session that a DELETE could end.
     if (request.method !== 'POST') return { response: methodNotAllowed() };
-    if (this.draining) return { response: shuttingDown() };
     if (isInitialize(body)) return this.initialize(exchange);
     const client = clientOf(request.headers);
     if (client === undefined) return { response: sessionNotFound() };
@@ -88,10 +88,10 @@ export class StatelessRequests implements HttpEndpoint {
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);
-    // Whoever drained or closed meanwhile did not see it.
+    // Asked once it is open: whoever drained or closed before did not see it.
     if (this.draining) return { connection, response: shuttingDown() };
     const response = await transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
-    return { connection, response };
+    return { connection, response: await withoutNeedlessStream(body, response) };
   }
 }
 
