@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe('a question of a task, over HTTP', () => {
-  it('comes on the stream of the tasks/result that waits [F57]', async () => {
+  it('comes on the stream of the tasks/result that waits [I2] [F57]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('blue') });
     const { taskId } = await startTask(peer.client, 'favourite');
     const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -43,7 +43,7 @@ describe('a question of a task, over HTTP', () => {
     expect(spy.of('tools/call')[0]?.text).not.toContain(asked);
   });
 
-  it('comes on the standalone stream when nobody waits for the result', async () => {
+  it('comes on the standalone stream when nobody waits for the result [I2]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('green') });
     const { taskId } = await startTask(peer.client, 'favourite');
     await untilStatus(peer.client, taskId, 'completed');
@@ -87,7 +87,7 @@ describe('a question of a task, over HTTP', () => {
     spy.of('GET')[0]?.drop();
   });
 
-  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed', async () => {
+  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed [R4] [I2]', async () => {
     const prompts: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
     const answer: Answering = (_params, signal) => new Promise((resolve) => prompts.push({ answer: resolve, signal }));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -112,7 +112,7 @@ describe('a question of a task, over HTTP', () => {
     expect(await first).toBe('never answered');
   });
 
-  it('moves to the standalone stream when the tasks/result that carried it is cancelled', async () => {
+  it('moves to the standalone stream when the tasks/result that carried it is cancelled [X2] [I2]', async () => {
     const prompts: ((result: ElicitResult) => void)[] = [];
     const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -167,7 +167,7 @@ describe('a question of a task, over HTTP', () => {
     await untilStatus(maker.client, taskId, 'completed');
   });
 
-  it('survives its session, and waits for whoever comes back for the task [F5]', async () => {
+  it('survives its session, and waits for whoever comes back for the task [I3] [F5]', async () => {
     let taskId: string;
     {
       await using gone = await connectHttp(url, { answer: () => new Promise(() => undefined) });

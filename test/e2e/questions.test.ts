@@ -144,7 +144,7 @@ describe.each([
     expect(await ask(call, 'pair', both)).toEqual(says('one?, two?'));
   });
 
-  it('is an error at once for a client that cannot be asked', async () => {
+  it('is an error at once for a client that cannot be asked [I3]', async () => {
     expect(await ask(call, 'name')).toEqual(
       fails(/^This call has to ask its user, but the client 'stock' did not declare the capability 'elicitation'\.$/),
     );
@@ -152,7 +152,7 @@ describe.each([
 });
 
 describe('a question of a task', () => {
-  it('names its task and has an id that any process understands', async () => {
+  it('names its task and has an id that any process understands [I1]', async () => {
     const server = makeServer();
     await using peer = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
     const { taskId } = await startTask(peer.client, 'name');
@@ -174,7 +174,7 @@ describe('a question of a task', () => {
     await server.close();
   });
 
-  it('is input_required until all are answered', async () => {
+  it('is input_required until all are answered [S2]', async () => {
     const server = makeServer();
     const release = new Map<string, () => void>();
     const answer: Answering = ({ message }) =>
@@ -192,7 +192,7 @@ describe('a question of a task', () => {
     await server.close();
   });
 
-  it('closes its prompt when the task is cancelled, and ignores the answer that comes later', async () => {
+  it('closes its prompt when the task is cancelled, and ignores the answer that comes later [S1]', async () => {
     const server = makeServer();
     let answer: (result: ElicitResult) => void = () => undefined;
     await using peer = await connectInMemory(server, { answer: () => new Promise((resolve) => (answer = resolve)) });

@@ -150,6 +150,7 @@ describe('over HTTP', () => {
     const { tasks } = peer.client.experimental;
     const timedOut = await rejection(tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: 60 }));
     expect(timedOut).toMatchObject({ code: -32001 });
+    await eventually(() => expect(spy.of('tasks/result')[0]?.ended).toBe(true));
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
     const again = resultOf(peer, taskId);
     await eventually(() => expect(prompts.filter(({ signal }) => !signal.aborted)).toHaveLength(1));

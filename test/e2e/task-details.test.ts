@@ -75,8 +75,9 @@ class Prompts {
 let clock: FakeClock;
 let server: ErrandServer;
 
-function serve(docket: ServerOptions['docket'] = {}): ErrandServer {
-  const components = [steps, endless, quick, named, Prompts];
+const all: ServerOptions['components'] = [steps, endless, quick, named, Prompts];
+
+function serve(docket: ServerOptions['docket'] = {}, components = all): ErrandServer {
   const logger = new Logger(() => undefined);
   server = serverWithClock({ name: 'details', version: '1.0.0', components, logger, docket }, clock);
   return server;
@@ -226,6 +227,30 @@ describe('related-task metadata', () => {
   });
 });
 
+describe('`task`', () => {
+  it('is refused where a tool forbids it or does not speak of it, and asked for where a tool requires it [C5] [C6]', async () => {
+    const silent = defineTool({ name: 'silent', run: () => 'done' });
+    const forbids = defineTool({ name: 'forbids', task: 'forbidden', run: () => 'done' });
+    await using peer = await connectInMemory(serve({}, [silent, forbids, quick, steps]));
+    const { tools } = await peer.client.listTools();
+    const support = Object.fromEntries(
+      tools.map(({ name, execution }) => [name, execution?.taskSupport ?? 'forbidden']),
+    );
+    expect(support).toEqual({ silent: 'forbidden', forbids: 'forbidden', quick: 'required', steps: 'optional' });
+    for (const name of ['silent', 'forbids']) {
+      const message = `MCP error -32601: Tool '${name}' does not run as a task. Ask for it without \`task\`.`;
+      expect(await rejection(startTask(peer.client, name))).toMatchObject({ code: -32601, message });
+      expect(await request(peer.client, 'tools/call', { name })).toMatchObject({ content: [{ text: 'done' }] });
+    }
+    expect(await rejection(request(peer.client, 'tools/call', { name: 'quick' }))).toMatchObject({
+      code: -32601,
+      message: "MCP error -32601: Tool 'quick' runs only as a task. Ask for it with `task`.",
+    });
+    expect(told(peer, 'notifications/tasks/status')).toEqual([]);
+    expect(await request(peer.client, 'tasks/list')).toEqual({ tasks: [] });
+  });
+});
+
 describe('notifications/cancelled', () => {
   it('of the request that made a task, or of one about it, does not touch the task [X2] [R4]', async () => {
     await using peer = await connectInMemory(serve());
@@ -323,6 +348,24 @@ describe('what fails inside', () => {
 });
 
 describe('over HTTP', () => {
+  it.each([{}, { stateless: true }])('requests that poll are answered in plain JSON, with %j [I2]', async (options) => {
+    const spy = new HttpSpy();
+    const { url } = await serve().listen(options);
+    await using peer = await connectHttp(url, { fetch: spy.fetch });
+    const { taskId } = await startTask(peer.client, 'endless');
+    await request(peer.client, 'tasks/get', { taskId });
+    expect(await rejection(request(peer.client, 'tasks/get', { taskId: 'nobody' }))).toMatchObject({ code: -32602 });
+    await request(peer.client, 'tasks/cancel', { taskId });
+    expect(await rejection(request(peer.client, 'tasks/list'))).toMatchObject({ code: -32601 });
+    const polls = [...spy.of('tasks/get'), ...spy.of('tasks/cancel'), ...spy.of('tasks/list')];
+    expect(polls).toHaveLength(4);
+    for (const { type, text } of polls) {
+      expect(type).toBe('application/json');
+      expect(JSON.parse(text)).toMatchObject({ jsonrpc: '2.0' });
+    }
+    expect(spy.of('tools/call')[0]?.type).toBe('text/event-stream');
+  });
+
   it('a client that drops the streams of its requests about a task does not touch it [R4]', async () => {
     const spy = new HttpSpy();
     await using peer = await connectHttp((await serve().listen()).url, { fetch: spy.fetch });

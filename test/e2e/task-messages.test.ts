@@ -43,7 +43,7 @@ afterEach(() => server.close());
 
 const relatedTo = (taskId: string) => ({ 'io.modelcontextprotocol/related-task': { taskId } });
 
-it('tells progress under the token of the call, upwards only, and logs from the level that was asked for', async () => {
+it('tells progress under the token of the call, upwards only, and logs from the level that was asked for [P1] [P2] [I1]', async () => {
   await using peer = await connectInMemory(server);
   await peer.client.setLoggingLevel('info');
   const params = { name: 'talks', task: {}, _meta: { progressToken: 'mine' } };
@@ -83,7 +83,7 @@ it('tells the message of the progress in the status where the call had no token'
   expect(statuses.every(({ params }) => params._meta === undefined)).toBe(true);
 });
 
-it('says nothing after the end', async () => {
+it('says nothing after the end [P1]', async () => {
   await using peer = await connectInMemory(server);
   const { taskId } = await startTask(peer.client, 'talks');
   await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);

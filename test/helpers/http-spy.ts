@@ -4,6 +4,10 @@ export interface Exchange {
   readonly what: string;
   /** What has come back so far. */
   text: string;
+  /** The media type of the response; empty as long as there is none. */
+  type: string;
+  /** Whether the server has ended the response. */
+  ended: boolean;
   /** Drops the response as a client does that loses its network. */
   readonly drop: () => void;
 }
@@ -15,9 +19,10 @@ export class HttpSpy {
   readonly fetch: typeof fetch = async (input, init) => {
     const controller = new AbortController();
     init?.signal?.addEventListener('abort', () => controller.abort(), { once: true });
-    const exchange: Exchange = { what: whatOf(init), text: '', drop: () => controller.abort() };
+    const exchange: Exchange = { what: whatOf(init), text: '', type: '', ended: false, drop: () => controller.abort() };
     this.exchanges.push(exchange);
     const response = await fetch(input, { ...init, signal: controller.signal });
+    exchange.type = response.headers.get('content-type') ?? '';
     if (response.body === null) return response;
     const [ours, theirs] = response.body.tee();
     void collect(ours, exchange);
@@ -42,6 +47,7 @@ async function collect(body: ReadableStream<Uint8Array>, exchange: Exchange): Pr
     for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
       exchange.text += decoder.decode(chunk, { stream: true });
     }
+    exchange.ended = true;
   } catch {
     // Dropped: what came before is what there is.
   }

@@ -42,6 +42,21 @@ export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Re
   return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
 }
 
+/** They are answered at once and nothing else is sent for them; who polls did not ask for a stream (basic/utilities/tasks). */
+const polls: ReadonlySet<unknown> = new Set(['tasks/get', 'tasks/list', 'tasks/cancel']);
+
+/** The answer to a request that polls as plain JSON: the SDK writes every answer as a stream. */
+export async function withoutNeedlessStream(body: unknown, response: Response): Promise<Response> {
+  const isPoll = typeof body === 'object' && body !== null && 'method' in body && polls.has(body.method);
+  if (!isPoll || !isStream(response)) return response;
+  const [, answer] = /^data: (.*)$/m.exec(await response.text()) ?? [];
+  // The session ended, or the request was cancelled, before there was an answer.
+  if (answer === undefined) return new Response(null, { status: 202 });
+  const headers = new Headers(response.headers);
+  headers.set('content-type', 'application/json');
+  return new Response(answer, { status: response.status, headers });
+}
+
 /** Whether an answer arrives in pieces, so that it ends after its head was sent. */
 export function isStream({ headers }: Response): boolean {
   return headers.get('content-type') === 'text/event-stream';

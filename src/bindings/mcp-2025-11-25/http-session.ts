@@ -3,7 +3,7 @@ import type { CurrentPrincipal } from '../../call/principal.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
-import { isStream, refuseBatch, type HttpExchange, type HttpReply } from './http-exchange.js';
+import { isStream, refuseBatch, withoutNeedlessStream, type HttpExchange, type HttpReply } from './http-exchange.js';
 import type { Streams } from './streams.js';
 
 /**
@@ -62,13 +62,20 @@ export class HttpSession implements Streams {
     };
   }
 
+  abandon(request: RequestId): void {
+    this.transport.closeSSEStream(request);
+  }
+
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
     const negotiated = this.connection?.client?.protocolVersion;
     const refused = negotiated === undefined ? undefined : refuseBatch(exchange, negotiated);
     if (refused !== undefined) return { response: refused };
-    const response = await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
+    const response = await withoutNeedlessStream(
+      body,
+      await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
+    );
     if (!isStream(response)) return { response };
     this.openStreams++;
     return { response, onEnd: request.method === 'GET' ? this.openStandalone() : (dropped) => this.end(dropped, body) };

@@ -15,11 +15,18 @@ export interface Streams {
   onStandalone?: () => void;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
   onDropped(request: RequestId, listener: () => void): () => void;
+  /** Ends the response stream of a request that will not be answered, because the client cancelled it. */
+  abandon(request: RequestId): void;
 }
+
+const nothingToDrop: Pick<Streams, 'onDropped' | 'abandon'> = {
+  onDropped: () => () => undefined,
+  abandon: () => undefined,
+};
 
 /** One stream that is open as long as the connection is. */
 export function oneStream(): Streams {
-  return { single: true, standalone: true, lasting: true, onDropped: () => () => undefined };
+  return { single: true, standalone: true, lasting: true, ...nothingToDrop };
 }
 
 /**
@@ -27,10 +34,10 @@ export function oneStream(): Streams {
  * streams are there as long as the connection is.
  */
 export function streamPerRequest(): Streams {
-  return { single: false, standalone: true, lasting: true, onDropped: () => () => undefined };
+  return { single: false, standalone: true, lasting: true, ...nothingToDrop };
 }
 
 /** The response stream of one request, with which its connection ends. */
 export function responseOnly(): Streams {
-  return { single: false, standalone: false, lasting: false, onDropped: () => () => undefined };
+  return { single: false, standalone: false, lasting: false, ...nothingToDrop };
 }

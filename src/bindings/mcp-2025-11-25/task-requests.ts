@@ -13,6 +13,7 @@ import type { Streams } from './streams.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask, toTaskResult } from './task-view.js';
 import { callerOf } from './component-calls.js';
+import { accept } from './component-requests.js';
 
 const TaskParams = z.object({ taskId: z.string() });
 const ListParams = z.object({ cursor: z.string().optional() }).optional();
@@ -95,6 +96,8 @@ export class TaskRequests {
     } finally {
       forgetDrop();
       signal.removeEventListener('abort', abort);
+      // Otherwise each patience that ran out would leave a stream open.
+      if (signal.aborted) this.streams.abandon(requestId);
     }
   }
 
@@ -153,9 +156,3 @@ const isTask = (record: ExecutionRecord): boolean => record.session !== undefine
 
 const notFound = (taskId: string): ProtocolError =>
   new ProtocolError(rpcCode.invalidParams, unknownExecution(taskId).message);
-
-function accept<T>(schema: z.ZodType<T>, params: unknown, what: string): T {
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${what}: ${z.prettifyError(parsed.error)}`);
-}

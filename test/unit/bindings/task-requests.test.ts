@@ -58,6 +58,10 @@ class TestStreams implements Streams {
     return () => this.listeners.delete(request);
   }
 
+  abandon(): void {
+    // The stream of a test has no end.
+  }
+
   drop(request: RequestId): void {
     this.listeners.get(request)?.();
   }
