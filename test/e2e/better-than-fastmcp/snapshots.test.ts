@@ -57,7 +57,7 @@ describe.each(modes)('the headers of the request in the %s', (mode) => {
           inject: [CurrentHeaders],
         },
       ],
-      docket: { headers: ['traceparent', 'x-request-id', 'x-tenant'] },
+      docket: { headers: ['traceparent', 'x-request-id', 'x-tenant', 'authorization', 'cookie'] },
       logger: new Logger(() => undefined),
     });
     const headers = {
@@ -82,7 +82,7 @@ describe.each(modes)('the headers of the request in the %s', (mode) => {
       atConstruction: 'r-1',
       tenant: 'acme',
       trace: traceparent,
-      // What is secret is there for the request itself, and travels nowhere.
+      // What is secret is there for the request itself, and travels nowhere, also when it is allowed to.
       secrets: mode === 'foreground' ? ['authorization', 'cookie'] : [],
     });
   });
