@@ -135,7 +135,7 @@ const list = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
 const call = (name: string): object => ({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name } });
 
 describe('a client whose requests go to listeners in turn', () => {
-  it('follows a task to its end, and answers its question to another listener than asked it [F35]', async () => {
+  it('follows a task to its end, and answers its question to another listener than asked it [F35] [I2]', async () => {
     const robin = new RoundRobin();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch, answer: blue });
     const { taskId } = await startTask(peer.client, 'favourite');
@@ -143,6 +143,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(await resultOf(peer, taskId)).toMatchObject({ content: [{ type: 'text', text: 'blue' }] });
     expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'completed' });
     expect(told(peer, 'elicitation/create')).toHaveLength(1);
+    expect(robin.spy.of('tasks/get')[0]?.text).toMatch(/^\{.*\}$/);
     expect(robin.servedBy('response')).not.toBe(robin.servedBy('tasks/result'));
     expect(new Set(robin.served.map(({ url }) => url)).size).toBe(2);
   });
