@@ -186,7 +186,10 @@ export class Client {
     return this.request(resourceRead, { uri }, options);
   }
 
-  /** A handle for the task of a tool call whose id is known, for example after a reconnect. Asks the server nothing yet. */
+  /**
+   * A handle for the task of a tool call whose id is known, for example after a reconnect. Asks the server nothing yet. A
+   * server may tell progress only to the client that made the task.
+   */
   toolTask(taskId: string, handlers: TaskHandlers = {}): ToolTask {
     return this.handleOf(toolCall, taskId, handlers);
   }

@@ -1,0 +1,239 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Task } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import type { Client } from '../../src/client/client.js';
+import { connect } from '../../src/client/connect.js';
+import type { ClientOptions } from '../../src/client/options.js';
+import { Context, createServer, param, Progress, prompt, resource, tool, type ErrandServer } from '../../src/index.js';
+import { eventually } from '../helpers/eventually.js';
+import { ForeignServer } from '../helpers/foreign-server.js';
+import { HttpSpy } from '../helpers/http-spy.js';
+
+class Library {
+  @tool({ task: 'required' })
+  async lend(ctx: Context, progress: Progress) {
+    await progress.setTotal(1);
+    const answer = await ctx.elicit('For how long?', z.string());
+    await progress.increment();
+    return answer.action === 'accept' ? `lent for ${answer.content}` : answer.action;
+  }
+
+  @prompt({ task: 'optional' })
+  async review(@param('title', z.string()) title: string, ctx: Context, progress: Progress) {
+    await progress.increment();
+    const answer = await ctx.elicit('Strict?', z.boolean());
+    return `Review ${title}, ${answer.action}`;
+  }
+
+  @resource('library://{author}', { task: 'optional' })
+  async page(@param('author', z.string()) author: string, ctx: Context, progress: Progress) {
+    await progress.increment();
+    const answer = await ctx.elicit('Read it?', z.boolean());
+    return `${author}, ${answer.action}`;
+  }
+
+  @resource('library:index')
+  index() {
+    return 'ada';
+  }
+}
+
+const decline = { onElicit: () => ({ action: 'decline' as const }) };
+
+let server: ErrandServer;
+const clients: Client[] = [];
+
+async function open(target: Parameters<typeof connect>[0], options?: ClientOptions): Promise<Client> {
+  const client = await connect(target, options);
+  clients.push(client);
+  return client;
+}
+
+beforeEach(() => {
+  server = createServer({ name: 'library', version: '1.0.0', components: [Library], grace: '1s' });
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+  await server.close();
+});
+
+const targets: Record<string, () => Promise<ErrandServer | string>> = {
+  'in memory': () => Promise.resolve(server),
+  http: async () => (await server.listen()).url,
+};
+
+describe.each(Object.entries(targets))('%s', (_name, target) => {
+  it('prompts and resources run as tasks like tools, with progress and questions', async () => {
+    const client = await open(await target());
+    const progress: number[] = [];
+    const handlers = { ...decline, onProgress: (told: { progress: number }) => progress.push(told.progress) };
+    const plain = await client.getPrompt('review', { title: 'Notes' }, decline);
+    const prompted = await client.getPrompt('review', { title: 'Notes' }, { task: true, ttl: 60_000, ...handlers });
+    expect((await prompted.result()).messages).toEqual(plain.messages);
+    expect(await prompted.status()).toMatchObject({ status: 'completed', ttl: 60_000 });
+    const read = await client.readResource('library://ada', { task: true, ...handlers });
+    expect((await read.result()).contents).toMatchObject([{ uri: 'library://ada', text: 'ada, decline' }]);
+    expect((await client.readResource('library://ada', decline)).contents).toEqual((await read.result()).contents);
+    expect([prompted, read].map((task) => task.returnedImmediately)).toEqual([false, false]);
+    expect(progress).toEqual([1, 1]);
+  });
+
+  it('everything that the server has is listed', async () => {
+    const client = await open(await target());
+    expect((await client.listTools()).map(({ name }) => name)).toEqual(['lend']);
+    expect((await client.listPrompts()).map(({ name }) => name)).toEqual(['review']);
+    expect((await client.listResources()).map(({ uri }) => uri)).toEqual(['library:index']);
+    expect((await client.listResourceTemplates()).map(({ uriTemplate }) => uriTemplate)).toEqual([
+      'library://{author}',
+    ]);
+  });
+
+  it('a task is followed to its end after a reconnect, by another client that answers its question', async () => {
+    const to = await target();
+    const first = await open(to, { onElicit: () => new Promise(() => undefined) });
+    const tasks = [
+      await first.callTool('lend', {}, { task: true }),
+      await first.getPrompt('review', { title: 'Notes' }, { task: true }),
+      await first.readResource('library://ada', { task: true }),
+    ] as const;
+    for (const task of tasks) await task.wait({ state: 'input_required' });
+    await first.close();
+
+    const second = await open(to);
+    const lent = second.toolTask(tasks[0].taskId, {
+      onElicit: () => ({ action: 'accept', content: { value: 'a week' } }),
+    });
+    expect(await lent.result()).toMatchObject({ content: [{ text: 'lent for a week' }] });
+    expect((await lent.wait()).status).toBe('completed');
+    const reviewed = second.promptTask(tasks[1].taskId, decline);
+    expect((await reviewed.result()).messages).toMatchObject([{ content: { text: 'Review Notes, decline' } }]);
+    const read = second.resourceTask(tasks[2].taskId, decline);
+    expect((await read.result()).contents).toMatchObject([{ text: 'ada, decline' }]);
+  });
+
+  it('the tasks are listed, by the server or one by one', async () => {
+    const client = await open(await target(), decline);
+    const tasks = [];
+    for (let made = 0; made < 3; made++) tasks.push(await client.callTool('lend', {}, { task: true }));
+    await tasks[0]?.result();
+    const listed = await listOf(client);
+    expect(listed.map(({ taskId }) => taskId).sort()).toEqual(tasks.map(({ taskId }) => taskId).sort());
+    for (const task of listed) expect(task).toMatchObject({ ttl: 3_600_000, pollInterval: expect.any(Number) });
+  });
+});
+
+it('closing a client over HTTP ends its session', async () => {
+  const spy = new HttpSpy();
+  const { url } = await server.listen();
+  const client = await connect(new StreamableHTTPClientTransport(new URL(url), { fetch: spy.fetch }));
+  expect(await client.listTools()).toHaveLength(1);
+  await client.close();
+  expect(spy.of('DELETE')).toHaveLength(1);
+});
+
+it('all pages of a list are read', async () => {
+  const page =
+    (key: string, items: readonly object[]) =>
+    ({ cursor = '0' }): object => ({
+      [key]: items.slice(Number(cursor), Number(cursor) + 1),
+      ...(Number(cursor) + 1 < items.length && { nextCursor: String(Number(cursor) + 1) }),
+    });
+  const inputSchema = { type: 'object' };
+  const foreign: ForeignServer = new ForeignServer({
+    'tools/list': page(
+      'tools',
+      ['a', 'b', 'c'].map((name) => ({ name, inputSchema })),
+    ),
+    'prompts/list': page(
+      'prompts',
+      ['a', 'b'].map((name) => ({ name })),
+    ),
+    'resources/list': page(
+      'resources',
+      ['a', 'b'].map((name) => ({ name, uri: name })),
+    ),
+    'resources/templates/list': page(
+      'resourceTemplates',
+      ['a', 'b'].map((name) => ({ name, uriTemplate: name })),
+    ),
+    'tasks/list': (params) => page('tasks', [foreign.make('a'), foreign.make('b')])(params),
+  });
+  const client = await open(foreign);
+  expect(await client.listTools()).toHaveLength(3);
+  expect(await client.listPrompts()).toHaveLength(2);
+  expect(await client.listResources()).toHaveLength(2);
+  expect(await client.listResourceTemplates()).toHaveLength(2);
+  expect(await listOf(client)).toHaveLength(2);
+});
+
+describe('where the server lists no tasks', () => {
+  const capabilities = { tools: {}, tasks: { requests: { tools: { call: {} } } } };
+
+  it('those that it does not know any more are left out, and other errors are not', async () => {
+    const foreign = new ForeignServer({}, capabilities);
+    const client = await open(foreign);
+    const tasks = [];
+    for (let made = 0; made < 3; made++) tasks.push(await client.callTool('any', {}, { task: true }));
+    foreign.tasks.delete('t2');
+    expect((await listOf(client)).map(({ taskId }) => taskId)).toEqual(['t1', 't3']);
+    await foreign.sdk.close();
+    await expect(listOf(client)).rejects.toMatchObject({ code: -32000 });
+    expect(tasks).toHaveLength(3);
+  });
+
+  it('a client keeps nothing of tasks that have ended and that nobody holds', async () => {
+    const collect = garbageCollector();
+    const foreign = new ForeignServer({}, capabilities);
+    const client = await open(foreign);
+    const held = await client.callTool('any', {}, { task: true });
+    for (let made = 0; made < 20; made++) {
+      const { taskId } = await client.callTool('any', {}, { task: true, ...decline });
+      foreign.end(taskId);
+      if (made % 2 === 0) await client.toolTask(taskId).result();
+      else await foreign.tell(taskId);
+    }
+    const running = await client.callTool('any', {}, { task: true }).then(({ taskId }) => taskId);
+    await eventually(async () => {
+      await collect();
+      expect((await listOf(client)).map(({ taskId }) => taskId)).toEqual([held.taskId, running]);
+    });
+  });
+});
+
+it('asks for a result again when the wait for it was given up, with one request at a time', async () => {
+  const foreign = new ForeignServer();
+  const client = await open(foreign);
+  const task = await client.callTool('any', {}, { task: true });
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  try {
+    const result = task.result();
+    for (let minutes = 1; minutes <= 3; minutes++) {
+      await jest.advanceTimersByTimeAsync(60_000);
+      expect(foreign.count('tasks/result')).toBe(minutes + 1);
+    }
+    foreign.end(task.taskId);
+    expect(await result).toMatchObject({ content: [{ text: 't1 is done' }] });
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+async function listOf(client: Client): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for await (const task of client.listTasks()) tasks.push(task);
+  return tasks;
+}
+
+/** Collects garbage when called, without a flag of the command. */
+function garbageCollector(): () => Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  return async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+  };
+}
