@@ -22,6 +22,12 @@ const one = defineTool({
   run: (_input, ctx) => valueOf(ctx.elicit('One?', z.string(), { deadline: 60_000 })),
 });
 
+const now = defineTool({
+  name: 'now',
+  inject: [Context],
+  run: (_input, ctx) => valueOf(ctx.elicit('Now?', z.string())),
+});
+
 const two = defineTool({
   name: 'two',
   task: 'required',
@@ -57,7 +63,7 @@ let log: Line[];
 beforeEach(() => {
   log = [];
   const logger = new Logger((level, message, fields) => log.push({ level, message, fields }));
-  server = createServer({ name: 'surviving', version: '1.0.0', components: [one, two], logger });
+  server = createServer({ name: 'surviving', version: '1.0.0', components: [one, now, two], logger });
 });
 
 afterEach(() => server.close());
@@ -156,6 +162,18 @@ describe('over HTTP', () => {
     await eventually(() => expect(prompts.filter(({ signal }) => !signal.aborted)).toHaveLength(1));
     prompts.at(-1)?.answer(accept('second try'));
     expect(await again).toEqual(says('second try'));
+  });
+
+  it('the question of a call in the foreground is closed when the call is cancelled, and its stream ends', async () => {
+    const { prompts, answer } = user();
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
+    const patience = new AbortController();
+    const calling = rejection(peer.client.callTool({ name: 'now' }, CallToolResultSchema, { signal: patience.signal }));
+    await eventually(() => expect(prompts).toHaveLength(1));
+    patience.abort();
+    await calling;
+    await eventually(() => expect(prompts[0]?.signal.aborted).toBe(true));
+    await eventually(() => expect(spy.of('tools/call')[0]?.ended).toBe(true));
   });
 
   it('two questions at once are both asked again, each once [F54]', async () => {

@@ -293,7 +293,7 @@ describe('tasks/list', () => {
       expect(listed.some((taskId) => cursor?.includes(taskId))).toBe(false);
     } while (cursors.size < 1_000);
     expect(listed).toEqual(made.reverse());
-    for (const changed of [`${[...cursors][0]}x`, [...cursors][0]!.slice(1), '', '0', 'null']) {
+    for (const changed of [`${[...cursors][0]}x`, `${[...cursors][0]}=`, [...cursors][0]!.slice(1), '', '0', 'null']) {
       expect(await rejection(request(peer.client, 'tasks/list', { cursor: changed }))).toMatchObject({ code: -32602 });
     }
   });

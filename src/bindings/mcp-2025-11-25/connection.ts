@@ -62,6 +62,7 @@ const nobody: KnownClient = { capabilities: {}, protocolVersion: LATEST_PROTOCOL
 export class Connection {
   private readonly sdk: SdkServer;
   private readonly session: string;
+  private readonly streams: Streams;
   private readonly feed: TaskFeed;
   private readonly transport: WireTransport;
   private readonly routes: ReadonlyMap<string, Route>;
@@ -87,6 +88,7 @@ export class Connection {
     this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn());
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;
+    this.streams = streams;
     this.feed = new TaskFeed(this.delivery, shows, send, { session, clientSession: known.sessionId });
     const facts: ConnectionFacts = {
       session,
@@ -98,7 +100,7 @@ export class Connection {
       streams,
       afterResponse: (request, run) => this.responded.set(request, run),
     };
-    this.routes = this.makeRoutes(facts, streams, oneUser);
+    this.routes = this.makeRoutes(facts, oneUser);
     const taps: WireTaps = {
       acceptsTask: (method) => acceptsTask(core.catalog, method),
       onNegotiated: (version) => (this.negotiated = version),
@@ -157,8 +159,8 @@ export class Connection {
     await this.drain();
   }
 
-  private makeRoutes(facts: ConnectionFacts, streams: Streams, oneUser: boolean): ReadonlyMap<string, Route> {
-    const { core } = this;
+  private makeRoutes(facts: ConnectionFacts, oneUser: boolean): ReadonlyMap<string, Route> {
+    const { core, streams } = this;
     const routes = new Map<string, Route>([['tools/list', () => listTools(core)]]);
     const runs = (method: TaskMethod): void =>
       void routes.set(method, (params, extra) => callComponent(core, facts, method, params, extra));
@@ -214,6 +216,9 @@ export class Connection {
         rpcCode.internalError,
         ErrandError.is(error) && error.exposed ? error.message : 'Internal error',
       );
+    } finally {
+      // Otherwise each patience that ran out would leave a stream open. What is still said on it goes out before.
+      if (extra.signal.aborted) setImmediate(() => this.streams.abandon(extra.requestId));
     }
   }
 

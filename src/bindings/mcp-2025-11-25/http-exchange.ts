@@ -36,9 +36,12 @@ export const sessionNotFound = (): Response => refuse(404, -32001, 'Session not 
 /** Another process may still take the request. */
 export const shuttingDown = (): Response => refuse(503, -32000, 'The server is shutting down');
 
-/** The answer to several messages in one body, which 2025-06-18 took out of the protocol. */
+/** The revision that took several messages in one body out of the protocol. */
+export const singleMessagesSince = '2025-06-18';
+
+/** The answer to several messages in one body. */
 export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
-  if (!Array.isArray(body) || protocolVersion < '2025-06-18') return undefined;
+  if (!Array.isArray(body) || protocolVersion < singleMessagesSince) return undefined;
   return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
 }
 

@@ -3,7 +3,14 @@ import type { CurrentPrincipal } from '../../call/principal.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
-import { isStream, refuseBatch, withoutNeedlessStream, type HttpExchange, type HttpReply } from './http-exchange.js';
+import {
+  isStream,
+  refuseBatch,
+  singleMessagesSince,
+  withoutNeedlessStream,
+  type HttpExchange,
+  type HttpReply,
+} from './http-exchange.js';
 import type { Streams } from './streams.js';
 
 /**
@@ -63,7 +70,9 @@ export class HttpSession implements Streams {
   }
 
   abandon(request: RequestId): void {
-    this.transport.closeSSEStream(request);
+    // Before, other requests may have come in the same body, whose answers are due on the same stream.
+    const isAlone = (this.connection?.client?.protocolVersion ?? '') >= singleMessagesSince;
+    if (isAlone) this.transport.closeSSEStream(request);
   }
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {

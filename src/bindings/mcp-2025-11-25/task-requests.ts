@@ -96,8 +96,6 @@ export class TaskRequests {
     } finally {
       forgetDrop();
       signal.removeEventListener('abort', abort);
-      // Otherwise each patience that ran out would leave a stream open.
-      if (signal.aborted) this.streams.abandon(requestId);
     }
   }
 
