@@ -201,6 +201,42 @@ describe('requests over HTTP', () => {
     expect([status, body.match(/^data: /gm)?.length]).toEqual([200, 2]);
   });
 
+  it('in an array are answered also when one of them is cancelled', async () => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const cancelled: string[] = [];
+    const waits = defineTool({
+      name: 'waits',
+      inject: [AbortSignal],
+      run: (_input, signal) =>
+        new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(void cancelled.push('waits')))),
+    });
+    const late = defineTool({ name: 'late', run: () => gate.then(() => 'here I am') });
+    const batching = createServer({ ...options, components: [waits, late] });
+    listener = await batching.listen();
+    const session = await openSession('2025-03-26');
+    const calls = ['waits', 'late'].map((name) => ({
+      jsonrpc: '2.0',
+      id: name,
+      method: 'tools/call',
+      params: { name },
+    }));
+    const answers = await fetch(listener.url, {
+      method: 'POST',
+      headers: { ...accepts, ...session },
+      body: JSON.stringify(calls),
+    });
+    const params = { requestId: 'waits' };
+    await post(session, JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }));
+    await eventually(() => expect(cancelled).toEqual(['waits']));
+    await new Promise((resolve) => setImmediate(resolve));
+    open();
+    const stream = answers.body as ReadableStream<Uint8Array>;
+    const { value } = await stream.getReader().read();
+    expect(new TextDecoder().decode(value)).toContain('here I am');
+    await batching.close();
+  });
+
   it('are not larger than 4 MiB', async () => {
     const large = JSON.stringify({
       jsonrpc: '2.0',
