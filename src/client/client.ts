@@ -1,17 +1,12 @@
-import type { AnySchema, SchemaOutput } from '@modelcontextprotocol/sdk/server/zod-compat.js';
 import {
-  CallToolResultSchema,
   CreateTaskResultSchema,
-  GetPromptResultSchema,
   ListPromptsResultSchema,
   ListResourcesResultSchema,
   ListResourceTemplatesResultSchema,
   ListTasksResultSchema,
   ListToolsResultSchema,
-  ReadResourceResultSchema,
   ResultSchema,
   type Result,
-  type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../base/errors.js';
 import type {
@@ -28,47 +23,11 @@ import type { CallOptions, ClientOptions, TaskCallOptions, TaskHandlers } from '
 import { callSafely, ProgressRouter } from './progress.js';
 import { capabilitiesOf, QuestionRouter } from './question-router.js';
 import { TaskBook } from './task-book.js';
-import {
-  immediately,
-  PromptTask,
-  ResourceTask,
-  ToolTask,
-  type HandleParts,
-  type ToolCallResult,
-} from './task-handle.js';
-import type { ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
+import { immediately, type PromptTask, type ResourceTask, type ToolCallResult, type ToolTask } from './task-handle.js';
+import { promptGet, resourceRead, toolCall, type Kind } from './task-kinds.js';
+import type { KnownTools, ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
 import { connectionClosed, isUnknownTask } from './tracked-task.js';
 import { Wire } from './wire.js';
-
-/** One of the requests that may run as a task. */
-interface Kind<R extends object, Handle> {
-  readonly method: string;
-  readonly parse: (answer: Result) => R;
-  readonly Handle: new (parts: HandleParts<R>) => Handle;
-  /** Whether the server makes tasks of such requests. */
-  readonly isDeclared: (server: ServerCapabilities) => boolean;
-}
-
-const toolCall: Kind<ToolCallResult, ToolTask> = {
-  method: 'tools/call',
-  parse: (answer) => CallToolResultSchema.parse(answer),
-  Handle: ToolTask<unknown>,
-  isDeclared: ({ tasks }) => tasks?.requests?.tools?.call !== undefined,
-};
-
-const promptGet: Kind<GetPromptResult, PromptTask> = {
-  method: 'prompts/get',
-  parse: (answer) => GetPromptResultSchema.parse(answer),
-  Handle: PromptTask,
-  isDeclared: (server) => declares(server, 'prompts', 'get'),
-};
-
-const resourceRead: Kind<ReadResourceResult, ResourceTask> = {
-  method: 'resources/read',
-  parse: (answer) => ReadResourceResultSchema.parse(answer),
-  Handle: ResourceTask,
-  isDeclared: (server) => declares(server, 'resources', 'read'),
-};
 
 /** A client of one server. Made by `connect`, which also says how far its tools are typed. */
 export class Client {
@@ -113,22 +72,22 @@ export class Client {
 
   /** The tools of the server. */
   async listTools(): Promise<Tool[]> {
-    return this.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
+    return this.wire.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
   }
 
   /** The prompts of the server. */
   async listPrompts(): Promise<Prompt[]> {
-    return this.allPages('prompts/list', ListPromptsResultSchema, ({ prompts }) => prompts);
+    return this.wire.allPages('prompts/list', ListPromptsResultSchema, ({ prompts }) => prompts);
   }
 
   /** The resources of the server that have a URI of their own. */
   async listResources(): Promise<Resource[]> {
-    return this.allPages('resources/list', ListResourcesResultSchema, ({ resources }) => resources);
+    return this.wire.allPages('resources/list', ListResourcesResultSchema, ({ resources }) => resources);
   }
 
   /** The templates of the server's other resources. */
   async listResourceTemplates(): Promise<ResourceTemplate[]> {
-    return this.allPages(
+    return this.wire.allPages(
       'resources/templates/list',
       ListResourceTemplatesResultSchema,
       ({ resourceTemplates }) => resourceTemplates,
@@ -210,7 +169,7 @@ export class Client {
    */
   async *listTasks(): AsyncGenerator<Task, void, undefined> {
     if (this.wire.server.tasks?.list !== undefined) {
-      for await (const { tasks } of this.pages('tasks/list', ListTasksResultSchema)) yield* tasks;
+      for await (const { tasks } of this.wire.pages('tasks/list', ListTasksResultSchema)) yield* tasks;
       return;
     }
     for (const tracked of this.tasks.all) {
@@ -294,40 +253,9 @@ export class Client {
     const tracked = this.tasks.track(taskId).handle(handlers);
     return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: false });
   }
-
-  private async allPages<S extends AnySchema, T>(
-    method: string,
-    schema: S,
-    itemsOf: (page: SchemaOutput<S>) => T[],
-  ): Promise<T[]> {
-    const items: T[] = [];
-    for await (const page of this.pages(method, schema)) items.push(...itemsOf(page));
-    return items;
-  }
-
-  private async *pages<S extends AnySchema>(method: string, schema: S): AsyncGenerator<SchemaOutput<S>> {
-    let cursor: string | undefined;
-    do {
-      const page = await this.wire.request(method, cursor === undefined ? {} : { cursor }, schema);
-      yield page;
-      cursor = (page as { nextCursor?: string }).nextCursor;
-    } while (cursor !== undefined);
-  }
 }
 
 /** A client that knows the tools of its server. Every such client is a {@link Client}. */
-export type ClientOf<Server> = Client & {
-  /** Only for the compiler: what is known of the server. */
-  readonly types: {
-    /** Its tools, by name. */
-    readonly tools: ToolsOf<Server>;
-  };
-};
-
-/** The SDK knows tasks of tools only; the other two are declared in the same place by those who have them. */
-function declares({ tasks }: ServerCapabilities, what: 'prompts' | 'resources', method: string): boolean {
-  const requests = tasks?.requests as Record<string, Record<string, unknown> | undefined> | undefined;
-  return requests?.[what]?.[method] !== undefined;
-}
+export type ClientOf<Server> = Client & KnownTools<ToolsOf<Server>>;
 
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : messageOf(error));

@@ -15,4 +15,4 @@ export type {
   UserQuestion,
 } from './questions.js';
 export type { PromptTask, ResourceTask, TaskEvent, TaskHandle, ToolCallResult, ToolTask } from './task-handle.js';
-export type { ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
+export type { KnownTools, ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';

@@ -1,10 +1,17 @@
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 import type { CallOptions } from './options.js';
 
+/** Something whose tools the compiler knows: a server, or its client. */
+export interface KnownTools<Tools extends ToolMap = ToolMap> {
+  /** Only for the compiler: there is no such value. */
+  readonly types: {
+    /** The tools, by name. */
+    readonly tools: Tools;
+  };
+}
+
 /** The tools of a server, or of its client, as its type tells them; any name where it tells none. */
-export type ToolsOf<Known> = Known extends { readonly types: { readonly tools: infer Tools extends ToolMap } }
-  ? Tools
-  : ToolMap;
+export type ToolsOf<Known> = Known extends KnownTools<infer Tools> ? Tools : ToolMap;
 
 /** A name of a tool. */
 export type ToolName<Known> = keyof ToolsOf<Known> & string;

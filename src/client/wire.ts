@@ -109,6 +109,27 @@ export class Wire implements TaskRequests {
     }
   }
 
+  /** What all pages of a list have. */
+  async allPages<S extends AnySchema, T>(
+    method: string,
+    schema: S,
+    itemsOf: (page: SchemaOutput<S>) => T[],
+  ): Promise<T[]> {
+    const items: T[] = [];
+    for await (const page of this.pages(method, schema)) items.push(...itemsOf(page));
+    return items;
+  }
+
+  /** The pages of a list, one by one. */
+  async *pages<S extends AnySchema>(method: string, schema: S): AsyncGenerator<SchemaOutput<S>> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.request(method, cursor === undefined ? {} : { cursor }, schema);
+      yield page;
+      cursor = (page as { nextCursor?: string }).nextCursor;
+    } while (cursor !== undefined);
+  }
+
   get(taskId: string): Promise<Task> {
     return this.request('tasks/get', { taskId }, TaskSchema, { timeout: resultWait });
   }
