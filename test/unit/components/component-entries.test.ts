@@ -114,7 +114,8 @@ describe('components is refused', () => {
     }
     expect(refused(Warehouse)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: 'Warehouse has no method with @tool or @job. Decorate one, or list it under providers.',
+      message:
+        'Warehouse has no method with @tool, @prompt, @resource or @job. Decorate one, or list it under providers.',
     });
   });
 
