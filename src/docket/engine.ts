@@ -1,4 +1,4 @@
-import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { WireError } from '../protocol/errors.js';
 import type { ExecutionRecord, Question } from './record.js';
@@ -8,9 +8,6 @@ export type NewExecution = Pick<
   ExecutionRecord,
   'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
 >;
-
-/** A question that a run opens. */
-export type NewQuestion = Pick<Question, 'key' | 'kind' | 'params' | 'deadline' | 'onDeadline'>;
 
 /** What watchers are told. An event is a wake-up with the record as it was after the step; the record is the truth. */
 export type EngineEvent =
@@ -113,11 +110,11 @@ export interface Engine {
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean>;
 
   /**
-   * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one.
-   * `undefined` when the run had lost its execution. With `limit`, an execution that has that many questions, answered
+   * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one. Its
+   * deadline counts from then by the engine's clock, which may not be the worker's. `undefined` when the run had lost its execution. With `limit`, an execution that has that many questions, answered
    * ones included, opens no more: `QUESTION_LIMIT`.
    */
-  ask(key: string, run: string, question: NewQuestion, limit?: number): Promise<Question | undefined>;
+  ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
   /** The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. */
   answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'>;
   /** All questions of an execution, answered ones included, the oldest first. */

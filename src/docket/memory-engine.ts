@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
-import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type {
   Consumer,
   Delivery,
@@ -9,7 +9,6 @@ import type {
   Engine,
   EngineEvent,
   NewExecution,
-  NewQuestion,
   Unwatch,
   Verdict,
 } from './engine.js';
@@ -186,17 +185,18 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  ask(key: string, run: string, asked: NewQuestion, limit = Infinity): Promise<Question | undefined> {
+  ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
     return this.step(() => {
       const entry = this.ownedBy(key, run);
       if (!entry) return undefined;
       const known = entry.questions.get(asked.key);
       if (!known && entry.questions.size >= limit) throw tooManyQuestions(limit);
-      const question = known ?? { ...asked, createdAt: this.clock.now() };
+      const now = this.clock.now();
+      const question: Question = known ?? { ...asked, createdAt: now, deadline: now + asked.deadline };
       if (!known) {
         entry.questions.set(asked.key, question);
         const giveUp = (): void => this.closeQuestion(entry, question, question.onDeadline);
-        entry.deadlines.set(asked.key, this.timers.add(asked.deadline, giveUp));
+        entry.deadlines.set(asked.key, this.timers.add(question.deadline, giveUp));
         this.write(entry, { openQuestions: entry.record.openQuestions + 1 });
         if (entry.record.openQuestions === 1) this.emit(entry, 'state');
       }

@@ -15,7 +15,7 @@ export class TaskChannel implements ClientChannel {
     private readonly mostQuestions: number,
   ) {}
 
-  async ask({ key: name, deadline, ...question }: ClientQuestion, life: CallLife): Promise<Answer> {
+  async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
     const { engine } = this;
     const { key } = this.delivery.record;
     let settle: (answer: Answer) => void;
@@ -24,13 +24,12 @@ export class TaskChannel implements ClientChannel {
     });
     // Watching before asking: an answer that comes at once is not missed.
     const unwatch = await engine.watch({ key }, (event) => {
-      if (event.type === 'closed' && event.question.key === name && event.question.answer !== undefined) {
+      if (event.type === 'closed' && event.question.key === question.key && event.question.answer !== undefined) {
         settle(event.question.answer);
       }
     });
     try {
-      const opened = { ...question, key: name, deadline: life.clock.now() + deadline };
-      const asked = await engine.ask(key, this.delivery.run, opened, this.mostQuestions);
+      const asked = await engine.ask(key, this.delivery.run, question, this.mostQuestions);
       if (asked === undefined) {
         life.check();
         throw lost();

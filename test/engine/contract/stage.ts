@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { Json } from '../../../src/base/json.js';
+import type { ClientQuestion } from '../../../src/call/channel.js';
 import type {
   Consumer,
   Delivery,
@@ -8,7 +9,6 @@ import type {
   Engine,
   EngineEvent,
   NewExecution,
-  NewQuestion,
 } from '../../../src/docket/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/record.js';
 import { eventually } from '../../helpers/eventually.js';
@@ -163,7 +163,7 @@ export function anExecution(key: string): NewExecution {
   };
 }
 
-export function aQuestion(key: string, deadline = 4e12): NewQuestion {
+export function aQuestion(key: string, deadline = 3_600_000): ClientQuestion {
   return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline, onDeadline: { result: 'nobody' } };
 }
 
