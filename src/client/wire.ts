@@ -13,6 +13,7 @@ import {
   type Result,
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
+import { longestTimer } from '../base/clock.js';
 import type { ClientCapabilities, Implementation, Task, Transport } from '../protocol/types.js';
 import type { CallOptions, CallProgress, ServerLog } from './options.js';
 import { relatedTaskOf } from './question-router.js';
@@ -99,8 +100,9 @@ export class Wire implements TaskRequests {
     const abortion = new AbortController();
     const abort = (): void => abortion.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
+    const limits = { timeout: Math.min(timeout, longestTimer), signal: abortion.signal };
     try {
-      return await this.sdk.request({ method, params }, schema, { timeout, signal: abortion.signal });
+      return await this.sdk.request({ method, params }, schema, limits);
     } catch (error) {
       signal?.throwIfAborted(); // the SDK has an error of its own for that
       throw error;

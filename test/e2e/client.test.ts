@@ -260,3 +260,15 @@ it('says so when a call is given up by its timeout or its signal', async () => {
   await expect(calling).rejects.toBe(reason);
   await expect(client.callTool('book', { guests: 4 }, { task: true, signal: abort.signal })).rejects.toBe(reason);
 });
+
+it('waits for an answer as long as it is told to, be it for ever', async () => {
+  const client = await open(server);
+  // A timer that is given more than it can hold fires after one millisecond.
+  const onElicit = async (question: UserQuestion): Promise<UserAnswer> => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return smoking(question);
+  };
+  expect(await client.callTool('book', { guests: 4 }, { timeout: Infinity, onElicit })).toMatchObject({
+    content: [{ text: 'booked, smoking: false' }],
+  });
+});
