@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { copyOfJson } from '../base/json.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { CallLife } from '../call/life.js';
 import type { Delivery, Engine } from '../docket/engine.js';
@@ -25,7 +26,8 @@ export class TaskChannel implements ClientChannel {
     // Watching before asking: an answer that comes at once is not missed.
     const unwatch = await engine.watch({ key }, (event) => {
       if (event.type === 'closed' && event.question.key === question.key && event.question.answer !== undefined) {
-        settle(event.question.answer);
+        // As it was when it came, whatever the call makes of it: the engine keeps its own for the next run.
+        settle(copyOfJson(event.question.answer));
       }
     });
     try {

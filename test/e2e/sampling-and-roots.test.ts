@@ -418,6 +418,27 @@ describe('an execution that is run again', () => {
     ]);
   });
 
+  it('finds the answers as they came, whatever the run before made of them', async () => {
+    const takesApart = defineTool({
+      name: 'takesApart',
+      task: 'required',
+      retry: { attempts: 2, delay: 0 },
+      inject: [Context, CurrentExecution],
+      run: async (_input, ctx, { attempt }) => {
+        const { content } = await ctx.sample('Where?', { tools: [weather] });
+        const [cities] = content.map((piece) => (piece.type === 'tool_use' ? (piece.input.cities as string[]) : []));
+        const all = cities?.join();
+        cities?.splice(0);
+        if (attempt === 1) throw new TypeError('the network went away');
+        return `${attempt} ${all}`;
+      },
+    });
+    const use = { type: 'tool_use', id: '1', name: 'weather', input: { cities: ['Paris', 'Rome'] } };
+    const setup = answering({ role: 'assistant', model: 'm', content: use });
+    const { client } = await connectAsked(serverOf({ components: [takesApart] }).server, setup);
+    expect(textOf(await call(client, 'background', 'takesApart'))).toBe('2 Paris,Rome');
+  });
+
   it('is not tried again for an answer that is an error or has another shape', async () => {
     let attempts = 0;
     const counted = defineTool({
