@@ -50,6 +50,11 @@ export function isTerminal(state: ExecutionState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
+/** Whether a client asked for it. The rest is work that the program added for itself, and of no concern to clients. */
+export function isTask({ session }: ExecutionRecord): boolean {
+  return session !== undefined;
+}
+
 /** What the log says of a task. Of its client it names the principal, and nothing that gives access. */
 export function auditFields({ key, component, owner }: ExecutionRecord): {
   readonly taskId: string;

@@ -13,7 +13,7 @@ import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
 import { outcomeWithin, type Limits } from './limits.js';
-import { auditFields, type ExecutionRecord } from './record.js';
+import { auditFields, isTask, type ExecutionRecord } from './record.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
@@ -100,10 +100,9 @@ export class Worker implements DeliveryHandler {
     const { record } = delivery;
     const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
     let released = Promise.resolve();
-    let snapshot: RestoredSnapshot | undefined;
     let verdict: Verdict;
     try {
-      snapshot = restoreSnapshot(record.snapshot);
+      const snapshot = restoreSnapshot(record.snapshot);
       const input = await parseInput(component, record.input);
       const frame = this.frame(component, delivery, snapshot, input, life, logger);
       let release = (): void => undefined;
@@ -111,9 +110,9 @@ export class Worker implements DeliveryHandler {
         release = resolve;
       });
       const value = await new RunningCall(frame, release).answer;
-      verdict = await this.success(component, value, record, snapshot.client !== undefined, logger);
+      verdict = await this.success(component, value, record, logger);
     } catch (thrown) {
-      verdict = this.failure(component, thrown, record, snapshot, life, logger);
+      verdict = this.failure(component, thrown, record, life, logger);
     }
     await this.settle(delivery, verdict);
     await released;
@@ -122,7 +121,7 @@ export class Worker implements DeliveryHandler {
   /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
   private async settle({ record, run }: Delivery, verdict: Verdict): Promise<void> {
     const accepted = await this.engine.settle(record.key, run, verdict);
-    if (!accepted || verdict.type !== 'finish' || record.session === undefined) return;
+    if (!accepted || verdict.type !== 'finish' || !isTask(record)) return;
     const state = 'error' in verdict.outcome ? 'failed' : 'completed';
     this.host.logger.info('A task has ended', { ...auditFields(record), state, attempt: record.attempt });
   }
@@ -167,20 +166,18 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     value: unknown,
     record: ExecutionRecord,
-    isForClient: boolean,
     logger: Logger,
   ): Promise<Verdict> {
-    const result = isForClient
+    const result = isTask(record)
       ? await component.output.toResult(value, record.input)
       : await component.output.toJson(value);
-    return this.finish(component, result === undefined ? {} : { result }, isForClient, logger);
+    return this.finish(component, result === undefined ? {} : { result }, record, logger);
   }
 
   private failure(
     component: Component<CallFrame>,
     thrown: unknown,
     record: ExecutionRecord,
-    snapshot: RestoredSnapshot | undefined,
     life: CallLife,
     logger: Logger,
   ): Verdict {
@@ -190,29 +187,30 @@ export class Worker implements DeliveryHandler {
       logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
-    const isForClient = snapshot?.client !== undefined;
-    if (!isForClient && life.over?.code !== 'CALL_CANCELLED') logger.error('An execution failed', { error: thrown });
-    return this.finish(component, this.failed(component, thrown, isForClient, logger), isForClient, logger);
+    if (!isTask(record) && life.over?.code !== 'CALL_CANCELLED') {
+      logger.error('An execution failed', { error: thrown });
+    }
+    return this.finish(component, this.failed(component, thrown, record, logger), record, logger);
   }
 
   /** What a call that failed leaves behind, in the words of whoever asked for it. */
   private failed(
     component: Component<CallFrame>,
     thrown: unknown,
-    isForClient: boolean,
+    record: ExecutionRecord,
     logger: Logger,
   ): ClientOutcome {
-    return isForClient ? failureOf(component, thrown, logger, this.host.disclosure) : { error: storedError(thrown) };
+    return isTask(record) ? failureOf(component, thrown, logger, this.host.disclosure) : { error: storedError(thrown) };
   }
 
   /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
-  private finish(component: Component<CallFrame>, outcome: object, isForClient: boolean, logger: Logger): Verdict {
+  private finish(component: Component<CallFrame>, outcome: object, record: ExecutionRecord, logger: Logger): Verdict {
     try {
       return { type: 'finish', outcome: outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`) };
     } catch (error) {
       if (!ErrandError.is(error, 'RESULT_TOO_LARGE')) throw error;
       logger.error('A result is too large to be kept', { error });
-      return { type: 'finish', outcome: this.failed(component, error, isForClient, logger) as Outcome };
+      return { type: 'finish', outcome: this.failed(component, error, record, logger) as Outcome };
     }
   }
 }

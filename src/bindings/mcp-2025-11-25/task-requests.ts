@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Engine, Unwatch } from '../../docket/engine.js';
-import { auditFields, isTerminal, type ExecutionRecord } from '../../docket/record.js';
+import { auditFields, isTask, isTerminal, type ExecutionRecord } from '../../docket/record.js';
 import { unknownExecution, waitForEnd } from '../../docket/wait.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { RequestId } from '../../protocol/types.js';
@@ -148,9 +148,6 @@ export class TaskRequests {
     return record;
   }
 }
-
-/** Work that the program added for itself is no task of the client. */
-const isTask = (record: ExecutionRecord): boolean => record.session !== undefined;
 
 const notFound = (taskId: string): ProtocolError =>
   new ProtocolError(rpcCode.invalidParams, unknownExecution(taskId).message);

@@ -104,3 +104,16 @@ it('gives up what is lost again and again, because it may crash its workers', as
   expect(await engine.get('known')).toMatchObject({ state: 'failed', outcome: { error: { code: 'EXECUTION_LOST' } } });
   await worker.stop();
 });
+
+it('tells the client of a task no more of a snapshot that it cannot read than of any other error', async () => {
+  const tool = defineTool({ name: 'tool', task: 'optional', run: () => 'made' });
+  const worker = work('old', tool);
+  await engine.add({ ...execution('tool'), session: 'of anna', snapshot: { version: 2, secret: 'of tomorrow' } });
+  await clock.advance(0);
+  const { outcome } = (await engine.get('tool'))!;
+  expect(outcome).toMatchObject({ result: { isError: true } });
+  expect(JSON.stringify(outcome)).toMatch(/tool failed\. Reference [0-9a-f-]{36}\./);
+  expect(JSON.stringify(outcome)).not.toMatch(/version|principal/);
+  expect(log.map(({ message }) => message)).toEqual(['A tool call failed', 'A task has ended']);
+  await worker.stop();
+});
