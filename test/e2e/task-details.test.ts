@@ -8,6 +8,8 @@ import {
   Logger,
   Progress,
   prompt,
+  text,
+  toolResult,
   type ErrandServer,
   type ServerOptions,
 } from '../../src/index.js';
@@ -136,6 +138,21 @@ describe('a task says of itself', () => {
       expect(Number.isInteger(pollInterval)).toBe(true);
       expect(pollInterval).toBeGreaterThan(0);
     }
+  });
+
+  it('what went wrong in few words, and all of it in its result [S3] [R2]', async () => {
+    const long = 'no '.repeat(10_000);
+    const failing = defineTool({
+      name: 'failing',
+      task: 'required',
+      run: () => toolResult({ content: [text(long)], isError: true }),
+    });
+    await using peer = await connectInMemory(serve({}, [failing]));
+    const { taskId } = await startTask(peer.client, 'failing');
+    expect(await request(peer.client, 'tasks/result', { taskId })).toMatchObject({ content: [{ text: long }] });
+    const { statusMessage } = await peer.client.experimental.tasks.getTask(taskId);
+    expect(statusMessage).toMatch(/^no no .*…$/);
+    expect(statusMessage!.length).toBe(1_000);
   });
 
   it('enough for its client to see it, even when that wants it kept for no time at all [T7]', async () => {

@@ -6,6 +6,12 @@ import type { CallToolResult, Task } from '../../protocol/types.js';
 /** How often a client should ask for the status, in milliseconds. Notifications come in between. */
 const pollInterval = 500;
 
+/**
+ * A status says what the matter is; all of it is in the result. A page of `tasks/list` with fifty results of the largest
+ * size would be larger than a string can be.
+ */
+const longestStatusMessage = 1_000;
+
 /** The `_meta` key that ties a message to its task (2025-11-25, basic/utilities/tasks). */
 export const relatedTaskKey = 'io.modelcontextprotocol/related-task';
 
@@ -20,13 +26,16 @@ export function toTask(record: ExecutionRecord): Task {
   return {
     taskId: record.key,
     status: statusOf(record),
-    ...(statusMessage !== undefined && { statusMessage }),
+    ...(statusMessage !== undefined && { statusMessage: shortened(statusMessage) }),
     createdAt: new Date(record.createdAt).toISOString(),
     lastUpdatedAt: new Date(record.updatedAt).toISOString(),
     ttl: record.ttl,
     pollInterval,
   };
 }
+
+const shortened = (message: string): string =>
+  message.length <= longestStatusMessage ? message : `${message.slice(0, longestStatusMessage - 1)}…`;
 
 /**
  * In this revision a result with `isError` is `failed`, and a task with an open question is `input_required`, also while
