@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
 import { connect } from '../../src/client/connect.js';
 import type { ClientOptions } from '../../src/client/options.js';
-import { Context, createServer, tool, type ErrandServer } from '../../src/index.js';
+import { Context, createServer, Logger, tool, type ErrandServer } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { ForeignServer } from '../helpers/foreign-server.js';
 import { rejection } from '../helpers/raw-calls.js';
@@ -61,7 +61,8 @@ const assistant = (content: object): never => ({ role: 'assistant', model: 'mute
 describe.each(['in memory', 'http'])('%s', (wire) => {
   describe.each([false, true])('with task: %p', (task) => {
     async function ask(name: string, options: ClientOptions): Promise<string> {
-      const server = createServer({ name: 'asking', version: '1.0.0', components: [Asking], grace: '1s' });
+      const logger = new Logger(() => undefined);
+      const server = createServer({ name: 'asking', version: '1.0.0', components: [Asking], grace: '1s', logger });
       open.push(server);
       const client = await connectTo(wire === 'http' ? (await server.listen()).url : server, options);
       const result = task

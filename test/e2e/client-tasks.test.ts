@@ -7,7 +7,17 @@ import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
 import { connect } from '../../src/client/connect.js';
 import type { ClientOptions } from '../../src/client/options.js';
-import { Context, createServer, param, Progress, prompt, resource, tool, type ErrandServer } from '../../src/index.js';
+import {
+  Context,
+  createServer,
+  Logger,
+  param,
+  Progress,
+  prompt,
+  resource,
+  tool,
+  type ErrandServer,
+} from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { ForeignServer } from '../helpers/foreign-server.js';
 import { HttpSpy } from '../helpers/http-spy.js';
@@ -53,7 +63,8 @@ async function open(target: Parameters<typeof connect>[0], options?: ClientOptio
 }
 
 beforeEach(() => {
-  server = createServer({ name: 'library', version: '1.0.0', components: [Library], grace: '1s' });
+  const logger = new Logger(() => undefined);
+  server = createServer({ name: 'library', version: '1.0.0', components: [Library], grace: '1s', logger });
 });
 
 afterEach(async () => {

@@ -5,6 +5,7 @@ import type { Client } from '../../src/client/client.js';
 import type { ClientOptions } from '../../src/client/options.js';
 import type { UserAnswer, UserQuestion } from '../../src/client/questions.js';
 import { defineTool } from '../../src/components/define.js';
+import { Logger } from '../../src/base/logger.js';
 import { Context } from '../../src/call/context.js';
 import { createServer, type ErrandServer } from '../../src/server/create-server.js';
 import { z } from 'zod';
@@ -156,7 +157,8 @@ describe('questions', () => {
 
   beforeEach(async () => {
     await server.close();
-    server = createServer({ name: 'asking', version: '1.0.0', components: [asking('one'), asking('two')] });
+    const logger = new Logger(() => undefined);
+    server = createServer({ name: 'asking', version: '1.0.0', components: [asking('one'), asking('two')], logger });
   });
 
   const textOf = async (result: Promise<{ content: unknown[] }>): Promise<unknown> =>

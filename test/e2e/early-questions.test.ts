@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { Context, createServer, defineTool, type ErrandServer } from '../../src/index.js';
+import { Context, createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
 import { startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectInMemory, type Peer } from '../helpers/transports.js';
 
@@ -19,7 +19,8 @@ let peer: Peer;
 let readPings: () => void;
 
 beforeEach(async () => {
-  server = createServer({ name: 'early', version: '1.0.0', components: [hasty] });
+  const logger = new Logger(() => undefined);
+  server = createServer({ name: 'early', version: '1.0.0', components: [hasty], logger });
   peer = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
   const transport = peer.client.transport!;
   const receive = transport.onmessage!;

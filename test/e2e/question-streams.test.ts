@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { Context, createServer, defineTool, type ErrandServer } from '../../src/index.js';
+import { Context, createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { HttpSpy } from '../helpers/http-spy.js';
 import { startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
@@ -25,7 +25,8 @@ let url: string;
 let spy: HttpSpy;
 
 beforeEach(async () => {
-  server = createServer({ name: 'streams', version: '1.0.0', components: [favourite] });
+  const logger = new Logger(() => undefined);
+  server = createServer({ name: 'streams', version: '1.0.0', components: [favourite], logger });
   url = (await server.listen()).url;
   spy = new HttpSpy();
 });

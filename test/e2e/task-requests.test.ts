@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Logger } from '../../src/base/logger.js';
 import { defineTool } from '../../src/components/define.js';
 import { createServer } from '../../src/server/create-server.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
@@ -175,7 +176,8 @@ describe('the ttl of a task', () => {
   it('is what the client asks for, up to a limit, and after it nothing is known of the task [T4] [A3] [E1]', async () => {
     const clock = new FakeClock();
     const docket = { ttl: '1h', limits: { ttl: '2h' } } as const;
-    const server = serverWithClock({ name: 'ttl', version: '1.0.0', components: [work], docket }, clock);
+    const logger = new Logger(() => undefined);
+    const server = serverWithClock({ name: 'ttl', version: '1.0.0', components: [work], docket, logger }, clock);
     await using peer = await connectInMemory(server);
     const { tasks } = peer.client.experimental;
     const granted = async (task: { ttl?: number }): Promise<unknown> =>

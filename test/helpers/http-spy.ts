@@ -18,10 +18,11 @@ export class HttpSpy {
 
   readonly fetch: typeof fetch = async (input, init) => {
     const controller = new AbortController();
-    init?.signal?.addEventListener('abort', () => controller.abort(), { once: true });
+    // Not by a listener: the signal of a client is the same for all its requests.
+    const signals = [controller.signal, init?.signal ?? []].flat();
     const exchange: Exchange = { what: whatOf(init), text: '', type: '', ended: false, drop: () => controller.abort() };
     this.exchanges.push(exchange);
-    const response = await fetch(input, { ...init, signal: controller.signal });
+    const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
     exchange.type = response.headers.get('content-type') ?? '';
     if (response.body === null) return response;
     const [ours, theirs] = response.body.tee();
