@@ -3,7 +3,7 @@ import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { describeIssues } from '../components/parse.js';
 import type { Answer, QuestionKind, QuestionParams } from './channel.js';
-import { requireOfClient, type ClientNeed } from './client-needs.js';
+import { requireOfClient } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
 /** What every question to the client may have. */
@@ -20,8 +20,6 @@ export interface QuestionOptions {
 /** One question, and what its answer has to be. */
 export interface Asking<Result> {
   readonly kind: QuestionKind;
-  /** What the client must have declared. */
-  readonly needs: readonly ClientNeed[];
   /** What makes it the same question in every run; also what is sent, where `send` does not make more of it. */
   readonly params: QuestionParams;
   /** What is sent under the key of the question. */
@@ -46,7 +44,7 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
   life.check();
   const deadline =
     options.deadline === undefined ? frame.questionDeadline : toMilliseconds(options.deadline, `${label}: deadline`);
-  for (const need of asking.needs) requireOfClient(frame, need);
+  requireOfClient(frame, asking);
   const { onDeadline = unanswered(label, deadline) } = asking;
   const key = journal.name({ kind, params, key: options.key });
   try {

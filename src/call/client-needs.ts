@@ -1,9 +1,17 @@
 import { ErrandError, type ErrandErrorCode } from '../base/errors.js';
+import type { Json } from '../base/json.js';
 import type { ClientCapabilities } from '../protocol/types.js';
+import type { QuestionKind, QuestionParams } from './channel.js';
 import type { CallFrame } from './frame.js';
 
+/** What is asked. */
+interface Asked {
+  readonly kind: QuestionKind;
+  readonly params: Json;
+}
+
 /** What a question needs its client to have declared. */
-export type ClientNeed = 'form' | 'url' | 'sampling' | 'samplingTools' | 'samplingContext' | 'roots';
+type ClientNeed = 'form' | 'url' | 'sampling' | 'samplingTools' | 'samplingContext' | 'roots';
 
 interface Need {
   readonly code: ErrandErrorCode;
@@ -52,21 +60,44 @@ const needs: Record<ClientNeed, Need> = {
   },
 };
 
+function needsOf({ kind, params }: Asked): readonly ClientNeed[] {
+  const { mode, tools, toolChoice, includeContext = 'none' } = params as QuestionParams;
+  switch (kind) {
+    case 'elicitation':
+      return [mode === 'url' ? 'url' : 'form'];
+    case 'roots':
+      return ['roots'];
+    case 'sampling': {
+      const found: ClientNeed[] = ['sampling'];
+      if (tools !== undefined || toolChoice !== undefined) found.push('samplingTools');
+      if (includeContext !== 'none') found.push('samplingContext');
+      return found;
+    }
+  }
+}
+
+/** Whether a client that declared this may be asked that. */
+export function mayBeAsked(declared: ClientCapabilities, asked: Asked): boolean {
+  return needsOf(asked).every((need) => needs[need].missing(declared) === undefined);
+}
+
 /**
  * Refuses at once what the client did not declare that it can do. In the background that is what it declared when it
  * made the task. A job has no client; its channel refuses everything.
  *
  * @throws {ErrandError} `CLIENT_CANNOT_ELICIT`, `CLIENT_CANNOT_SAMPLE`, `CLIENT_HAS_NO_ROOTS`
  */
-export function requireOfClient({ client }: CallFrame, need: ClientNeed): void {
+export function requireOfClient({ client }: CallFrame, asked: Asked): void {
   if (client === undefined) return;
-  const { code, doing, missing } = needs[need];
-  const capability = missing(client.capabilities);
-  if (capability === undefined) return;
-  const name = client.info === undefined ? '' : ` '${client.info.name}'`;
-  throw new ErrandError(
-    code,
-    `This call ${doing}, but the client${name} did not declare the capability '${capability}'.`,
-    { exposed: true },
-  );
+  for (const need of needsOf(asked)) {
+    const { code, doing, missing } = needs[need];
+    const capability = missing(client.capabilities);
+    if (capability === undefined) continue;
+    const name = client.info === undefined ? '' : ` '${client.info.name}'`;
+    throw new ErrandError(
+      code,
+      `This call ${doing}, but the client${name} did not declare the capability '${capability}'.`,
+      { exposed: true },
+    );
+  }
 }

@@ -236,7 +236,7 @@ export class Context {
 
   private async complete(elicitationId: string): Promise<void> {
     this.frame.life.check();
-    requireOfClient(this.frame, 'url');
+    requireOfClient(this.frame, { kind: 'elicitation', params: { mode: 'url' } });
     await this.frame.channel.notify({ type: 'elicitationComplete', elicitationId });
   }
 

@@ -38,7 +38,6 @@ export async function elicit<Schema extends z.ZodType>(
   const { requestedSchema, wrapped } = toForm(schema, frame.component.label);
   const { action, content } = await askClient(frame, {
     kind: 'elicitation',
-    needs: ['form'],
     params: { mode: 'form', message, requestedSchema },
     result: ElicitResult,
     onDeadline: cancelled,

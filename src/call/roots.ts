@@ -19,7 +19,6 @@ const ListRootsResult = z.object({
 export async function listRoots(frame: CallFrame, options: QuestionOptions = {}): Promise<readonly Root[]> {
   const { roots } = await askClient(frame, {
     kind: 'roots',
-    needs: ['roots'],
     params: {},
     result: ListRootsResult,
     label: 'the request for its roots',

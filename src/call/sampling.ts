@@ -4,7 +4,6 @@ import { throughJson } from '../base/json.js';
 import type { SamplingMessageContentBlock, ModelPreferences, Tool, ToolChoice } from '../protocol/types.js';
 import { askClient, type QuestionOptions } from './ask-client.js';
 import type { QuestionParams } from './channel.js';
-import type { ClientNeed } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
 /** One piece of a message: text, an image, a sound, a use of a tool, or the result of one. */
@@ -86,17 +85,13 @@ export async function sample(
   prompt: string | readonly SampleMessage[],
   { key, deadline, ...options }: SampleOptions = {},
 ): Promise<SampleResult> {
-  const { tools, toolChoice, includeContext = 'none', maxTokens = 1024 } = options;
+  const { maxTokens = 1024 } = options;
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
     throw refused(`maxTokens is ${maxTokens}. Give a whole number of at least 1.`);
   }
   const messages = toMessages(prompt);
-  const needs: ClientNeed[] = ['sampling'];
-  if (tools !== undefined || toolChoice !== undefined) needs.push('samplingTools');
-  if (includeContext !== 'none') needs.push('samplingContext');
   const { role, content, ...rest } = await askClient(frame, {
     kind: 'sampling',
-    needs,
     params: throughJson({ ...options, messages, maxTokens }, 'ctx.sample: what is asked') as QuestionParams,
     result: CreateMessageResult,
     label: 'the request to sample',

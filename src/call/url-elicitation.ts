@@ -34,7 +34,6 @@ export async function elicitUrl(
   let elicitationId = options.elicitationId ?? '';
   const { action } = await askClient(frame, {
     kind: 'elicitation',
-    needs: ['url'],
     // The id is made of the key, and the key of this: neither the id nor what contains it can be part of it.
     params: { mode, message, ...(typeof url !== 'function' && { url: webUrl(url) }) },
     send(key) {

@@ -197,6 +197,21 @@ describe('over HTTP', () => {
 });
 
 describe('in memory', () => {
+  it('who follows a task without being able to answer is not asked, and spoils nothing [I3]', async () => {
+    const { prompts, answer } = user();
+    await using peer = await connectInMemory(server, { answer });
+    await using follower = await connectInMemory(server);
+    const { taskId } = await startTask(peer.client, 'one');
+    await eventually(() => expect(prompts).toHaveLength(1));
+    const followed = resultOf(follower, taskId);
+    // Both are answered in the order in which they came: the wait has begun.
+    expect(await follower.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+    expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+    prompts[0]!.answer(accept('by who can'));
+    expect(await followed).toEqual(says('by who can'));
+    expect(told(follower, asked)).toEqual([]);
+  });
+
   it('a tasks/result that timed out at the client is repeated, and the open prompt stays [R4] [X2]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });

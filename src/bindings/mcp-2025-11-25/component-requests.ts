@@ -22,9 +22,12 @@ export interface ComponentRequest {
   readonly progressToken?: string | number;
 }
 
+/** The longest id of a request and the longest progress token, in characters: both are kept with each task. */
+export const longestToken = 1_024;
+
 const common = {
   task: z.object({ ttl: z.number().int().nonnegative().nullish() }).optional(),
-  _meta: z.object({ progressToken: z.union([z.string(), z.number()]).optional() }).optional(),
+  _meta: z.object({ progressToken: z.union([z.string().max(longestToken), z.number()]).optional() }).optional(),
 };
 
 const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);

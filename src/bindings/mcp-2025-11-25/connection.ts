@@ -11,15 +11,17 @@ import {
 import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import type { Answer } from '../../call/channel.js';
+import { mayBeAsked } from '../../call/client-needs.js';
 import { principalOf } from '../../call/principal.js';
 import type { Unwatch } from '../../docket/engine.js';
+import type { Question } from '../../docket/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
 import { relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
 import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
-import type { TaskMethod } from './component-requests.js';
+import { longestToken, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
@@ -85,7 +87,8 @@ export class Connection {
     { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
   ) {
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
-    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn());
+    const mayAsk = (question: Question): boolean => mayBeAsked((this.client ?? known).capabilities, question);
+    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk);
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;
     this.streams = streams;
@@ -224,6 +227,9 @@ export class Connection {
 
   private refuseCall(request: RequestId): void {
     if (this.draining) throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
+    if (typeof request === 'string' && request.length > longestToken) {
+      throw new ProtocolError(rpcCode.invalidRequest, `The id of a request may have ${longestToken} characters`);
+    }
     if (!this.calls.has(request) && !this.responded.has(request)) return;
     throw new ProtocolError(rpcCode.invalidRequest, `A request with the id ${JSON.stringify(request)} is under way`);
   }

@@ -78,6 +78,8 @@ export class QuestionDelivery {
     private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
     /** Resolves when the client has taken in what was sent to it before. It never rejects. */
     private readonly takenIn: () => Promise<void>,
+    /** Whether the client declared that it can be asked that. Who follows a task need not be who made it. */
+    private readonly mayAsk: (question: Question) => boolean,
   ) {
     streams.onStandalone = () => {
       for (const { questions } of this.tasks.values()) {
@@ -187,7 +189,7 @@ export class QuestionDelivery {
   }
 
   private place(pending: Pending): void {
-    if (this.isOver || pending.settled || pending.shownAt !== undefined) return;
+    if (this.isOver || pending.settled || pending.shownAt !== undefined || !this.mayAsk(pending.question)) return;
     if (this.streams.single) return this.placeOnOnlyStream(pending);
     const reader = this.streamFor(pending.taskId);
     if (reader !== undefined) return this.show(pending, { reader });

@@ -80,6 +80,7 @@ class TestConnection {
     clock,
     (message, related) => this.sent.push({ message, related }),
     () => Promise.resolve(),
+    () => true,
   );
   readonly feed = new TaskFeed(
     this.delivery,
