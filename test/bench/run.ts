@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { CallToolResultSchema, CreateTaskResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import { errandServer, sdkServer, sdkTaskServer } from './servers.js';
-import { atOnce, sideBySide, type Comparison } from './side-by-side.js';
+import { CallToolResultSchema, CreateTaskResultSchema, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { errandServer, sdkServer, sdkTaskServer, waitingServer } from './servers.js';
+import { atOnce, sideBySide, type Comparison, type Contender, type Effort } from './side-by-side.js';
 
 const args = { item: 'a thing', amount: 3 };
 const jiti = createRequire(import.meta.url)
@@ -34,18 +34,103 @@ async function foreground(): Promise<Comparison> {
   return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 5_000, rounds: 41 });
 }
 
+async function submitAndWait(client: Client): Promise<void> {
+  const params = { name: 'cost', arguments: args, task: { ttl: 60_000 } };
+  const { task } = await client.request({ method: 'tools/call', params }, CreateTaskResultSchema);
+  await client.request({ method: 'tasks/result', params: { taskId: task.taskId } }, CallToolResultSchema);
+}
+
 async function background(): Promise<Comparison> {
-  const [errand, sdk] = [await clientOf(errandServer()), await clientOf(sdkTaskServer())];
-  const submitAndWait = async (client: Client): Promise<void> => {
-    const params = { name: 'cost', arguments: args, task: { ttl: 60_000 } };
-    const { task } = await client.request({ method: 'tools/call', params }, CreateTaskResultSchema);
-    await client.request({ method: 'tasks/result', params: { taskId: task.taskId } }, CallToolResultSchema);
-  };
   const contender = (name: string, client: Client) => ({
     name,
     run: (count: number) => atOnce(16, count, () => submitAndWait(client)),
   });
+  const [errand, sdk] = [await clientOf(errandServer()), await clientOf(sdkTaskServer(1))];
   return sideBySide(contender('errand', errand), contender('sdk', sdk), { count: 2_000, rounds: 21 });
+}
+
+/** One task after the other, each waited for before the next: how long a person waits. */
+const tasksInTurn = (name: string, client: Client): Contender => ({
+  name,
+  run: async (count) => {
+    for (let task = 0; task < count; task++) await submitAndWait(client);
+  },
+});
+
+async function againstPolling(pollInterval: number, effort: Effort): Promise<Comparison> {
+  const [errand, sdk] = [await clientOf(errandServer()), await clientOf(sdkTaskServer(pollInterval))];
+  return sideBySide(tasksInTurn('errand', errand), tasksInTurn('sdk', sdk), effort);
+}
+
+async function againstPlainCall(): Promise<Comparison> {
+  const [tasks, calls] = [await clientOf(errandServer()), await clientOf(errandServer())];
+  const plain: Contender = {
+    name: 'call',
+    run: async (count) => {
+      for (let call = 0; call < count; call++) await calls.callTool({ name: 'cost', arguments: args });
+    },
+  };
+  return sideBySide(tasksInTurn('task', tasks), plain, { count: 2_000, rounds: 21 });
+}
+
+/** A client of a server on which tasks are open, and asking which costs little itself. */
+interface Crowd {
+  readonly taskIds: readonly string[];
+  readonly request: (method: string, params: object) => Promise<{ nextCursor?: string; task: { taskId: string } }>;
+}
+
+async function crowdOf(count: number): Promise<Crowd> {
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  await waitingServer().connect(theirs);
+  const client = new Client({ name: 'bench', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  await client.connect(ours);
+  // Nobody answers what is asked, so that the tasks stay open.
+  const answers = new Map<unknown, (message: JSONRPCMessage) => void>();
+  const receive = ours.onmessage!;
+  ours.onmessage = (message, extra) => {
+    if ('method' in message && message.method === 'ping') receive(message, extra);
+    else if ('result' in message) answers.get(message.id)?.(message);
+  };
+  let id = 1_000;
+  const request: Crowd['request'] = async (method, params) => {
+    const answered = new Promise<JSONRPCMessage>((resolve) => answers.set(++id, resolve));
+    const own = id;
+    await ours.send({ jsonrpc: '2.0', id: own, method, params: { ...params } });
+    const answer = await answered;
+    answers.delete(own);
+    return (answer as unknown as { result: Awaited<ReturnType<Crowd['request']>> }).result;
+  };
+  const taskIds: string[] = [];
+  while (taskIds.length < count) {
+    taskIds.push((await request('tools/call', { name: 'wait', arguments: {}, task: {} })).task.taskId);
+  }
+  return { taskIds, request };
+}
+
+/** Asks for `asked` of the tasks in turn. Where these are few, the processor has them in its cache. */
+async function getAmong(many: number, few: number, asked: number): Promise<Comparison> {
+  const contender = ({ taskIds, request }: Crowd): Contender => ({
+    name: `${taskIds.length} open`,
+    run: async (count) => {
+      const ids = taskIds.filter((_id, at) => at % Math.ceil(taskIds.length / asked) === 0);
+      for (let each = 0; each < count; each++) await request('tasks/get', { taskId: ids[each % ids.length] });
+    },
+  });
+  return sideBySide(contender(await crowdOf(many)), contender(await crowdOf(few)), { count: 5_000, rounds: 41 });
+}
+
+/** A full page, because a page costs what it holds: of many in the middle, of few the first. */
+async function pageAmong(many: number, few: number): Promise<Comparison> {
+  const contender = ({ taskIds, request }: Crowd, cursor: string | undefined): Contender => ({
+    name: `${taskIds.length} open`,
+    run: async (count) => {
+      for (let each = 0; each < count; each++) await request('tasks/list', { cursor });
+    },
+  });
+  const crowd = await crowdOf(many);
+  let cursor: string | undefined;
+  for (let page = 0; page < many / 100; page++) cursor = (await crowd.request('tasks/list', { cursor })).nextCursor;
+  return sideBySide(contender(crowd, cursor), contender(await crowdOf(few), undefined), { count: 500, rounds: 41 });
 }
 
 async function http(): Promise<Comparison> {
@@ -116,21 +201,41 @@ async function importTime(): Promise<Comparison> {
   return sideBySide(contender('errand', ['errand']), contender('sdk', sdk), { count: 3, rounds: 15 });
 }
 
+const head = (ours: string, theirs: string): void =>
+  console.log(`${''.padEnd(58)} ${`${ours}/s`.padStart(10)} ${`${theirs}/s`.padStart(10)}`);
+
 const row = (what: string, { ours, theirs }: Comparison, ratio: string): void =>
-  console.log(`${what.padEnd(52)} ${ours.toFixed(1).padStart(10)} ${theirs.toFixed(1).padStart(10)}   ${ratio}`);
+  console.log(`${what.padEnd(58)} ${ours.toFixed(1).padStart(10)} ${theirs.toFixed(1).padStart(10)}   ${ratio}`);
+
+const slower = ({ timeRatio }: Comparison): string => `${timeRatio.toFixed(2)} times the time`;
+const faster = ({ timeRatio }: Comparison, what: string): string => `${(1 / timeRatio).toFixed(2)} times the ${what}`;
 
 console.log(`Node ${process.version}; each row measured side by side, in turns, in this run\n`);
-console.log(`${''.padEnd(52)} ${'errand/s'.padStart(10)} ${'sdk/s'.padStart(10)}`);
+head('errand', 'sdk');
 const inMemory = await foreground();
-row('foreground call, in memory (goal: time at most 1.0)', inMemory, `${inMemory.timeRatio.toFixed(2)} times the time`);
+row('foreground call, in memory (goal: time at most 1.0)', inMemory, slower(inMemory));
 const overHttp = await http();
-row(
-  'calls over HTTP, 16 at once (goal: at least 1.4)',
-  overHttp,
-  `${(1 / overHttp.timeRatio).toFixed(2)} times the calls`,
-);
+row('calls over HTTP, 16 at once (goal: at least 1.4)', overHttp, faster(overHttp, 'calls'));
 const tasks = await background();
-row('task, submit to result, memory, 16 at once', tasks, `${(1 / tasks.timeRatio).toFixed(2)} times the tasks`);
+row('task, submit to result, memory, 16 at once', tasks, faster(tasks, 'tasks'));
+const polled = await againstPolling(1, { count: 300, rounds: 11 });
+row('task, submit to result, in turn; SDK looks every 1 ms', polled, faster(polled, 'tasks'));
+const polledSlowly = await againstPolling(1_000, { count: 2, rounds: 3 });
+row('the same; SDK looks every second, its default', polledSlowly, faster(polledSlowly, 'tasks'));
 const imports = await importTime();
-row('import, against SDK + zod + tsyringe (goal: 1.15)', imports, `${imports.timeRatio.toFixed(2)} times the time`);
+row('import, against SDK + zod + tsyringe (goal: 1.15)', imports, slower(imports));
+
+console.log();
+head('task', 'call');
+const roundTrip = await againstPlainCall();
+row('task, submit to result, against a call of the same tool', roundTrip, slower(roundTrip));
+
+console.log();
+head('many', 'few');
+const gets = await getAmong(10_000, 10, 10);
+row('tasks/get of ten, 10,000 open against 10 (goal: 1.0)', gets, slower(gets));
+const coldGets = await getAmong(10_000, 10, 10_000);
+row('tasks/get of all in turn, 10,000 open against 10', coldGets, slower(coldGets));
+const pages = await pageAmong(10_000, 51);
+row('a full page of tasks/list, 10,000 open against 51 (1.0)', pages, slower(pages));
 process.exit(0);

@@ -3,7 +3,7 @@ import {
   InMemoryTaskStore,
 } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { Context, createServer, injectable, Logger, Progress, tool, type ErrandServer } from 'errand';
+import { Context, createServer, defineTool, injectable, Logger, Progress, tool, type ErrandServer } from 'errand';
 import { z } from 'zod';
 
 /** What both servers use for their work. */
@@ -37,6 +37,24 @@ export function errandServer(): ErrandServer {
   });
 }
 
+const wait = defineTool({
+  name: 'wait',
+  task: 'required',
+  inject: [Context],
+  run: (_input, ctx) => ctx.elicit('Go on?', z.boolean()),
+});
+
+/** A server whose tasks stay open, because they wait for an answer. */
+export function waitingServer(): ErrandServer {
+  return createServer({
+    name: 'bench',
+    version: '1.0.0',
+    components: [wait],
+    docket: { limits: { openTasks: 20_000 } },
+    logger: new Logger(() => undefined),
+  });
+}
+
 /** The same tool on the SDK's high-level server. */
 export function sdkServer(): McpServer {
   const prices = new Prices();
@@ -47,8 +65,8 @@ export function sdkServer(): McpServer {
   return server;
 }
 
-/** The same tool as a task, on the SDK's own task store. */
-export function sdkTaskServer(): McpServer {
+/** The same tool as a task, on the SDK's own task store. Its `tasks/result` looks again every `pollInterval` milliseconds. */
+export function sdkTaskServer(pollInterval: number): McpServer {
   const prices = new Prices();
   const taskStore = new InMemoryTaskStore();
   const server = new McpServer(
@@ -57,8 +75,6 @@ export function sdkTaskServer(): McpServer {
       capabilities: { tasks: { cancel: {}, requests: { tools: { call: {} } } } },
       taskStore,
       taskMessageQueue: new InMemoryTaskMessageQueue(),
-      // Its `tasks/result` looks again at this interval; the shortest is kindest.
-      defaultTaskPollInterval: 1,
     },
   );
   server.experimental.tasks.registerToolTask(
@@ -66,7 +82,7 @@ export function sdkTaskServer(): McpServer {
     { description: 'What an order costs', inputSchema: Order.shape, execution: { taskSupport: 'optional' } },
     {
       createTask: async ({ item, amount }, extra) => {
-        const task = await extra.taskStore.createTask({ ttl: 60_000, pollInterval: 1 });
+        const task = await extra.taskStore.createTask({ ttl: 60_000, pollInterval });
         const result = { content: [{ type: 'text' as const, text: `cost: ${prices.of(item) * amount}` }] };
         setImmediate(() => void extra.taskStore.storeTaskResult(task.taskId, 'completed', result));
         return { task };

@@ -12,6 +12,12 @@ export interface Comparison {
   readonly timeRatio: number;
 }
 
+/** How many operations one round has, and how many rounds are measured. */
+export interface Effort {
+  readonly count: number;
+  readonly rounds: number;
+}
+
 const median = (values: number[]): number => {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = Math.floor(sorted.length / 2);
@@ -24,11 +30,7 @@ const median = (values: number[]): number => {
  * Measures two contenders in turns, so that whatever else the machine does meets both. The ratio is the median of the
  * ratios of neighbouring rounds.
  */
-export async function sideBySide(
-  ours: Contender,
-  theirs: Contender,
-  { count, rounds }: { readonly count: number; readonly rounds: number },
-): Promise<Comparison> {
+export async function sideBySide(ours: Contender, theirs: Contender, { count, rounds }: Effort): Promise<Comparison> {
   // Warm both up. Collecting garbage between rounds would also throw away compiled code, and measure its compilation.
   await timed(ours, count);
   await timed(theirs, count);
