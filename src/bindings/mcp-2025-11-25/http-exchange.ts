@@ -52,7 +52,8 @@ const polls: ReadonlySet<unknown> = new Set(['tasks/get', 'tasks/list', 'tasks/c
 export async function withoutNeedlessStream(body: unknown, response: Response): Promise<Response> {
   const isPoll = typeof body === 'object' && body !== null && 'method' in body && polls.has(body.method);
   if (!isPoll || !isStream(response)) return response;
-  const [, answer] = /^data: (.*)$/m.exec(await response.text()) ?? [];
+  // Not `.`, which ends at the line separators of Unicode as well; JSON writes them as they are.
+  const [, answer] = /^data: ([^\n]*)/m.exec(await response.text()) ?? [];
   // The session ended, or the request was cancelled, before there was an answer.
   if (answer === undefined) return new Response(null, { status: 202 });
   const headers = new Headers(response.headers);
