@@ -13,7 +13,10 @@ export interface KnownClient extends ClientFacts {
 /** The longest session id, in characters, so that it fits into a header next to others. */
 const longestClaim = 4096;
 
-const declared = z.object({});
+/** That it is there says it all. The SDK lets a client declare with any object, also an array. */
+const declared = z
+  .custom<object>((value) => typeof value === 'object' && value !== null, 'expected an object')
+  .transform(() => ({}));
 
 /** What decides whether the client can be asked, and nothing else, so that it stays short. */
 const Capabilities = z.object({
