@@ -92,11 +92,14 @@ export async function listen(core: Core, options: ListenOptions, onClosed: () =>
   const endpoint = stateless ? new StatelessRequests(core) : new HttpSessions(core, sessions);
   const server = createServer((request, response) => {
     answer(request, response, endpoint, guard, path).catch((error: unknown) => {
-      core.logger.error('An HTTP request failed', { error });
+      if (request.destroyed && !request.complete) core.logger.debug('A client went away while it sent', { error });
+      else core.logger.error('An HTTP request failed', { error });
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     });
   });
+  // Each answer under way wants to know when its connection is gone, and a client may ask much at once on one.
+  server.on('connection', (connection) => connection.setMaxListeners(0));
   await bind(server, port, host);
   const bound = (server.address() as AddressInfo).port;
   return {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { refuse } from '../protocol/errors.js';
 
@@ -34,29 +35,35 @@ export async function writeReply({ response, onEnd }: HttpReply, outgoing: Serve
     dropped = true;
     void reader.cancel().catch(() => undefined);
   };
+  // An answer that waits for the one before it on the same connection is not told that this is gone. The host lets go of
+  // the connection of a body that it did not read to its end.
+  const connection = outgoing.req.socket as Socket | null;
   // It may have gone before there was anything to write.
-  if (outgoing.destroyed) onClose();
-  else outgoing.once('close', onClose);
+  if (outgoing.destroyed || connection?.destroyed === true) onClose();
+  else connection?.once('close', onClose);
   // A short answer leaves in one packet; the head of a long one does not wait for its first message.
   const flush = setImmediate(() => outgoing.flushHeaders());
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (!outgoing.write(next.value)) await drained(outgoing);
+      if (!outgoing.write(next.value)) await drained(outgoing, connection);
     }
   } finally {
     clearImmediate(flush);
-    outgoing.off('close', onClose);
+    connection?.off('close', onClose);
     onEnd?.(dropped);
     outgoing.end();
   }
 }
 
-function drained(outgoing: ServerResponse): Promise<void> {
+function drained(outgoing: ServerResponse, connection: Socket | null): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      outgoing.off('drain', done).off('close', done);
+      outgoing.off('drain', done);
+      connection?.off('close', done);
       resolve();
     };
-    outgoing.once('drain', done).once('close', done);
+    if (connection?.destroyed === true) return resolve();
+    outgoing.once('drain', done);
+    connection?.once('close', done);
   });
 }
