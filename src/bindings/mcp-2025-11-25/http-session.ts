@@ -1,5 +1,6 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { CurrentPrincipal } from '../../call/principal.js';
+import { refuse, rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 import { Connection } from './connection.js';
@@ -24,7 +25,8 @@ export class HttpSession implements Streams {
   /** When a request last came, by the clock of the core. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
-  private readonly dropListeners = new Map<RequestId, Set<() => void>>();
+  /** The requests whose response streams are open, each with those who want to know when the client drops it. */
+  private readonly underWay = new Map<RequestId, Set<() => void>>();
   private standaloneStreams = 0;
   private openStreams = 0;
   private connection: Connection | undefined;
@@ -61,33 +63,46 @@ export class HttpSession implements Streams {
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {
-    const listeners = this.dropListeners.get(request) ?? new Set();
-    this.dropListeners.set(request, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.dropListeners.delete(request);
-    };
+    const listeners = this.underWay.get(request);
+    // It was dropped before somebody wanted to know.
+    if (listeners === undefined) listener();
+    listeners?.add(listener);
+    return () => void listeners?.delete(listener);
   }
 
   abandon(request: RequestId): void {
     // Before, other requests may have come in the same body, whose answers are due on the same stream.
     const isAlone = (this.connection?.client?.protocolVersion ?? '') >= singleMessagesSince;
-    if (isAlone) this.transport.closeSSEStream(request);
+    if (!isAlone) return;
+    this.transport.closeSSEStream(request);
+    // The SDK forgets a request with its answer only. On the stream that has ended it goes nowhere, of which it complains.
+    this.transport.send({ jsonrpc: '2.0', id: request, result: {} }).catch(() => undefined);
   }
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
     const negotiated = this.connection?.client?.protocolVersion;
-    const refused = negotiated === undefined ? undefined : refuseBatch(exchange, negotiated);
+    const ids = requestIds(body);
+    const refused =
+      (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? this.refuseSecond(ids);
     if (refused !== undefined) return { response: refused };
+    for (const id of ids) this.underWay.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,
       await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
     );
-    if (!isStream(response)) return { response };
+    if (!isStream(response)) {
+      this.end(ids, false);
+      return { response };
+    }
     this.openStreams++;
-    return { response, onEnd: request.method === 'GET' ? this.openStandalone() : (dropped) => this.end(dropped, body) };
+    const onEnd = (dropped: boolean): void => {
+      this.openStreams--;
+      this.lastSeen = this.core.clock.now();
+      this.end(ids, dropped);
+    };
+    return { response, onEnd: request.method === 'GET' ? this.openStandalone(onEnd) : onEnd };
   }
 
   async drain(): Promise<void> {
@@ -98,28 +113,38 @@ export class HttpSession implements Streams {
     await this.connection?.close();
   }
 
-  private openStandalone(): () => void {
+  private openStandalone(onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
     this.standaloneStreams++;
     // Once the stream is on its way to the client.
     queueMicrotask(() => this.onStandalone?.());
-    return () => {
+    return (dropped) => {
       this.standaloneStreams--;
-      this.end(false, undefined);
+      onEnd(dropped);
       this.onStandalone?.();
     };
   }
 
-  private end(dropped: boolean, body: unknown): void {
-    this.openStreams--;
-    this.lastSeen = this.core.clock.now();
-    if (!dropped) return;
-    for (const id of requestIds(body)) this.dropListeners.get(id)?.forEach((listener) => listener());
+  /** The SDK would send the answer to the first of two requests with one id on the stream of the second. */
+  private refuseSecond(ids: readonly RequestId[]): Response | undefined {
+    const second = ids.find((id) => this.underWay.has(id));
+    if (second === undefined) return undefined;
+    const shown = JSON.stringify(second).slice(0, 100);
+    return refuse(400, rpcCode.invalidRequest, `A request with the id ${shown} is under way. Use each id once.`);
+  }
+
+  private end(ids: readonly RequestId[], dropped: boolean): void {
+    for (const id of ids) {
+      const listeners = this.underWay.get(id);
+      this.underWay.delete(id);
+      if (dropped) listeners?.forEach((listener) => listener());
+    }
   }
 }
 
+/** Of a body that nobody has looked at yet. */
 function requestIds(body: unknown): RequestId[] {
-  const messages = (Array.isArray(body) ? body : [body]) as Partial<
+  const messages = (Array.isArray(body) ? body : [body]) as (Partial<
     JSONRPCMessage & { id: RequestId; method: string }
-  >[];
-  return messages.flatMap(({ id, method }) => (id !== undefined && method !== undefined ? [id] : []));
+  > | null)[];
+  return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
 }
