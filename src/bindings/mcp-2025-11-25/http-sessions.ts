@@ -15,6 +15,9 @@ import { HttpSession } from './http-session.js';
 /** How often sessions are looked through for those that nobody uses, in milliseconds. */
 const sweepInterval = 60_000;
 
+/** The largest `initialize`, in characters of JSON: a session keeps what its client says of itself, and so does each task. */
+const largestInitialize = 64 * 1024;
+
 /** How many sessions there may be, and for how long. */
 export interface SessionLimits {
   /** How long a session without an open stream is kept, in milliseconds. */
@@ -27,8 +30,9 @@ export interface SessionLimits {
 export class HttpSessions implements HttpEndpoint {
   private readonly sessions = new Map<string, HttpSession>();
   private stopSweep: (() => void) | undefined;
+  /** Those that are being opened, which count already. */
+  private opening = 0;
   private draining = false;
-  private closed = false;
 
   constructor(
     private readonly core: Core,
@@ -45,7 +49,10 @@ export class HttpSessions implements HttpEndpoint {
     if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
-    if (this.draining || this.closed) return { response: shuttingDown() };
+    if (JSON.stringify(exchange.body).length > largestInitialize) {
+      return { response: refuse(413, -32000, `What initialize says is larger than ${largestInitialize} characters.`) };
+    }
+    if (this.draining) return { response: shuttingDown() };
     if (!this.makeRoom()) return { response: refuse(503, -32000, 'All sessions are in use. Try again later.') };
     const session = await this.open(principal);
     if (session === undefined) return { response: shuttingDown() };
@@ -60,7 +67,7 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.draining = true;
     this.stopSweep?.();
     this.stopSweep = undefined;
     await Promise.all([...this.sessions.values()].map((session) => session.close()));
@@ -68,9 +75,10 @@ export class HttpSessions implements HttpEndpoint {
 
   private async open(owner: CurrentPrincipal): Promise<HttpSession | undefined> {
     const onClosed = ({ id }: HttpSession): void => void this.sessions.delete(id);
-    const session = await HttpSession.open(randomUUID(), owner, this.core, onClosed);
-    // Whoever closed meanwhile did not see it.
-    if (this.closed) {
+    this.opening++;
+    const session = await HttpSession.open(randomUUID(), owner, this.core, onClosed).finally(() => this.opening--);
+    // Whoever drained or closed meanwhile did not see it.
+    if (this.draining) {
       await session.close();
       return undefined;
     }
@@ -81,7 +89,7 @@ export class HttpSessions implements HttpEndpoint {
 
   /** Whether there is room for one more session: where there was none, the idle one that was seen longest ago goes. */
   private makeRoom(): boolean {
-    if (this.sessions.size < this.limits.maximum) return true;
+    if (this.sessions.size + this.opening < this.limits.maximum) return true;
     let oldest: HttpSession | undefined;
     for (const session of this.sessions.values()) {
       if (session.isIdle && session.lastSeen < (oldest?.lastSeen ?? Infinity)) oldest = session;
