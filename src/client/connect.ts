@@ -33,8 +33,9 @@ export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL 
  * content where there is an `output`. Of a class only its methods are known, not the options of their decorators: a
  * method's name stands for the tool's, its first parameter (unless it is injected) for the arguments, of which none is
  * demanded since its schema may have defaults, and the structured content stays unknown; as a tool may have another name,
- * every name is allowed where a server has a class. `ErrandServer` alone says nothing of its tools, so `connect(server as
- * ErrandServer)` allows everything.
+ * every name is allowed where a server has a class. Where the parameter is not what travels, because it is an object of
+ * `@param` or the schema transforms it, `callTool(name as string, …)` allows all arguments. `ErrandServer` alone says
+ * nothing of its tools, so `connect(server as ErrandServer)` allows everything.
  *
  * @param target - a server, an `http(s)://` URL, a command with its arguments, both in one string divided by spaces, or
  * a transport that has not been started

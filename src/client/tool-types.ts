@@ -16,12 +16,20 @@ export type ToolsOf<Known> = Known extends KnownTools<infer Tools> ? Tools : Too
 /** A name of a tool. */
 export type ToolName<Known> = keyof ToolsOf<Known> & string;
 
-/** Anything where nothing is known; an empty object or nothing where a tool takes nothing; else what its schema takes. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- what lacks all that is demanded
+type Nothing = Record<never, never>;
+
+/**
+ * Anything where nothing is known; an empty object or nothing where a tool takes nothing; else what its schema takes, or
+ * nothing where that demands nothing.
+ */
 type Arguments<Input> = ToolShape['input'] extends Input
   ? Record<string, unknown> | undefined
   : [Input] extends [undefined]
     ? Record<string, never> | undefined
-    : Input;
+    : Nothing extends Input
+      ? Input | undefined
+      : Input;
 
 /** The arguments of a tool, as they travel. */
 export type ToolArguments<Known, Name extends ToolName<Known>> = Arguments<ToolsOf<Known>[Name]['input']>;

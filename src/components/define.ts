@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
-import type { ToolMap } from '../protocol/types.js';
+import type { ToolMap, ToolShape } from '../protocol/types.js';
 import type { JobOptions, ToolOptions } from './options.js';
 import type { ToolResult } from './results.js';
 
@@ -71,6 +71,9 @@ interface DefinedShape<Input extends z.ZodType | undefined, Output extends z.Zod
   readonly structured: Output extends z.ZodType ? Structured<z.input<Output>> : unknown;
 }
 
+/** A tool whose name is not known may be any. */
+type Named<Name extends string, Shape extends ToolShape> = string extends Name ? ToolMap : Record<Name, Shape>;
+
 /** An object is its own structured content; everything else travels as `{ result }`. */
 type Structured<Value> = [Extract<Value, readonly unknown[]>, Value] extends [never, object]
   ? Value
@@ -102,7 +105,7 @@ export function defineTool<
   const Inject extends readonly InjectionRequest[] = [],
 >(
   definition: ToolOptions<Input, Output> & { readonly name: Name } & Runnable<Input, Output, Inject>,
-): DefinedComponent<AddedInput<Input>, ResultOf<Output>, Record<Name, DefinedShape<Input, Output>>> {
+): DefinedComponent<AddedInput<Input>, ResultOf<Output>, Named<Name, DefinedShape<Input, Output>>> {
   const { inject = [], run, ...options } = definition;
   return new DefinedComponent(
     'tool',

@@ -4,6 +4,20 @@ import type { AddArguments } from '../docket/docket.js';
 import type { Class } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 
+/**
+ * What may travel for a value that a method takes: its schema may have defaults at any depth, and may make a date or any
+ * other object with methods of something else.
+ */
+type Travelling<Value> = Value extends string | number | boolean | null | undefined
+  ? Value
+  : Value extends readonly unknown[]
+    ? { readonly [Index in keyof Value]: Travelling<Value[Index]> }
+    : Value extends object
+      ? Extract<Value[keyof Value], Method> extends never
+        ? { readonly [Key in keyof Value]?: Travelling<Value[Key]> }
+        : unknown
+      : unknown;
+
 /** The arguments of a method, as far as its parameters tell. What is injected, or comes by `@param`, tells nothing. */
 type MethodInput<M extends Method> =
   Parameters<M> extends readonly []
@@ -11,7 +25,7 @@ type MethodInput<M extends Method> =
     : AddArguments<M>[0] extends infer First extends object
       ? First extends readonly unknown[]
         ? ToolShape['input']
-        : Partial<First>
+        : Travelling<First>
       : ToolShape['input'];
 
 /** The methods of a component class as tools. Which of them are tools, and under which names, the compiler cannot know. */

@@ -32,11 +32,18 @@ const count = defineTool({ name: 'count', output: z.number(), task: true, run: (
 const list = defineTool({ name: 'list', output: z.array(z.string()), run: () => ['one'] });
 const greet = defineTool({ name: 'greet', inject: [Progress], run: (_input, progress) => `Hi ${progress.current}` });
 const sweep = defineJob({ name: 'sweep', run: () => 'swept' });
+const page = defineTool({ name: 'page', input: z.object({ from: z.number().default(0) }), run: ({ from }) => from });
+const ping = defineTool({ name: 'ping', input: z.object({}), run: () => 'pong' });
 declare const anyName: string;
 const renamed = defineTool({ name: anyName, run: () => 'any' });
+const numbered = defineTool({ name: anyName, input: z.object({ no: z.number() }), run: ({ no }) => no });
 
 // Components that are defined: everything is known.
-const defined = createServer({ name: 'defined', version: '1.0.0', components: [search, count, list, greet, sweep] });
+const defined = createServer({
+  name: 'defined',
+  version: '1.0.0',
+  components: [search, count, list, greet, page, ping, sweep],
+});
 
 export async function definedTools(): Promise<unknown[]> {
   const client = await connect(defined);
@@ -59,6 +66,13 @@ export async function definedTools(): Promise<unknown[]> {
     listed,
     greeting,
     took,
+    // What demands nothing need not be given.
+    client.callTool('page'),
+    client.callTool('page', { from: 5 }),
+    client.callTool('page', undefined, { task: true }),
+    client.callTool('ping'),
+    // @ts-expect-error: it is a number
+    client.callTool('page', { from: 'start' }),
     // @ts-expect-error: there is no such tool
     client.callTool('serach', { query: 'x' }),
     // @ts-expect-error: a job is no tool
@@ -101,8 +115,19 @@ export async function byUrl(): Promise<unknown[]> {
 }
 
 // Classes: names and arguments of methods, and any other name, because decorators may rename.
+const Search = z.object({
+  since: z.codec(z.iso.date(), z.date(), { decode: (iso) => new Date(iso), encode: (date) => date.toISOString() }),
+  tags: z.array(z.string()),
+  page: z.object({ from: z.number().default(0), size: z.number() }),
+});
+
 class Reports {
   readonly title = 'Reports';
+
+  @tool({ input: Search })
+  find({ since, tags, page }: z.output<typeof Search>) {
+    return [since.getTime(), tags.length, page.from];
+  }
 
   @tool({ input: Quarter })
   build({ quarter }: Quarter, ctx: Context) {
@@ -158,6 +183,13 @@ export async function classTools(): Promise<unknown[]> {
     client.callTool('after', { quarter: 'Q1' }),
     client.callTool('named', { text: 'x' }),
     client.callTool('nothing'),
+    client.callTool('build'),
+    client.callTool('find', { since: '2026-11-20', tags: ['one'], page: { size: 3 } }),
+    client.callTool('find' as string, { since: 2026 }),
+    // @ts-expect-error: a tag is a string
+    client.callTool('find', { tags: [1] }),
+    // @ts-expect-error: a size is a number
+    client.callTool('find', { page: { size: '3' } }),
     client.callTool('stock', {}),
     client.callTool('renamed_tool', { quarter: 'Q1' }),
     // @ts-expect-error: a quarter is a string
@@ -168,6 +200,20 @@ export async function classTools(): Promise<unknown[]> {
     client.callTool('nothing', { quarter: 'Q1' }),
     // @ts-expect-error: what is defined is known fully, also beside a class
     client.callTool('search', { query: 1 }),
+  ];
+}
+
+// Of several tools whose names are not known, nothing is; what is known beside them stays so.
+export async function namelessTools(): Promise<unknown[]> {
+  const nameless = createServer({ name: 'nameless', version: '1.0.0', components: [renamed, numbered, search] });
+  const client = await connect(nameless);
+  const hits: string[] | undefined = (await client.callTool('search', { query: 'x' })).structuredContent?.hits;
+  return [
+    hits,
+    client.callTool('seven', { no: 7 }),
+    client.callTool('any'),
+    // @ts-expect-error: a query is a string
+    client.callTool('search', { query: 7 }),
   ];
 }
 
