@@ -67,7 +67,8 @@ export interface Consumer {
 
 /**
  * What a docket runs on. Every transition is one atomic step, guarded so that a terminal state is final and only the
- * current run of an execution can write to it. Values have been through JSON when they come here.
+ * current run of an execution can write to it. What has ended keeps neither its input nor its snapshot nor its questions.
+ * Values have been through JSON when they come here.
  */
 export interface Engine {
   /** `memory` or `redis`. */

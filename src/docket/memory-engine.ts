@@ -288,7 +288,8 @@ export class MemoryEngine implements Engine {
     entry.queued = undefined;
     entry.run = undefined;
     const finishedAt = this.nowFor(entry);
-    this.write(entry, { ...change, openQuestions: 0, runAt: undefined, finishedAt, updatedAt: finishedAt });
+    const ended = { openQuestions: 0, runAt: undefined, input: undefined, snapshot: undefined };
+    this.write(entry, { ...change, ...ended, finishedAt, updatedAt: finishedAt });
     for (const question of entry.questions.values()) {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }

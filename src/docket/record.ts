@@ -11,7 +11,10 @@ export interface ExecutionRecord {
   readonly key: string;
   /** The component's name in the docket. */
   readonly component: string;
-  /** The input as it travels; absent where the component takes none. */
+  /**
+   * The input as it travels; absent where the component takes none. Kept until the end, like the snapshot: nobody needs
+   * them any more, and a client may have said things in them that are not to lie about for a day.
+   */
   readonly input?: Json;
   /** Who it belongs to: the id of a principal. Lists are made by owner. */
   readonly owner: string;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
 import type { Verdict } from '../../../src/docket/engine.js';
 import type { Stage } from './stage.js';
-import { aQuestion } from './stage.js';
+import { aQuestion, expectEvents } from './stage.js';
 
 const failure = { code: 'E_PARTS', message: 'out of parts' };
 
@@ -27,6 +27,23 @@ export function runningContract(stage: () => Stage): void {
       await stage().engine.settle('b', b.run, { type: 'finish', outcome: {} });
       expect(await stage().record('a')).toMatchObject({ state: 'failed', outcome: { error: failure } });
       expect(await stage().record('b')).toMatchObject({ state: 'completed', outcome: {} });
+    });
+
+    it.each(['finish', 'cancel'] as const)('has its input until its end, by %s, and then nobody has', async (end) => {
+      const worker = stage().work();
+      const given = { input: { password: '1234' }, snapshot: { principal: 'anna' } };
+      const first = await stage().begin('a', worker, given);
+      worker.end(first);
+      const second = await worker.next();
+      expect(second.record).toMatchObject(given);
+      const events = await stage().watch({ key: 'a' });
+      if (end === 'finish') await worker.finish(second);
+      else await stage().engine.cancel('a');
+      await expectEvents(events, [end === 'finish' ? 'state completed' : 'state cancelled']);
+      const { records } = await stage().engine.list({ owner: 'anna', limit: 1 });
+      for (const record of [await stage().record('a'), records[0], events[0]?.record]) {
+        expect(record).toMatchObject({ key: 'a', input: undefined, snapshot: undefined });
+      }
     });
 
     it('is delivered first in, first out', async () => {
