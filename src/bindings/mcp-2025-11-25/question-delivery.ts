@@ -117,10 +117,7 @@ export class QuestionDelivery {
    */
   close(record: ExecutionRecord, question: Question): void {
     if (this.isOver) return;
-    const pending = this.enter(record, question);
-    if (pending.settled) return;
-    this.closePrompt(pending);
-    settle(pending);
+    this.giveUp(this.enter(record, question));
   }
 
   /** The task is over, and its questions with it. */
@@ -128,7 +125,7 @@ export class QuestionDelivery {
     const asking = this.tasks.get(taskId);
     if (asking === undefined) return;
     asking.ended = true;
-    for (const pending of asking.questions.values()) settle(pending);
+    for (const pending of asking.questions.values()) this.giveUp(pending);
     this.tidy(taskId, asking);
   }
 
@@ -224,6 +221,12 @@ export class QuestionDelivery {
     const { method, params } = requestOf(pending.question);
     const related = { ...params, _meta: relatedTask(pending.taskId) };
     this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, relatedTo(place));
+  }
+
+  private giveUp(pending: Pending): void {
+    if (pending.settled) return;
+    this.closePrompt(pending);
+    settle(pending);
   }
 
   private closePrompt(pending: Pending): void {

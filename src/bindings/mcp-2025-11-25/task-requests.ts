@@ -24,7 +24,7 @@ const pageSize = 50;
 /** The `tasks/*` requests of one connection. */
 export class TaskRequests {
   /** Tasks of other sessions that this connection has waited for. */
-  private readonly followed = new Map<string, Unwatch>();
+  private readonly followed = new Map<string, Promise<Unwatch>>();
 
   constructor(
     private readonly engine: Engine,
@@ -37,8 +37,7 @@ export class TaskRequests {
 
   /** The connection is gone. */
   close(): void {
-    for (const unwatch of this.followed.values()) unwatch();
-    this.followed.clear();
+    for (const key of this.followed.keys()) this.unfollow(key);
   }
 
   /** `tasks/get` */
@@ -87,6 +86,8 @@ export class TaskRequests {
       gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
     // Listening before reading: whoever gives up while the record is read is waited for no longer, and shown nothing.
     signal.addEventListener('abort', abort, { once: true });
+    // A connection that closes right after the request is gone before the request comes here.
+    if (signal.aborted) abort();
     const forgetDrop = this.streams.onDropped(requestId, abort);
     try {
       const record = await this.owned(params, extra);
@@ -108,10 +109,16 @@ export class TaskRequests {
       for (const question of await this.engine.questions(key)) {
         if (question.answer === undefined) this.delivery.add(record, question);
       }
-      return await waitForEnd(this.engine, key, { signal: gone });
+      const ended = await waitForEnd(this.engine, key, { signal: gone });
+      // The record may come before the events of its end; the prompts are closed while there is a stream to do it on.
+      this.delivery.ended(key);
+      if (this.followed.has(key)) this.feed.status(ended);
+      this.unfollow(key);
+      return ended;
     } catch (error) {
-      if (ErrandError.is(error, 'EXECUTION_UNKNOWN')) throw notFound(key);
-      throw error;
+      if (!ErrandError.is(error, 'EXECUTION_UNKNOWN')) throw error;
+      this.unfollow(key);
+      throw notFound(key);
     } finally {
       removeReader();
     }
@@ -122,20 +129,23 @@ export class TaskRequests {
    * so that a prompt that was shown here is closed here, whoever answers it.
    */
   private async follow(key: string): Promise<void> {
-    if (this.followed.has(key)) return;
-    const stop = (): void => {
-      this.followed.get(key)?.();
-      this.followed.delete(key);
-    };
-    this.followed.set(key, () => undefined);
-    const unwatch = await this.engine.watch({ key }, (event) => {
-      dispatch(event, this.feed);
-      if (event.type === 'state' && isTerminal(event.record.state)) stop();
-    });
-    if (this.followed.has(key)) this.followed.set(key, unwatch);
-    else unwatch();
-    const record = await this.engine.get(key);
-    if (record === undefined || isTerminal(record.state)) stop();
+    let following = this.followed.get(key);
+    if (following === undefined) {
+      following = this.engine.watch({ key }, (event) => {
+        if (!this.followed.has(key)) return;
+        dispatch(event, this.feed);
+        if (event.type === 'state' && isTerminal(event.record.state)) this.unfollow(key);
+      });
+      this.followed.set(key, following);
+      following.catch(() => this.followed.delete(key));
+    }
+    await following;
+  }
+
+  private unfollow(key: string): void {
+    const following = this.followed.get(key);
+    this.followed.delete(key);
+    following?.then((unwatch) => unwatch()).catch(() => undefined);
   }
 
   /** The task of this principal. Another's looks exactly like one that does not exist. */

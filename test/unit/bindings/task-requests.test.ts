@@ -7,6 +7,7 @@ import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/task-feed.js';
 import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/task-requests.js';
 import { anonymous } from '../../../src/call/principal.js';
 import { MemoryEngine } from '../../../src/docket/memory-engine.js';
+import type { EngineEvent, Unwatch } from '../../../src/docket/engine.js';
 import type { ExecutionRecord, Question } from '../../../src/docket/record.js';
 import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
 import { relayTo } from '../../../src/tasks/relay.js';
@@ -19,6 +20,10 @@ import { rejection } from '../../helpers/raw-calls.js';
 class DistantEngine extends MemoryEngine {
   /** What takes its time. */
   distant: 'records' | 'questions' | undefined;
+  /** Whether events stay on their way. */
+  silent = false;
+  /** Whether nobody can begin to watch. */
+  broken = false;
   private readonly underWay: (() => void)[] = [];
 
   override async get(key: string): Promise<ExecutionRecord | undefined> {
@@ -31,6 +36,16 @@ class DistantEngine extends MemoryEngine {
     const questions = await super.questions(key);
     if (this.distant === 'questions') await this.journey();
     return questions;
+  }
+
+  override async watch(
+    of: { readonly key: string } | { readonly session: string },
+    listener: (event: EngineEvent) => void,
+  ): Promise<Unwatch> {
+    if (this.broken) throw new Error('The line is down');
+    return super.watch(of, (event) => {
+      if (!this.silent) listener(event);
+    });
   }
 
   /** Lets what was read arrive, once it was read. */
@@ -114,8 +129,7 @@ class TestConnection {
   }
 
   /** Sends a `tasks/result`, and gives how it ends and what cancels it. */
-  wait(requestId: RequestId): { readonly outcome: Promise<Error>; readonly cancel: () => void } {
-    const controller = new AbortController();
+  wait(requestId: RequestId, controller = new AbortController()): { outcome: Promise<Error>; cancel: () => void } {
     const extra = { requestId, signal: controller.signal } as unknown as RequestExtra;
     const outcome = rejection(this.requests.result({ taskId: 'task' }, extra));
     return { outcome, cancel: () => controller.abort() };
@@ -155,6 +169,17 @@ describe('a tasks/result that is given up while the record is read', () => {
     giveUp(connection, cancel);
     await engine.arrive();
     expect((await outcome).message).toBe(nobodyWaits);
+    expect(connection.sent).toEqual([]);
+    expect(connection.streams.listening).toBe(0);
+    expect(connection.remembered).toBe(0);
+  });
+
+  it('before it began, ends as well: a connection may close right after its last request', async () => {
+    await askedTask();
+    const connection = await TestConnection.open();
+    const closed = new AbortController();
+    closed.abort();
+    expect((await connection.wait(1, closed).outcome).message).toBe(nobodyWaits);
     expect(connection.sent).toEqual([]);
     expect(connection.streams.listening).toBe(0);
     expect(connection.remembered).toBe(0);
@@ -199,6 +224,17 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     expect(connection.remembered).toBe(0);
   });
 
+  it('one of a task that ends is closed before the result, also when the news of the end are late', async () => {
+    await stage.quiet();
+    engine.silent = true;
+    await engine.cancel('task');
+    await engine.arrive();
+    expect((await waiting.outcome).message).toBe('Task was cancelled');
+    expect(connection.of(asked)).toMatchObject([{ related: 1 }]);
+    expect(connection.of('notifications/cancelled')).toMatchObject([{ related: 1 }]);
+    expect(connection.remembered).toBe(0);
+  });
+
   it('and the connection is closed, none is shown and nothing is remembered', async () => {
     await stage.quiet();
     connection.requests.close();
@@ -211,6 +247,22 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     expect(connection.of(asked)).toEqual([]);
     expect(connection.remembered).toBe(0);
     expect(clock.armed).toBe(1); // the deadline of the question
+  });
+});
+
+describe('a task of another session', () => {
+  it('is followed by the next tasks/result when it could not be by the first', async () => {
+    await askedTask('of another device of hers');
+    const connection = await TestConnection.open();
+    engine.broken = true;
+    expect((await connection.wait(1).outcome).message).toBe('The line is down');
+    engine.broken = false;
+    const { outcome, cancel } = connection.wait(2);
+    await eventually(() => expect(connection.of(asked)).toMatchObject([{ related: 2 }]));
+    await engine.answer('task', 'q1', { result: 'elsewhere' });
+    await eventually(() => expect(connection.of('notifications/cancelled')).toMatchObject([{ related: 2 }]));
+    cancel();
+    await outcome;
   });
 });
 
