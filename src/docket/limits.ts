@@ -1,6 +1,8 @@
-import { ErrandError } from '../base/errors.js';
+import { ErrandError, messageOf } from '../base/errors.js';
 import { toJsonText, type Json } from '../base/json.js';
+import type { Answer } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
+import { rpcCode } from '../protocol/errors.js';
 
 /** How much a docket takes. Sizes are bytes of JSON in UTF-8. */
 export interface Limits {
@@ -8,7 +10,7 @@ export interface Limits {
   readonly openTasks: number;
   /** The longest time that a client may have a finished task kept, in milliseconds. */
   readonly ttl: number;
-  /** The size of the input of one execution. */
+  /** The size of the input of one execution, and of each answer to its questions. */
   readonly input: number;
   /** The size of the outcome of one execution. */
   readonly result: number;
@@ -45,6 +47,24 @@ export function outcomeWithin({ result: limit }: Limits, outcome: object, what: 
     );
   });
   return stored as Outcome;
+}
+
+/**
+ * An answer to a question as it is stored. In the place of one that cannot be kept stands an error that says so, and the
+ * call that asked ends by it: a question that was answered is not asked again.
+ */
+export function answerWithin({ input: limit }: Limits, answer: Answer): Answer {
+  try {
+    const stored = jsonWithin(limit, answer, 'The answer', (size) => {
+      return new ErrandError(
+        'INPUT_TOO_LARGE',
+        `The answer has ${size} bytes of JSON; docket.limits.input allows ${limit}.`,
+      );
+    });
+    return stored as Answer;
+  } catch (error) {
+    return { error: { code: rpcCode.invalidParams, message: messageOf(error) } };
+  }
 }
 
 /** What an engine throws when an owner has no room for another task. */

@@ -35,7 +35,7 @@ export interface LimitOptions {
   readonly openTasks?: number;
   /** The longest `ttl` that a client gets; a longer wish is cut. Default `'24h'`. */
   readonly ttl?: Duration;
-  /** The largest input of a background call, in bytes of JSON. Default 1,048,576 (1 MiB). */
+  /** The largest input of a background call, and the largest answer to one of its questions, in bytes of JSON. Default 1,048,576 (1 MiB). */
   readonly input?: number;
   /** The largest outcome of a background call as it is stored, in bytes of JSON; a larger one fails the call. Default 10,485,760 (10 MiB). */
   readonly result?: number;

@@ -1,6 +1,7 @@
 import type { Logger } from '../base/logger.js';
 import type { Answer, ClientNotice } from '../call/channel.js';
 import type { Engine, EngineEvent, Unwatch } from '../docket/engine.js';
+import { answerWithin, type Limits } from '../docket/limits.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 
 /** What a connection does with what the tasks of its session send. */
@@ -42,10 +43,11 @@ export async function relayAnswer(
   engine: Engine,
   to: { readonly taskId: string; readonly question: string; readonly principal: string },
   answer: Answer,
-  logger: Logger,
+  { limits, logger }: { readonly limits: Limits; readonly logger: Logger },
 ): Promise<void> {
   const record = await engine.get(to.taskId);
-  const verdict = record?.owner === to.principal ? await engine.answer(to.taskId, to.question, answer) : 'unknown';
+  const isOurs = record?.owner === to.principal;
+  const verdict = isOurs ? await engine.answer(to.taskId, to.question, answerWithin(limits, answer)) : 'unknown';
   if (verdict !== 'accepted') {
     logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
   }

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { Context, CurrentDocket, defineJob, defineTool, ErrandError, ToolError } from '../../src/index.js';
 import type { ComponentEntry, LimitOptions } from '../../src/index.js';
+import { connectAsked } from '../helpers/asked-client.js';
 import { call, closeOpened, connect, serverOf, textOf } from '../helpers/in-memory.js';
 import { rejection, startTask, untilStatus } from '../helpers/raw-calls.js';
 
@@ -188,6 +189,40 @@ describe('the input', () => {
     expect(textOf(await call(client, 'foreground', 'add', { text: `${input.text}.` }))).toBe(
       `store: input has ${exactly + 1} bytes of JSON; docket.limits.input allows ${exactly}. Give less, or where the rest can be read.`,
     );
+  });
+});
+
+describe('an answer', () => {
+  const asking = defineTool({
+    name: 'asking',
+    task: 'required',
+    inject: [Context],
+    run: async (_input, ctx) => {
+      const answer = await ctx.elicit('Name?', z.string());
+      return answer.action === 'accept' ? answer.content : answer.action;
+    },
+  });
+  const answered = async (content: unknown): Promise<unknown> => {
+    const { server } = served({ input: 100 }, asking);
+    const answer = () => ({ action: 'accept', content });
+    const { client } = await connectAsked(server, { capabilities: { elicitation: {} }, answer });
+    const { taskId } = await startTask(client, 'asking');
+    return resultOf(client, taskId);
+  };
+  const failed = (text: unknown) => ({ isError: true, content: [{ text }] });
+
+  it('to a task is at most as many bytes as the limit of the input says; a larger one is a failed question [A3]', async () => {
+    const fitting = 'ä'.repeat((100 - bytes({ result: { action: 'accept', content: { value: '' } } })) / 2);
+    expect(await answered({ value: fitting })).toMatchObject({ content: [{ text: fitting }] });
+    const why =
+      /^The client answered the question "Name\?" with error -32602: The answer has 10[12] bytes of JSON; docket\.limits\.input allows 100\.$/;
+    expect(await answered({ value: `${fitting}ä` })).toMatchObject(failed(expect.stringMatching(why)));
+  });
+
+  it('that nothing can read leaves nobody waiting [A3]', async () => {
+    const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) as unknown;
+    const why = expect.stringContaining('The answer cannot be written as JSON');
+    expect(await answered({ value: deep })).toMatchObject(failed(why));
   });
 });
 

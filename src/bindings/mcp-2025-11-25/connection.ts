@@ -240,15 +240,15 @@ export class Connection {
       'error' in message
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
-    if (this.questions.answered(id, answer)) return;
+    const principal = principalOf(auth).id;
+    if (this.questions.answered(id, answer, principal)) return;
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
       logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
       return;
     }
-    const principal = principalOf(auth).id;
     const wasAsked = this.delivery.answered(question, principal);
-    relayAnswer(engine, { ...question, principal }, answer, logger).catch((error: unknown) => {
+    relayAnswer(engine, { ...question, principal }, answer, this.core).catch((error: unknown) => {
       if (wasAsked) this.delivery.lost(question);
       logger.error('An answer could not be stored', { ...question, error });
     });
