@@ -100,18 +100,13 @@ export async function openFixture(wire: Wire, fixture: string, options: PeerOpti
 
 /** A server of `test/e2e/fixtures` in this process. */
 export async function fixtureServer(fixture: string): Promise<ErrandServer> {
-  const { default: makeServer } = (await import(fixtureFile(fixture))) as { default: () => ErrandServer };
+  const { default: makeServer } = (await import(fixtureFile(`${fixture}.ts`))) as { default: () => ErrandServer };
   return makeServer();
 }
 
 /** The command that serves it over stdio. */
 export function fixtureCommand(fixture: string): { command: string; args: string[] } {
-  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-  return {
-    command: process.execPath,
-    args: [path('../../node_modules/jiti/lib/jiti-cli.mjs'), path('../e2e/fixtures/run.ts'), fixtureFile(fixture)],
-  };
+  return { command: process.execPath, args: [fixtureFile('run.mjs'), fixtureFile(`${fixture}.ts`)] };
 }
 
-const fixtureFile = (fixture: string): string =>
-  fileURLToPath(new URL(`../e2e/fixtures/${fixture}.ts`, import.meta.url));
+const fixtureFile = (name: string): string => fileURLToPath(new URL(`../e2e/fixtures/${name}`, import.meta.url));
