@@ -19,7 +19,7 @@ import type {
   Tool,
   Transport,
 } from '../protocol/types.js';
-import type { CallOptions, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
+import type { CallOptions, CallProgress, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
 import { callSafely, ProgressRouter } from './progress.js';
 import { capabilitiesOf, QuestionRouter } from './question-router.js';
 import { TaskBook } from './task-book.js';
@@ -216,17 +216,22 @@ export class Client {
     params: Record<string, unknown>,
     { ttl, timeout, signal, ...handlers }: TaskCallOptions,
   ): Promise<Handle> {
-    const { onProgress } = handlers;
+    const { onProgress, onElicit } = handlers;
     const token = this.progress.newToken();
+    const leave = onElicit && this.questions.enterCall(onElicit, true);
+    let early: CallProgress | undefined;
     // Until the task is known by its id, its progress is known by the token.
-    if (onProgress) this.progress.listen(token, (progress) => callSafely(this.report, () => onProgress(progress)));
+    this.progress.listen(token, (progress) => {
+      early = progress;
+      if (onProgress) callSafely(this.report, () => onProgress(progress));
+    });
     const augmented = { ...params, task: ttl === undefined ? {} : { ttl }, _meta: { progressToken: token } };
     const limits = { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) };
     const making = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
       this.progress.forget(token);
       if (!('task' in answer)) return this.answeredHandle(kind, answer);
       const { task, _meta } = CreateTaskResultSchema.parse(answer);
-      const tracked = this.tasks.track(task.taskId).begin(task, token).handle(handlers);
+      const tracked = this.tasks.track(task.taskId).begin(task, token, early).handle(handlers);
       this.progress.listen(token, (progress) => tracked.progressed(progress));
       const immediate = _meta?.['io.modelcontextprotocol/model-immediate-response'];
       return new kind.Handle({
@@ -241,6 +246,8 @@ export class Client {
     } catch (error) {
       this.progress.forget(token);
       throw error;
+    } finally {
+      leave?.();
     }
   }
 

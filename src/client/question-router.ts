@@ -37,6 +37,8 @@ interface Asked {
 /** Finds the one who answers a question, whether a foreground call asks or a task. */
 export class QuestionRouter {
   private readonly foreground = new Set<ElicitHandler>();
+  /** Of calls that wish for a task, which the server may make in the foreground all the same. */
+  private readonly undecided = new Set<ElicitHandler>();
 
   constructor(
     private readonly answering: Answering,
@@ -44,11 +46,12 @@ export class QuestionRouter {
     private readonly report: (error: unknown) => void,
   ) {}
 
-  /** A foreground call with a handler of its own is under way. Returns what ends that. */
-  enterCall(handler: ElicitHandler): () => void {
+  /** A call with a handler of its own is under way, in the foreground as far as is known. Returns what ends that. */
+  enterCall(handler: ElicitHandler, mayBecomeTask = false): () => void {
+    const calls = mayBecomeTask ? this.undecided : this.foreground;
     const entry: ElicitHandler = (question) => handler(question);
-    this.foreground.add(entry);
-    return () => this.foreground.delete(entry);
+    calls.add(entry);
+    return () => calls.delete(entry);
   }
 
   /**
@@ -130,7 +133,7 @@ export class QuestionRouter {
   /** The protocol does not say which foreground call asks, so a handler of a call counts only while it is the only one. */
   private ofForeground(): ElicitHandler | undefined {
     const { onElicit } = this.answering;
-    const [only, another] = this.foreground;
+    const [only, another] = this.foreground.size > 0 || onElicit !== undefined ? this.foreground : this.undecided;
     if (another === undefined) return only ?? onElicit;
     if (onElicit !== undefined) return onElicit;
     throw new ProtocolError(

@@ -127,7 +127,7 @@ export class TaskHandle<R extends object = object> {
   }
 
   /**
-   * What the task tells, from its status now to the one in which it ends; asks the server as {@link TaskHandle.wait} does.
+   * What the task tells, from its status and progress now to the status in which it ends; asks the server as {@link TaskHandle.wait} does.
    *
    * @throws McpError when the server does not know the task (any more), or the connection ends.
    */
@@ -155,7 +155,10 @@ export class TaskHandle<R extends object = object> {
       },
     });
     try {
-      if (this.tracked.known !== undefined) status(this.tracked.known);
+      const { known, lastProgress } = this.tracked;
+      if (known !== undefined && !isTerminal(known)) status(known);
+      if (lastProgress !== undefined) push({ type: 'progress', ...lastProgress });
+      if (known !== undefined) status(known);
       for (;;) {
         const event = queue.shift();
         if (event !== undefined) {

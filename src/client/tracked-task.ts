@@ -40,6 +40,8 @@ export class TrackedTask {
   onElicit: ElicitHandler | undefined;
   /** Under which progress comes that does not name the task. */
   token: string | undefined;
+  /** The last progress that came. */
+  lastProgress: CallProgress | undefined;
   private readonly watchers = new Set<Watcher>();
   private readonly statusListeners = new Set<(task: Task) => unknown>();
   private readonly progressListeners = new Set<(progress: CallProgress) => unknown>();
@@ -64,9 +66,10 @@ export class TrackedTask {
     return this.latest;
   }
 
-  /** The task is known by the answer that made it, which says how it began and not how it is. */
-  begin(task: Task, token?: string): this {
+  /** The task is known by the answer that made it, which says how it began and not how it is; progress may have overtaken it. */
+  begin(task: Task, token?: string, progress?: CallProgress): this {
     this.latest ??= task;
+    this.lastProgress ??= progress;
     this.token = token;
     return this;
   }
@@ -98,6 +101,7 @@ export class TrackedTask {
   /** Progress came. */
   progressed(progress: CallProgress): void {
     if (this.hasEnded) return;
+    this.lastProgress = progress;
     for (const listener of [...this.progressListeners]) callSafely(this.report, () => listener(progress));
     for (const watcher of [...this.watchers]) watcher.progress?.(progress);
   }

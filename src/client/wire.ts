@@ -76,7 +76,11 @@ export class Wire implements TaskRequests {
 
   async open(transport: Transport): Promise<void> {
     // The SDK calls what it finds here first.
-    transport.onmessage = ignoreTask;
+    const theirs = transport.onmessage?.bind(transport);
+    transport.onmessage = (message, extra) => {
+      ignoreTask(message);
+      theirs?.(message, extra);
+    };
     await this.sdk.connect(transport);
   }
 

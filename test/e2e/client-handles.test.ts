@@ -277,7 +277,29 @@ describe('iterating over a task', () => {
       { type: 'progress', progress: 2, total: 2, message: 'going' },
       'completed',
     ]);
-    expect(await eventsOf(task)).toMatchObject([{ type: 'status', task: { status: 'completed' } }]);
+    expect(await eventsOf(task)).toMatchObject([
+      { type: 'progress', progress: 2 },
+      { type: 'status', task: { status: 'completed' } },
+    ]);
+  });
+
+  it('begins with what was told before, be it before the task was known', async () => {
+    await open({
+      'tools/call': async (params) => {
+        const task = server.make();
+        await tellProgress(progressTokenOf({ method: '', params, at: 0 }), task.taskId, 1);
+        return { task };
+      },
+    });
+    const task = await start();
+    const events = task[Symbol.asyncIterator]();
+    expect((await events.next()).value).toMatchObject({ type: 'status', task: { status: 'working' } });
+    expect((await events.next()).value).toMatchObject({ type: 'progress', progress: 1 });
+    await events.return();
+    await tellProgress('strange', task.taskId, 2);
+    server.end(task.taskId);
+    await task.wait();
+    expect(await eventsOf(task)).toMatchObject([{ progress: 2 }, { task: { status: 'completed' } }]);
   });
 
   it('asks for nothing more once it is left', async () => {

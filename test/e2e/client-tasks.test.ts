@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { Task } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
@@ -144,6 +145,15 @@ it('closing a client over HTTP ends its session', async () => {
   expect(await client.listTools()).toHaveLength(1);
   await client.close();
   expect(spy.of('DELETE')).toHaveLength(1);
+});
+
+it('whoever listens at a transport that is handed over still hears all', async () => {
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  const heard: unknown[] = [];
+  ours.onmessage = (message) => heard.push(message);
+  await server.connect(theirs);
+  await (await open(ours)).listTools();
+  expect(heard).toMatchObject([{ result: { serverInfo: { name: 'library' } } }, { result: { tools: [{}] } }]);
 });
 
 it('all pages of a list are read', async () => {

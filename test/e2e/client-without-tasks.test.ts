@@ -147,6 +147,28 @@ describe('a handle has the result at once', () => {
     expect(server.asked[0]?.params).toHaveProperty('task', {});
   });
 
+  it.each<[string, ClientOptions, string]>([
+    ['its own handler', {}, 'decline'],
+    ['the handler of the client where there is one', { onElicit: () => ({ action: 'cancel' }) }, 'cancel'],
+  ])('whose question goes to %s', async (_whose, options, action) => {
+    const server: ForeignServer = new ForeignServer({
+      'tools/call': async () => {
+        const requestedSchema = { type: 'object', properties: {} };
+        const answer = await server.ask('elicitation/create', { message: 'Really?', requestedSchema });
+        return { content: [{ type: 'text', text: answer.action }] };
+      },
+    });
+    const client = await open(server, options);
+    const task = await client.callTool('any', {}, { task: true, onElicit: () => ({ action: 'decline' }) });
+    expect(await task.result()).toEqual({ content: [{ type: 'text', text: action }] });
+    expect(
+      await server.ask('elicitation/create', {
+        message: 'Really?',
+        requestedSchema: { type: 'object', properties: {} },
+      }),
+    ).toEqual({ action: 'cancel' });
+  });
+
   it('from a server of Errand with no tool that may run as a task', async () => {
     const count = defineTool({ name: 'count', output: z.number(), run: () => 7 });
     const server = createServer({ name: 'plain', version: '1.0.0', components: [count] });
