@@ -10,7 +10,7 @@ import type { Peer, PeerOptions } from '../helpers/transports.js';
 
 const asks = defineTool({
   name: 'asks',
-  task: 'required',
+  task: 'optional',
   inject: [Context, Progress],
   run: async (_input, ctx, progress) => {
     await progress.setMessage('about to ask');
@@ -141,6 +141,19 @@ describe('on one connection', () => {
     // What was not settled is closed where it is shown.
     const closed = await untilTold(peer, 'notifications/cancelled', 1);
     expect(closed.map(({ params }) => params.requestId)).toEqual([id]);
+  });
+
+  it('an answer of another principal to a question of a call in the foreground is ignored and logged [I3]', async () => {
+    await using peer = await connectAs(server, ada, never);
+    const calling = peer.client.callTool({ name: 'asks' });
+    const [{ id }] = (await untilTold(peer, 'elicitation/create', 1)) as unknown as [{ id: string }];
+    actAs(peer, { subject: 'eve' });
+    await peer.client.transport!.send(answerTo(id, 'mine'));
+    await request(peer.client, 'ping');
+    expect(log.map(({ message }) => message)).toContain('An answer was ignored');
+    actAs(peer, ada);
+    await peer.client.transport!.send(answerTo(id, 'hers'));
+    expect((await calling).content).toEqual([{ type: 'text', text: 'hers' }]);
   });
 });
 

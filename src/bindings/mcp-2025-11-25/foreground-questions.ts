@@ -11,33 +11,41 @@ export interface SentQuestion {
   close(): void;
 }
 
+/** A question that waits for its answer. */
+interface Open {
+  /** Who was asked. Several principals may send on one connection. */
+  readonly principal: string;
+  readonly settle: (answer: Answer) => void;
+}
+
 /**
  * The open questions of the foreground calls of one connection. Their ids are ours and not the SDK's, which counts from 0
  * and whose client cannot close the prompt of a request with the id 0; and what is answered reaches the rules for answers
  * here also where the SDK would drop it.
  */
 export class ForegroundQuestions {
-  private readonly open = new Map<string, (answer: Answer) => void>();
+  private readonly open = new Map<string, Open>();
   private sent = 0;
 
   constructor(private readonly send: (message: JSONRPCMessage, related: RequestId) => Promise<void>) {}
 
-  /** Asks on the stream of the request that the call answers. */
-  ask(question: ClientQuestion, related: RequestId): SentQuestion {
+  /** Asks on the stream of the request that the call answers, of whom that came. */
+  ask(question: ClientQuestion, related: RequestId, principal: string): SentQuestion {
     const id = `${questionIdPrefix}${++this.sent}`;
-    const answer = new Promise<Answer>((resolve, reject) => {
-      this.open.set(id, resolve);
+    const answer = new Promise<Answer>((settle, reject) => {
+      this.open.set(id, { principal, settle });
       this.send({ jsonrpc: '2.0', id, ...requestOf(question) }, related).catch(reject);
     });
     return { answer, close: () => this.close(id, related) };
   }
 
-  /** The client answered. Gives whether somebody waits for that. */
-  answered(id: string, answer: Answer): boolean {
-    const settle = this.open.get(id);
+  /** A principal answered. Gives whether somebody waits for that. */
+  answered(id: string, answer: Answer, principal: string): boolean {
+    const asked = this.open.get(id);
+    if (asked?.principal !== principal) return false;
     this.open.delete(id);
-    settle?.(answer);
-    return settle !== undefined;
+    asked.settle(answer);
+    return true;
   }
 
   private close(id: string, related: RequestId): void {

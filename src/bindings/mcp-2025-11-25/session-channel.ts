@@ -3,6 +3,7 @@ import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sd
 import { ErrandError } from '../../base/errors.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
 import type { CallLife } from '../../call/life.js';
+import { principalOf } from '../../call/principal.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import { notificationOf } from './client-messages.js';
 import type { ForegroundQuestions } from './foreground-questions.js';
@@ -31,7 +32,8 @@ export class SessionChannel implements ClientChannel {
       stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
       forgetDrop = this.streams.onDropped(this.extra.requestId, () => reject(dropped()));
     });
-    const sent = this.questions.ask(question, this.extra.requestId);
+    const { requestId, authInfo } = this.extra;
+    const sent = this.questions.ask(question, requestId, principalOf(authInfo).id);
     try {
       return await life.waitFor(Promise.race([sent.answer, gone]));
     } finally {
