@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
+import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/running-call.js';
@@ -51,7 +52,7 @@ export async function submitTask(
 ): Promise<ExecutionRecord> {
   const { component, input, caller, client, session } = submission;
   // Before the schema sees it, which may take its time for a large input.
-  const stored = inputWithin(limits, input, `The input of ${component.name}`);
+  const stored = storedInput(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
   const execution: NewExecution = {
     key: submission.taskId,
@@ -67,6 +68,16 @@ export async function submitTask(
   const { record } = await engine.add(execution, limits.openTasks);
   logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;
+}
+
+/** What came as JSON cannot be written as JSON again only where it is nested too deep, and that is the client's affair. */
+function storedInput(limits: Limits, input: unknown, what: string): Json | undefined {
+  try {
+    return inputWithin(limits, input, what);
+  } catch (error) {
+    if (!ErrandError.is(error, 'RESULT_NOT_JSON')) throw error;
+    throw new ErrandError('INPUT_INVALID', error.message, { exposed: true, cause: error });
+  }
 }
 
 /**

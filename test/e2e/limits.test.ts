@@ -172,6 +172,21 @@ describe('the input', () => {
     expect(message).toContain('docket.limits.input');
   });
 
+  it('is not so deep that it cannot be kept; then it is refused, and leaves no task [A3] [E2]', async () => {
+    const any = defineTool({
+      name: 'any',
+      task: 'required',
+      input: z.object({ tree: z.unknown() }),
+      run: () => 'done',
+    });
+    const { server, log } = served({}, any);
+    const client = await connect(server);
+    const tree = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) as unknown;
+    expect(await rejection(startTask(client, 'any', { tree }))).toMatchObject({ code: -32602 });
+    expect(await listed(client)).toBe(0);
+    expect(log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
   it('of what a program adds to the docket is measured as well', async () => {
     const store = defineJob({ name: 'store', input: z.object({ text: z.string() }), run: () => undefined });
     const add = defineTool({
