@@ -16,7 +16,8 @@ export interface QuestionIdentity {
  * the order in which different questions come, which concurrency changes.
  */
 export class Journal {
-  private readonly asked = new Map<string, { times: number; open: boolean }>();
+  /** Made for the first question: most calls ask nothing. */
+  private asked: Map<string, { times: number; open: boolean }> | undefined;
 
   /** @param secret - known to this execution in all its runs and to nobody else; without one there is only this run */
   constructor(private secret?: string) {}
@@ -28,6 +29,7 @@ export class Journal {
    */
   name({ kind, params, key }: QuestionIdentity): string {
     const base = key === undefined ? `q-${digest([kind, params])}` : authorKey(key);
+    this.asked ??= new Map();
     const known = this.asked.get(base) ?? { times: 0, open: false };
     if (known.open) {
       throw new ErrandError(
@@ -43,7 +45,7 @@ export class Journal {
 
   /** The question with this key no longer waits. */
   close(key: string): void {
-    const known = this.asked.get(key.slice(0, key.lastIndexOf('-')));
+    const known = this.asked?.get(key.slice(0, key.lastIndexOf('-')));
     if (known !== undefined) known.open = false;
   }
 

@@ -57,18 +57,21 @@ export function callComponent(
   extra: RequestExtra,
 ): Promise<object> {
   const request = readRequest(core, method, params);
-  const { component, title, task } = request;
+  const { component, task } = request;
   if (task === undefined) {
-    if (component.task === 'required') throw refuseMode(`${title} runs only as a task. Ask for it with \`task\`.`);
+    if (component.task === 'required') throw refuseMode(request, 'runs only as a task. Ask for it with `task`.');
     return callInForeground(core, facts, request, extra);
   }
   if (component.task === 'forbidden' || core.engine === undefined) {
-    throw refuseMode(`${title} does not run as a task. Ask for it without \`task\`.`);
+    throw refuseMode(request, 'does not run as a task. Ask for it without `task`.');
   }
   return submit(core, core.engine, facts, request, task, extra);
 }
 
-const refuseMode = (message: string): ProtocolError => new ProtocolError(rpcCode.methodNotFound, message);
+function refuseMode({ component: { kind }, name }: ComponentRequest, why: string): ProtocolError {
+  const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} '${name}'`;
+  return new ProtocolError(rpcCode.methodNotFound, `${title} ${why}`);
+}
 
 async function callInForeground(
   core: Core,

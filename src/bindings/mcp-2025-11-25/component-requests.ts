@@ -13,13 +13,13 @@ export type TaskMethod = keyof typeof taskMethods;
 /** What a client asks for. */
 export interface ComponentRequest {
   readonly component: Component<CallFrame>;
-  /** How messages name it. */
-  readonly title: string;
+  /** What the client calls it: a name, or a URI. */
+  readonly name: string;
   /** As it travels. */
   readonly input: unknown;
   /** Present when it shall run as a task. */
-  readonly task?: { readonly ttl?: number | null | undefined };
-  readonly progressToken?: string | number;
+  readonly task: { readonly ttl?: number | null | undefined } | undefined;
+  readonly progressToken: string | number | undefined;
 }
 
 /** The longest id of a request and the longest progress token, in characters: both are kept with each task. */
@@ -52,37 +52,26 @@ const resourceNotFound = -32002;
 export function readRequest({ catalog }: Core, method: TaskMethod, params: unknown): ComponentRequest {
   switch (method) {
     case 'tools/call': {
-      const { name, arguments: input = {}, ...rest } = accept(CallParams, params, method);
-      return request(catalog.named('tool', name), 'tool', name, input, rest);
+      const { name, arguments: input = {}, task, _meta } = accept(CallParams, params, method);
+      const component = catalog.named('tool', name) ?? unknown('tool', name);
+      return { component, name, input, task, progressToken: _meta?.progressToken };
     }
     case 'prompts/get': {
-      const { name, arguments: input = {}, ...rest } = accept(GetParams, params, method);
-      return request(catalog.named('prompt', name), 'prompt', name, input, rest);
+      const { name, arguments: input = {}, task, _meta } = accept(GetParams, params, method);
+      const component = catalog.named('prompt', name) ?? unknown('prompt', name);
+      return { component, name, input, task, progressToken: _meta?.progressToken };
     }
     case 'resources/read': {
-      const { uri, ...rest } = accept(ReadParams, params, method);
+      const { uri, task, _meta } = accept(ReadParams, params, method);
       const component = catalog.at(uri);
       if (component === undefined) throw new ProtocolError(resourceNotFound, 'Resource not found', { uri });
-      return request(component, 'resource', uri, { uri }, rest);
+      return { component, name: uri, input: { uri }, task, progressToken: _meta?.progressToken };
     }
   }
 }
 
-function request(
-  component: Component<CallFrame> | undefined,
-  kind: 'tool' | 'prompt' | 'resource',
-  name: string,
-  input: unknown,
-  { task, _meta }: Pick<z.infer<typeof ReadParams>, 'task' | '_meta'>,
-): ComponentRequest {
-  if (component === undefined) throw new ProtocolError(rpcCode.invalidParams, `Unknown ${kind}: ${name}`);
-  return {
-    component,
-    title: `${kind.charAt(0).toUpperCase()}${kind.slice(1)} '${name}'`,
-    input,
-    ...(task !== undefined && { task }),
-    ...(_meta?.progressToken !== undefined && { progressToken: _meta.progressToken }),
-  };
+function unknown(kind: 'tool' | 'prompt', name: string): never {
+  throw new ProtocolError(rpcCode.invalidParams, `Unknown ${kind}: ${name}`);
 }
 
 /** @throws {ProtocolError} `-32602`, naming the field. */
