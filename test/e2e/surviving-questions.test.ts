@@ -1,4 +1,7 @@
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolResultSchema, type ElicitResult, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { Context, createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
@@ -191,6 +194,60 @@ describe('over HTTP', () => {
     expect(prompts.map(({ message }) => message).sort()).toEqual(['One?', 'Two?', 'Two?']);
     prompts[2]!.answer(accept('second'));
     expect(await result).toEqual(says('first, second'));
+    await peer.client.close();
+    await dropped;
+  });
+});
+
+describe('over HTTP by a transport of the host, which does not tell when a stream is gone', () => {
+  const clock = new FakeClock();
+  let hosted: ErrandServer;
+  let host: HttpServer;
+  let url: string;
+
+  beforeEach(async () => {
+    const logger = new Logger(() => undefined);
+    hosted = serverWithClock({ name: 'hosted', version: '1.0.0', components: [one], logger }, clock);
+    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => 'the only one' });
+    await hosted.connect(transport);
+    host = createHttpServer((request, response) => void transport.handleRequest(request, response));
+    await new Promise<void>((listening) => host.listen(0, '127.0.0.1', listening));
+    url = `http://127.0.0.1:${(host.address() as AddressInfo).port}`;
+  });
+
+  afterEach(async () => {
+    await hosted.close();
+    host.closeAllConnections();
+    await new Promise((closed) => host.close(closed));
+  });
+
+  it('a question that no standalone stream took comes with the next tasks/result [I2]', async () => {
+    const { prompts, answer } = user();
+    const withoutStandalone: typeof fetch = (input, init) =>
+      init?.method === 'GET' ? Promise.resolve(new Response(null, { status: 405 })) : fetch(input, init);
+    await using peer = await connectHttp(url, { fetch: withoutStandalone, answer });
+    const { taskId } = await startTask(peer.client, 'one');
+    await untilStatus(peer.client, taskId, 'input_required');
+    await clock.advance(10_000);
+    const result = resultOf(peer, taskId);
+    await eventually(() => expect(prompts).toHaveLength(1));
+    prompts[0]?.answer(accept('here'));
+    expect(await result).toEqual(says('here'));
+  });
+
+  it('a question whose tasks/result was dropped comes with the next one, and its first prompt is closed [R4]', async () => {
+    const { prompts, answer } = user();
+    const spy = new HttpSpy();
+    await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
+    const { taskId } = await startTask(peer.client, 'one');
+    const dropped = resultOf(peer, taskId).catch(() => 'never answered');
+    await eventually(() => expect(prompts).toHaveLength(1));
+    spy.of('tasks/result')[0]?.drop();
+    const result = resultOf(peer, taskId);
+    await eventually(() => expect(prompts).toHaveLength(2));
+    expect(prompts.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    prompts[1]?.answer(accept('again'));
+    expect(await result).toEqual(says('again'));
     await peer.client.close();
     await dropped;
   });

@@ -21,6 +21,7 @@ import type { Streams } from './streams.js';
 export class HttpSession implements Streams {
   readonly single = false;
   readonly lasting = true;
+  readonly silent = false;
   onStandalone?: () => void;
   /** When a request last came, by the clock of the core. */
   lastSeen: number;

@@ -133,7 +133,11 @@ export class QuestionDelivery {
   addReader(taskId: string, request: RequestId): () => void {
     const asking = this.askingOf(taskId);
     asking.readers.add(request);
-    for (const pending of asking.questions.values()) this.place(pending);
+    for (const pending of asking.questions.values()) {
+      // This stream is there, which is more than can be said of where it was shown.
+      if (this.streams.silent) pending.shownAt = undefined;
+      this.place(pending);
+    }
     return () => {
       asking.readers.delete(request);
       this.tidy(taskId, asking);

@@ -11,6 +11,8 @@ export interface Streams {
    * what tasks tell later has nowhere to go.
    */
   readonly lasting: boolean;
+  /** Whether a stream can be gone without a word, so that what was sent on it may never have arrived. */
+  readonly silent: boolean;
   /** Calls back when the standalone stream opens, and when it ends. One listener. */
   onStandalone?: () => void;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
@@ -26,18 +28,18 @@ const nothingToDrop: Pick<Streams, 'onDropped' | 'abandon'> = {
 
 /** One stream that is open as long as the connection is. */
 export function oneStream(): Streams {
-  return { single: true, standalone: true, lasting: true, ...nothingToDrop };
+  return { single: true, standalone: true, lasting: true, silent: false, ...nothingToDrop };
 }
 
 /**
  * What can be assumed of a transport that somebody else made and that answers each request on a stream of its own: its
- * streams are there as long as the connection is.
+ * streams may be there, and nobody tells when they are not.
  */
 export function streamPerRequest(): Streams {
-  return { single: false, standalone: true, lasting: true, ...nothingToDrop };
+  return { single: false, standalone: true, lasting: true, silent: true, ...nothingToDrop };
 }
 
 /** The response stream of one request, with which its connection ends. */
 export function responseOnly(): Streams {
-  return { single: false, standalone: false, lasting: false, ...nothingToDrop };
+  return { single: false, standalone: false, lasting: false, silent: false, ...nothingToDrop };
 }

@@ -64,6 +64,7 @@ class DistantEngine extends MemoryEngine {
 class TestStreams implements Streams {
   readonly single = false;
   readonly lasting = true;
+  readonly silent = false;
   readonly standalone = true;
   onStandalone?: () => void;
   private readonly listeners = new Map<RequestId, () => void>();
