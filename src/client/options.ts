@@ -47,7 +47,7 @@ export interface ClientOptions {
 
 /** What a task tells, wherever its handle comes from. */
 export interface TaskHandlers {
-  /** Told how far the call is. */
+  /** Told how far the call is; by a server without a stream for that, of a task only while `result()` waits. */
   readonly onProgress?: (progress: CallProgress) => void;
   /**
    * Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead; without

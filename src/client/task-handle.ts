@@ -127,7 +127,8 @@ export class TaskHandle<R extends object = object> {
   }
 
   /**
-   * What the task tells, from its status and progress now to the status in which it ends; asks the server as {@link TaskHandle.wait} does.
+   * What the task tells, from its status and progress now to the status in which it ends; asks the server as
+   * {@link TaskHandle.wait} does.
    *
    * @throws McpError when the server does not know the task (any more), or the connection ends.
    */
