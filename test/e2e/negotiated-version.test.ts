@@ -5,7 +5,13 @@ import { restoreSnapshot } from '../../src/call/snapshot.js';
 import { createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
 
-const errand = defineTool({ name: 'errand', task: 'optional', run: () => 'done' });
+/** Runs until it is ended: what has ended forgets its client. */
+const errand = defineTool({
+  name: 'errand',
+  task: 'optional',
+  inject: [AbortSignal],
+  run: (_input, signal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
+});
 
 let server: ErrandServer;
 
