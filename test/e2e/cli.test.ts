@@ -4,22 +4,19 @@ import { request, type IncomingMessage } from 'node:http';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect } from '../../src/client/connect.js';
 import { eventually } from '../helpers/eventually.js';
-import { runNode } from '../helpers/child.js';
+import { asBuilt, cli, fixtureFile, runNode } from '../helpers/child.js';
+import { fixtureCommand } from '../helpers/transports.js';
 
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const cli = path('../../dist/cli/main.js');
-const errands = path('fixtures/errands.ts');
-const chatty = path('fixtures/chatty.ts');
+const errands = fixtureFile('errands.ts');
 
 const running: ChildProcess[] = [];
 
 /** The command, running, with what it printed so far. */
 function start(...args: string[]): { child: ChildProcess; printed: { out: string; err: string } } {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...asBuilt } });
   const printed = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.err += text));
@@ -46,7 +43,7 @@ afterEach(() => {
 
 describe('errand run over stdio', () => {
   it('keeps what the file prints while it loads, and what its tools print, out of the protocol', async () => {
-    const client = await connect({ command: process.execPath, args: [cli, 'run', chatty] });
+    const client = await connect(fixtureCommand('chatty'));
     expect((await client.callTool('chatty')).content).toMatchObject([{ text: expect.stringMatching(/^heard \d+$/) }]);
     await client.close();
   });

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { connect } from '../../src/client/connect.js';
 import type { Client } from '../../src/client/client.js';
@@ -9,12 +8,12 @@ import { Logger } from '../../src/base/logger.js';
 import { Context } from '../../src/call/context.js';
 import { createServer, type ErrandServer } from '../../src/server/create-server.js';
 import { z } from 'zod';
+import { cli, fixtureFile } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejectionOf } from '../helpers/thrown.js';
+import { fixtureCommand } from '../helpers/transports.js';
 import makeErrands from './fixtures/errands.js';
 
-const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const errandsFile = fileURLToPath(new URL('fixtures/errands.ts', import.meta.url));
 const smoking = ({ message }: UserQuestion): UserAnswer => {
   expect(message).toBe('A table for 4?');
   return { action: 'accept', content: { smoking: false } };
@@ -46,8 +45,8 @@ const targets: Record<string, () => Promise<Parameters<typeof connect>[0]>> = {
   'a server': () => Promise.resolve(server),
   'a URL': async () => new URL((await server.listen()).url),
   'a URL as text': async () => (await server.listen()).url,
-  'a command': () => Promise.resolve({ command: process.execPath, args: [cli, 'run', errandsFile] }),
-  'a command as text': () => Promise.resolve(`${process.execPath} ${cli} run ${errandsFile}`),
+  'a command': () => Promise.resolve(fixtureCommand('errands')),
+  'a command as text': () => Promise.resolve(`${process.execPath} ${cli} run ${fixtureFile('errands.ts')}`),
 };
 
 describe.each(Object.entries(targets))('connected to %s', (_name, target) => {

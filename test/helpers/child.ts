@@ -1,8 +1,21 @@
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The root of the repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The command `errand`, as it is built. */
+export const cli = join(root, 'dist/cli/main.js');
+
+/** A file of `test/e2e/fixtures`. */
+export const fixtureFile = (name: string): string => join(root, 'test/e2e/fixtures', name);
+
+/**
+ * An environment in which servers of `test/e2e/fixtures` are made of the built package: to compile the sources once more
+ * takes each process seconds.
+ */
+export const asBuilt = { JITI_ALIAS: JSON.stringify({ '../../../src': join(root, 'dist') }) };
 
 /** How a child process ended and what it printed. */
 export interface Ended {

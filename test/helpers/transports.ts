@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -11,6 +10,7 @@ import {
   type JSONRPCMessage,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
+import { asBuilt, cli, fixtureFile } from './child.js';
 
 /** What a test sees of a question: what is asked, and a signal that the server aborts when it closes the prompt. */
 export type Answering = (params: ElicitRequestFormParams, signal: AbortSignal) => ElicitResult | Promise<ElicitResult>;
@@ -105,8 +105,6 @@ export async function fixtureServer(fixture: string): Promise<ErrandServer> {
 }
 
 /** The command that serves it over stdio. */
-export function fixtureCommand(fixture: string): { command: string; args: string[] } {
-  return { command: process.execPath, args: [fixtureFile('run.mjs'), fixtureFile(`${fixture}.ts`)] };
+export function fixtureCommand(fixture: string): { command: string; args: string[]; env: Record<string, string> } {
+  return { command: process.execPath, args: [cli, 'run', fixtureFile(`${fixture}.ts`)], env: asBuilt };
 }
-
-const fixtureFile = (name: string): string => fileURLToPath(new URL(`../e2e/fixtures/${name}`, import.meta.url));
