@@ -3,16 +3,19 @@ import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import {
   Context,
-  createServer,
   CurrentExecution,
   defineTool,
   ErrandError,
   Logger,
   type ErrandServer,
 } from '../../src/index.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
+import { eventually } from '../helpers/eventually.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { startTask, told } from '../helpers/raw-calls.js';
 import { connectInMemory, type Answering, type Peer } from '../helpers/transports.js';
 
+const minute = 60_000;
 const twice = { attempts: 2, delay: 0 } as const;
 
 /** A background tool that is run again once: its first attempt fails after everything that it asked was answered. */
@@ -83,7 +86,9 @@ const identicalWithKeys = defineTool({
   },
 });
 
-const gaveUp = failsOnce('gaveUp', (ctx) => value(ctx.elicit('Slow?', z.string(), { deadline: 30 })));
+const gaveUp = failsOnce('gaveUp', (ctx) => value(ctx.elicit('Slow?', z.string(), { deadline: minute })));
+
+let attempts = 0;
 
 /** Leaves its question open when its first attempt fails. */
 const leavesOpen = defineTool({
@@ -93,6 +98,7 @@ const leavesOpen = defineTool({
   inject: [Context, CurrentExecution],
   run: async (_input, ctx, { attempt }) => {
     const answer = ctx.elicit('Still there?', z.string());
+    attempts = attempt;
     if (attempt === 1) {
       await ctx.elicit('First?', z.string());
       throw new TypeError('too early');
@@ -101,15 +107,15 @@ const leavesOpen = defineTool({
   },
 });
 
+let clock: FakeClock;
 let server: ErrandServer;
 
 beforeEach(() => {
-  server = createServer({
-    name: 'journal',
-    version: '1.0.0',
-    components: [inTurn, together, again, keyed, identical, identicalWithKeys, gaveUp, leavesOpen],
-    logger: new Logger(() => undefined),
-  });
+  attempts = 0;
+  clock = new FakeClock();
+  const components = [inTurn, together, again, keyed, identical, identicalWithKeys, gaveUp, leavesOpen];
+  const logger = new Logger(() => undefined);
+  server = serverWithClock({ name: 'journal', version: '1.0.0', components, logger }, clock);
 });
 
 afterEach(() => server.close());
@@ -158,7 +164,12 @@ describe('an execution that is run again', () => {
   });
 
   it('does not ask again what the deadline has answered', async () => {
-    const { text, asked } = await run('gaveUp', () => new Promise(() => undefined));
+    const passing: Promise<void>[] = [];
+    const { text, asked } = await run('gaveUp', () => {
+      passing.push(clock.advance(minute));
+      return new Promise(() => undefined);
+    });
+    await Promise.all(passing);
     expect(text).toBe('attempt 2: cancel');
     expect(asked).toEqual(['Slow?']);
   });
@@ -171,7 +182,10 @@ describe('an execution that is run again', () => {
         return { action: 'decline' };
       }
       return new Promise((resolve) => {
-        open = () => setTimeout(() => resolve({ action: 'accept', content: { value: 'still here' } }), 20);
+        open = () => {
+          const again = eventually(() => expect(attempts).toBe(2));
+          resolve(again.then(() => ({ action: 'accept', content: { value: 'still here' } })));
+        };
       });
     };
     const { text, peer } = await run('leavesOpen', answer);
