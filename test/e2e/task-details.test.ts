@@ -269,6 +269,19 @@ describe('`task`', () => {
 });
 
 describe('notifications/cancelled', () => {
+  it('of a request whose answer has not come leaves no task behind that nobody knows', async () => {
+    await using peer = await connectInMemory(serve());
+    const { client } = peer;
+    const params = { name: 'endless', task: {} };
+    await client.transport!.send({ jsonrpc: '2.0', id: 'given-up', method: 'tools/call', params });
+    await client.notification({ method: 'notifications/cancelled', params: { requestId: 'given-up' } });
+    await eventually(async () => {
+      const { tasks } = await client.experimental.tasks.listTasks();
+      expect(tasks).toMatchObject([{ status: 'cancelled' }]);
+    });
+    expect(peer.received.filter((message) => 'id' in message && message.id === 'given-up')).toEqual([]);
+  });
+
   it('of the request that made a task, or of one about it, does not touch the task [X2] [R4]', async () => {
     await using peer = await connectInMemory(serve());
     const { taskId } = await startTask(peer.client, 'endless');

@@ -151,11 +151,11 @@ async function submit(
       },
       core,
     );
+    const inTheMeantime = await immediateResponse(component, input, core.logger);
+    // What is not answered any more made a task that nobody knows, and that nobody could cancel.
+    if (extra.signal.aborted) await engine.cancel(taskId, 'The request for the task was cancelled');
     // A task begins as `working`, however fast its worker was.
-    return {
-      task: { ...toTask(record), status: 'working' },
-      ...(await immediateResponse(component, input, core.logger)),
-    };
+    return { task: { ...toTask(record), status: 'working' }, ...inTheMeantime };
   } catch (error) {
     throw toRefusal(error);
   }
