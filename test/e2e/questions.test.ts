@@ -1,11 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, McpError, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { systemClock } from '../../src/base/clock.js';
 import { Logger } from '../../src/base/logger.js';
 import { Context } from '../../src/call/context.js';
 import { defineTool } from '../../src/components/define.js';
-import { createServer, type ErrandServer } from '../../src/server/create-server.js';
+import type { ErrandServer } from '../../src/server/create-server.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectInMemory, type Answering, type Peer } from '../helpers/transports.js';
 
@@ -39,13 +42,14 @@ const pair = defineTool({
 const patient = defineTool({
   name: 'patient',
   task: 'optional',
-  timeout: 100,
+  timeout: '1m',
   inject: [Context],
   run: async (_input, ctx) => (await ctx.elicit('Take your time?', z.boolean())).action,
 });
 
-function makeServer(): ErrandServer {
-  return createServer({ name: 'asking', version: '1.0.0', components: [name, hurried, pair, patient], logger: silent });
+function makeServer(clock = systemClock): ErrandServer {
+  const components = [name, hurried, pair, patient];
+  return serverWithClock({ name: 'asking', version: '1.0.0', components, logger: silent }, clock);
 }
 
 const silent = new Logger(() => undefined);
@@ -59,8 +63,7 @@ const asTask: Call = async ({ client }, tool) => {
   return result;
 };
 
-async function ask(call: Call, tool: string, answer?: Answering): Promise<unknown> {
-  const server = makeServer();
+async function ask(call: Call, tool: string, answer?: Answering, server = makeServer()): Promise<unknown> {
   try {
     await using peer = await connectInMemory(server, answer && { answer });
     return await call(peer, tool);
@@ -130,8 +133,12 @@ describe.each([
   });
 
   it('may stay open for longer than the call may run', async () => {
-    const slow: Answering = () => new Promise((resolve) => setTimeout(resolve, 200, { action: 'decline' }));
-    expect(await ask(call, 'patient', slow)).toEqual(says('decline'));
+    const clock = new FakeClock();
+    const slow: Answering = async () => {
+      await clock.advance(2 * 60_000);
+      return { action: 'decline' };
+    };
+    expect(await ask(call, 'patient', slow, makeServer(clock))).toEqual(says('decline'));
   });
 
   it('may be open together with another', async () => {

@@ -9,10 +9,9 @@ export function timeContract(stage: () => Stage): void {
       const runAt = stage().now() + 200;
       const { record } = await stage().add('a', { runAt });
       expect(record).toMatchObject({ state: 'scheduled', runAt });
-      await stage().pass(120);
-      expect(worker.begun).toEqual([]);
-      await stage().pass(80);
+      await stage().pass(200);
       const delivery = await worker.next();
+      expect(delivery.record.updatedAt).toBeGreaterThanOrEqual(runAt);
       expect(delivery.record).toMatchObject({ state: 'running', attempt: 1 });
       expect(delivery.record.runAt).toBeUndefined();
     });
@@ -58,10 +57,15 @@ export function timeContract(stage: () => Stage): void {
       await stage().engine.settle('a', delivery.run, { type: 'finish', outcome });
       worker.end(delivery);
       const { finishedAt } = await stage().record('a');
-      await stage().pass(finishedAt! + 250 - stage().now());
-      expect(await stage().record('a')).toMatchObject({ state });
-      await stage().pass(finishedAt! + 350 - stage().now());
-      expect(await stage().engine.get('a')).toBeUndefined();
+      const expiresAt = finishedAt! + 300;
+      for (let at = stage().now(); ; at = stage().now()) {
+        const record = await stage().engine.get('a');
+        if (record === undefined) break;
+        expect(record.state).toBe(state);
+        expect(at).toBeLessThan(expiresAt);
+        await stage().pass(10);
+      }
+      expect(stage().now()).toBeGreaterThanOrEqual(expiresAt);
       expect((await stage().engine.list({ owner: 'anna', limit: 10 })).records).toEqual([]);
       expect(await stage().engine.questions('a')).toEqual([]);
       expect(await stage().engine.cancel('a')).toBe('unknown');

@@ -35,12 +35,12 @@ describe('a URI template', () => {
   it.each(['x://{a}-{b}-{c}-{d}', 'x://{+a}/{+b}/{+c}', 'x://{a*}.{b*}.{c*}'])(
     '%s takes no longer for a hostile URI than for another',
     (template) => {
-      const began = performance.now();
+      const began = process.cpuUsage();
       for (const letter of ['-', '/', '.', ',']) {
         expect(new UriTemplate(template).match(`x://${letter.repeat(8_000)}/\n`)).toBeUndefined();
       }
       // With a regular expression: minutes.
-      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(process.cpuUsage(began).user).toBeLessThan(2_000_000);
     },
   );
 
