@@ -167,7 +167,7 @@ describe('a task says of itself', () => {
     expect(await rejection(tasks.getTask(taskId))).toMatchObject({ code: -32602 });
   });
 
-  it('an id that its own run knows, and that no other task has [T2] [A2]', async () => {
+  it('an id that its own run knows, that no other task has and that nobody can guess [T2] [A2]', async () => {
     await using peer = await connectInMemory(serve());
     const ids = new Set<string>();
     for (let count = 0; count < 50; count++) {
@@ -179,6 +179,10 @@ describe('a task says of itself', () => {
       ids.add(taskId);
     }
     expect(ids.size).toBe(50);
+    // No part of an id counts, tells the time or stays the same: one place in fifty ids has 35 characters on average.
+    for (let place = 0; place < 32; place++) {
+      expect(new Set([...ids].map((id) => id[place])).size).toBeGreaterThan(15);
+    }
   });
 });
 

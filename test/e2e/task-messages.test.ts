@@ -32,11 +32,30 @@ const asksAndTalks = defineTool({
   },
 });
 
+/** Lets the tool go on that nothing stops. */
+let goOn: () => void;
+let hasEnded: Promise<void>;
+
+const goesOn = defineTool({
+  name: 'goesOn',
+  task: 'required',
+  inject: [Context, Progress],
+  run: async (_input, ctx, progress) => {
+    let end = (): void => undefined;
+    hasEnded = new Promise((resolve) => (end = resolve));
+    await ctx.reportProgress(1, 3);
+    await new Promise<void>((resolve) => (goOn = resolve));
+    await Promise.allSettled([ctx.reportProgress(2, 3), progress.increment(), ctx.warning('late')]);
+    end();
+    return 'too late';
+  },
+});
+
 let server: ErrandServer;
 
 beforeEach(() => {
   const logger = new Logger(() => undefined);
-  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asksAndTalks], logger });
+  server = createServer({ name: 'talking', version: '1.0.0', components: [talks, asksAndTalks, goesOn], logger });
 });
 
 afterEach(() => server.close());
@@ -91,6 +110,20 @@ it('says nothing after the end [P1]', async () => {
   const last = told(peer, 'notifications/tasks/status').at(-1);
   expect(last?.params.status).toBe('completed');
   expect(peer.received.filter((each) => 'method' in each).at(-1)).toBe(last);
+});
+
+it('tells nothing of a tool that goes on after its task was cancelled [P1] [P2] [S1]', async () => {
+  await using peer = await connectInMemory(server);
+  const params = { name: 'goesOn', task: {}, _meta: { progressToken: 'mine' } };
+  const { task } = (await request(peer.client, 'tools/call', params)) as unknown as { task: { taskId: string } };
+  await untilTold(peer, 'notifications/progress', 1);
+  await request(peer.client, 'tasks/cancel', { taskId: task.taskId });
+  goOn();
+  await hasEnded;
+  await request(peer.client, 'ping');
+  expect(told(peer, 'notifications/progress')).toHaveLength(1);
+  expect(told(peer, 'notifications/message')).toEqual([]);
+  expect(told(peer, 'notifications/tasks/status').map(({ params }) => params.status)).toEqual(['cancelled']);
 });
 
 it('ignores a related task that the client puts into a call', async () => {

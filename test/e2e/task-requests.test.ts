@@ -25,7 +25,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     await peer[Symbol.asyncDispose]();
   });
 
-  it('begin as working, before any news of them [T1] [T3] [T4] [F66]', async () => {
+  it('begin as working, are there at once and before any news of them [T1] [T3] [T4] [T7] [F66]', async () => {
     const task = await startTask(peer.client, 'errand', {}, { ttl: 5_000 });
     expect(task).toEqual({
       taskId: expect.stringMatching(/^[A-Za-z0-9_-]{32}$/),
@@ -35,6 +35,7 @@ describe.each(wires)('tasks, %s', (wire) => {
       ttl: 5_000,
       pollInterval: expect.any(Number),
     });
+    expect(await peer.client.experimental.tasks.getTask(task.taskId)).toMatchObject({ taskId: task.taskId });
     await untilTold(peer, 'notifications/tasks/status', 1);
     expect('result' in peer.received[0]!).toBe(true);
   });
@@ -65,10 +66,12 @@ describe.each(wires)('tasks, %s', (wire) => {
     const waiting = [1, 2, 3].map(() => tasks.getTaskResult(taskId, CallToolResultSchema));
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
     open();
-    const results = await Promise.all(waiting);
-    expect(results[0]?._meta).toEqual({ 'io.modelcontextprotocol/related-task': { taskId } });
-    expect(results).toEqual([results[0], results[0], results[0]]);
-    expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toEqual(results[0]);
+    const result = {
+      content: [{ type: 'text', text: 'booked, smoking: true' }],
+      _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
+    };
+    expect(await Promise.all(waiting)).toEqual([result, result, result]);
+    expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toEqual(result);
   });
 
   it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once [X1] [R3] [S1] [E3] [F59]', async () => {
