@@ -202,6 +202,18 @@ describe('related-task metadata', () => {
     }
   });
 
+  it('is added to what else a result says of itself, which is the same in the foreground [R2]', async () => {
+    const _meta = { 'example.com/cost': 7 };
+    const run = () => toolResult({ content: [text('done')], _meta });
+    const telling = defineTool({ name: 'telling', task: 'optional', run });
+    await using peer = await connectInMemory(serve({}, [telling]));
+    const content = [{ type: 'text', text: 'done' }];
+    expect(await request(peer.client, 'tools/call', { name: 'telling' })).toEqual({ content, _meta });
+    const { taskId } = await startTask(peer.client, 'telling');
+    const result = await request(peer.client, 'tasks/result', { taskId });
+    expect(result).toEqual({ content, _meta: { ..._meta, ...relatedTo(taskId) } });
+  });
+
   it('is not where a task is shown: get, list, cancel and status notifications [G1] [N1] [T1]', async () => {
     await using peer = await connectInMemory(serve());
     const { taskId } = await startTask(peer.client, 'endless');
@@ -364,6 +376,24 @@ describe('what fails inside', () => {
     const ended = await peer.client.experimental.tasks.getTask(task.taskId);
     expect(ended).toMatchObject({ status: 'failed', statusMessage: expect.stringContaining('broken failed') });
     expect(ended.statusMessage).not.toContain('1234');
+  });
+
+  it('is an internal error without its details when it is the docket that fails [E4]', async () => {
+    await using peer = await connectInMemory(serve());
+    await server['background']!.engine.close();
+    const failing: [string, Record<string, unknown>][] = [
+      ['tasks/get', { taskId: 'any' }],
+      ['tasks/result', { taskId: 'any' }],
+      ['tasks/cancel', { taskId: 'any' }],
+      ['tasks/list', {}],
+      ['tools/call', { name: 'quick', task: {} }],
+    ];
+    for (const [method, params] of failing) {
+      expect(await rejection(request(peer.client, method, params))).toMatchObject({
+        code: -32603,
+        message: 'MCP error -32603: Internal error',
+      });
+    }
   });
 
   it('is said of parameters that are none [E1] [E2]', async () => {
