@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import { z } from 'zod';
 import {
   Context,
@@ -16,6 +15,7 @@ import {
   type Execution,
 } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
+import { actAs } from '../helpers/principals.js';
 import { rejection, request } from '../helpers/raw-calls.js';
 import { connectInMemory, type Peer } from '../helpers/transports.js';
 
@@ -222,15 +222,7 @@ describe('a job', () => {
   });
 
   it('belongs to the principal of the call that added it', async () => {
-    const transport = peer.client.transport!;
-    const send = transport.send.bind(transport);
-    const authInfo: AuthInfo = {
-      token: 't',
-      clientId: 'c',
-      scopes: [],
-      extra: { iss: 'https://id.example', sub: 'ada' },
-    };
-    transport.send = (message, options) => send(message, { ...options, authInfo } as never);
+    actAs(peer, { subject: 'ada' });
     const execution = await inTool((docket) => docket.add(Jobs, 'report', { day: new Date(0) }));
     await execution.result();
     expect(runs[0]?.what).toBe('ada');

@@ -6,6 +6,7 @@ import { Context, CurrentDocket, defineJob, defineTool, ErrandError, ToolError }
 import type { ComponentEntry, LimitOptions } from '../../src/index.js';
 import { connectAsked } from '../helpers/asked-client.js';
 import { call, closeOpened, connect, serverOf, textOf } from '../helpers/in-memory.js';
+import { authOf } from '../helpers/principals.js';
 import { rejection, startTask, untilStatus } from '../helpers/raw-calls.js';
 
 afterEach(closeOpened);
@@ -14,13 +15,8 @@ function served(limits: LimitOptions, ...components: ComponentEntry[]): ReturnTy
   return serverOf({ components, docket: { limits, concurrency: 100 } });
 }
 
-/** What a client with that subject shows; each subject is a principal of its own. */
-const authOf = (sub: string) => ({
-  token: `the-secret-of-${sub}`,
-  clientId: 'app',
-  scopes: [],
-  extra: { iss: 'https://issuer.example', sub },
-});
+const ann = authOf({ subject: 'ann' });
+const ben = authOf({ subject: 'ben' });
 
 /** A tool whose calls go on until the test ends them or they are cancelled. */
 function holdTool() {
@@ -93,18 +89,18 @@ describe('open tasks', () => {
 
   it('of one principal leave the room of others as it is [A1] [A3]', async () => {
     const { server } = served({ openTasks: 1 }, holdTool().tool);
-    const ann = await connect(server, { auth: authOf('ann') });
-    const annElsewhere = await connect(server, { auth: authOf('ann') });
-    const ben = await connect(server, { auth: authOf('ben') });
+    const annHere = await connect(server, { auth: ann });
+    const annElsewhere = await connect(server, { auth: ann });
+    const benHere = await connect(server, { auth: ben });
     const nobody = await connect(server);
     const nobodyElse = await connect(server);
-    await startTask(ann, 'hold');
+    await startTask(annHere, 'hold');
     expect(await rejection(startTask(annElsewhere, 'hold'))).toMatchObject({ code: -32029 });
-    await startTask(ben, 'hold');
+    await startTask(benHere, 'hold');
     await startTask(nobody, 'hold');
     // Without authorization all clients are one principal.
     expect(await rejection(startTask(nobodyElse, 'hold'))).toMatchObject({ code: -32029, data: { open: 1 } });
-    expect(await rejection(startTask(ben, 'hold'))).toMatchObject({ code: -32029, data: { open: 1 } });
+    expect(await rejection(startTask(benHere, 'hold'))).toMatchObject({ code: -32029, data: { open: 1 } });
   });
 
   it('are neither calls in the foreground nor what the program adds for itself', async () => {
@@ -385,15 +381,15 @@ describe('the log', () => {
   it('has a line for each task that was made, has ended or was cancelled and for each result read [A3]', async () => {
     const hold = holdTool();
     const { server, log } = served({}, report, hold.tool);
-    const ann = await connect(server, { auth: authOf('ann') });
-    const { taskId } = await startTask(ann, 'report', { password: 'hunter2' });
-    await resultOf(ann, taskId);
-    const held = await startTask(ann, 'hold');
-    await ann.experimental.tasks.cancelTask(held.taskId);
+    const client = await connect(server, { auth: ann });
+    const { taskId } = await startTask(client, 'report', { password: 'hunter2' });
+    await resultOf(client, taskId);
+    const held = await startTask(client, 'hold');
+    await client.experimental.tasks.cancelTask(held.taskId);
 
     const principal = log[0]!.fields.principal;
     expect(principal).toMatch(/^[\w-]{43}$/);
-    const made = { issuer: 'https://issuer.example', subject: 'ann', clientId: 'app' };
+    const made = { issuer: ann.extra?.iss, subject: 'ann', clientId: ann.clientId };
     const reported = { taskId, component: 'report', principal };
     const cancelled = { taskId: held.taskId, component: 'hold', principal };
     expect(log).toEqual([
@@ -403,7 +399,7 @@ describe('the log', () => {
       { level: 'info', message: 'A task was made', fields: { ...cancelled, ...made } },
       { level: 'info', message: 'A task was cancelled by its client', fields: cancelled },
     ]);
-    expect(JSON.stringify(log)).not.toMatch(/secret|hunter2|made with/);
+    expect(JSON.stringify(log)).not.toMatch(/token of|hunter2|made with/);
   });
 
   it('knows who is nobody in particular, and has no line for a call in the foreground or one that was refused', async () => {

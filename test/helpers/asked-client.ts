@@ -2,10 +2,10 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { ClientCapabilities, JSONRPCMessage, Result } from '@modelcontextprotocol/sdk/types.js';
+import type { ClientCapabilities, Result } from '@modelcontextprotocol/sdk/types.js';
 import type { ErrandServer } from '../../src/index.js';
 import { afterTest } from './in-memory.js';
-import type { Peer } from './transports.js';
+import { receivedFrom, type Peer } from './transports.js';
 
 /** A request of the server to its client. */
 export interface Asked {
@@ -48,12 +48,6 @@ async function connectOver(transport: Transport, { capabilities, answer }: Asked
     return (await answer?.({ method, params: own }, signal)) as Result;
   };
   await client.connect(transport);
-  const received: JSONRPCMessage[] = [];
-  const receive = transport.onmessage!;
-  transport.onmessage = (message, extra) => {
-    received.push(message);
-    receive(message, extra);
-  };
   afterTest(() => client.close());
-  return { client, asked, received };
+  return { client, asked, received: receivedFrom(transport) };
 }

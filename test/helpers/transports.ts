@@ -42,13 +42,18 @@ async function connect(transport: Transport, { answer }: PeerOptions): Promise<P
     );
   }
   await client.connect(transport);
+  return { client, received: receivedFrom(transport), [Symbol.asyncDispose]: () => client.close() };
+}
+
+/** All messages that come from now on over the transport of a client that is connected. */
+export function receivedFrom(transport: Transport): JSONRPCMessage[] {
   const received: JSONRPCMessage[] = [];
   const receive = transport.onmessage!;
   transport.onmessage = (message, extra) => {
     received.push(message);
     receive(message, extra);
   };
-  return { client, received, [Symbol.asyncDispose]: () => client.close() };
+  return received;
 }
 
 /** A client in the same process as the server, which stays open when the client is disposed. */

@@ -1,24 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import type { Core } from '../../src/bindings/core.js';
 import type { HttpEndpoint } from '../../src/bindings/mcp-2025-11-25/http-exchange.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
 import { readJson, writeReply } from '../../src/server/node-http.js';
+import { authOf } from './principals.js';
 
 /** Says who sends a request, in place of an access token. */
 const userHeader = 'x-user';
-
-/** What is found out about a user who proved who it is. */
-function authOf(user: string | null): AuthInfo | undefined {
-  if (user === null) return undefined;
-  return {
-    token: `token of ${user}`,
-    clientId: 'app',
-    scopes: [],
-    extra: { iss: 'https://issuer.example', sub: user },
-  };
-}
 
 /** Serves over HTTP to users who say who they are, as a listener does that checks access tokens. */
 export async function listenForUsers(
@@ -32,12 +21,12 @@ export async function listenForUsers(
       const headers = new Headers(incoming.headers as Record<string, string>);
       const request: unknown = { method, url: `http://localhost${url}`, headers };
       const parsed = method === 'POST' ? await readJson(incoming) : {};
-      const auth = authOf(headers.get(userHeader));
+      const user = headers.get(userHeader);
       await writeReply(
         await endpoint.handle({
           request: request as Request,
           ...('json' in parsed && { body: parsed.json }),
-          ...(auth && { auth }),
+          ...(user !== null && { auth: authOf({ subject: user }) }),
         }),
         outgoing,
       );
