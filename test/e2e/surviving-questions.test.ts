@@ -157,7 +157,8 @@ describe('over HTTP', () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
     const { tasks } = peer.client.experimental;
-    const timedOut = await rejection(tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: 60 }));
+    // Long enough for the request to arrive before its cancellation, which comes over another connection.
+    const timedOut = await rejection(tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: 500 }));
     expect(timedOut).toMatchObject({ code: -32001 });
     await eventually(() => expect(spy.of('tasks/result')[0]?.ended).toBe(true));
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });

@@ -18,15 +18,20 @@ export class HttpSpy {
 
   readonly fetch: typeof fetch = async (input, init) => {
     const controller = new AbortController();
-    // Not by a listener: the signal of a client is the same for all its requests.
-    const signals = [controller.signal, init?.signal ?? []].flat();
-    const exchange: Exchange = { what: whatOf(init), text: '', type: '', ended: false, drop: () => controller.abort() };
+    const abort = (): void => controller.abort();
+    // The signal of a client is the same for all its requests.
+    const forget = (): void => init?.signal?.removeEventListener('abort', abort);
+    init?.signal?.addEventListener('abort', abort, { once: true });
+    const exchange: Exchange = { what: whatOf(init), text: '', type: '', ended: false, drop: abort };
     this.exchanges.push(exchange);
-    const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+    const response = await fetch(input, { ...init, signal: controller.signal });
     exchange.type = response.headers.get('content-type') ?? '';
-    if (response.body === null) return response;
+    if (response.body === null) {
+      forget();
+      return response;
+    }
     const [ours, theirs] = response.body.tee();
-    void collect(ours, exchange);
+    void collect(ours, exchange).finally(forget);
     const { status, statusText, headers } = response;
     return new Response(theirs, { status, statusText, headers });
   };
