@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { Context, createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
+import { Context, defineTool, Logger, type ErrandServer } from '../../src/index.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { HttpSpy } from '../helpers/http-spy.js';
 import { startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectHttp, type Answering } from '../helpers/transports.js';
@@ -20,18 +22,29 @@ const favourite = defineTool({
 const asked = 'elicitation/create';
 const accept = (value: string): ElicitResult => ({ action: 'accept', content: { value } });
 
+/** It stands still: no question goes to the standalone stream before the test says so, however slow the machine is. */
+let clock: FakeClock;
 let server: ErrandServer;
 let url: string;
 let spy: HttpSpy;
 
 beforeEach(async () => {
   const logger = new Logger(() => undefined);
-  server = createServer({ name: 'streams', version: '1.0.0', components: [favourite], logger });
+  clock = new FakeClock();
+  server = serverWithClock({ name: 'streams', version: '1.0.0', components: [favourite], logger }, clock);
   url = (await server.listen()).url;
   spy = new HttpSpy();
 });
 
 afterEach(() => server.close());
+
+/** Lets the time pass after which a question goes to the standalone stream, until that has happened. */
+function untilStandalone(check: () => void): Promise<void> {
+  return eventually(async () => {
+    await clock.advance(250);
+    check();
+  });
+}
 
 describe('a question of a task, over HTTP', () => {
   it('comes on the stream of the tasks/result that waits [I2] [F57]', async () => {
@@ -47,9 +60,9 @@ describe('a question of a task, over HTTP', () => {
   it('comes on the standalone stream when nobody waits for the result [I2]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('green') });
     const { taskId } = await startTask(peer.client, 'favourite');
+    await untilStandalone(() => expect(told(peer, asked)).toHaveLength(1));
     await untilStatus(peer.client, taskId, 'completed');
     expect(spy.of('GET')[0]?.text).toContain(asked);
-    expect(told(peer, asked)).toHaveLength(1);
   });
 
   it('comes again when the standalone stream on which it was shown is dropped', async () => {
@@ -61,10 +74,10 @@ describe('a question of a task, over HTTP', () => {
     };
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: answering });
     const { taskId } = await startTask(peer.client, 'favourite');
-    await untilTold(peer, asked, 1);
+    await untilStandalone(() => expect(told(peer, asked)).toHaveLength(1));
     spy.of('GET')[0]?.drop();
     // The stock client opens another one by itself.
-    await untilTold(peer, asked, 2);
+    await untilStandalone(() => expect(told(peer, asked)).toHaveLength(2));
     expect(spy.of('GET').at(-1)?.text).toContain(asked);
     answer(accept('red'));
     const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -83,7 +96,7 @@ describe('a question of a task, over HTTP', () => {
     const { taskId } = await startTask(peer.client, 'favourite');
     await untilStatus(peer.client, taskId, 'input_required');
     await spy.fetch(...held!);
-    await eventually(() => expect(spy.of('GET')[0]?.text).toContain(asked));
+    await untilStandalone(() => expect(spy.of('GET')[0]?.text).toContain(asked));
     expect(told(peer, asked)).toEqual([]);
     spy.of('GET')[0]?.drop();
   });
@@ -125,7 +138,7 @@ describe('a question of a task, over HTTP', () => {
     await eventually(() => expect(prompts).toHaveLength(1));
     gone.abort();
     expect(await waiting).toBe('gave up');
-    await eventually(() => expect(prompts).toHaveLength(2));
+    await untilStandalone(() => expect(prompts).toHaveLength(2));
     expect(spy.of('GET')[0]?.text).toContain(asked);
     prompts[1]?.(accept('later'));
     await untilStatus(peer.client, taskId, 'completed');
@@ -135,7 +148,7 @@ describe('a question of a task, over HTTP', () => {
     const silent: Answering = () => new Promise(() => undefined);
     await using maker = await connectHttp(url, { answer: silent });
     const { taskId } = await startTask(maker.client, 'favourite');
-    await untilTold(maker, asked, 1);
+    await untilStandalone(() => expect(told(maker, asked)).toHaveLength(1));
     await using follower = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('other') });
     const result = await follower.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
     expect(result.content).toEqual([{ type: 'text', text: 'other' }]);
@@ -147,7 +160,7 @@ describe('a question of a task, over HTTP', () => {
     const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
     await using maker = await connectHttp(url, { answer });
     const { taskId } = await startTask(maker.client, 'favourite');
-    await eventually(() => expect(prompts).toHaveLength(1));
+    await untilStandalone(() => expect(prompts).toHaveLength(1));
 
     const shown: AbortSignal[] = [];
     await using follower = await connectHttp(url, {
@@ -161,7 +174,7 @@ describe('a question of a task, over HTTP', () => {
     gone.abort();
     expect(await waiting).toBe('gave up');
     // It moves to the standalone stream of the follower, as it would in the session of the maker.
-    await eventually(() => expect(shown).toHaveLength(2));
+    await untilStandalone(() => expect(shown).toHaveLength(2));
 
     prompts[0]?.(accept('made'));
     await eventually(() => expect(shown.map(({ aborted }) => aborted)).toEqual([true, true]));
