@@ -1,14 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import {
-  Context,
-  CurrentExecution,
-  defineTool,
-  ErrandError,
-  Logger,
-  type ErrandServer,
-} from '../../src/index.js';
+import { Context, CurrentExecution, defineTool, ErrandError, Logger, type ErrandServer } from '../../src/index.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
