@@ -1,6 +1,6 @@
 export { ErrandError, type ErrandErrorCode } from './base/errors.js';
 export type { Duration } from './base/duration.js';
-export { Logger, type LogFields, type LogLevel, type LogSink } from './base/logger.js';
+export { Logger, stderrSink, type LogFields, type LogLevel, type LogSink } from './base/logger.js';
 
 export { inject, injectAll } from './injection/inject.js';
 export { delay, injectable } from './injection/tsyringe.js';

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { Context, createServer, injectable, Progress, tool, ToolError } from 'errand';
+import { Context, createServer, injectable, Logger, Progress, stderrSink, tool, ToolError } from 'errand';
 import { z } from 'zod';
 import { FileSystem } from './file-system.js';
 
@@ -113,4 +113,6 @@ export default createServer({
   version: '1.0.0',
   components: [ReportTools],
   providers: [FileSystem],
+  // The client shares this terminal; by default the log tells of each task.
+  logger: new Logger(stderrSink('warning')),
 });
