@@ -1,5 +1,5 @@
 import { Heap, type HeapNode } from './heap.js';
-import type { MemoryConsumer } from './memory-consumer.js';
+import type { RunSlots } from './run-slots.js';
 
 /** So many deliveries may follow each other before sockets and timers get their turn. */
 const longestBurst = 100;
@@ -8,23 +8,23 @@ const longestBurst = 100;
 export class Dispatcher<T extends { readonly place: number }> {
   private readonly line = new Heap<T>((a, b) => a.place < b.place);
   /** In the order of their turn; also those that take nothing more, until their last run has ended. */
-  private readonly consumers = new Set<MemoryConsumer>();
+  private readonly consumers = new Set<RunSlots>();
   private pending = false;
   private burst = 0;
 
-  constructor(private readonly deliver: (entry: T, consumer: MemoryConsumer) => void) {}
+  constructor(private readonly deliver: (entry: T, consumer: RunSlots) => void) {}
 
   /** How many wait in line. */
   get size(): number {
     return this.line.size;
   }
 
-  add(consumer: MemoryConsumer): void {
+  add(consumer: RunSlots): void {
     this.consumers.add(consumer);
     this.dispatchSoon();
   }
 
-  remove(consumer: MemoryConsumer): void {
+  remove(consumer: RunSlots): void {
     this.consumers.delete(consumer);
   }
 
@@ -72,7 +72,7 @@ export class Dispatcher<T extends { readonly place: number }> {
   }
 
   /** Its turn is over with the asking, so ask only when there is something to deliver. */
-  private nextWithRoom(): MemoryConsumer | undefined {
+  private nextWithRoom(): RunSlots | undefined {
     for (const consumer of this.consumers) {
       if (!consumer.hasRoom) continue;
       this.consumers.delete(consumer);

@@ -13,11 +13,11 @@ import type {
   Verdict,
 } from './engine.js';
 import { tooManyQuestions, tooManyTasks } from './limits.js';
-import { MemoryConsumer, type ConsumerHost } from './memory-consumer.js';
 import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, newRecord, type Entry } from './memory-entry.js';
 import { OwnerIndex } from './owner-index.js';
 import { isTerminal, type ExecutionRecord, type Question } from './record.js';
+import { RunSlots } from './run-slots.js';
 import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
 
@@ -45,6 +45,7 @@ export class MemoryEngine implements Engine {
   private readonly owners = new OwnerIndex<Entry>();
   /** How many tasks of each owner have not ended; owners without one are not in it. */
   private readonly openTasks = new Map<string, number>();
+  private readonly handlers = new Map<RunSlots, DeliveryHandler>();
   private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
   private sequence = 0;
   private place = 0;
@@ -134,13 +135,15 @@ export class MemoryEngine implements Engine {
 
   consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
     if (this.closed) throw unavailable();
-    const host: ConsumerHost = {
+    const consumer = new RunSlots(options.concurrency, {
       slotFree: () => this.dispatcher.dispatchSoon(),
-      runEnded: (delivery) => this.recover(delivery),
-      done: (consumer) => this.dispatcher.remove(consumer),
-      report: this.report,
-    };
-    const consumer = new MemoryConsumer(options.concurrency, handler, host);
+      revoked: (run, why) => this.guarded(() => handler.revoke(run, why)),
+      done: (slots) => {
+        this.dispatcher.remove(slots);
+        this.handlers.delete(slots);
+      },
+    });
+    this.handlers.set(consumer, handler);
     this.dispatcher.add(consumer);
     return consumer;
   }
@@ -267,13 +270,31 @@ export class MemoryEngine implements Engine {
     this.emit(entry, 'state');
   }
 
-  private deliver(entry: Entry, consumer: MemoryConsumer): void {
+  private deliver(entry: Entry, consumer: RunSlots): void {
     const run = randomUUID();
     entry.queued = undefined;
     entry.run = { token: run, consumer };
     this.write(entry, { state: 'running', attempt: entry.record.attempt + 1 });
     this.emit(entry, 'state');
-    consumer.begin({ record: copyOfRecord(entry.record), run });
+    const delivery = { record: copyOfRecord(entry.record), run };
+    consumer.begin(run, () => this.make(delivery, consumer));
+  }
+
+  private async make(delivery: Delivery, consumer: RunSlots): Promise<void> {
+    try {
+      await this.handlers.get(consumer)?.run(delivery);
+    } catch (error) {
+      this.report(error);
+    }
+    this.recover(delivery);
+  }
+
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   /** A run that ended without a verdict counts as lost. */

@@ -1,7 +1,7 @@
 import { copyOfJson } from '../base/json.js';
 import type { NewExecution } from './engine.js';
 import type { HeapNode } from './heap.js';
-import type { MemoryConsumer } from './memory-consumer.js';
+import type { RunSlots } from './run-slots.js';
 import type { ExecutionRecord, Question } from './record.js';
 import type { Timer } from './timer-heap.js';
 
@@ -17,7 +17,7 @@ export interface Entry {
   /** Set while scheduled, and when finished until it expires. */
   timer?: Timer;
   /** Set while running. */
-  run?: { readonly token: string; readonly consumer: MemoryConsumer };
+  run?: { readonly token: string; readonly consumer: RunSlots };
   /** The journal, until the end. */
   readonly questions: Map<string, Question>;
   /** The deadlines of the questions that are open. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ErrandError } from '../base/errors.js';
+import { Cursors } from './cursors.js';
 
 /** What the index orders: a greater sequence is newer. */
 export interface Sequenced {
@@ -15,8 +15,7 @@ const longestChunk = 128;
 export class OwnerIndex<T extends Sequenced> {
   /** Chunks with the oldest first, none of them empty. */
   private readonly owners = new Map<string, T[][]>();
-  /** Goes into cursors, so that one of another engine or of an earlier process is refused and not misread. */
-  private readonly mark = randomUUID().slice(0, 8);
+  private readonly cursors = new Cursors(randomUUID().slice(0, 8));
 
   /** How many owners have entries. */
   get size(): number {
@@ -54,14 +53,14 @@ export class OwnerIndex<T extends Sequenced> {
     readonly entries: readonly T[];
     readonly nextCursor?: string;
   } {
-    const before = query.cursor === undefined ? Infinity : this.sequenceIn(query.cursor);
+    const before = query.cursor === undefined ? Infinity : this.cursors.read(query.cursor);
     const chunks = this.owners.get(query.owner) ?? [];
     let at = chunkBefore(chunks, before);
     let index = entriesBefore(chunks[at] ?? [], before) - 1;
     const entries: T[] = [];
     for (let entry = chunks[at]?.[index]; entry; entry = chunks[at]?.[index]) {
       const last = entries.at(-1);
-      if (last && entries.length >= query.limit) return { entries, nextCursor: this.cursorAfter(last) };
+      if (last && entries.length >= query.limit) return { entries, nextCursor: this.cursors.after(last.sequence) };
       entries.push(entry);
       if (--index < 0) index = (chunks[--at]?.length ?? 0) - 1;
     }
@@ -70,20 +69,6 @@ export class OwnerIndex<T extends Sequenced> {
 
   clear(): void {
     this.owners.clear();
-  }
-
-  private cursorAfter(entry: T): string {
-    return Buffer.from(`${this.mark}.${entry.sequence}`).toString('base64url');
-  }
-
-  private sequenceIn(cursor: string): number {
-    const text = Buffer.from(cursor, 'base64url').toString();
-    const [, mark, sequence] = /^([0-9a-f]{8})\.([0-9]{1,15})$/.exec(text) ?? [];
-    if (mark === this.mark && Buffer.from(text).toString('base64url') === cursor) return Number(sequence);
-    throw new ErrandError(
-      'CURSOR_INVALID',
-      `The cursor ${JSON.stringify(cursor.slice(0, 80))} was not given by this docket. List again without a cursor.`,
-    );
   }
 }
 

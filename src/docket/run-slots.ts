@@ -1,19 +1,17 @@
-import type { Consumer, Delivery, DeliveryHandler } from './engine.js';
-import type { OnError } from './watchers.js';
+import type { Consumer } from './engine.js';
 
-/** What a consumer tells its engine. */
-export interface ConsumerHost {
-  /** The consumer may have room for another execution. */
+/** What the slots of a worker tell its engine. */
+export interface SlotsHost {
+  /** There may be room for another run. */
   slotFree(): void;
-  /** A run has ended, settled or not. */
-  runEnded(delivery: Delivery): void;
-  /** The consumer takes nothing more and has no runs left. */
-  done(consumer: MemoryConsumer): void;
-  readonly report: OnError;
+  /** A run has lost its execution: the handler wants to know. */
+  revoked(run: string, why: 'cancelled' | 'lost'): void;
+  /** Nothing more is taken, and no run is left. */
+  done(slots: RunSlots): void;
 }
 
 interface Run {
-  readonly delivery: Delivery;
+  readonly token: string;
   holdsSlot: boolean;
   /** It has lost its execution; what is left of it is winding up and needs no slot. */
   revoked: boolean;
@@ -21,8 +19,8 @@ interface Run {
   comeback?: { readonly promise: Promise<void>; readonly resolve: () => void };
 }
 
-/** The slots and runs of one worker of a memory engine. */
-export class MemoryConsumer implements Consumer {
+/** The slots and runs of one worker, the same for every engine. */
+export class RunSlots implements Consumer {
   private readonly runs = new Map<string, Run>();
   /** Runs that wait for a slot, in the order in which they asked. While there are any, no slot is free. */
   private readonly comingBack = new Set<Run>();
@@ -32,21 +30,20 @@ export class MemoryConsumer implements Consumer {
 
   constructor(
     private readonly concurrency: number,
-    private readonly handler: DeliveryHandler,
-    private readonly host: ConsumerHost,
+    private readonly host: SlotsHost,
   ) {}
 
-  /** Whether another execution can start. */
+  /** Whether another run can start. */
   get hasRoom(): boolean {
     return this.accepting && this.slotsTaken < this.concurrency;
   }
 
-  /** Starts a run. There must be room. */
-  begin(delivery: Delivery): void {
-    const run: Run = { delivery, holdsSlot: true, revoked: false };
-    this.runs.set(delivery.run, run);
+  /** Starts a run, which takes a slot until `work` has settled. There must be room, and `work` must not reject. */
+  begin(token: string, work: () => Promise<void>): void {
+    const run: Run = { token, holdsSlot: true, revoked: false };
+    this.runs.set(token, run);
     this.slotsTaken++;
-    void this.make(run);
+    void work().then(() => this.ended(run));
   }
 
   /** Tells a run that it has lost its execution. */
@@ -55,11 +52,7 @@ export class MemoryConsumer implements Consumer {
     if (!run || run.revoked) return;
     run.revoked = true;
     this.giveUpComeback(run);
-    try {
-      this.handler.revoke(token, why);
-    } catch (error) {
-      this.host.report(error);
-    }
+    this.host.revoked(token, why);
   }
 
   park(token: string): void {
@@ -105,15 +98,9 @@ export class MemoryConsumer implements Consumer {
     }
   }
 
-  private async make(run: Run): Promise<void> {
-    try {
-      await this.handler.run(run.delivery);
-    } catch (error) {
-      this.host.report(error);
-    }
-    this.runs.delete(run.delivery.run);
+  private ended(run: Run): void {
+    this.runs.delete(run.token);
     this.giveUpComeback(run);
-    this.host.runEnded(run.delivery);
     this.release(run);
     this.checkIdle();
   }
