@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { EngineEvent, Unwatch } from '../docket/engine.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
+import { Watchers, type OnError } from '../docket/watchers.js';
+import { keyOf } from './keys.js';
+import { eventIn, fieldsOf } from './records.js';
+import { beatScript, joinScript, leaveScript, unwatchScript, watchScript } from './scripts/inbox.js';
+import type { ScriptRunner } from './scripts/script.js';
+
+/** How long a process is taken to live, and its inbox kept, without a sign of it; and how often it gives one. */
+const life = 600_000;
+const beat = 20_000;
+/** How long a watch lives without being renewed, which happens with every so-manieth sign. */
+const watchLife = 3_600_000;
+const beatsPerRenewal = 60;
+/** How long Redis lets a read wait; a line on which it says nothing for much longer is dead. */
+const readWait = 5_000;
+/** Of the connection that reads, in milliseconds. */
+export const inboxSilence = 4 * readWait;
+
+type Subject = { readonly key: string } | { readonly session: string };
+
+/** What an inbox needs of its engine. */
+export interface InboxHost {
+  /** A run of this process has lost its execution. */
+  revoked(run: string, why: 'cancelled' | 'lost'): void;
+  /** The execution as it is now, with its questions, for watchers that may have missed something. */
+  current(key: string): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
+  readonly report: OnError;
+}
+
+/**
+ * What reaches this process from others: one stream, read by one connection that waits, however many executions are
+ * watched. The truth is in the records; when entries were lost, watchers are told what it is now.
+ */
+export class Inbox {
+  private readonly watchers: Watchers;
+  /** How many watch each subject here; Redis knows each of them once. */
+  private readonly counts = new Map<string, { readonly of: Subject; watching: number }>();
+  /** Entries are numbered as they are sent: whoever starts to watch is not told what was sent before. */
+  private readonly numbers = new WeakMap<EngineEvent, number>();
+  private lastNumber = 0;
+  private lastId = '0-0';
+  private beats = 0;
+  private timer?: NodeJS.Timeout;
+  private reading: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(
+    /** The name of this process. */
+    private readonly node: string,
+    private readonly scripts: ScriptRunner,
+    private readonly reader: Redis,
+    private readonly host: InboxHost,
+  ) {
+    this.watchers = new Watchers(host.report);
+  }
+
+  async open(): Promise<void> {
+    await this.join();
+    this.timer = setInterval(() => void this.giveSign().catch(this.host.report), beat).unref();
+    this.reading = this.read();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.timer);
+    this.watchers.clear();
+    this.reader.disconnect();
+    await this.reading;
+    const subjects = [...this.counts.values()].map(({ of }) => this.scripts.run(unwatchScript, this.node, ...named(of)));
+    this.counts.clear();
+    // What Redis is not told, it forgets by itself after a while.
+    await Promise.allSettled([...subjects, this.scripts.run(leaveScript, this.node)]);
+  }
+
+  /** Tells `listener` of everything that happens after the promise has resolved. */
+  async watch(of: Subject, listener: (event: EngineEvent) => void): Promise<Unwatch> {
+    const subject = JSON.stringify(named(of));
+    const count = this.counts.get(subject) ?? { of, watching: 0 };
+    this.counts.set(subject, count);
+    count.watching++;
+    let after: number | undefined;
+    const early: EngineEvent[] = [];
+    const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
+    const stopListening = this.watchers.add(of, (event) => {
+      if (after === undefined) early.push(event);
+      else if (isNew(event)) listener(event);
+    });
+    let active = true;
+    const stop = (): void => {
+      if (!active) return;
+      active = false;
+      stopListening();
+      if (--count.watching > 0 || this.closed) return;
+      this.counts.delete(subject);
+      // Commands keep their order: whoever watches again is added after this.
+      this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
+    };
+    try {
+      const number = await this.scripts.run(watchScript, this.node, watchLife, ...named(of));
+      after = number === null ? this.lastNumber : Number(number);
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    for (const event of early.filter(isNew)) this.guarded(() => listener(event));
+    return stop;
+  }
+
+  private async join(): Promise<void> {
+    await this.scripts.run(joinScript, this.node, this.lastNumber, life);
+  }
+
+  private async giveSign(): Promise<void> {
+    const known = await this.scripts.run(beatScript, this.node, life, this.lastId);
+    if (known === 0) {
+      // Others took this process for dead, and sent it nothing.
+      await this.join();
+      await this.renew();
+      await this.tellAll();
+    } else if (++this.beats % beatsPerRenewal === 0) {
+      await this.renew();
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const subjects = [...this.counts.values()].map(({ of }) => named(of));
+    for (let index = 0; index < subjects.length; index += 500) {
+      await this.scripts.run(watchScript, this.node, watchLife, ...subjects.slice(index, index + 500).flat());
+    }
+  }
+
+  private async read(): Promise<void> {
+    const inbox = keyOf(this.scripts.prefix, 'inbox', this.node);
+    while (!this.closed) {
+      try {
+        const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
+        for (const [id, fields] of reply?.[0]?.[1] ?? []) {
+          this.lastId = id;
+          await this.take(fieldsOf(fields));
+        }
+      } catch (error) {
+        if (this.isClosed()) return;
+        this.host.report(error);
+        await sleep(500, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Closing happens while somebody waits, which the compiler cannot see. */
+  private isClosed(): boolean {
+    return this.closed;
+  }
+
+  private async take(fields: Readonly<Record<string, string>>): Promise<void> {
+    const number = Number(fields['@number']);
+    const missed = number > this.lastNumber + 1;
+    this.lastNumber = Math.max(number, this.lastNumber);
+    if (fields['@event'] === 'revoke') {
+      this.host.revoked(String(fields['@run']), fields['@why'] === 'lost' ? 'lost' : 'cancelled');
+    }
+    // What was missed lies before this entry.
+    if (missed) await this.tellAll();
+    const event = eventIn(fields);
+    if (event) this.tell(event, number);
+  }
+
+  /** Tells the watchers of executions how those are now. */
+  private async tellAll(): Promise<void> {
+    for (const { of } of [...this.counts.values()]) {
+      const current = 'key' in of ? await this.host.current(of.key) : undefined;
+      if (!current) continue;
+      const { record, questions } = current;
+      for (const question of questions) this.tell({ type: question.answer ? 'closed' : 'question', record, question });
+      this.tell({ type: 'state', record });
+    }
+  }
+
+  private tell(event: EngineEvent, number = Infinity): void {
+    this.numbers.set(event, number);
+    this.watchers.emit(event);
+  }
+
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.host.report(error);
+    }
+  }
+}
+
+/** A subject as scripts take it. */
+function named(of: Subject): [kind: 'key' | 'session', name: string] {
+  return 'key' in of ? ['key', of.key] : ['session', of.session];
+}

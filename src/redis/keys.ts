@@ -1,0 +1,46 @@
+/** What stands between the docket's prefix and the name of each thing in Redis. The one place where keys are made. */
+const parts = {
+  /** Hash: the record of an execution. */
+  execution: 'execution:',
+  /** Hash: the questions of an execution, until its end. */
+  questions: 'questions:',
+  /** Sorted set: the keys of an owner's tasks, by sequence number. */
+  tasks: 'tasks:',
+  /** Sorted set: those of them that have ended, by the time when they expire. */
+  ended: 'ended:',
+  /** Counter: the open tasks of an owner. */
+  open: 'open:',
+  /** Set: the processes that watch an execution. */
+  keyWatch: 'watch:key:',
+  /** Set: the processes that watch a session. */
+  sessionWatch: 'watch:session:',
+  /** Counter: how many events a process was sent. It exists as long as the process is taken to live. */
+  node: 'node:',
+  /** Stream: what a process was sent. */
+  inbox: 'inbox:',
+  /** Sorted set: what is to be done later, by its time. */
+  due: 'due',
+  /** Counter: the last ticket. */
+  sequence: 'sequence',
+  /** Text: what tells the cursors of this docket from those of others. */
+  mark: 'mark',
+} as const;
+
+type Part = keyof typeof parts;
+
+/** BullMQ's name for the queue of tickets; its keys are the docket's prefix, then this. */
+export const queueName = 'tickets';
+
+/**
+ * What all keys of a docket begin with, without the last colon. The braces bring them to the same shard of a cluster,
+ * which makes scripts over several of them possible.
+ */
+export const prefixOf = (docket: string): string => `{errand:${encodeURIComponent(docket)}}`;
+
+/** The key of one thing. `name` is empty for what a docket has one of. */
+export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${parts[part]}${name}`;
+
+/** The same for scripts: `executionKey(name)` and so on. Scripts are given the prefix as their first key. */
+export const keysLua = Object.entries(parts)
+  .map(([name, part]) => `local function ${name}Key(name) return KEYS[1] .. ':${part}' .. (name or '') end`)
+  .join('\n');

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { Json } from '../base/json.js';
+import { ErrandError } from '../base/errors.js';
+import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import type { RetryPolicy } from '../components/options.js';
+import type { EngineEvent, NewExecution, NewQuestion } from '../docket/engine.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
+import type { Argument, Reply } from './scripts/script.js';
+
+/** A value that we wrote as JSON, so that its shape is known. */
+const json = <T>() => z.string().transform((text) => JSON.parse(text) as T);
+
+const Fields = z.record(z.string(), z.string());
+
+const count = z.coerce.number();
+
+/** The hash of an execution. What is not named here is the engine's own. */
+const Execution = z.object({
+  key: z.string(),
+  component: z.string(),
+  input: json<Json>().optional(),
+  owner: z.string(),
+  session: z.string().optional(),
+  snapshot: json<Json>().optional(),
+  retry: json<RetryPolicy>(),
+  timeout: count,
+  ttl: count,
+  state: z.enum(['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled']),
+  openQuestions: count,
+  generation: count,
+  attempt: count,
+  redelivered: z.string().transform((digit) => digit === '1'),
+  createdAt: count,
+  updatedAt: count,
+  runAt: count.optional(),
+  finishedAt: count.optional(),
+  progress: json<ProgressState>().optional(),
+  outcome: json<Outcome>().optional(),
+  reason: z.string().optional(),
+});
+
+const StoredQuestion = z.object({
+  '@question': z.string(),
+  '@asked': json<Pick<Question, 'kind' | 'params' | 'deadline'>>(),
+  '@createdAt': count,
+  '@onDeadline': json<Answer>(),
+  '@answer': json<Answer>().optional(),
+});
+
+const Notice = z.object({ '@notice': json<ClientNotice>() });
+
+/** Fields of Redis by name, from names and values in turn. */
+export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, string>> {
+  const fields: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  if (Array.isArray(reply)) {
+    for (let index = 0; index < reply.length; index += 2) fields[String(reply[index])] = reply[index + 1];
+  }
+  return parsed(Fields, fields, 'fields');
+}
+
+/** The record in the fields of a hash; undefined where there is no hash. */
+export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined {
+  return Array.isArray(reply) && reply.length > 0 ? toRecord(fieldsOf(reply)) : undefined;
+}
+
+function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
+  return parsed(Execution, fields, `the record of '${fields['key']}'`) as ExecutionRecord;
+}
+
+/** A question, from names and values in turn. */
+export function questionIn(reply: Reply | undefined): Question {
+  return toQuestion(fieldsOf(reply));
+}
+
+function toQuestion(fields: Readonly<Record<string, string>>): Question {
+  const stored = parsed(StoredQuestion, fields, `the question '${fields['@question']}'`);
+  return {
+    key: stored['@question'],
+    ...stored['@asked'],
+    createdAt: stored['@createdAt'],
+    onDeadline: stored['@onDeadline'],
+    ...(stored['@answer'] && { answer: stored['@answer'] }),
+  };
+}
+
+/** An event, from the fields of an entry of an inbox; undefined where the entry is something else. */
+export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent | undefined {
+  const type = fields['@event'];
+  switch (type) {
+    case 'state':
+    case 'progress':
+      return { type, record: toRecord(fields) };
+    case 'question':
+    case 'closed':
+      return { type, record: toRecord(fields), question: toQuestion(fields) };
+    case 'notice':
+      return { type, record: toRecord(fields), notice: parsed(Notice, fields, 'a notice')['@notice'] };
+    default:
+      return undefined;
+  }
+}
+
+/** The fields of a new execution, as names and values in turn. */
+export function executionFields(execution: NewExecution): Argument[] {
+  const { key, component, owner, session, input, snapshot, retry, timeout, ttl } = execution;
+  const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
+  if (session !== undefined) fields.push('session', session);
+  if (input !== undefined) fields.push('input', JSON.stringify(input));
+  if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
+  fields.push('retry', JSON.stringify(retry), 'timeout', timeout, 'ttl', Math.ceil(ttl));
+  return fields;
+}
+
+/** What is kept of a question besides its name and what is answered at its deadline. */
+export function questionText({ kind, params, deadline }: NewQuestion): string {
+  return JSON.stringify({ kind, params, deadline });
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ErrandError(
+    'DOCKET_UNAVAILABLE',
+    `${what} in Redis is not what this version writes: ${z.prettifyError(result.error)}. Do not let two versions that differ in it share a docket.`,
+    { cause: result.error },
+  );
+}

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { ErrandError } from '../base/errors.js';
+import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import { Cursors } from '../docket/cursors.js';
+import type {
+  Consumer,
+  DeliveryHandler,
+  Engine,
+  EngineEvent,
+  NewExecution,
+  NewQuestion,
+  Unwatch,
+  Verdict,
+} from '../docket/engine.js';
+import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
+import type { OnError } from '../docket/watchers.js';
+import { RedisConnections } from './connection.js';
+import { Inbox, inboxSilence } from './inbox.js';
+import { keyOf, prefixOf } from './keys.js';
+import { executionFields, questionIn, questionText, recordIn } from './records.js';
+import { RedisConsumer, type Claim } from './redis-consumer.js';
+import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
+import { answerScript, askScript, questionsScript } from './scripts/questions.js';
+import { claimScript, reportScript, settleScript } from './scripts/runs.js';
+import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
+import { Tickets, type Ticket } from './tickets.js';
+
+/** Options of {@link RedisEngine}. */
+export interface RedisEngineOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  /** Which docket of that Redis. */
+  readonly name: string;
+  /** How long a start, and later a command, may take, in milliseconds. Default 5,000. */
+  readonly deadline?: number;
+  /** How long a worker that has died keeps its executions from others, in milliseconds. Default 10,000. */
+  readonly lease?: number;
+  /** Takes what a listener or a handler throws, and what goes wrong with Redis where nobody waits. Default: it is dropped. */
+  readonly onError?: OnError;
+}
+
+/**
+ * The engine for several processes. Records, questions and events are ours, each transition one script; BullMQ keeps the
+ * line: which execution is next, when, and what is to be taken from a worker that has died. The time of Redis decides.
+ */
+export class RedisEngine implements Engine {
+  readonly kind = 'redis';
+
+  private readonly node = randomUUID();
+  private readonly connections: RedisConnections;
+  private readonly scripts: ScriptRunner;
+  private readonly inbox: Inbox;
+  private readonly report: OnError;
+  private readonly lease: number;
+  private readonly consumers = new Set<RedisConsumer>();
+  private readonly closeListeners = new Set<() => void>();
+  /** All workers of the process share it; each has one more, on which it waits. */
+  private forWorkers?: Redis;
+  private tickets?: Tickets;
+  private cursors = new Cursors('');
+  private starting?: Promise<void>;
+  private closing?: Promise<void>;
+
+  /** @throws {ErrandError} `DOCKET_URL` */
+  constructor({ url, name, deadline = 5_000, lease = 10_000, onError = () => undefined }: RedisEngineOptions) {
+    // What goes wrong because the engine closes is nobody's concern.
+    this.report = (error) => (this.closing ? undefined : onError(error));
+    this.lease = lease;
+    this.connections = new RedisConnections({ url, deadline, onError: this.report });
+    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
+    const reader = this.connections.patient({ socketTimeout: inboxSilence });
+    this.inbox = new Inbox(this.node, this.scripts, reader, {
+      revoked: (run, why) => {
+        for (const consumer of this.consumers) consumer.revoke(run, why);
+      },
+      current: async (key) => {
+        const [record, questions] = await Promise.all([this.get(key), this.questions(key)]);
+        return record && { record, questions };
+      },
+      report: this.report,
+    });
+  }
+
+  start(): Promise<void> {
+    this.starting ??= this.open();
+    return this.closing ? Promise.reject(closed()) : this.starting;
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  onClose(listener: () => void): Unwatch {
+    this.closeListeners.add(listener);
+    return () => this.closeListeners.delete(listener);
+  }
+
+  async add(
+    execution: NewExecution,
+    limit = Infinity,
+  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
+    const { key, owner, session, runAt = 0 } = execution;
+    const most = Number.isFinite(limit) ? limit : -1;
+    const task = session === undefined ? '0' : '1';
+    const [verdict, value, ticket] = await this.run(addScript, key, owner, task, most, runAt, ...executionFields(execution));
+    if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
+    const record = recordIn(value) as ExecutionRecord;
+    if (verdict === 'known') return { added: false, record };
+    await this.enqueue(key, ticket);
+    return { added: true, record };
+  }
+
+  async get(key: string): Promise<ExecutionRecord | undefined> {
+    return recordIn(await this.run(getScript, key));
+  }
+
+  async list(query: {
+    readonly owner: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }> {
+    const before = query.cursor === undefined ? '+inf' : `(${this.cursors.read(query.cursor)}`;
+    const found = (await this.run(listScript, query.owner, before, query.limit)) as [string, Reply][];
+    const page = found.slice(0, query.limit);
+    const last = found.length > page.length ? page.at(-1) : undefined;
+    return {
+      records: page.map(([, fields]) => recordIn(fields) as ExecutionRecord),
+      ...(last && { nextCursor: this.cursors.after(Number(last[0])) }),
+    };
+  }
+
+  async cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'> {
+    const [verdict, ticket] = await this.run(cancelScript, key, reason === undefined ? '0' : '1', reason ?? '');
+    // Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up.
+    if (ticket !== undefined) void this.tickets?.remove(String(ticket)).catch(this.report);
+    return verdict as 'cancelled' | 'terminal' | 'unknown';
+  }
+
+  async watch(
+    of: { readonly key: string } | { readonly session: string },
+    listener: (event: EngineEvent) => void,
+  ): Promise<Unwatch> {
+    return this.guard(() => this.inbox.watch(of, listener));
+  }
+
+  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+    if (this.closing) throw closed();
+    const consumer = new RedisConsumer(options, handler, {
+      prefix: this.scripts.prefix,
+      connection: (this.forWorkers ??= this.connections.patient()),
+      lease: this.lease,
+      claim: (ticket, run) => this.claim(ticket, run),
+      ended: async ({ record, run }) => {
+        await this.leave(record.key, run, 'vanish');
+      },
+      done: (done) => this.consumers.delete(done),
+      report: this.report,
+    });
+    this.consumers.add(consumer);
+    return consumer;
+  }
+
+  settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
+    switch (verdict.type) {
+      case 'finish': {
+        const state = 'error' in verdict.outcome ? 'failed' : 'completed';
+        return this.leave(key, run, 'finish', 0, 'state', state, 'outcome', JSON.stringify(verdict.outcome));
+      }
+      case 'handBack':
+        return this.leave(key, run, 'handBack');
+      default:
+        return this.leave(key, run, verdict.type, verdict.delay);
+    }
+  }
+
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
+    return this.tell(key, run, 'progress', JSON.stringify(progress));
+  }
+
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
+    return this.tell(key, run, 'notice', JSON.stringify(notice));
+  }
+
+  async ask(key: string, run: string, asked: NewQuestion, limit = Infinity): Promise<Question | undefined> {
+    const most = Number.isFinite(limit) ? limit : -1;
+    const onDeadline = JSON.stringify(asked.onDeadline);
+    const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
+    const [verdict, question, wait] = await this.run(askScript, ...args);
+    if (verdict === 'limit') throw tooManyQuestions(limit);
+    if (verdict === 'lost') return undefined;
+    this.tickets?.look(Number(wait));
+    return questionIn(question);
+  }
+
+  async answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'> {
+    const verdict = await this.guard(() => this.scripts.run(answerScript, key, question, JSON.stringify(answer)));
+    return verdict as 'accepted' | 'answered' | 'ended' | 'unknown';
+  }
+
+  async questions(key: string): Promise<readonly Question[]> {
+    return (await this.run(questionsScript, key)).map(questionIn);
+  }
+
+  private async open(): Promise<void> {
+    await this.connections.start();
+    const { commands } = this.connections;
+    await this.guard(async () => {
+      const mark = keyOf(this.scripts.prefix, 'mark');
+      await commands.setnx(mark, randomUUID().slice(0, 8));
+      this.cursors = new Cursors((await commands.get(mark)) ?? '');
+      await this.inbox.open();
+    });
+    this.tickets = new Tickets(this.scripts, commands, this.report);
+    this.tickets.open();
+  }
+
+  private async end(): Promise<void> {
+    for (const listener of this.closeListeners) listener();
+    this.closeListeners.clear();
+    await this.starting?.catch(() => undefined);
+    await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
+    await Promise.allSettled([this.inbox.close(), this.tickets?.close()]);
+    this.connections.close();
+  }
+
+  private async claim({ key, ticket }: Ticket, run: string): Promise<Claim> {
+    const [verdict, value] = await this.run(claimScript, key, ticket, this.node, run);
+    if (verdict === 'run') return { type: 'run', delivery: { record: recordIn(value) as ExecutionRecord, run } };
+    if (verdict === 'early') return { type: 'early', delay: Number(value) };
+    return { type: 'drop' };
+  }
+
+  private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
+    const [verdict, ticket] = await this.run(settleScript, key, run, how, delay, ...fields);
+    if (ticket !== undefined) await this.enqueue(key, ticket, how === 'handBack' || how === 'vanish');
+    return verdict === 'settled';
+  }
+
+  /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
+  private async enqueue(key: string, ticket: Reply | undefined, front = false): Promise<void> {
+    await this.tickets?.add(key, ticket, front).catch(this.report);
+  }
+
+  private async tell(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
+    return (await this.guard(() => this.scripts.run(reportScript, key, run, event, value))) === 1;
+  }
+
+  /** A script whose reply is a list. */
+  private async run(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
+    return (await this.guard(() => this.scripts.run(script, ...args))) as readonly Reply[];
+  }
+
+  private async guard<T>(work: () => Promise<T>): Promise<T> {
+    if (this.closing) throw closed();
+    try {
+      return await work();
+    } catch (error) {
+      throw ErrandError.is(error) ? error : this.connections.unavailable(error);
+    }
+  }
+}
+
+const closed = (): ErrandError =>
+  new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Make a new one, or close the server last.');

@@ -1,0 +1,34 @@
+import { Script } from './script.js';
+
+/** How much one step does at most. */
+const most = 100;
+
+/**
+ * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
+ * executions are queued. Gives the tickets that never were seen in the queue, and how long it is until the next is due.
+ */
+export const dueScript = new Script(`
+local missing = {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, ${most})) do
+  local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
+  local x = executionKey(key)
+  redis.call('ZREM', dueKey(), member)
+  if kind == 'q' then
+    local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
+    if answer then closeQuestion(x, key, name, answer) end
+  elseif kind == 'x' then
+    if redis.call('HGET', x, 'state') == 'scheduled' then promote(x, key) end
+  else
+    local known = redis.call('HMGET', x, 'ticket', 'state', 'runAt')
+    if known[1] == name and (known[2] == 'queued' or known[2] == 'scheduled') then
+      redis.call('ZADD', dueKey(), text(now + 5000), member)
+      missing[#missing + 1] = { key, { name, text(math.max((known[3] or 0) - now, 0)), text(now) } }
+    end
+  end
+end
+local following = redis.call('ZRANGE', dueKey(), 0, 0, 'WITHSCORES')
+return { missing, following[2] and text(math.max(following[2] - now, 0)) or '' }
+`);
+
+/** ARGV: the ticket, its key. The ticket is in the queue. */
+export const ticketedScript = new Script(`return redis.call('ZREM', dueKey(), 't:' .. ARGV[1] .. ':' .. ARGV[2])`);

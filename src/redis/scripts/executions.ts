@@ -1,0 +1,68 @@
+import { Script } from './script.js';
+
+/** ARGV: key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, then the fields of the record. */
+export const addScript = new Script(`
+local key, owner, task, limit, runAt = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5])
+local x = executionKey(key)
+local known = redis.call('HMGET', x, 'state', 'generation', 'updatedAt', 'owner', 'session')
+if known[1] and not terminal[known[1]] then return { 'known', redis.call('HGETALL', x) } end
+local open = tonumber(redis.call('GET', openKey(owner)) or 0)
+if limit >= 0 and open >= limit then return { 'limit', open } end
+
+if known[1] then
+  redis.call('DEL', x)
+  if known[5] then
+    redis.call('ZREM', tasksKey(known[4]), key)
+    redis.call('ZREM', endedKey(known[4]), key)
+    keepLists(known[4])
+  end
+end
+local at = text(math.max(now, tonumber(known[3] or 0)))
+redis.call('HSET', x, 'generation', (known[2] or 0) + 1, 'createdAt', at, 'updatedAt', at,
+  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 6))
+local ticket = enqueue(x, key, runAt)
+if task then
+  purge(owner, 20)
+  redis.call('INCR', openKey(owner))
+  redis.call('ZREM', endedKey(owner), key)
+  redis.call('ZADD', tasksKey(owner), ticket[1], key)
+  keepLists(owner)
+end
+return { 'added', redis.call('HGETALL', x), ticket }
+`);
+
+/** ARGV: key, '1' when there is a reason, the reason. */
+export const cancelScript = new Script(`
+local key = ARGV[1]
+local x = executionKey(key)
+local known = redis.call('HMGET', x, 'state', 'run', 'node', 'ticket')
+if not known[1] then return { 'unknown' } end
+if terminal[known[1]] then return { 'terminal' } end
+if ARGV[2] == '1' then redis.call('HSET', x, 'reason', ARGV[3]) end
+finish(x, key, 'state', 'cancelled')
+if known[2] then
+  post(known[3], { '@event', 'revoke', '@run', known[2], '@why', 'cancelled' })
+  return { 'cancelled' }
+end
+return { 'cancelled', known[4] }
+`);
+
+/** ARGV: owner, the sequence number below which to go on or '+inf', how many. The pages are found without scanning. */
+export const listScript = new Script(`
+local owner, before, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+purge(owner, 1000)
+local found = {}
+while true do
+  local keys = redis.call('ZREVRANGEBYSCORE', tasksKey(owner), before, '-inf', 'WITHSCORES', 'LIMIT', 0, limit + 1)
+  for i = 1, #keys, 2 do
+    local record = redis.call('HGETALL', executionKey(keys[i]))
+    if #record > 0 then found[#found + 1] = { keys[i + 1], record } end
+    if #found > limit then return found end
+    before = '(' .. keys[i + 1]
+  end
+  if #keys == 0 then return found end
+end
+`);
+
+/** ARGV: key. */
+export const getScript = new Script(`return redis.call('HGETALL', executionKey(ARGV[1]))`);

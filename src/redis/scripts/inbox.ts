@@ -1,0 +1,37 @@
+import { Script } from './script.js';
+
+/** ARGV: the process, the number of the last entry that it has seen, how long it is taken to live without a sign. */
+export const joinScript = new Script(`
+local node = ARGV[1]
+redis.call('SET', nodeKey(node), ARGV[2], 'PX', ARGV[3])
+post(node, { '@event', 'joined' })
+redis.call('PEXPIRE', inboxKey(node), ARGV[3])
+return 1
+`);
+
+/** ARGV: the process, how long it lives on, the id up to which it has read. 0 when it was taken for dead. */
+export const beatScript = new Script(`
+local node = ARGV[1]
+if redis.call('PEXPIRE', nodeKey(node), ARGV[2]) == 0 then return 0 end
+redis.call('PEXPIRE', inboxKey(node), ARGV[2])
+redis.call('XTRIM', inboxKey(node), 'MINID', '~', ARGV[3])
+return 1
+`);
+
+/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key' or 'session' and a name. Gives the number of the last entry that was sent. */
+export const watchScript = new Script(`
+for i = 3, #ARGV, 2 do
+  local set = ARGV[i] == 'key' and keyWatchKey(ARGV[i + 1]) or sessionWatchKey(ARGV[i + 1])
+  redis.call('SADD', set, ARGV[1])
+  redis.call('PEXPIRE', set, ARGV[2])
+end
+return redis.call('GET', nodeKey(ARGV[1]))
+`);
+
+/** ARGV: the process, 'key' or 'session', the name. */
+export const unwatchScript = new Script(`
+return redis.call('SREM', ARGV[2] == 'key' and keyWatchKey(ARGV[3]) or sessionWatchKey(ARGV[3]), ARGV[1])
+`);
+
+/** ARGV: the process. */
+export const leaveScript = new Script(`return redis.call('DEL', nodeKey(ARGV[1]), inboxKey(ARGV[1]))`);

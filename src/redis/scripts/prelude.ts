@@ -1,0 +1,159 @@
+import { keysLua } from '../keys.js';
+
+/** How many events a process may be behind before it has to read again what it watches. */
+const longestInbox = 10_000;
+
+/** How long Redis waits for the ticket of an execution before any process makes it again, in milliseconds. */
+const ticketGrace = 5_000;
+
+/**
+ * What the scripts share. Values that users gave are texts of JSON to the scripts, which never look inside: Lua's JSON
+ * takes an empty list for an empty object. Numbers are written by text(), as Lua would write large ones with an exponent.
+ */
+export const prelude = `
+${keysLua}
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local terminal = { completed = true, failed = true, cancelled = true }
+local unseen = { input = true, run = true, node = true, ticket = true }
+
+local function text(number) return string.format('%.0f', number) end
+
+-- Writes fields of a record, and the time, which does not go back.
+local function write(x, ...)
+  local at = math.max(now, tonumber(redis.call('HGET', x, 'updatedAt') or 0))
+  redis.call('HSET', x, 'updatedAt', text(at), ...)
+  return at
+end
+
+-- Sends an entry to a process, unless that has gone.
+local function post(node, entry)
+  if redis.call('EXISTS', nodeKey(node)) == 0 then return false end
+  local number = redis.call('INCR', nodeKey(node))
+  redis.call('XADD', inboxKey(node), 'MAXLEN', '~', '${longestInbox}', '*', '@number', number, unpack(entry))
+  return true
+end
+
+-- Sends an event with the record as it is now to every process that watches the execution or its session.
+local function emit(x, event, ...)
+  local names = redis.call('HMGET', x, 'key', 'session')
+  local sets = { keyWatchKey(names[1]) }
+  if names[2] then sets[2] = sessionWatchKey(names[2]) end
+  local nodes = redis.call('SUNION', unpack(sets))
+  if #nodes == 0 then return end
+  local entry = { '@event', event, ... }
+  local fields = redis.call('HGETALL', x)
+  for i = 1, #fields, 2 do
+    if not unseen[fields[i]] then
+      entry[#entry + 1] = fields[i]
+      entry[#entry + 1] = fields[i + 1]
+    end
+  end
+  for _, node in ipairs(nodes) do
+    if not post(node, entry) then
+      for _, set in ipairs(sets) do redis.call('SREM', set, node) end
+    end
+  end
+end
+
+-- A question as pairs of names and values.
+local function question(key, name)
+  local all = redis.call('HMGET', questionsKey(key), 'q:' .. name, 't:' .. name, 'd:' .. name, 'a:' .. name)
+  local fields = { '@question', name, '@asked', all[1], '@createdAt', all[2], '@onDeadline', all[3] }
+  if all[4] then
+    fields[9] = '@answer'
+    fields[10] = all[4]
+  end
+  return fields
+end
+
+-- Whether the run still has its execution.
+local function owns(x, run) return redis.call('HGET', x, 'run') == run end
+
+-- Puts an execution in line, now or at a time. The new ticket is remembered until it is known to be in the queue.
+local function enqueue(x, key, runAt, ...)
+  local ticket = redis.call('INCR', sequenceKey())
+  redis.call('HDEL', x, 'run', 'node')
+  redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
+  if runAt > now then
+    write(x, 'state', 'scheduled', 'runAt', text(runAt), 'ticket', ticket, ...)
+    redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
+  else
+    redis.call('HDEL', x, 'runAt')
+    write(x, 'state', 'queued', 'ticket', ticket, ...)
+  end
+  emit(x, 'state')
+  return { ticket, text(math.max(runAt - now, 0)), text(now) }
+end
+
+-- What is scheduled has become due.
+local function promote(x, key)
+  redis.call('ZREM', dueKey(), 'x::' .. key)
+  redis.call('HDEL', x, 'runAt')
+  write(x, 'state', 'queued')
+  emit(x, 'state')
+end
+
+local function closeQuestion(x, key, name, answer)
+  redis.call('HSET', questionsKey(key), 'a:' .. name, answer)
+  redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key)
+  local left = redis.call('HINCRBY', x, 'openQuestions', -1)
+  write(x)
+  emit(x, 'closed', unpack(question(key, name)))
+  if left == 0 then emit(x, 'state') end
+end
+
+-- The names of the questions of an execution, the oldest first.
+local function questionNames(key)
+  local order = {}
+  local fields = redis.call('HGETALL', questionsKey(key))
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'n:' then order[tonumber(fields[i + 1])] = string.sub(fields[i], 3) end
+  end
+  return order
+end
+
+-- The lists of an owner without open tasks live as long as the last record that they name.
+local function keepLists(owner)
+  local lists = { tasksKey(owner), endedKey(owner) }
+  if redis.call('EXISTS', openKey(owner)) == 1 then
+    for _, list in ipairs(lists) do redis.call('PERSIST', list) end
+    return
+  end
+  local last = redis.call('ZREVRANGE', endedKey(owner), 0, 0, 'WITHSCORES')
+  for _, list in ipairs(lists) do
+    if last[2] then redis.call('PEXPIREAT', list, last[2]) else redis.call('DEL', list) end
+  end
+end
+
+-- Takes from the lists of an owner what has expired.
+local function purge(owner, most)
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', endedKey(owner), '-inf', text(now), 'LIMIT', 0, most)) do
+    redis.call('ZREM', endedKey(owner), key)
+    redis.call('ZREM', tasksKey(owner), key)
+  end
+end
+
+-- Ends an execution. Terminal is final: nothing but a new generation writes to it any more.
+local function finish(x, key, ...)
+  local at = text(write(x, ...))
+  local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
+  redis.call('HSET', x, 'updatedAt', at, 'finishedAt', at, 'openQuestions', 0)
+  redis.call('HDEL', x, 'run', 'node', 'runAt')
+  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. facts[4] .. ':' .. key)
+  for _, name in ipairs(questionNames(key)) do
+    if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
+      emit(x, 'closed', unpack(question(key, name)))
+    end
+  end
+  redis.call('DEL', questionsKey(key))
+  emit(x, 'state')
+  redis.call('PEXPIRE', x, facts[3])
+  if facts[2] then
+    if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
+    redis.call('ZADD', endedKey(facts[1]), text(now + facts[3]), key)
+    keepLists(facts[1])
+  end
+end
+`;

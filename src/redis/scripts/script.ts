@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { prelude } from './prelude.js';
+
+/** What travels to a script. */
+export type Argument = string | number;
+
+/** What comes back: Redis turns tables into arrays and what is false into null. */
+export type Reply = string | number | null | readonly Reply[];
+
+/** One atomic step in Redis. */
+export class Script {
+  readonly text: string;
+  readonly sha: string;
+
+  /** `body` is Lua. It is given the docket's prefix as KEYS[1], and what {@link ScriptRunner.run} is given as ARGV. */
+  constructor(body: string) {
+    this.text = `${prelude}\n${body}`;
+    this.sha = createHash('sha1').update(this.text).digest('hex');
+  }
+}
+
+/** Runs scripts on the keys of one docket. */
+export class ScriptRunner {
+  constructor(
+    private readonly redis: Redis,
+    readonly prefix: string,
+  ) {}
+
+  /** Sends the text of a script only where Redis does not have it. */
+  async run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
+    try {
+      return (await this.redis.evalsha(script.sha, 1, this.prefix, ...args)) as Reply;
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply;
+    }
+  }
+}

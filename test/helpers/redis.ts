@@ -1,0 +1,82 @@
+import { Redis } from 'ioredis';
+import { RedisEngine, type RedisEngineOptions } from '../../src/redis/redis-engine.js';
+import { prefixOf } from '../../src/redis/keys.js';
+import { freshName } from './redis-server.js';
+
+/** The Redis of this run. Where there is none, that is a failure: a test that was left out proves nothing. */
+export function testRedisUrl(): string {
+  const { ERRAND_TEST_REDIS_URL: url, ERRAND_TEST_REDIS_MISSING: why } = process.env;
+  if (url === undefined) throw new Error(why ?? 'There is no Redis for the tests: run them with the configuration of jest.');
+  return url;
+}
+
+/** A docket of its own on the Redis of this run, for any number of engines. */
+export class TestDocket {
+  readonly name = freshName();
+  readonly prefix = prefixOf(this.name);
+  readonly redis: Redis;
+  private readonly engines: RedisEngine[] = [];
+
+  constructor(readonly url = testRedisUrl()) {
+    this.redis = new Redis(url);
+  }
+
+  /** An engine as another process would have it. It is not started yet. */
+  engine(options: Partial<RedisEngineOptions> = {}): RedisEngine {
+    const engine = new RedisEngine({ url: this.url, name: this.name, ...options });
+    this.engines.push(engine);
+    return engine;
+  }
+
+  /** Closes all engines, checks that they left nothing that stays for ever, and removes the rest. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.engines.map((engine) => engine.close()));
+    try {
+      const left = await leaks(this.redis, this.prefix);
+      if (left.length > 0) throw new Error(`Keys without an end or a live owner: ${left.join(', ')}`);
+    } finally {
+      const keys = await this.keys();
+      if (keys.length > 0) await this.redis.del(...keys);
+      this.redis.disconnect();
+    }
+  }
+
+  keys(): Promise<string[]> {
+    return keysOf(this.redis, this.prefix);
+  }
+}
+
+/** Keys that neither expire nor belong to an execution that has not ended. */
+export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
+  const all = await keysOf(redis, prefix);
+  const named = (part: string): string[] => all.filter((key) => key.startsWith(`${prefix}:${part}`));
+  const live = new Set<string>();
+  const owners = new Set<string>();
+  const tickets = new Set<string>();
+  for (const key of named('execution:')) {
+    const { state = '', key: name = '', owner = '', ticket = '' } = await redis.hgetall(key);
+    if (['completed', 'failed', 'cancelled'].includes(state)) continue;
+    owners.add(owner);
+    live.add(name);
+    tickets.add(ticket);
+  }
+  const allowed = new Set([
+    // One each for the life of a docket.
+    ...['sequence', 'mark', 'tickets:meta', 'tickets:id', 'tickets:events', 'tickets:stalled-check', 'tickets:marker'],
+    ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:delayed'] : []),
+    ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
+    ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
+    ...[...tickets].map((ticket) => `tickets:t${ticket}`),
+  ].map((name) => `${prefix}:${name}`));
+  const left: string[] = [];
+  for (const key of all) if (!allowed.has(key) && (await redis.pttl(key)) === -1) left.push(key);
+  return left;
+}
+
+async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
+  const found = new Set<string>();
+  // The braces are part of the name here, and so are the characters that mean something to a pattern.
+  const match = `${prefix.replace(/[[\]*?\\^]/g, '\\$&')}:*`;
+  for await (const keys of redis.scanStream({ match, count: 1_000 })) for (const key of keys as string[]) found.add(key);
+  return [...found];
+}
