@@ -37,7 +37,7 @@ export class RedisConnections {
       await this.reached();
       await this.checkVersion();
     } catch (error) {
-      this.close();
+      await this.close();
       throw error;
     }
   }
@@ -47,9 +47,18 @@ export class RedisConnections {
     return this.open({ maxRetriesPerRequest: null, ...options });
   }
 
-  /** Ends all connections at once. */
-  close(): void {
-    for (const redis of this.all) redis.disconnect();
+  /** Ends all connections, those that stand in the friendly way: what was sent is done, and no socket is left half open. */
+  async close(): Promise<void> {
+    const { deadline } = this.options;
+    const late = setTimeout(() => this.disconnect(), Math.min(deadline, 1_000));
+    await Promise.allSettled(this.all.filter(({ status }) => status === 'ready').map((redis) => redis.quit()));
+    clearTimeout(late);
+    this.disconnect();
+  }
+
+  /** A connection that is ended twice leaves a timer behind. */
+  private disconnect(): void {
+    for (const redis of this.all) if (redis.status !== 'end') redis.disconnect();
   }
 
   /** What is thrown for an error of a command. */

@@ -223,7 +223,7 @@ export class RedisEngine implements Engine {
     await this.starting?.catch(() => undefined);
     await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
     await Promise.allSettled([this.inbox.close(), this.tickets?.close()]);
-    this.connections.close();
+    await this.connections.close();
   }
 
   private async claim({ key, ticket }: Ticket, run: string): Promise<Claim> {

@@ -63,7 +63,7 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
   const allowed = new Set([
     // One each for the life of a docket.
     ...['sequence', 'mark', 'tickets:meta', 'tickets:id', 'tickets:events', 'tickets:stalled-check', 'tickets:marker'],
-    ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:delayed'] : []),
+    ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:stalled', 'tickets:delayed'] : []),
     ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
     ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
     ...[...tickets].map((ticket) => `tickets:t${ticket}`),
