@@ -52,6 +52,7 @@ export const errorTable = {
   // The docket
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
+  DOCKET_PEER: { meaning: 'The docket is on Redis, but ioredis or bullmq is not installed.' },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
   EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', passing: true },
   EXECUTION_LOST: {

@@ -9,7 +9,10 @@ export type NewExecution = Pick<
   'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
 >;
 
-/** What watchers are told. An event is a wake-up with the record as it was after the step; the record is the truth. */
+/**
+ * What watchers are told. An event is a wake-up with the record as it was after the step, which an engine may give without
+ * its input; what `get` gives is the truth.
+ */
 export type EngineEvent =
   /** The state changed. */
   | { readonly type: 'state'; readonly record: ExecutionRecord }

@@ -26,7 +26,9 @@ export interface InboxHost {
   /** A run of this process has lost its execution. */
   revoked(run: string, why: 'cancelled' | 'lost'): void;
   /** The execution as it is now, with its questions, for watchers that may have missed something. */
-  current(key: string): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
+  current(
+    key: string,
+  ): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
   readonly report: OnError;
 }
 
@@ -69,7 +71,9 @@ export class Inbox {
     this.watchers.clear();
     this.reader.disconnect();
     await this.reading;
-    const subjects = [...this.counts.values()].map(({ of }) => this.scripts.run(unwatchScript, this.node, ...named(of)));
+    const subjects = [...this.counts.values()].map(({ of }) =>
+      this.scripts.run(unwatchScript, this.node, ...named(of)),
+    );
     this.counts.clear();
     // What Redis is not told, it forgets by itself after a while.
     await Promise.allSettled([...subjects, this.scripts.run(leaveScript, this.node)]);

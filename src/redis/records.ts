@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Json } from '../base/json.js';
 import { ErrandError } from '../base/errors.js';
-import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
-import type { EngineEvent, NewExecution, NewQuestion } from '../docket/engine.js';
+import type { EngineEvent, NewExecution } from '../docket/engine.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { Argument, Reply } from './scripts/script.js';
 
@@ -42,8 +42,9 @@ const Execution = z.object({
 
 const StoredQuestion = z.object({
   '@question': z.string(),
-  '@asked': json<Pick<Question, 'kind' | 'params' | 'deadline'>>(),
+  '@asked': json<Pick<Question, 'kind' | 'params'>>(),
   '@createdAt': count,
+  '@deadline': count,
   '@onDeadline': json<Answer>(),
   '@answer': json<Answer>().optional(),
 });
@@ -65,7 +66,7 @@ export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined 
 }
 
 function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
-  return parsed(Execution, fields, `the record of '${fields['key']}'`) as ExecutionRecord;
+  return parsed(Execution, fields, `the record of '${fields['key']}'`);
 }
 
 /** A question, from names and values in turn. */
@@ -79,6 +80,7 @@ function toQuestion(fields: Readonly<Record<string, string>>): Question {
     key: stored['@question'],
     ...stored['@asked'],
     createdAt: stored['@createdAt'],
+    deadline: stored['@deadline'],
     onDeadline: stored['@onDeadline'],
     ...(stored['@answer'] && { answer: stored['@answer'] }),
   };
@@ -112,9 +114,9 @@ export function executionFields(execution: NewExecution): Argument[] {
   return fields;
 }
 
-/** What is kept of a question besides its name and what is answered at its deadline. */
-export function questionText({ kind, params, deadline }: NewQuestion): string {
-  return JSON.stringify({ kind, params, deadline });
+/** What is kept of a question besides its name, its times and what is answered at its deadline. */
+export function questionText({ kind, params }: ClientQuestion): string {
+  return JSON.stringify({ kind, params });
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {

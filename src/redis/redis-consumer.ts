@@ -116,7 +116,7 @@ export class RedisConsumer implements Consumer {
 
   private async take(): Promise<void> {
     while (this.accepting) {
-      if (!this.slots.hasRoom) {
+      if (!this.mayBegin()) {
         await new Promise<void>((resolve) => (this.wake = resolve));
         continue;
       }
@@ -125,7 +125,7 @@ export class RedisConsumer implements Consumer {
         const job = (await this.worker.getNextJob(run)) as Job<Ticket> | undefined;
         if (!job) continue;
         // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
-        if (this.slots.hasRoom) this.begin(job, run);
+        if (this.mayBegin()) this.begin(job, run);
         else await job.moveToWait(run);
       } catch (error) {
         if (this.isStopping()) return;
@@ -135,7 +135,11 @@ export class RedisConsumer implements Consumer {
     }
   }
 
-  /** Stopping happens while somebody waits, which the compiler cannot see. */
+  /** Both change while somebody waits, which the compiler cannot see. */
+  private mayBegin(): boolean {
+    return this.slots.hasRoom;
+  }
+
   private isStopping(): boolean {
     return !this.accepting;
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { ErrandError } from '../base/errors.js';
-import type { Answer, ClientNotice, ProgressState } from '../call/channel.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import { Cursors } from '../docket/cursors.js';
 import type {
   Consumer,
@@ -9,7 +9,6 @@ import type {
   Engine,
   EngineEvent,
   NewExecution,
-  NewQuestion,
   Unwatch,
   Verdict,
 } from '../docket/engine.js';
@@ -105,7 +104,15 @@ export class RedisEngine implements Engine {
     const { key, owner, session, runAt = 0 } = execution;
     const most = Number.isFinite(limit) ? limit : -1;
     const task = session === undefined ? '0' : '1';
-    const [verdict, value, ticket] = await this.run(addScript, key, owner, task, most, runAt, ...executionFields(execution));
+    const [verdict, value, ticket] = await this.run(
+      addScript,
+      key,
+      owner,
+      task,
+      most,
+      runAt,
+      ...executionFields(execution),
+    );
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
     const record = recordIn(value) as ExecutionRecord;
     if (verdict === 'known') return { added: false, record };
@@ -184,7 +191,7 @@ export class RedisEngine implements Engine {
     return this.tell(key, run, 'notice', JSON.stringify(notice));
   }
 
-  async ask(key: string, run: string, asked: NewQuestion, limit = Infinity): Promise<Question | undefined> {
+  async ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
     const most = Number.isFinite(limit) ? limit : -1;
     const onDeadline = JSON.stringify(asked.onDeadline);
     const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
-import { ErrandError } from '../base/errors.js';
+import { ErrandError, messageOf } from '../base/errors.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine.js';
@@ -34,9 +34,9 @@ export class Background {
     private readonly catalog: Catalog<CallFrame>,
   ) {}
 
-  /** @throws {ErrandError} `DOCKET_URL` */
+  /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE` */
   static async start(options: ResolvedOptions, catalog: Catalog<CallFrame>): Promise<Background> {
-    const engine = makeEngine(options);
+    const engine = await makeEngine(options);
     await engine.start();
     const background = new Background(engine, options, catalog);
     if (options.docket.worker) background.startWorker();
@@ -92,12 +92,31 @@ export class Background {
   }
 }
 
-function makeEngine({ docket, clock, logger }: ResolvedOptions): Engine {
-  if (docket.url.startsWith('memory://')) {
+async function makeEngine({ name, docket, clock, logger }: ResolvedOptions): Promise<Engine> {
+  const { url } = docket;
+  if (url.startsWith('memory://')) {
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
+  }
+  if (/^rediss?:\/\//.test(url)) {
+    const { RedisEngine } = await import('../redis/redis-engine.js').catch((error: unknown) => {
+      throw peerMissing(error);
+    });
+    const onError = (error: unknown): void => logger.error('The Redis of the docket failed, or a watcher', { error });
+    return new RedisEngine({ url, name: docket.name ?? name, onError });
   }
   throw new ErrandError(
     'DOCKET_URL',
-    `docket.url is '${docket.url.replace(/\/\/.*@/, '//…@')}', but this version has the engine memory:// only.`,
+    `docket.url is '${url.replace(/\/\/.*@/, '//…@')}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
+  );
+}
+
+/** The packages for Redis are installed by those who use it. */
+function peerMissing(cause: unknown): unknown {
+  const missing = /Cannot find package '(ioredis|bullmq)'/.exec(messageOf(cause))?.[1];
+  if (missing === undefined) return cause;
+  return new ErrandError(
+    'DOCKET_PEER',
+    `docket.url names a Redis, for which '${missing}' is not installed. Run: npm install ioredis bullmq`,
+    { cause },
   );
 }

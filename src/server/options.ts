@@ -15,8 +15,10 @@ import type { Icon } from '../protocol/types.js';
 
 /** Where and how background work runs. */
 export interface DocketOptions {
-  /** The engine: `memory://` (the default) needs nothing. Environment: `ERRAND_DOCKET_URL`. */
+  /** The engine: `memory://` (the default) needs nothing, `redis://` and `rediss://` need ioredis and bullmq. Environment: `ERRAND_DOCKET_URL`. */
   readonly url?: string;
+  /** Which docket of a Redis: processes with the same one share their work. Default: the name of the server. Environment: `ERRAND_DOCKET_NAME`. */
+  readonly name?: string;
   /** Whether this process works the docket as well. Default `true`. */
   readonly worker?: boolean;
   /** How many calls the embedded worker makes at once; calls that wait for an answer do not count. Default 10. Environment: `ERRAND_WORKER_CONCURRENCY`. */
@@ -114,6 +116,7 @@ const Options = z.strictObject({
   docket: z
     .strictObject({
       url: z.string().default('memory://'),
+      name: z.string().min(1).max(256).optional(),
       worker: z.boolean().default(true),
       concurrency: z.coerce.number().int().min(1).default(10),
       headers: z
@@ -158,16 +161,18 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
 /** What a wrong option of the docket may come from. */
 function hint(error: z.ZodError, environment: Environment): string {
   if (!error.issues.some(({ path }) => path[0] === 'docket')) return '';
-  const set = ['ERRAND_DOCKET_URL', 'ERRAND_WORKER_CONCURRENCY'].filter((name) => environment[name] !== undefined);
+  const set = ['ERRAND_DOCKET_URL', 'ERRAND_DOCKET_NAME', 'ERRAND_WORKER_CONCURRENCY'].filter(
+    (name) => environment[name] !== undefined,
+  );
   return set.length === 0 ? '' : ` The environment sets ${set.join(' and ')}.`;
 }
 
 /** What the environment says of the docket goes under what the options say of it. */
 function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
-  const { ERRAND_DOCKET_URL: url, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
+  const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
   const { docket = {} } = options;
   if (!isObject(docket)) return options;
-  return { ...options, docket: { ...withoutUndefined({ url, concurrency }), ...withoutUndefined(docket) } };
+  return { ...options, docket: { ...withoutUndefined({ url, name, concurrency }), ...withoutUndefined(docket) } };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -101,7 +101,11 @@ async function unpackRedis(folder: string): Promise<void> {
       'Acquire::http::Timeout': '20',
     };
     const apt = (...args: string[]): Promise<unknown> =>
-      run('apt-get', ['-qq', ...Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]), ...args]);
+      run('apt-get', [
+        '-qq',
+        ...Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+        ...args,
+      ]);
     await apt('update');
     await apt('install', '--yes', '--no-install-recommends', '--download-only', 'redis-server');
     for (const name of await readdir(path('archives', 'archives'))) {

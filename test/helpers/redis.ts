@@ -6,7 +6,9 @@ import { freshName } from './redis-server.js';
 /** The Redis of this run. Where there is none, that is a failure: a test that was left out proves nothing. */
 export function testRedisUrl(): string {
   const { ERRAND_TEST_REDIS_URL: url, ERRAND_TEST_REDIS_MISSING: why } = process.env;
-  if (url === undefined) throw new Error(why ?? 'There is no Redis for the tests: run them with the configuration of jest.');
+  if (url === undefined) {
+    throw new Error(why ?? 'There is no Redis for the tests: run them with the configuration of jest.');
+  }
   return url;
 }
 
@@ -60,14 +62,24 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
     live.add(name);
     tickets.add(ticket);
   }
-  const allowed = new Set([
-    // One each for the life of a docket.
-    ...['sequence', 'mark', 'tickets:meta', 'tickets:id', 'tickets:events', 'tickets:stalled-check', 'tickets:marker'],
-    ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:stalled', 'tickets:delayed'] : []),
-    ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
-    ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
-    ...[...tickets].map((ticket) => `tickets:t${ticket}`),
-  ].map((name) => `${prefix}:${name}`));
+  const allowed = new Set(
+    [
+      // One each for the life of a docket.
+      ...[
+        'sequence',
+        'mark',
+        'tickets:meta',
+        'tickets:id',
+        'tickets:events',
+        'tickets:stalled-check',
+        'tickets:marker',
+      ],
+      ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:stalled', 'tickets:delayed'] : []),
+      ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
+      ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
+      ...[...tickets].map((ticket) => `tickets:t${ticket}`),
+    ].map((name) => `${prefix}:${name}`),
+  );
   const left: string[] = [];
   for (const key of all) if (!allowed.has(key) && (await redis.pttl(key)) === -1) left.push(key);
   return left;
@@ -77,6 +89,8 @@ async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
   const found = new Set<string>();
   // The braces are part of the name here, and so are the characters that mean something to a pattern.
   const match = `${prefix.replace(/[[\]*?\\^]/g, '\\$&')}:*`;
-  for await (const keys of redis.scanStream({ match, count: 1_000 })) for (const key of keys as string[]) found.add(key);
+  for await (const keys of redis.scanStream({ match, count: 1_000 })) {
+    for (const key of keys as string[]) found.add(key);
+  }
   return [...found];
 }

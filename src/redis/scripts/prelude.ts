@@ -59,11 +59,12 @@ end
 
 -- A question as pairs of names and values.
 local function question(key, name)
-  local all = redis.call('HMGET', questionsKey(key), 'q:' .. name, 't:' .. name, 'd:' .. name, 'a:' .. name)
-  local fields = { '@question', name, '@asked', all[1], '@createdAt', all[2], '@onDeadline', all[3] }
-  if all[4] then
-    fields[9] = '@answer'
-    fields[10] = all[4]
+  local questions = questionsKey(key)
+  local all = redis.call('HMGET', questions, 'q:' .. name, 'c:' .. name, 'e:' .. name, 'd:' .. name, 'a:' .. name)
+  local fields = { '@question', name, '@asked', all[1], '@createdAt', all[2], '@deadline', all[3], '@onDeadline', all[4] }
+  if all[5] then
+    fields[11] = '@answer'
+    fields[12] = all[5]
   end
   return fields
 end
@@ -140,7 +141,7 @@ local function finish(x, key, ...)
   local at = text(write(x, ...))
   local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
   redis.call('HSET', x, 'updatedAt', at, 'finishedAt', at, 'openQuestions', 0)
-  redis.call('HDEL', x, 'run', 'node', 'runAt')
+  redis.call('HDEL', x, 'run', 'node', 'runAt', 'input', 'snapshot')
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. facts[4] .. ':' .. key)
   for _, name in ipairs(questionNames(key)) do
     if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then

@@ -1,23 +1,23 @@
 import { Script } from './script.js';
 
-/** ARGV: key, run, name, what is asked, the deadline, what is answered then, how many questions there may be or -1. */
+/** ARGV: key, run, name, what is asked, how long it may stay open, what is answered then, how many questions there may be or -1. */
 export const askScript = new Script(`
-local key, run, name, deadline, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[7])
+local key, run, name, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[7])
 local x, questions = executionKey(key), questionsKey(ARGV[1])
 if not owns(x, run) then return { 'lost' } end
 if redis.call('HEXISTS', questions, 'q:' .. name) == 0 then
   local count = tonumber(redis.call('HGET', questions, '#') or 0)
   if limit >= 0 and count >= limit then return { 'limit' } end
   redis.call('HSET', questions, '#', count + 1, 'n:' .. name, count + 1, 'q:' .. name, ARGV[4],
-    't:' .. name, text(now), 'd:' .. name, ARGV[6])
-  redis.call('ZADD', dueKey(), text(deadline), 'q:' .. name .. ':' .. key)
+    'c:' .. name, text(now), 'e:' .. name, text(now + ARGV[5]), 'd:' .. name, ARGV[6])
+  redis.call('ZADD', dueKey(), text(now + ARGV[5]), 'q:' .. name .. ':' .. key)
   local open = redis.call('HINCRBY', x, 'openQuestions', 1)
   write(x)
   if open == 1 then emit(x, 'state') end
 end
 local asked = question(key, name)
 if redis.call('HEXISTS', questions, 'a:' .. name) == 0 then emit(x, 'question', unpack(asked)) end
-return { 'asked', asked, text(math.max(deadline - now, 0)) }
+return { 'asked', asked, ARGV[5] }
 `);
 
 /** ARGV: key, name, the answer. */

@@ -42,7 +42,8 @@ export function runningContract(stage: () => Stage): void {
       await expectEvents(events, [end === 'finish' ? 'state completed' : 'state cancelled']);
       const { records } = await stage().engine.list({ owner: 'anna', limit: 1 });
       for (const record of [await stage().record('a'), records[0], events[0]?.record]) {
-        expect(record).toMatchObject({ key: 'a', input: undefined, snapshot: undefined });
+        expect(record?.key).toBe('a');
+        for (const gone of ['input', 'snapshot'] as const) expect(record?.[gone]).toBeUndefined();
       }
     });
 
