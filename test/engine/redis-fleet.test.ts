@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EngineEvent } from '../../src/docket/engine.js';
+import { isTerminal } from '../../src/docket/record.js';
+import type { RedisEngine } from '../../src/redis/redis-engine.js';
+import { root } from '../helpers/child.js';
+import { eventually } from '../helpers/eventually.js';
+import { TestDocket } from '../helpers/redis.js';
+import { anExecution, expectEvents, inShort, TestWorker } from './contract/stage.js';
+import { askTwice } from './redis-worker.js';
+
+/** Short, so that what a dead worker had comes back soon. */
+const lease = 1_500;
+
+let docket: TestDocket;
+let workers: TestWorker[];
+beforeEach(() => {
+  docket = new TestDocket();
+  workers = [];
+});
+afterEach(async () => {
+  for (const worker of workers) await worker.stop();
+  await docket.dispose();
+});
+
+async function engine(): Promise<RedisEngine> {
+  const made = docket.engine({ lease });
+  await made.start();
+  return made;
+}
+
+function work(on: RedisEngine, concurrency = 1): TestWorker {
+  const worker = new TestWorker(on, concurrency);
+  workers.push(worker);
+  return worker;
+}
+
+async function watched(on: RedisEngine, of: { key: string } | { session: string }): Promise<EngineEvent[]> {
+  const events: EngineEvent[] = [];
+  await on.watch(of, (event) => events.push(event));
+  return events;
+}
+
+describe('several engines on one docket', () => {
+  it('see the same: submitted on one, run by another, answered from a third, followed by a fourth', async () => {
+    const [submitting, working, answering, following] = [await engine(), await engine(), await engine(), await engine()];
+    const [byKey, bySession] = [
+      await watched(submitting, { key: 'a' }),
+      await watched(following, { session: 'of anna' }),
+    ];
+    await submitting.add({ ...anExecution('a'), input: { n: 1 } });
+    const delivery = await work(working).next();
+    expect(delivery.record).toMatchObject({ key: 'a', input: { n: 1 } });
+    await working.progress('a', delivery.run, { current: 1, total: 2 });
+    await working.notify('a', delivery.run, { type: 'log', level: 'info', data: 'half' });
+    await working.ask('a', delivery.run, { ...question, key: 'q' });
+    expect(await answering.questions('a')).toMatchObject([{ key: 'q' }]);
+    expect(await answering.answer('a', 'q', { result: 'yes' })).toBe('accepted');
+    await workers[0]!.finish(delivery, 'done');
+    const expected = [
+      'state queued',
+      'state running',
+      'progress',
+      'notice',
+      'state running',
+      'question q',
+      'closed q',
+      'state running',
+      'state completed',
+    ];
+    await expectEvents(byKey, expected);
+    await expectEvents(bySession, expected);
+    expect(byKey.at(-1)?.record.outcome).toEqual({ result: 'done' });
+    for (const each of [submitting, following]) expect(await each.get('a')).toMatchObject({ state: 'completed' });
+  });
+
+  it('cancel what runs on another, whose run is told', async () => {
+    const [submitting, working] = [await engine(), await engine()];
+    await submitting.add(anExecution('a'));
+    const worker = work(working);
+    const { run } = await worker.next();
+    expect(await submitting.cancel('a')).toBe('cancelled');
+    await eventually(() => expect(worker.revoked).toEqual([{ run, why: 'cancelled' }]));
+    expect(await working.progress('a', run, { current: 1 })).toBe(false);
+  });
+
+  it('continue the lists of each other, and refuse the cursors of another docket', async () => {
+    const [one, other] = [await engine(), await engine()];
+    for (const key of ['a', 'b', 'c']) await one.add(anExecution(key));
+    const { nextCursor } = await one.list({ owner: 'anna', limit: 2 });
+    const rest = await other.list({ owner: 'anna', limit: 2, cursor: nextCursor! });
+    expect(rest.records.map(({ key }) => key)).toEqual(['a']);
+    const stranger = new TestDocket();
+    const strange = stranger.engine();
+    await strange.start();
+    await expect(strange.list({ owner: 'anna', limit: 2, cursor: nextCursor! })).rejects.toMatchObject({
+      code: 'CURSOR_INVALID',
+    });
+    await stranger.dispose();
+  });
+
+  it('do every execution once, however many work', async () => {
+    const engines = [await engine(), await engine(), await engine()];
+    const done = new Map<string, number>();
+    for (const each of engines) {
+      each.consume(
+        { worker: 'many', concurrency: 10 },
+        {
+          async run({ record, run }) {
+            await each.settle(record.key, run, { type: 'finish', outcome: { result: null } });
+            done.set(record.key, (done.get(record.key) ?? 0) + 1);
+          },
+          revoke: () => undefined,
+        },
+      );
+    }
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index}`);
+    await Promise.all(keys.map((key, index) => engines[index % 3]!.add(anExecution(key))));
+    await eventually(() => expect(done.size).toBe(keys.length), { timeout: 20_000 });
+    expect(new Set(done.values())).toEqual(new Set([1]));
+  });
+
+  it('answer the deadline of a question although the process that asked is gone', async () => {
+    const [asking, other] = [await engine(), await engine()];
+    await asking.add(anExecution('a'));
+    const worker = work(asking);
+    const { run } = await worker.next();
+    await asking.ask('a', run, { ...question, key: 'q', deadline: 300 });
+    const events = await watched(other, { key: 'a' });
+    await asking.close();
+    await expectEvents(events, ['closed q', 'state running']);
+    expect((await other.questions('a'))[0]).toMatchObject({ answer: { result: 'nobody' } });
+  });
+});
+
+describe('a connection that breaks', () => {
+  it('loses no event and no run', async () => {
+    const [one, other] = [await engine(), await engine()];
+    const events = await watched(one, { key: 'a' });
+    await one.add(anExecution('a'));
+    const delivery = await work(other).next();
+    for (let current = 1; current <= 40; current++) {
+      if (current % 10 === 0) await docket.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await eventually(async () => expect(await other.progress('a', delivery.run, { current })).toBe(true));
+    }
+    await eventually(async () => expect(await workers[0]!.finish(delivery, 'done')).toBe(true));
+    await eventually(() => expect(inShort(events).at(-1)).toBe('state completed'));
+    // A command whose reply was lost is sent again, so that a step may be told twice, but never left out.
+    const told = events.filter(({ type }) => type === 'progress').map(({ record }) => record.progress?.current ?? 0);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(new Set(told).size).toBe(40);
+  });
+});
+
+describe('a worker that is killed', () => {
+  it('is followed by another, which gets the earlier answers and keeps the first from writing', async () => {
+    const child = spawn(
+      process.execPath,
+      ['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/redis-worker.ts', docket.url, docket.name, String(lease)],
+      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    const said: string[] = [];
+    createInterface(child.stdout).on('line', (line) => said.push(line));
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      const here = await engine();
+      await eventually(() => expect(said).toEqual(['ready']), { timeout: 20_000 });
+      await here.add(anExecution('a'));
+      await eventually(() => expect(said[1]).toMatch(/^asks first /));
+      await eventually(async () => expect(await here.answer('a', 'first', { result: 'one' })).toBe('accepted'));
+      await eventually(() => expect(said[2]).toMatch(/^asks second /));
+      await eventually(async () => expect(await here.questions('a')).toHaveLength(2));
+      child.kill('SIGKILL');
+      await ended;
+
+      const lines: string[] = [];
+      const working = await engine();
+      working.consume(
+        { worker: 'next', concurrency: 1 },
+        { run: (delivery) => askTwice(working, delivery, (line) => lines.push(line)), revoke: () => undefined },
+      );
+      await eventually(() => expect(lines[1]).toMatch(/^asks second /), { timeout: 15_000 });
+      const lost = said[2]!.split(' ')[2]!;
+      expect(await here.settle('a', lost, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
+      expect(await here.progress('a', lost, { current: 9 })).toBe(false);
+      expect(await here.get('a')).toMatchObject({ state: 'running', attempt: 2, redelivered: true, openQuestions: 1 });
+      expect(await here.answer('a', 'second', { result: 'two' })).toBe('accepted');
+      await eventually(async () => expect(isTerminal((await here.get('a'))!.state)).toBe(true));
+      expect(await here.get('a')).toMatchObject({ state: 'completed', outcome: { result: ['one', 'two'] } });
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
+  });
+});
+
+const question = {
+  kind: 'elicitation',
+  params: { message: 'Well?' },
+  deadline: 3_600_000,
+  onDeadline: { result: 'nobody' },
+} as const;
