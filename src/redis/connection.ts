@@ -74,8 +74,13 @@ export class RedisConnections {
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
       ...options,
     });
-    // An error event without a listener would end the process.
-    redis.on('error', this.options.onError);
+    // Each try to reconnect fails with an error of its own. The first tells it all.
+    let down = false;
+    redis.on('ready', () => (down = false));
+    redis.on('error', (error) => {
+      if (!down) this.options.onError(error);
+      down = true;
+    });
     this.all.push(redis);
     return redis;
   }

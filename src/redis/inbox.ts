@@ -44,6 +44,8 @@ export class Inbox {
   private readonly numbers = new WeakMap<EngineEvent, number>();
   private lastNumber = 0;
   private lastId = '0-0';
+  /** Entries were lost: the reader tells how things are, before it reads on. */
+  private missed = false;
   private beats = 0;
   private timer?: NodeJS.Timeout;
   private reading: Promise<void> = Promise.resolve();
@@ -123,7 +125,7 @@ export class Inbox {
       // Others took this process for dead, and sent it nothing.
       await this.join();
       await this.renew();
-      await this.tellAll();
+      this.missed = true;
     } else if (++this.beats % beatsPerRenewal === 0) {
       await this.renew();
     }
@@ -140,10 +142,11 @@ export class Inbox {
     const inbox = keyOf(this.scripts.prefix, 'inbox', this.node);
     while (!this.closed) {
       try {
+        if (this.missed) await this.tellAll();
         const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
         for (const [id, fields] of reply?.[0]?.[1] ?? []) {
           this.lastId = id;
-          await this.take(fieldsOf(fields));
+          this.guarded(() => this.take(fieldsOf(fields)));
         }
       } catch (error) {
         if (this.isClosed()) return;
@@ -158,21 +161,30 @@ export class Inbox {
     return this.closed;
   }
 
-  private async take(fields: Readonly<Record<string, string>>): Promise<void> {
+  private take(fields: Readonly<Record<string, string>>): void {
     const number = Number(fields['@number']);
-    const missed = number > this.lastNumber + 1;
+    if (number > this.lastNumber + 1) this.missed = true;
     this.lastNumber = Math.max(number, this.lastNumber);
     if (fields['@event'] === 'revoke') {
       this.host.revoked(String(fields['@run']), fields['@why'] === 'lost' ? 'lost' : 'cancelled');
+      return;
     }
-    // What was missed lies before this entry.
-    if (missed) await this.tellAll();
     const event = eventIn(fields);
     if (event) this.tell(event, number);
   }
 
   /** Tells the watchers of executions how those are now. */
   private async tellAll(): Promise<void> {
+    this.missed = false;
+    try {
+      await this.tellCurrent();
+    } catch (error) {
+      this.missed = true;
+      throw error;
+    }
+  }
+
+  private async tellCurrent(): Promise<void> {
     for (const { of } of [...this.counts.values()]) {
       const current = 'key' in of ? await this.host.current(of.key) : undefined;
       if (!current) continue;

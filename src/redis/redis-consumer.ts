@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { systemClock } from '../base/clock.js';
+import { settlesWithin } from '../base/disposal.js';
 import type { Consumer, Delivery, DeliveryHandler } from '../docket/engine.js';
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
@@ -18,6 +20,8 @@ export type Claim =
 export interface RedisConsumerHost {
   readonly prefix: string;
   readonly connection: Redis;
+  /** How long Redis may take to answer, in milliseconds. */
+  readonly deadline: number;
   /** How long a worker that has died keeps its executions from others, in milliseconds. */
   readonly lease: number;
   claim(ticket: Ticket, run: string): Promise<Claim>;
@@ -174,8 +178,10 @@ export class RedisConsumer implements Consumer {
       if (this.closing) return;
       await this.host.ended(delivery);
     }
-    // A ticket whose lock was lost has become that of another worker, which finds out what it is worth.
-    await job.moveToCompleted(null, run, false).catch(this.host.report);
+    // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
+    // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
+    const completed = job.moveToCompleted(null, run, false).catch(this.host.report);
+    await settlesWithin(completed, this.host.deadline, systemClock);
   }
 
   private async renew(): Promise<void> {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { systemClock } from '../base/clock.js';
+import { settlesWithin } from '../base/disposal.js';
 import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import { Cursors } from '../docket/cursors.js';
@@ -52,6 +54,7 @@ export class RedisEngine implements Engine {
   private readonly scripts: ScriptRunner;
   private readonly inbox: Inbox;
   private readonly report: OnError;
+  private readonly deadline: number;
   private readonly lease: number;
   private readonly consumers = new Set<RedisConsumer>();
   private readonly closeListeners = new Set<() => void>();
@@ -66,6 +69,7 @@ export class RedisEngine implements Engine {
   constructor({ url, name, deadline = 5_000, lease = 10_000, onError = () => undefined }: RedisEngineOptions) {
     // What goes wrong because the engine closes is nobody's concern.
     this.report = (error) => (this.closing ? undefined : onError(error));
+    this.deadline = deadline;
     this.lease = lease;
     this.connections = new RedisConnections({ url, deadline, onError: this.report });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
@@ -158,6 +162,7 @@ export class RedisEngine implements Engine {
     const consumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: (this.forWorkers ??= this.connections.patient()),
+      deadline: this.deadline,
       lease: this.lease,
       claim: (ticket, run) => this.claim(ticket, run),
       ended: async ({ record, run }) => {
@@ -228,8 +233,10 @@ export class RedisEngine implements Engine {
     for (const listener of this.closeListeners) listener();
     this.closeListeners.clear();
     await this.starting?.catch(() => undefined);
-    await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
-    await Promise.allSettled([this.inbox.close(), this.tickets?.close()]);
+    // Without Redis, what waits for it ends when the connections do.
+    const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
+    await settlesWithin(consumers, this.deadline, systemClock);
+    await settlesWithin(Promise.allSettled([this.inbox.close(), this.tickets?.close()]), this.deadline, systemClock);
     await this.connections.close();
   }
 

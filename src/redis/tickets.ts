@@ -22,6 +22,8 @@ export class Tickets {
   private timer?: NodeJS.Timeout;
   private nextLook = Infinity;
   private looking: Promise<void> = Promise.resolve();
+  /** Whether the last look failed, which is reported once. */
+  private failing = false;
   private closed = false;
 
   constructor(
@@ -95,8 +97,10 @@ export class Tickets {
         const [key, ticket] = each as readonly [string, Reply];
         await this.add(key, ticket, true);
       }
+      this.failing = false;
     } catch (error) {
-      if (!this.closed) this.report(error);
+      if (!this.failing && !this.closed) this.report(error);
+      this.failing = true;
     }
     this.nextLook = Infinity;
     this.look(wait);

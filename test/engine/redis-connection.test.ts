@@ -1,0 +1,112 @@
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { RedisEngine } from '../../src/redis/redis-engine.js';
+import { eventually } from '../helpers/eventually.js';
+import { rejection } from '../helpers/raw-calls.js';
+import { startRedis, type RedisServer } from '../helpers/redis-server.js';
+import { TestDocket, testRedisUrl } from '../helpers/redis.js';
+import { refusalOf } from '../helpers/thrown.js';
+import { anExecution, expectEvents, TestWorker } from './contract/stage.js';
+import type { EngineEvent } from '../../src/docket/engine.js';
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+async function ownRedis(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer> {
+  const server = await startRedis(options);
+  cleanups.push(() => server.stop('SIGKILL'));
+  return server;
+}
+
+/** How the start of an engine fails, and how long that takes. */
+async function failure(url: string, deadline = 500): Promise<{ error: Error & { code?: unknown }; took: number }> {
+  const engine = new RedisEngine({ url, name: 'nowhere', deadline });
+  const before = performance.now();
+  const error = await rejection(engine.start());
+  const took = performance.now() - before;
+  await engine.close();
+  return { error, took };
+}
+
+describe('the URL of a Redis', () => {
+  it.each(['redis://', 'redis:///0', 'http://127.0.0.1', 'redis://127.0.0.1/zero', 'redis://x:secret@[bad'])(
+    '%s is refused at once, without its password',
+    (url) => {
+      const error = refusalOf(() => new RedisEngine({ url, name: 'nowhere' }));
+      expect(error).toMatchObject({ code: 'DOCKET_URL' });
+      expect(error.message).not.toContain('secret');
+    },
+  );
+
+  it('at which nobody listens is an error within the deadline', async () => {
+    const { error, took } = await failure('redis://anna:secret@127.0.0.1:1');
+    expect(error).toMatchObject({ code: 'DOCKET_UNAVAILABLE', message: expect.stringContaining('ECONNREFUSED') });
+    expect(error.message).not.toContain('secret');
+    expect(took).toBeLessThan(2_500);
+  });
+
+  it('at which nobody answers is an error within the deadline', async () => {
+    const silent = createTcpServer(() => undefined).listen(0, '127.0.0.1');
+    cleanups.push(async () => silent.close());
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { error, took } = await failure(`redis://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    expect(error).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(took).toBeLessThan(2_500);
+  });
+
+  it('whose password is wrong, or is missing, says so', async () => {
+    const { port } = await ownRedis({ args: ['--requirepass', 'right'] });
+    for (const user of [':wrong@', '']) {
+      const { error } = await failure(`redis://${user}127.0.0.1:${port}`, 3_000);
+      expect(error).toMatchObject({ code: 'DOCKET_URL', message: expect.stringContaining('password') });
+      expect(error.message).not.toContain('wrong@');
+    }
+    const engine = new RedisEngine({ url: `redis://:right@127.0.0.1:${port}/3`, name: 'here' });
+    await engine.start();
+    expect(await engine.get('a')).toBeUndefined();
+    await engine.close();
+  });
+
+  it('whose database does not exist says so', async () => {
+    const { error } = await failure(`${testRedisUrl()}/9999`, 3_000);
+    expect(error).toMatchObject({ code: 'DOCKET_URL', message: expect.stringContaining('DB index') });
+  });
+});
+
+describe('a Redis that goes away', () => {
+  it('is an error for who asks, and workers and watchers go on when it is back', async () => {
+    const folder = ['--dir', '/tmp', '--dbfilename', `errand-test-${process.pid}.rdb`];
+    const before = await ownRedis({ args: folder });
+    const docket = new TestDocket(before.url);
+    const engine = docket.engine({ deadline: 300 });
+    await engine.start();
+    const worker = new TestWorker(engine, 1);
+    const events: EngineEvent[] = [];
+    await engine.watch({ key: 'a' }, (event) => events.push(event));
+    await engine.add(anExecution('a'));
+    const { run } = await worker.next();
+    await docket.redis.save();
+    await before.stop();
+
+    expect(await rejection(engine.get('a'))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.add(anExecution('b')))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+
+    const after = await ownRedis({ port: before.port, args: folder });
+    await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'running' }), { timeout: 10_000 });
+    const finish = { type: 'finish', outcome: { result: 'after all' } } as const;
+    expect(await engine.settle('a', run, finish)).toBe(true);
+    await expectEvents(events, ['state queued', 'state running', 'state completed']);
+    worker.end(worker.begun[0]!);
+    await engine.add(anExecution('c'));
+    await eventually(() => expect(worker.begun.at(-1)?.record.key).toBe('c'), { timeout: 15_000 });
+    // Nor does anybody who stops wait for it to come back.
+    await after.stop();
+    const from = performance.now();
+    await worker.stop();
+    await engine.close();
+    expect(performance.now() - from).toBeLessThan(3_000);
+    docket.redis.disconnect();
+  });
+});
