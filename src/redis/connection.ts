@@ -71,6 +71,7 @@ export class RedisConnections {
     const redis = new Redis(this.options.url, {
       lazyConnect: true,
       connectTimeout: this.options.deadline,
+      disconnectTimeout: 500,
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
       ...options,
     });

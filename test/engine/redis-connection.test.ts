@@ -94,7 +94,9 @@ describe('a Redis that goes away', () => {
     expect(await rejection(engine.add(anExecution('b')))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
 
     const after = await ownRedis({ port: before.port, args: folder });
-    await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'running' }), { timeout: 10_000 });
+    await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'running' }), {
+      timeout: 10_000,
+    });
     const finish = { type: 'finish', outcome: { result: 'after all' } } as const;
     expect(await engine.settle('a', run, finish)).toBe(true);
     await expectEvents(events, ['state queued', 'state running', 'state completed']);

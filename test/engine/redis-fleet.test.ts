@@ -44,7 +44,12 @@ async function watched(on: RedisEngine, of: { key: string } | { session: string 
 
 describe('several engines on one docket', () => {
   it('see the same: submitted on one, run by another, answered from a third, followed by a fourth', async () => {
-    const [submitting, working, answering, following] = [await engine(), await engine(), await engine(), await engine()];
+    const [submitting, working, answering, following] = [
+      await engine(),
+      await engine(),
+      await engine(),
+      await engine(),
+    ];
     const [byKey, bySession] = [
       await watched(submitting, { key: 'a' }),
       await watched(following, { session: 'of anna' }),

@@ -88,6 +88,24 @@ describe('the package', () => {
   });
 });
 
+describe('a docket on Redis', () => {
+  it('says what to install where its packages are missing', async () => {
+    const script = `
+      const { createServer, defineJob } = await import('errand');
+      const job = defineJob({ name: 'job', run: () => 1 });
+      const server = createServer({ name: 'x', version: '1', components: [job], docket: { url: 'redis://127.0.0.1' } });
+      await server.startWorker().catch(({ code, message }) => console.log(code, message));
+      await server.close();`;
+    expect(await evaluate(script)).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^DOCKET_PEER .*'(ioredis|bullmq)' is not installed\. Run: npm install ioredis bullmq\n$/,
+      ),
+      stderr: '',
+    });
+  });
+});
+
 describe('the first example', () => {
   it.each([
     ['compiled by tsc', [join('out', 'serve.js')]],
