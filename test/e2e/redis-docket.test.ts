@@ -102,7 +102,7 @@ describe('two processes on one docket in Redis', () => {
   it('work of the program is done by whoever works, and its result comes back', async () => {
     const [adding] = [process(false), process(true)];
     await servers[1]!.startWorker();
-    await using peer = await connectInMemory(adding!);
+    await using peer = await connectInMemory(adding);
     const result = await peer.client.callTool({ name: 'adds', arguments: {} });
     expect(result.structuredContent ?? result.content).toEqual({ result: 6 });
   });

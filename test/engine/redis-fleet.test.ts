@@ -158,6 +158,27 @@ describe('a connection that breaks', () => {
   });
 });
 
+describe('a process that missed entries of its inbox', () => {
+  it('tells its watchers how things are now, once it knows', async () => {
+    const [one, other] = [await engine(), await engine()];
+    const events = await watched(one, { key: 'a' });
+    await watched(one, { key: 'b' });
+    await one.add(anExecution('a'));
+    const delivery = await work(other).next();
+    await other.ask('a', delivery.run, { ...question, key: 'q' });
+    await expectEvents(events, ['state queued', 'state running', 'state running', 'question q']);
+    // What happens now is sent to nobody, as when the inbox was cut short; and the next entry has a number that tells it.
+    const watching = `${docket.prefix}:watch:key:a`;
+    const [node] = await docket.redis.smembers(watching);
+    await docket.redis.srem(watching, node!);
+    await other.answer('a', 'q', { result: 'yes' });
+    await docket.redis.incrby(`${docket.prefix}:node:${node}`, 2);
+    await one.add(anExecution('b'));
+    await eventually(() => expect(inShort(events).slice(4)).toEqual(['closed q', 'state running']));
+    expect(events[4]).toMatchObject({ question: { answer: { result: 'yes' } }, record: { openQuestions: 0 } });
+  });
+});
+
 describe('a worker that is killed', () => {
   it('is followed by another, which gets the earlier answers and keeps the first from writing', async () => {
     const child = spawn(
