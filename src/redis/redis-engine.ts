@@ -232,11 +232,17 @@ export class RedisEngine implements Engine {
   private async end(): Promise<void> {
     for (const listener of this.closeListeners) listener();
     this.closeListeners.clear();
-    await this.starting?.catch(() => undefined);
-    // Without Redis, what waits for it ends when the connections do.
-    const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
-    await settlesWithin(consumers, this.deadline, systemClock);
-    await settlesWithin(Promise.allSettled([this.inbox.close(), this.tickets?.close()]), this.deadline, systemClock);
+    const started = await this.starting?.then(
+      () => true,
+      () => false,
+    );
+    if (started) {
+      // Without Redis, what waits for it ends when the connections do.
+      const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
+      await settlesWithin(consumers, this.deadline, systemClock);
+      const rest = Promise.allSettled([this.inbox.close(), this.tickets?.close()]);
+      await settlesWithin(rest, this.deadline, systemClock);
+    }
     await this.connections.close();
   }
 

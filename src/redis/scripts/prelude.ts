@@ -138,9 +138,9 @@ end
 
 -- Ends an execution. Terminal is final: nothing but a new generation writes to it any more.
 local function finish(x, key, ...)
-  local at = text(write(x, ...))
+  local at = write(x, ...)
   local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
-  redis.call('HSET', x, 'updatedAt', at, 'finishedAt', at, 'openQuestions', 0)
+  redis.call('HSET', x, 'finishedAt', text(at), 'openQuestions', 0)
   redis.call('HDEL', x, 'run', 'node', 'runAt', 'input', 'snapshot')
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. facts[4] .. ':' .. key)
   for _, name in ipairs(questionNames(key)) do
@@ -150,10 +150,11 @@ local function finish(x, key, ...)
   end
   redis.call('DEL', questionsKey(key))
   emit(x, 'state')
-  redis.call('PEXPIRE', x, facts[3])
+  -- Redis takes a key away in the millisecond after its time.
+  redis.call('PEXPIREAT', x, text(at + facts[3] - 1))
   if facts[2] then
     if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
-    redis.call('ZADD', endedKey(facts[1]), text(now + facts[3]), key)
+    redis.call('ZADD', endedKey(facts[1]), text(at + facts[3]), key)
     keepLists(facts[1])
   end
 end
