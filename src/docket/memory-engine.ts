@@ -277,7 +277,7 @@ export class MemoryEngine implements Engine {
     this.write(entry, { state: 'running', attempt: entry.record.attempt + 1 });
     this.emit(entry, 'state');
     const delivery = { record: copyOfRecord(entry.record), run };
-    consumer.begin(run, () => this.make(delivery, consumer));
+    void consumer.begin(run, () => this.make(delivery, consumer));
   }
 
   private async make(delivery: Delivery, consumer: RunSlots): Promise<void> {

@@ -38,12 +38,21 @@ export class RunSlots implements Consumer {
     return this.accepting && this.slotsTaken < this.concurrency;
   }
 
-  /** Starts a run, which takes a slot until `work` has settled. There must be room, and `work` must not reject. */
-  begin(token: string, work: () => Promise<void>): void {
+  /** Whether another run can start once this one has ended. */
+  hasRoomAfter(token: string): boolean {
+    const taken = this.slotsTaken - (this.runs.get(token)?.holdsSlot ? 1 : 0);
+    return this.accepting && taken < this.concurrency && this.comingBack.size === 0;
+  }
+
+  /**
+   * Starts a run, which takes a slot until `work` has settled, and resolves when it is given back. There must be room, and
+   * `work` must not reject.
+   */
+  begin(token: string, work: () => Promise<void>): Promise<void> {
     const run: Run = { token, holdsSlot: true, revoked: false };
     this.runs.set(token, run);
     this.slotsTaken++;
-    void work().then(() => this.ended(run));
+    return work().then(() => this.ended(run));
   }
 
   /** Tells a run that it has lost its execution. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker, type Job } from 'bullmq';
+import { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
@@ -15,6 +15,12 @@ export type Claim =
   | { readonly type: 'run'; readonly delivery: Delivery }
   | { readonly type: 'early'; readonly delay: number }
   | { readonly type: 'drop' };
+
+/** A ticket that this worker has taken, and what it is locked by. */
+interface HeldTicket {
+  readonly job: Job<Ticket>;
+  readonly lock: string;
+}
 
 /** What a consumer needs of its engine. */
 export interface RedisConsumerHost {
@@ -39,14 +45,16 @@ export interface RedisConsumerHost {
 export class RedisConsumer implements Consumer {
   private readonly slots: RunSlots;
   private readonly worker: Worker<Ticket>;
-  /** Tickets whose lock is renewed, by the run, which is also what locks them. */
-  private readonly held = new Map<string, Job<Ticket>>();
+  /** Tickets whose lock is renewed, by the run that they have become. */
+  private readonly held = new Map<string, HeldTicket>();
   /** Runs that were revoked before their handler was called. */
   private readonly early = new Map<string, 'cancelled' | 'lost'>();
   private readonly begun = new Set<string>();
   private readonly renewing: NodeJS.Timeout;
   private readonly taking: Promise<void>;
   private wake = (): void => undefined;
+  /** Tickets that come with the end of a run, and begin before any other is fetched: they are older. */
+  private handedOver = 0;
   private accepting = true;
   private closing?: Promise<void>;
 
@@ -76,6 +84,11 @@ export class RedisConsumer implements Consumer {
     this.worker.startStalledCheckTimer().catch(host.report);
     this.renewing = setInterval(() => void this.renew().catch(host.report), Math.ceil(lease / 3));
     this.taking = this.take();
+  }
+
+  /** Whether it is a run of this worker. */
+  has(run: string): boolean {
+    return this.held.has(run);
   }
 
   park(run: string): void {
@@ -120,17 +133,14 @@ export class RedisConsumer implements Consumer {
 
   private async take(): Promise<void> {
     while (this.accepting) {
-      if (!this.mayBegin()) {
+      if (!this.mayBegin() || this.handedOver > 0) {
         await new Promise<void>((resolve) => (this.wake = resolve));
         continue;
       }
-      const run = randomUUID();
+      const lock = randomUUID();
       try {
-        const job = (await this.worker.getNextJob(run)) as Job<Ticket> | undefined;
-        if (!job) continue;
-        // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
-        if (this.mayBegin()) this.begin(job, run);
-        else await job.moveToWait(run);
+        const job = (await this.worker.getNextJob(lock)) as Job<Ticket> | undefined;
+        if (job) await this.begin({ job, lock });
       } catch (error) {
         if (this.isStopping()) return;
         this.host.report(error);
@@ -148,25 +158,41 @@ export class RedisConsumer implements Consumer {
     return !this.accepting;
   }
 
-  private begin(job: Job<Ticket>, run: string): void {
-    this.held.set(run, job);
-    this.slots.begin(run, async () => {
+  private async begin({ job, lock }: HeldTicket): Promise<void> {
+    // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
+    if (!this.mayBegin()) {
+      await job.moveToWait(lock);
+      return;
+    }
+    const run = randomUUID();
+    this.held.set(run, { job, lock });
+    let following: HeldTicket | undefined;
+    const ended = this.slots.begin(run, async () => {
       try {
-        await this.make(job, run);
+        following = await this.make(job, lock, run);
       } catch (error) {
         this.host.report(error);
       }
       this.held.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
+      if (following) this.handedOver++;
     });
+    void ended.then(() => following && this.follow(following)).catch(this.host.report);
   }
 
-  private async make(job: Job<Ticket>, run: string): Promise<void> {
+  private async follow(ticket: HeldTicket): Promise<void> {
+    this.handedOver--;
+    await this.begin(ticket);
+    this.wake();
+  }
+
+  /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
+  private async make(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
     const claim = await this.host.claim(job.data, run);
     if (claim.type === 'early') {
-      await job.moveToDelayed(Date.now() + claim.delay, run);
-      return;
+      await job.moveToDelayed(Date.now() + claim.delay, lock);
+      return undefined;
     }
     if (claim.type === 'run') {
       const { delivery } = claim;
@@ -175,20 +201,33 @@ export class RedisConsumer implements Consumer {
       const why = this.early.get(run);
       if (why) this.slots.revoke(run, why);
       await running.catch(this.host.report);
-      if (this.closing) return;
+      if (this.closing) return undefined;
       await this.host.ended(delivery);
     }
+    let following: HeldTicket | undefined;
+    const completed = this.complete(job, lock, run).then((next) => (following = next), this.host.report);
     // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
     // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
-    const completed = job.moveToCompleted(null, run, false).catch(this.host.report);
     await settlesWithin(completed, this.host.deadline, systemClock);
+    return following;
+  }
+
+  /** Asks for the next ticket with the same step, where there is room for it: half of the way saved. */
+  private async complete(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
+    const reply: unknown = await job.moveToCompleted(null, lock, this.slots.hasRoomAfter(run));
+    const [data, id] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    if (typeof data !== 'object' || data === null) return undefined;
+    const raw = data as Parameters<typeof Job.fromJSON>[1];
+    return { job: Job.fromJSON<Ticket>(this.worker, raw, String(id)), lock };
   }
 
   private async renew(): Promise<void> {
     const runs = [...this.held.keys()];
     if (runs.length === 0) return;
-    const ids = runs.map((run) => String(this.held.get(run)?.id));
-    const lost = new Set(await this.worker.extendJobLocks(ids, runs, this.host.lease));
+    const held = [...this.held.values()];
+    const ids = held.map(({ job }) => String(job.id));
+    const locks = held.map(({ lock }) => lock);
+    const lost = new Set(await this.worker.extendJobLocks(ids, locks, this.host.lease));
     runs.forEach((run, index) => {
       if (lost.has(String(ids[index]))) this.revoke(run, 'lost');
     });

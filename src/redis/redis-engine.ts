@@ -57,6 +57,8 @@ export class RedisEngine implements Engine {
   private readonly deadline: number;
   private readonly lease: number;
   private readonly consumers = new Set<RedisConsumer>();
+  /** Runs of this process that have a verdict and have not ended. */
+  private readonly settled = new Set<string>();
   private readonly closeListeners = new Set<() => void>();
   /** All workers of the process share it; each has one more, on which it waits. */
   private forWorkers?: Redis;
@@ -92,7 +94,7 @@ export class RedisEngine implements Engine {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.end();
+    this.closing ??= this.shutDown();
     return this.closing;
   }
 
@@ -166,7 +168,7 @@ export class RedisEngine implements Engine {
       lease: this.lease,
       claim: (ticket, run) => this.claim(ticket, run),
       ended: async ({ record, run }) => {
-        await this.leave(record.key, run, 'vanish');
+        if (!this.settled.delete(run)) await this.leave(record.key, run, 'vanish');
       },
       done: (done) => this.consumers.delete(done),
       report: this.report,
@@ -175,17 +177,10 @@ export class RedisEngine implements Engine {
     return consumer;
   }
 
-  settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    switch (verdict.type) {
-      case 'finish': {
-        const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-        return this.leave(key, run, 'finish', 0, 'state', state, 'outcome', JSON.stringify(verdict.outcome));
-      }
-      case 'handBack':
-        return this.leave(key, run, 'handBack');
-      default:
-        return this.leave(key, run, verdict.type, verdict.delay);
-    }
+  async settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
+    const accepted = await this.end(key, run, verdict);
+    if (accepted && [...this.consumers].some((consumer) => consumer.has(run))) this.settled.add(run);
+    return accepted;
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
@@ -229,7 +224,7 @@ export class RedisEngine implements Engine {
     this.tickets.open();
   }
 
-  private async end(): Promise<void> {
+  private async shutDown(): Promise<void> {
     for (const listener of this.closeListeners) listener();
     this.closeListeners.clear();
     const started = await this.starting?.then(
@@ -251,6 +246,19 @@ export class RedisEngine implements Engine {
     if (verdict === 'run') return { type: 'run', delivery: { record: recordIn(value) as ExecutionRecord, run } };
     if (verdict === 'early') return { type: 'early', delay: Number(value) };
     return { type: 'drop' };
+  }
+
+  private end(key: string, run: string, verdict: Verdict): Promise<boolean> {
+    switch (verdict.type) {
+      case 'finish': {
+        const state = 'error' in verdict.outcome ? 'failed' : 'completed';
+        return this.leave(key, run, 'finish', 0, 'state', state, 'outcome', JSON.stringify(verdict.outcome));
+      }
+      case 'handBack':
+        return this.leave(key, run, 'handBack');
+      default:
+        return this.leave(key, run, verdict.type, verdict.delay);
+    }
   }
 
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
