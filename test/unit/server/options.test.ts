@@ -105,8 +105,8 @@ describe('options that are not given', () => {
   });
 
   it('come from the environment where there is a variable, which an option beats', () => {
-    const environment = { ERRAND_DOCKET_URL: 'redis://x', ERRAND_WORKER_CONCURRENCY: '3' };
-    expect(resolveOptions(good, environment).docket).toMatchObject({ url: 'redis://x', concurrency: 3 });
+    const environment = { ERRAND_DOCKET_URL: 'redis://x', ERRAND_DOCKET_NAME: 'y', ERRAND_WORKER_CONCURRENCY: '3' };
+    expect(resolveOptions(good, environment).docket).toMatchObject({ url: 'redis://x', name: 'y', concurrency: 3 });
     const docket = { url: undefined, concurrency: 4 } as object;
     expect(resolveOptions({ ...good, docket }, environment).docket).toMatchObject({ url: 'redis://x', concurrency: 4 });
   });
