@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
@@ -77,7 +80,9 @@ describe('the URL of a Redis', () => {
 
 describe('a Redis that goes away', () => {
   it('is an error for who asks, and workers and watchers go on when it is back', async () => {
-    const folder = ['--dir', '/tmp', '--dbfilename', `errand-test-${process.pid}.rdb`];
+    const data = await mkdtemp(join(tmpdir(), 'errand-redis-'));
+    cleanups.push(() => rm(data, { recursive: true, force: true }));
+    const folder = ['--dir', data];
     const before = await ownRedis({ args: folder });
     const docket = new TestDocket(before.url);
     const engine = docket.engine({ deadline: 300 });
