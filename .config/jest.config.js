@@ -5,6 +5,7 @@ export default {
   globalSetup: '<rootDir>/.config/jest-setup.js',
   globalTeardown: '<rootDir>/.config/jest-teardown.js',
   testEnvironment: 'node',
+  maxWorkers: '100%',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
