@@ -22,13 +22,25 @@ export class Script {
 
 /** Runs scripts on the keys of one docket. */
 export class ScriptRunner {
+  /** What this connection was sent the text of. */
+  private readonly sent = new Set<Script>();
+
   constructor(
     private readonly redis: Redis,
     readonly prefix: string,
-  ) {}
+  ) {
+    redis.on('close', () => this.sent.clear());
+  }
 
-  /** Sends the text of a script only where Redis does not have it. */
+  /**
+   * Sends the text of a script once on each connection: if that waited until Redis asks for it, later steps would
+   * overtake this one.
+   */
   async run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
+    if (!this.sent.has(script)) {
+      this.sent.add(script);
+      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply;
+    }
     try {
       return (await this.redis.evalsha(script.sha, 1, this.prefix, ...args)) as Reply;
     } catch (error) {
