@@ -214,12 +214,18 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    await this.guard(async () => {
-      const mark = keyOf(this.scripts.prefix, 'mark');
-      await commands.setnx(mark, randomUUID().slice(0, 8));
-      this.cursors = new Cursors((await commands.get(mark)) ?? '');
-      await this.inbox.open();
-    });
+    try {
+      await this.guard(async () => {
+        const mark = keyOf(this.scripts.prefix, 'mark');
+        await commands.setnx(mark, randomUUID().slice(0, 8));
+        this.cursors = new Cursors((await commands.get(mark)) ?? '');
+        await this.inbox.open();
+      });
+    } catch (error) {
+      // Redis can be reached and lets nobody write: nothing may keep the process of a server that did not start.
+      await this.connections.close();
+      throw error;
+    }
     this.tickets = new Tickets(this.scripts, commands, this.report);
     this.tickets.open();
   }
