@@ -46,6 +46,8 @@ export class Inbox {
   private lastId = '0-0';
   /** Entries were lost: the reader tells how things are, before it reads on. */
   private missed = false;
+  /** Redis may not know of this process, or of what it watches: the reader says it again, before it reads on. */
+  private unknown = false;
   private beats = 0;
   private timer?: NodeJS.Timeout;
   private reading: Promise<void> = Promise.resolve();
@@ -64,6 +66,8 @@ export class Inbox {
   async open(): Promise<void> {
     await this.join();
     this.timer = setInterval(() => void this.giveSign().catch(this.host.report), beat).unref();
+    // What Redis was told last before it crashed, it may have forgotten, and what it sent then is not sent again.
+    this.reader.once('ready', () => this.reader.on('ready', () => (this.unknown = true)));
     this.reading = this.read();
   }
 
@@ -123,11 +127,21 @@ export class Inbox {
     const known = await this.scripts.run(beatScript, this.node, life, this.lastId);
     if (known === 0) {
       // Others took this process for dead, and sent it nothing.
+      this.unknown = true;
+    } else if (++this.beats % beatsPerRenewal === 0) {
+      await this.renew();
+    }
+  }
+
+  private async rejoin(): Promise<void> {
+    this.unknown = false;
+    try {
       await this.join();
       await this.renew();
       this.missed = true;
-    } else if (++this.beats % beatsPerRenewal === 0) {
-      await this.renew();
+    } catch (error) {
+      this.unknown = true;
+      throw error;
     }
   }
 
@@ -142,6 +156,7 @@ export class Inbox {
     const inbox = keyOf(this.scripts.prefix, 'inbox', this.node);
     while (!this.closed) {
       try {
+        if (this.unknown) await this.rejoin();
         if (this.missed) await this.tellAll();
         const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
         for (const [id, fields] of reply?.[0]?.[1] ?? []) {

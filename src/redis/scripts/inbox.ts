@@ -1,9 +1,10 @@
 import { Script } from './script.js';
 
-/** ARGV: the process, the number of the last entry that it has seen, how long it is taken to live without a sign. */
+/** ARGV: the process, the number of the last entry that it has seen, how long it is taken to live without a sign. Numbers do not go back. */
 export const joinScript = new Script(`
 local node = ARGV[1]
-redis.call('SET', nodeKey(node), ARGV[2], 'PX', ARGV[3])
+local number = math.max(tonumber(redis.call('GET', nodeKey(node)) or 0), tonumber(ARGV[2]))
+redis.call('SET', nodeKey(node), text(number), 'PX', ARGV[3])
 post(node, { '@event', 'joined' })
 redis.call('PEXPIRE', inboxKey(node), ARGV[3])
 return 1
