@@ -1,15 +1,20 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { RedisEngine } from '../../src/redis/redis-engine.js';
+import { root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { TestDocket, testRedisUrl } from '../helpers/redis.js';
 import { refusalOf } from '../helpers/thrown.js';
-import { anExecution, expectEvents, TestWorker } from './contract/stage.js';
+import { anExecution, expectEvents, inShort, TestWorker } from './contract/stage.js';
 import type { EngineEvent } from '../../src/docket/engine.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -78,7 +83,81 @@ describe('the URL of a Redis', () => {
   });
 });
 
+describe('a Redis of the tests', () => {
+  it('ends with the process that started it, even where that is killed', async () => {
+    const child = spawn(process.execPath, ['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/redis-helper-child.ts'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    cleanups.push(async () => child.kill('SIGKILL'));
+    const [url] = (await once(createInterface(child.stdout), 'line')) as [string];
+    const redis = new Redis(url, { retryStrategy: () => null });
+    const ended = once(redis, 'end');
+    expect(await redis.ping()).toBe('PONG');
+    child.kill('SIGKILL');
+    await ended;
+  });
+});
+
+describe('a Redis that lets nobody write', () => {
+  it('fails the start, and no connection stays behind', async () => {
+    const { url } = await ownRedis({ args: ['--replicaof', '127.0.0.1 1'] });
+    const engine = new RedisEngine({ url, name: 'nowhere' });
+    expect(await rejection(engine.start())).toMatchObject({
+      code: 'DOCKET_UNAVAILABLE',
+      message: expect.stringContaining('READONLY'),
+    });
+    const redis = new Redis(url);
+    cleanups.push(async () => redis.disconnect());
+    await eventually(async () =>
+      expect(
+        String(await redis.client('LIST'))
+          .trim()
+          .split('\n'),
+      ).toHaveLength(1),
+    );
+  });
+});
+
+describe('a Redis that was just started', () => {
+  it('does what it is told in that order', async () => {
+    const { url } = await ownRedis();
+    const docket = new TestDocket(url);
+    cleanups.push(() => docket.dispose());
+    const engine = docket.engine();
+    await engine.start();
+    const unwatch = await engine.watch({ key: 'a' }, () => undefined);
+    unwatch();
+    const events: EngineEvent[] = [];
+    await engine.watch({ key: 'a' }, (event) => events.push(event));
+    await engine.get('a');
+    await engine.add(anExecution('a'));
+    await expectEvents(events, ['state queued']);
+  });
+});
+
 describe('a Redis that goes away', () => {
+  it('and has forgotten who watches is told again', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'errand-redis-'));
+    cleanups.push(() => rm(data, { recursive: true, force: true }));
+    const folder = ['--dir', data];
+    const before = await ownRedis({ args: folder });
+    const docket = new TestDocket(before.url);
+    const engine = docket.engine();
+    await engine.start();
+    await engine.add(anExecution('a'));
+    await docket.redis.save();
+    const events: EngineEvent[] = [];
+    await engine.watch({ key: 'a' }, (event) => events.push(event));
+    await before.stop('SIGKILL');
+
+    await ownRedis({ port: before.port, args: folder });
+    cleanups.push(() => docket.dispose());
+    await eventually(async () => expect(await engine.cancel('a')).not.toBe('unknown'), { timeout: 10_000 });
+    await eventually(() => expect(inShort(events).at(-1)).toBe('state cancelled'), { timeout: 10_000 });
+  });
+
   it('is an error for who asks, and workers and watchers go on when it is back', async () => {
     const data = await mkdtemp(join(tmpdir(), 'errand-redis-'));
     cleanups.push(() => rm(data, { recursive: true, force: true }));

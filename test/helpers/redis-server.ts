@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -142,10 +142,11 @@ async function start(program: RedisProgram, port: number, args: readonly string[
     ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', ...args],
     { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] },
   );
-  const kill = (): unknown => child.kill('SIGKILL');
-  process.once('exit', kill);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  void ended.then(() => process.off('exit', kill));
+  if (child.pid !== undefined) {
+    const stopGuarding = guard(child.pid);
+    void ended.then(stopGuarding);
+  }
   await ready(child);
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -155,6 +156,17 @@ async function start(program: RedisProgram, port: number, args: readonly string[
       child.kill(signal);
       return ended;
     },
+  };
+}
+
+/** Ends a server with the process that has started it, even where that is killed: then the pipe to the guard breaks. */
+function guard(pid: number): () => void {
+  const script = 'cat >/dev/null; kill -9 "$0"';
+  const shell = spawn('sh', ['-c', script, String(pid)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  shell.unref();
+  (shell.stdin as Socket).unref();
+  return () => {
+    if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
   };
 }
 
