@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -164,7 +164,7 @@ function guard(pid: number): () => void {
   const script = 'cat >/dev/null; kill -9 "$0"';
   const shell = spawn('sh', ['-c', script, String(pid)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   shell.unref();
-  (shell.stdin as Socket).unref();
+  if (shell.stdin instanceof Socket) shell.stdin.unref();
   return () => {
     if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
   };
