@@ -64,7 +64,9 @@ export class RedisConnections {
   /** What is thrown for an error of a command. */
   unavailable(cause: unknown, what = 'failed'): ErrandError {
     const why = cause === undefined ? '' : `: ${messageOf(cause) || codeOf(cause)}`;
-    return new ErrandError('DOCKET_UNAVAILABLE', `The Redis of the docket, ${this.address}, ${what}${why}.`, { cause });
+    return new ErrandError('DOCKET_UNAVAILABLE', `The Redis of the docket, ${this.address}, ${what}${why}.`, {
+      cause: withoutCommand(cause),
+    });
   }
 
   private open(options: RedisOptions): Redis {
@@ -79,7 +81,7 @@ export class RedisConnections {
     let down = false;
     redis.on('ready', () => (down = false));
     redis.on('error', (error) => {
-      if (!down) this.options.onError(error);
+      if (!down) this.options.onError(withoutCommand(error));
       down = true;
     });
     this.all.push(redis);
@@ -126,14 +128,20 @@ export class RedisConnections {
     return new ErrandError(
       'DOCKET_URL',
       `The Redis of docket.url, ${this.address}, refuses it: ${messageOf(cause)}. Check user, password and database.`,
-      { cause },
+      { cause: withoutCommand(cause) },
     );
   }
 }
 
-/** The URL as it may be shown. */
+/** The URL as it may be shown: a password may stand before the last @, or in the query. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/.*@/, '//…@');
+  return url.replace(/^(\w+:(?:\/\/)?)?[^]*@/, '$1…@').replace(/\?[^]*$/, '?…');
+}
+
+/** Errors of ioredis carry the command with its arguments: the password, or what a user has said. */
+function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error && 'command' in error) delete error.command;
+  return error;
 }
 
 function checkUrl(url: string): void {
