@@ -140,3 +140,8 @@ export function messageOf(thrown: unknown): string {
     return 'something that cannot be written as text';
   }
 }
+
+/** A URL as a message may show it: without user, password and query, also where it is no URL at all. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:(?:\/\/)?)?[^]*@/, '$1…@').replace(/\?[^]*$/, '?…');
+}

@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { ErrandError, messageOf } from '../base/errors.js';
+import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
 
 /** The oldest Redis that has all the commands that the engine uses. */
 const oldestVersion = [6, 2] as const;
@@ -131,11 +131,6 @@ export class RedisConnections {
       { cause: withoutCommand(cause) },
     );
   }
-}
-
-/** The URL as it may be shown: a password may stand before the last @, or in the query. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:(?:\/\/)?)?[^]*@/, '$1…@').replace(/\?[^]*$/, '?…');
 }
 
 /** Errors of ioredis carry the command with its arguments: the password, or what a user has said. */

@@ -201,6 +201,8 @@ export class RedisConsumer implements Consumer {
       const why = this.early.get(run);
       if (why) this.slots.revoke(run, why);
       await running.catch(this.host.report);
+      // From here on the ticket may go away at any time, which revokes nothing.
+      this.begun.delete(run);
       if (this.closing) return undefined;
       await this.host.ended(delivery);
     }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
-import { ErrandError, messageOf } from '../base/errors.js';
+import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine.js';
@@ -106,7 +106,7 @@ async function makeEngine({ name, docket, clock, logger }: ResolvedOptions): Pro
   }
   throw new ErrandError(
     'DOCKET_URL',
-    `docket.url is '${url.replace(/\/\/.*@/, '//…@')}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
+    `docket.url is '${withoutPassword(url)}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
   );
 }
 
