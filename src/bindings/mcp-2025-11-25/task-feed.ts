@@ -15,9 +15,14 @@ interface Told {
   progress: number;
 }
 
+/** Of how many tasks it is remembered that their end was told. */
+const endsRemembered = 100;
+
 /** Sends what tasks tell to the client of one connection, in the words of this revision. */
 export class TaskFeed implements TaskListener {
   private readonly told = new Map<string, Told>();
+  /** The tasks whose end was told last: a request that began before it may find the end once more. */
+  private readonly ended = new Set<string>();
   /** Tasks whose id the client does not know yet: what they tell waits until it does. */
   private readonly held = new Map<string, (() => void)[]>();
 
@@ -43,6 +48,7 @@ export class TaskFeed implements TaskListener {
   /** The connection is gone. */
   clear(): void {
     this.told.clear();
+    this.ended.clear();
     this.held.clear();
   }
 
@@ -51,6 +57,7 @@ export class TaskFeed implements TaskListener {
       if (isTerminal(record.state)) {
         this.told.delete(record.key);
         this.delivery.ended(record.key);
+        if (!this.isNews(record.key)) return;
       }
       if (statusOf(record) !== told.status) this.notifyStatus(record, told);
     });
@@ -89,6 +96,14 @@ export class TaskFeed implements TaskListener {
       const { method, params } = notificationOf(notice);
       this.notify(record, method, { ...params, _meta: relatedTask(record.key) });
     });
+  }
+
+  private isNews(ended: string): boolean {
+    if (this.ended.has(ended)) return false;
+    this.ended.add(ended);
+    const [oldest] = this.ended;
+    if (this.ended.size > endsRemembered && oldest !== undefined) this.ended.delete(oldest);
+    return true;
   }
 
   private tell(record: ExecutionRecord, tell: (told: Told) => void): void {
