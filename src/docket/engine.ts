@@ -23,6 +23,30 @@ export type EngineEvent =
   | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
   | { readonly type: 'notice'; readonly record: ExecutionRecord; readonly notice: ClientNotice };
 
+/** Whose events are watched: of one execution, or of all that belong to a session. */
+export type Watched = { readonly key: string } | { readonly session: string };
+
+/** Which records are listed. */
+export interface ListQuery {
+  readonly owner: string;
+  /** What the page before gave. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+/** A page of records, the newest first. */
+export interface RecordPage {
+  readonly records: readonly ExecutionRecord[];
+  /** Absent on the last page. */
+  readonly nextCursor?: string;
+}
+
+/** What became of a wish to cancel. */
+export type CancelVerdict = 'cancelled' | 'terminal' | 'unknown';
+
+/** What became of an answer. */
+export type AnswerVerdict = 'accepted' | 'answered' | 'ended' | 'unknown';
+
 /** Stops a watch. Safe to call twice. */
 export type Unwatch = () => void;
 
@@ -91,18 +115,11 @@ export interface Engine {
   add(execution: NewExecution, limit?: number): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
   get(key: string): Promise<ExecutionRecord | undefined>;
   /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
-  list(query: {
-    readonly owner: string;
-    readonly cursor?: string;
-    readonly limit: number;
-  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }>;
+  list(query: ListQuery): Promise<RecordPage>;
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
-  cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'>;
+  cancel(key: string, reason?: string): Promise<CancelVerdict>;
   /** Events of one execution, or of all that belong to a session, in order, never synchronously. */
-  watch(
-    of: { readonly key: string } | { readonly session: string },
-    listener: (event: EngineEvent) => void,
-  ): Promise<Unwatch>;
+  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
 
   /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
   consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer;
@@ -120,7 +137,7 @@ export interface Engine {
    */
   ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
   /** The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. */
-  answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'>;
+  answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict>;
   /** All questions of an execution, answered ones included, the oldest first. */
   questions(key: string): Promise<readonly Question[]>;
 }

@@ -3,14 +3,19 @@ import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type {
+  AnswerVerdict,
+  CancelVerdict,
   Consumer,
   Delivery,
   DeliveryHandler,
   Engine,
   EngineEvent,
+  ListQuery,
   NewExecution,
+  RecordPage,
   Unwatch,
   Verdict,
+  Watched,
 } from './engine.js';
 import { tooManyQuestions, tooManyTasks } from './limits.js';
 import { Dispatcher } from './memory-dispatcher.js';
@@ -103,18 +108,14 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  list(query: {
-    readonly owner: string;
-    readonly cursor?: string;
-    readonly limit: number;
-  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }> {
+  list(query: ListQuery): Promise<RecordPage> {
     return this.step(() => {
       const { entries, nextCursor } = this.owners.page(query);
       return { records: entries.map((entry) => copyOfRecord(entry.record)), ...(nextCursor && { nextCursor }) };
     });
   }
 
-  cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'> {
+  cancel(key: string, reason?: string): Promise<CancelVerdict> {
     return this.step(() => {
       const entry = this.entries.get(key);
       if (!entry) return 'unknown';
@@ -126,10 +127,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  watch(
-    of: { readonly key: string } | { readonly session: string },
-    listener: (event: EngineEvent) => void,
-  ): Promise<Unwatch> {
+  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     return this.step(() => this.watchers.add(of, listener));
   }
 
@@ -208,7 +206,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  answer(key: string, name: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'> {
+  answer(key: string, name: string, answer: Answer): Promise<AnswerVerdict> {
     return this.step(() => {
       const entry = this.entries.get(key);
       if (entry && isTerminal(entry.record.state)) return 'ended';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cursors } from './cursors.js';
+import type { ListQuery } from './engine.js';
 
 /** What the index orders: a greater sequence is newer. */
 export interface Sequenced {
@@ -49,7 +50,7 @@ export class OwnerIndex<T extends Sequenced> {
    *
    * @throws {ErrandError} `CURSOR_INVALID` for a cursor that this index did not give.
    */
-  page(query: { readonly owner: string; readonly cursor?: string; readonly limit: number }): {
+  page(query: ListQuery): {
     readonly entries: readonly T[];
     readonly nextCursor?: string;
   } {

@@ -1,4 +1,4 @@
-import type { EngineEvent, Unwatch } from './engine.js';
+import type { EngineEvent, Unwatch, Watched } from './engine.js';
 
 type Listener = (event: EngineEvent) => void;
 
@@ -24,7 +24,7 @@ export class Watchers {
     return this.byKey.size + this.bySession.size;
   }
 
-  add(of: { readonly key: string } | { readonly session: string }, listener: Listener): Unwatch {
+  add(of: Watched, listener: Listener): Unwatch {
     const [index, name] = 'key' in of ? [this.byKey, of.key] : [this.bySession, of.session];
     const watcher: Watcher = { listener, active: true };
     const all = index.get(name) ?? new Set();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { EngineEvent, Unwatch } from '../docket/engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../docket/engine.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import { Watchers, type OnError } from '../docket/watchers.js';
 import { keyOf } from './keys.js';
@@ -18,8 +18,6 @@ const beatsPerRenewal = 60;
 const readWait = 5_000;
 /** Of the connection that reads, in milliseconds. */
 export const inboxSilence = 4 * readWait;
-
-type Subject = { readonly key: string } | { readonly session: string };
 
 /** What an inbox needs of its engine. */
 export interface InboxHost {
@@ -39,7 +37,7 @@ export interface InboxHost {
 export class Inbox {
   private readonly watchers: Watchers;
   /** How many watch each subject here; Redis knows each of them once. */
-  private readonly counts = new Map<string, { readonly of: Subject; watching: number }>();
+  private readonly counts = new Map<string, { readonly of: Watched; watching: number }>();
   /** Entries are numbered as they are sent: whoever starts to watch is not told what was sent before. */
   private readonly numbers = new WeakMap<EngineEvent, number>();
   private lastNumber = 0;
@@ -86,7 +84,7 @@ export class Inbox {
   }
 
   /** Tells `listener` of everything that happens after the promise has resolved. */
-  async watch(of: Subject, listener: (event: EngineEvent) => void): Promise<Unwatch> {
+  async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     const subject = JSON.stringify(named(of));
     const count = this.counts.get(subject) ?? { of, watching: 0 };
     this.counts.set(subject, count);
@@ -224,6 +222,6 @@ export class Inbox {
 }
 
 /** A subject as scripts take it. */
-function named(of: Subject): [kind: 'key' | 'session', name: string] {
+function named(of: Watched): [kind: 'key' | 'session', name: string] {
   return 'key' in of ? ['key', of.key] : ['session', of.session];
 }

@@ -6,13 +6,18 @@ import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import { Cursors } from '../docket/cursors.js';
 import type {
+  AnswerVerdict,
+  CancelVerdict,
   Consumer,
   DeliveryHandler,
   Engine,
   EngineEvent,
+  ListQuery,
   NewExecution,
+  RecordPage,
   Unwatch,
   Verdict,
+  Watched,
 } from '../docket/engine.js';
 import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
@@ -130,11 +135,7 @@ export class RedisEngine implements Engine {
     return recordIn(await this.run(getScript, key));
   }
 
-  async list(query: {
-    readonly owner: string;
-    readonly cursor?: string;
-    readonly limit: number;
-  }): Promise<{ readonly records: readonly ExecutionRecord[]; readonly nextCursor?: string }> {
+  async list(query: ListQuery): Promise<RecordPage> {
     const before = query.cursor === undefined ? '+inf' : `(${this.cursors.read(query.cursor)}`;
     const found = (await this.run(listScript, query.owner, before, query.limit)) as [string, Reply][];
     const page = found.slice(0, query.limit);
@@ -145,17 +146,14 @@ export class RedisEngine implements Engine {
     };
   }
 
-  async cancel(key: string, reason?: string): Promise<'cancelled' | 'terminal' | 'unknown'> {
+  async cancel(key: string, reason?: string): Promise<CancelVerdict> {
     const [verdict, ticket] = await this.run(cancelScript, key, reason === undefined ? '0' : '1', reason ?? '');
     // Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up.
     if (ticket !== undefined) void this.tickets?.remove(String(ticket)).catch(this.report);
-    return verdict as 'cancelled' | 'terminal' | 'unknown';
+    return verdict as CancelVerdict;
   }
 
-  async watch(
-    of: { readonly key: string } | { readonly session: string },
-    listener: (event: EngineEvent) => void,
-  ): Promise<Unwatch> {
+  async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     return this.guard(() => this.inbox.watch(of, listener));
   }
 
@@ -202,9 +200,9 @@ export class RedisEngine implements Engine {
     return questionIn(question);
   }
 
-  async answer(key: string, question: string, answer: Answer): Promise<'accepted' | 'answered' | 'ended' | 'unknown'> {
+  async answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict> {
     const verdict = await this.guard(() => this.scripts.run(answerScript, key, question, JSON.stringify(answer)));
-    return verdict as 'accepted' | 'answered' | 'ended' | 'unknown';
+    return verdict as AnswerVerdict;
   }
 
   async questions(key: string): Promise<readonly Question[]> {

@@ -12,6 +12,7 @@ import {
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
+import { Gate } from '../helpers/gate.js';
 import { request, startTask, told, untilStatus } from '../helpers/raw-calls.js';
 import { connectInMemory, type Answering, type Peer } from '../helpers/transports.js';
 
@@ -22,16 +23,7 @@ const valueOf = async (answer: ReturnType<Context['elicit']>): Promise<string> =
   return given.action === 'accept' ? String(given.content) : given.action;
 };
 
-/** Lets the tool pass that waits at its gate. */
-let open: (() => void) | undefined;
-const gate = (): Promise<void> => new Promise((resolve) => (open = resolve));
-
-/** Opens the gate as soon as the tool waits there. */
-async function pass(): Promise<void> {
-  await eventually(() => expect(open).toBeDefined());
-  open?.();
-  open = undefined;
-}
+const { stop: gate, pass, clear } = new Gate();
 
 const inTurn = defineTool({
   name: 'inTurn',
@@ -103,7 +95,7 @@ function serve(docket: ServerOptions['docket'] = {}): Promise<Peer> {
 beforeEach(() => {
   clock = new FakeClock();
   answers = new Map();
-  open = undefined;
+  clear();
 });
 
 afterEach(() => server.close());

@@ -16,22 +16,14 @@ import {
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
+import { Gate } from '../helpers/gate.js';
 import { HttpSpy } from '../helpers/http-spy.js';
 import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectHttp, connectInMemory, type Peer, type PeerOptions } from '../helpers/transports.js';
 
 const minute = 60_000;
 
-/** Lets the tool pass that waits at its gate. */
-let open: (() => void) | undefined;
-const gate = (): Promise<void> => new Promise((resolve) => (open = resolve));
-
-/** Opens the gate as soon as the tool waits there. */
-async function pass(): Promise<void> {
-  await eventually(() => expect(open).toBeDefined());
-  open?.();
-  open = undefined;
-}
+const { stop: gate, pass, clear } = new Gate();
 
 const steps = defineTool({
   name: 'steps',
@@ -87,7 +79,7 @@ function serve(docket: ServerOptions['docket'] = {}, components = all): ErrandSe
 
 beforeEach(() => {
   clock = new FakeClock(Date.UTC(2026, 0, 1));
-  open = undefined;
+  clear();
 });
 
 afterEach(() => server.close());

@@ -7,7 +7,7 @@ import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/task-feed.js';
 import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/task-requests.js';
 import { anonymous } from '../../../src/call/principal.js';
 import { MemoryEngine } from '../../../src/docket/memory-engine.js';
-import type { EngineEvent, Unwatch } from '../../../src/docket/engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../../../src/docket/engine.js';
 import type { ExecutionRecord, Question } from '../../../src/docket/record.js';
 import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
 import { relayTo } from '../../../src/tasks/relay.js';
@@ -38,10 +38,7 @@ class DistantEngine extends MemoryEngine {
     return questions;
   }
 
-  override async watch(
-    of: { readonly key: string } | { readonly session: string },
-    listener: (event: EngineEvent) => void,
-  ): Promise<Unwatch> {
+  override async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     if (this.broken) throw new Error('The line is down');
     return super.watch(of, (event) => {
       if (!this.silent) listener(event);
@@ -278,5 +275,23 @@ describe('a connection that is closed', () => {
     connection.streams.onStandalone?.();
     await clock.advance(10_000);
     expect(connection.of(asked)).toEqual([]);
+  });
+});
+
+describe('the end of a task of another session', () => {
+  it('is told once, also when a second tasks/result was on its way meanwhile [N1]', async () => {
+    await askedTask('of bob');
+    const connection = await TestConnection.open();
+    const first = connection.wait(1);
+    await eventually(() => expect(connection.of(asked)).toHaveLength(1));
+    engine.distant = 'records';
+    const second = connection.wait(2);
+    await engine.cancel('task');
+    expect((await first.outcome).message).toBe('Task was cancelled');
+    await engine.arrive();
+    expect((await second.outcome).message).toBe('Task was cancelled');
+    expect(connection.of('notifications/tasks/status')).toMatchObject([
+      { message: { params: { status: 'cancelled' } } },
+    ]);
   });
 });
