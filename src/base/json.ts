@@ -44,6 +44,9 @@ export function toJsonText(value: unknown, what: string): string | undefined {
   return text;
 }
 
+/** Whether a text is whole: half of a pair of surrogates cannot be written as UTF-8, nor in a URL. */
+export const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
 /** A copy of what is JSON already. */
 export function copyOfJson<T>(value: T): T {
   return typeof value === 'object' ? (JSON.parse(JSON.stringify(value)) as T) : value;

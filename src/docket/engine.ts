@@ -80,6 +80,16 @@ export interface DeliveryHandler {
   revoke(run: string, why: 'cancelled' | 'lost'): void;
 }
 
+/** Whether an engine works now. */
+export interface Health {
+  /** Whether it takes what it is told, so that executions can be added and workers can claim them. */
+  readonly ok: boolean;
+  /** How long it took to answer, in milliseconds; absent where nobody was asked. */
+  readonly latency?: number;
+  /** Why it does not work, as a sentence without secrets. */
+  readonly reason?: string;
+}
+
 /** The intake of one worker. */
 export interface Consumer {
   /** Gives the slot of a waiting run back, so that another execution can start. */
@@ -104,6 +114,8 @@ export interface Engine {
   start(): Promise<void>;
   /** Releases everything. Later calls fail with `DOCKET_UNAVAILABLE`. */
   close(): Promise<void>;
+  /** Looks whether the engine works now, within its deadline. Never rejects. */
+  health(): Promise<Health>;
   /** Calls back when the engine closes: nothing more will be heard of what is waited for. */
   onClose(listener: () => void): Unwatch;
 

@@ -10,6 +10,7 @@ import type {
   DeliveryHandler,
   Engine,
   EngineEvent,
+  Health,
   ListQuery,
   NewExecution,
   RecordPage,
@@ -79,6 +80,10 @@ export class MemoryEngine implements Engine {
     this.openTasks.clear();
     this.watchers.clear();
     return Promise.resolve();
+  }
+
+  health(): Promise<Health> {
+    return Promise.resolve(this.closed ? { ok: false, reason: unavailable().message } : { ok: true });
   }
 
   onClose(listener: () => void): Unwatch {

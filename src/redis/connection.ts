@@ -34,7 +34,7 @@ export class RedisConnections {
    */
   async start(): Promise<void> {
     try {
-      await this.reached();
+      await this.reached(this.commands);
       await this.checkVersion();
     } catch (error) {
       await this.close();
@@ -88,9 +88,12 @@ export class RedisConnections {
     return redis;
   }
 
-  /** Redis may be about to start as well, so that the first failure is not the last word. */
-  private reached(): Promise<void> {
-    const { commands } = this;
+  /**
+   * Connects within the deadline. Redis may be about to start as well, so that the first failure is not the last word.
+   *
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE`, `DOCKET_URL`
+   */
+  reached(redis: Redis): Promise<void> {
     const { deadline } = this.options;
     return new Promise((resolve, reject) => {
       let last: unknown;
@@ -100,16 +103,16 @@ export class RedisConnections {
       };
       const end = (settle: () => void): void => {
         clearTimeout(timer);
-        commands.off('error', note).off('ready', succeed);
+        redis.off('error', note).off('ready', succeed);
         settle();
       };
       const succeed = (): void => end(resolve);
       const timer = setTimeout(() => {
         end(() => reject(this.unavailable(last, `could not be reached within ${deadline} ms`)));
       }, deadline);
-      commands.on('error', note).once('ready', succeed);
+      redis.on('error', note).once('ready', succeed);
       // What goes wrong comes as an event as well.
-      commands.connect().catch(() => undefined);
+      redis.connect().catch(() => undefined);
     });
   }
 

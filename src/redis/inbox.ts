@@ -46,6 +46,7 @@ export class Inbox {
   private missed = false;
   /** Redis may not know of this process, or of what it watches: the reader says it again, before it reads on. */
   private unknown = false;
+  private joining?: Promise<void>;
   private beats = 0;
   private timer?: NodeJS.Timeout;
   private reading: Promise<void> = Promise.resolve();
@@ -64,8 +65,6 @@ export class Inbox {
   async open(): Promise<void> {
     await this.join();
     this.timer = setInterval(() => void this.giveSign().catch(this.host.report), beat).unref();
-    // What Redis was told last before it crashed, it may have forgotten, and what it sent then is not sent again.
-    this.reader.once('ready', () => this.reader.on('ready', () => (this.unknown = true)));
     this.reading = this.read();
   }
 
@@ -81,6 +80,15 @@ export class Inbox {
     this.counts.clear();
     // What Redis is not told, it forgets by itself after a while.
     await Promise.allSettled([...subjects, this.scripts.run(leaveScript, this.node)]);
+  }
+
+  /**
+   * A connection stands again. What Redis was told last before it went away, it may have forgotten, and what it sent then is
+   * not sent again. The read that waited goes on waiting; the entry that a process is sent when it joins wakes it.
+   */
+  reconnected(): void {
+    this.unknown = true;
+    void this.rejoin().catch(this.host.report);
   }
 
   /** Tells `listener` of everything that happens after the promise has resolved. */
@@ -131,7 +139,12 @@ export class Inbox {
     }
   }
 
-  private async rejoin(): Promise<void> {
+  private rejoin(): Promise<void> {
+    this.joining ??= this.sayAgain().finally(() => (this.joining = undefined));
+    return this.joining;
+  }
+
+  private async sayAgain(): Promise<void> {
     this.unknown = false;
     try {
       await this.join();

@@ -22,6 +22,8 @@ const parts = {
   due: 'due',
   /** Counter: the last ticket. */
   sequence: 'sequence',
+  /** Text: written by those who look whether Redis can be written. */
+  health: 'health',
   /** Text: what tells the cursors of this docket from those of others. */
   mark: 'mark',
 } as const;

@@ -52,6 +52,7 @@ export class RedisConsumer implements Consumer {
   private readonly begun = new Set<string>();
   private readonly renewing: NodeJS.Timeout;
   private readonly taking: Promise<void>;
+  private renewal = false;
   private wake = (): void => undefined;
   /** Tickets that come with the end of a run, and begin before any other is fetched: they are older. */
   private handedOver = 0;
@@ -223,9 +224,19 @@ export class RedisConsumer implements Consumer {
     return { job: Job.fromJSON<Ticket>(this.worker, raw, String(id)), lock };
   }
 
+  /** A renewal that waits for the end of an outage is the only one: the locks are asked for as they are then. */
   private async renew(): Promise<void> {
+    if (this.renewal || this.held.size === 0) return;
+    this.renewal = true;
+    try {
+      await this.extend();
+    } finally {
+      this.renewal = false;
+    }
+  }
+
+  private async extend(): Promise<void> {
     const runs = [...this.held.keys()];
-    if (runs.length === 0) return;
     const held = [...this.held.values()];
     const ids = held.map(({ job }) => String(job.id));
     const locks = held.map(({ lock }) => lock);

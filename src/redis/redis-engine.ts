@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
-import { ErrandError } from '../base/errors.js';
+import { ErrandError, messageOf } from '../base/errors.js';
+import { isWellFormed } from '../base/json.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import { Cursors } from '../docket/cursors.js';
 import type {
@@ -12,6 +13,7 @@ import type {
   DeliveryHandler,
   Engine,
   EngineEvent,
+  Health,
   ListQuery,
   NewExecution,
   RecordPage,
@@ -32,6 +34,9 @@ import { answerScript, askScript, questionsScript } from './scripts/questions.js
 import { claimScript, reportScript, settleScript } from './scripts/runs.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { Tickets, type Ticket } from './tickets.js';
+
+/** How long what a look at the health writes stays in Redis, in milliseconds. */
+const healthLife = 10_000;
 
 /** Options of {@link RedisEngine}. */
 export interface RedisEngineOptions {
@@ -61,6 +66,8 @@ export class RedisEngine implements Engine {
   private readonly report: OnError;
   private readonly deadline: number;
   private readonly lease: number;
+  private readonly reader: Redis;
+  private readonly healthKey: string;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that have a verdict and have not ended. */
   private readonly settled = new Set<string>();
@@ -77,11 +84,18 @@ export class RedisEngine implements Engine {
     // What goes wrong because the engine closes is nobody's concern.
     this.report = (error) => (this.closing ? undefined : onError(error));
     this.deadline = deadline;
+    if (!isWellFormed(name)) {
+      throw new ErrandError(
+        'OPTIONS_INVALID',
+        'The name of the docket has half a character in it. Give it as whole text.',
+      );
+    }
     this.lease = lease;
     this.connections = new RedisConnections({ url, deadline, onError: this.report });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
-    const reader = this.connections.patient({ socketTimeout: inboxSilence });
-    this.inbox = new Inbox(this.node, this.scripts, reader, {
+    this.healthKey = keyOf(this.scripts.prefix, 'health');
+    this.reader = this.connections.patient({ socketTimeout: inboxSilence });
+    this.inbox = new Inbox(this.node, this.scripts, this.reader, {
       revoked: (run, why) => {
         for (const consumer of this.consumers) consumer.revoke(run, why);
       },
@@ -101,6 +115,17 @@ export class RedisEngine implements Engine {
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
+  }
+
+  async health(): Promise<Health> {
+    const before = performance.now();
+    try {
+      // A Redis that is full, or has become a replica, still answers to PING.
+      await this.guard(() => this.connections.commands.set(this.healthKey, '1', 'PX', healthLife));
+      return { ok: true, latency: performance.now() - before };
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) };
+    }
   }
 
   onClose(listener: () => void): Unwatch {
@@ -217,7 +242,9 @@ export class RedisEngine implements Engine {
         const mark = keyOf(this.scripts.prefix, 'mark');
         await commands.setnx(mark, randomUUID().slice(0, 8));
         this.cursors = new Cursors((await commands.get(mark)) ?? '');
+        await this.connections.reached(this.reader);
         await this.inbox.open();
+        for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
       });
     } catch (error) {
       // Redis can be reached and lets nobody write: nothing may keep the process of a server that did not start.

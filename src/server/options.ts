@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import { isWellFormed } from '../base/json.js';
 import { Logger } from '../base/logger.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
@@ -88,6 +89,9 @@ const duration = (option: string, fallback: Duration) =>
     .default(fallback)
     .transform((given) => toMilliseconds(given, `createServer: ${option}`));
 
+/** What may become a part of a key in Redis. */
+const name = z.string().min(1).refine(isWellFormed, 'has half a character in it');
+
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
 
 const isContainer = (value: unknown): boolean =>
@@ -96,7 +100,7 @@ const isContainer = (value: unknown): boolean =>
 
 /** The one place that says what options may be, and what they are when not given. Durations come out in milliseconds. */
 const Options = z.strictObject({
-  name: z.string().min(1),
+  name,
   version: z.string().min(1),
   title: z.string().optional(),
   websiteUrl: z.string().optional(),
@@ -116,7 +120,7 @@ const Options = z.strictObject({
   docket: z
     .strictObject({
       url: z.string().default('memory://'),
-      name: z.string().min(1).max(256).optional(),
+      name: name.max(256).optional(),
       worker: z.boolean().default(true),
       concurrency: z.coerce.number().int().min(1).default(10),
       headers: z

@@ -39,6 +39,13 @@ async function failure(url: string, deadline = 500): Promise<{ error: Error & { 
   return { error, took };
 }
 
+/** How many connections a Redis has. */
+async function clientsOf(redis: Redis): Promise<number> {
+  return String(await redis.client('LIST'))
+    .trim()
+    .split('\n').length;
+}
+
 describe('the URL of a Redis', () => {
   it.each([
     'redis://',
@@ -118,13 +125,24 @@ describe('a Redis that lets nobody write', () => {
     });
     const redis = new Redis(url);
     cleanups.push(async () => redis.disconnect());
-    await eventually(async () =>
-      expect(
-        String(await redis.client('LIST'))
-          .trim()
-          .split('\n'),
-      ).toHaveLength(1),
-    );
+    await eventually(async () => expect(await clientsOf(redis)).toBe(1));
+  });
+});
+
+describe('an engine', () => {
+  it('refuses a name that cannot be a key', () => {
+    const error = refusalOf(() => new RedisEngine({ url: testRedisUrl(), name: 'half \ud83d' }));
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID' });
+  });
+
+  it('has started when it can hear of others, too', async () => {
+    const { url } = await ownRedis();
+    const docket = new TestDocket(url);
+    cleanups.push(() => docket.dispose());
+    await docket.redis.ping();
+    const before = await clientsOf(docket.redis);
+    await docket.engine().start();
+    expect(await clientsOf(docket.redis)).toBe(before + 2);
   });
 });
 

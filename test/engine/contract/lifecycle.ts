@@ -10,6 +10,12 @@ export function lifecycleContract(stage: () => Stage): void {
       await stage().engine.close();
     });
 
+    it('say whether it works', async () => {
+      expect(await stage().engine.health()).toMatchObject({ ok: true });
+      await stage().engine.close();
+      expect(await stage().engine.health()).toEqual({ ok: false, reason: expect.stringContaining('closed') });
+    });
+
     it('ends everything: each later call fails with DOCKET_UNAVAILABLE', async () => {
       const { engine } = stage();
       const handler = { run: () => Promise.resolve(), revoke: () => undefined };
