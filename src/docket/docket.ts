@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
@@ -13,7 +12,7 @@ import { toRetryPolicy, type RetryOption } from '../components/options.js';
 import { encode } from '../components/parse.js';
 import type { Method } from '../components/tool.js';
 import type { Class } from '../injection/tokens.js';
-import type { Engine } from './engine.js';
+import type { Engine, NewExecution } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
 import { inputWithin, type Limits } from './limits.js';
 import type { ExecutionRecord } from './record.js';
@@ -62,7 +61,6 @@ export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Await
 export interface DocketHost {
   /** Known only after the components were compiled, which may inject the docket. */
   catalog(): Catalog<CallFrame>;
-  readonly clock: Clock;
   /** How long a record is kept after the end, in milliseconds. */
   readonly ttl: number;
   readonly limits: Limits;
@@ -102,7 +100,6 @@ export class Docket {
     const stored = await storedInput(component, input, this.host.limits);
     const engine = await this.host.engine();
     const { key = randomUUID(), when, retry, timeout } = options;
-    const runAt = when === undefined ? undefined : dueTime(when, this.host.clock);
     const { added, record } = await engine.add({
       key: checkedKey(key),
       component: component.name,
@@ -112,7 +109,7 @@ export class Docket {
       timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, 'docket.add: timeout'),
       ttl: this.host.ttl,
       ...(stored !== undefined && { input: stored }),
-      ...(runAt !== undefined && { runAt }),
+      ...(when !== undefined && dueTime(when)),
     });
     if (!added) this.refuseForeign(record, component);
     return new Execution(record, added, engine, this.waiting);
@@ -180,10 +177,11 @@ async function storedInput(component: Component<CallFrame>, input: unknown, limi
   return inputWithin(limits, encoded, `${label}: input`);
 }
 
-function dueTime(when: Date | Duration, clock: Clock): number {
-  if (!(when instanceof Date)) return clock.now() + toMilliseconds(when, 'docket.add: when');
-  const time = when.getTime();
-  if (Number.isFinite(time)) return time;
+/** A delay stays one: it counts from the engine's now, whatever the clock of this machine says. */
+function dueTime(when: Date | Duration): Pick<NewExecution, 'runAt' | 'delay'> {
+  if (!(when instanceof Date)) return { delay: toMilliseconds(when, 'docket.add: when') };
+  const runAt = when.getTime();
+  if (Number.isFinite(runAt)) return { runAt };
   throw new ErrandError(
     'OPTIONS_INVALID',
     'docket.add: when is an invalid Date. Give a valid one, or a delay such as "5m".',

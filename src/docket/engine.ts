@@ -3,11 +3,14 @@ import type { Outcome } from '../call/outcome.js';
 import type { WireError } from '../protocol/errors.js';
 import type { ExecutionRecord, Question } from './record.js';
 
-/** What `add` writes. With `runAt` it becomes due not before that time; at once when that is absent or past. */
+/**
+ * What `add` writes. It becomes due not before `runAt`, or `delay` milliseconds from the engine's now; at once when neither
+ * is given, or the time is past.
+ */
 export type NewExecution = Pick<
   ExecutionRecord,
   'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
->;
+> & { readonly delay?: number };
 
 /**
  * What watchers are told. An event is a wake-up with the record as it was after the step, which an engine may give without

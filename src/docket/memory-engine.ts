@@ -243,7 +243,7 @@ export class MemoryEngine implements Engine {
     this.entries.set(record.key, entry);
     if (record.session !== undefined) this.owners.add(record.owner, entry);
     this.countOpen(record, 1);
-    const { runAt } = execution;
+    const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
     if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, { updatedAt: now });
     else this.queue(entry, ++this.place, { updatedAt: now });
     return entry;

@@ -26,13 +26,12 @@ export interface Entry {
 
 /** The record of an execution that is new at `now`, or that replaces a finished one. */
 export function newRecord(
-  execution: NewExecution,
+  { delay: _, runAt: __, ...execution }: NewExecution,
   now: number,
   previous: ExecutionRecord | undefined,
 ): ExecutionRecord {
   return {
     ...execution,
-    runAt: undefined,
     state: 'queued',
     openQuestions: 0,
     generation: (previous?.generation ?? 0) + 1,

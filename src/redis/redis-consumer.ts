@@ -10,12 +10,6 @@ import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
 import type { Ticket } from './tickets.js';
 
-/** What becomes of a ticket: a run begins, or its time has not come, or it means nothing any more. */
-export type Claim =
-  | { readonly type: 'run'; readonly delivery: Delivery }
-  | { readonly type: 'early'; readonly delay: number }
-  | { readonly type: 'drop' };
-
 /** A ticket that this worker has taken, and what it is locked by. */
 interface HeldTicket {
   readonly job: Job<Ticket>;
@@ -30,7 +24,8 @@ export interface RedisConsumerHost {
   readonly deadline: number;
   /** How long a worker that has died keeps its executions from others, in milliseconds. */
   readonly lease: number;
-  claim(ticket: Ticket, run: string): Promise<Claim>;
+  /** The run that a ticket becomes; undefined where it means nothing any more. */
+  claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
   /** A run has ended; where it was not settled, its execution goes back into the line. */
   ended(delivery: Delivery): Promise<void>;
   /** Nothing more is taken, and no run is left. */
@@ -190,13 +185,8 @@ export class RedisConsumer implements Consumer {
 
   /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
   private async make(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
-    const claim = await this.host.claim(job.data, run);
-    if (claim.type === 'early') {
-      await job.moveToDelayed(Date.now() + claim.delay, lock);
-      return undefined;
-    }
-    if (claim.type === 'run') {
-      const { delivery } = claim;
+    const delivery = await this.host.claim(job.data, run);
+    if (delivery) {
       this.begun.add(run);
       const running = this.handler.run(delivery);
       const why = this.early.get(run);

@@ -10,6 +10,7 @@ import type {
   AnswerVerdict,
   CancelVerdict,
   Consumer,
+  Delivery,
   DeliveryHandler,
   Engine,
   EngineEvent,
@@ -28,7 +29,7 @@ import { RedisConnections } from './connection.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { executionFields, questionIn, questionText, recordIn } from './records.js';
-import { RedisConsumer, type Claim } from './redis-consumer.js';
+import { RedisConsumer } from './redis-consumer.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { claimScript, reportScript, settleScript } from './scripts/runs.js';
@@ -137,22 +138,23 @@ export class RedisEngine implements Engine {
     execution: NewExecution,
     limit = Infinity,
   ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
-    const { key, owner, session, runAt = 0 } = execution;
+    const { key, owner, session, runAt = 0, delay = 0 } = execution;
     const most = Number.isFinite(limit) ? limit : -1;
     const task = session === undefined ? '0' : '1';
-    const [verdict, value, ticket] = await this.run(
+    const [verdict, value, place] = await this.run(
       addScript,
       key,
       owner,
       task,
       most,
       runAt,
+      delay,
       ...executionFields(execution),
     );
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
     const record = recordIn(value) as ExecutionRecord;
     if (verdict === 'known') return { added: false, record };
-    await this.enqueue(key, ticket);
+    await this.enqueue(key, place);
     return { added: true, record };
   }
 
@@ -272,11 +274,10 @@ export class RedisEngine implements Engine {
     await this.connections.close();
   }
 
-  private async claim({ key, ticket }: Ticket, run: string): Promise<Claim> {
+  private async claim({ key, ticket }: Ticket, run: string): Promise<Delivery | undefined> {
     const [verdict, value] = await this.run(claimScript, key, ticket, this.node, run);
-    if (verdict === 'run') return { type: 'run', delivery: { record: recordIn(value) as ExecutionRecord, run } };
-    if (verdict === 'early') return { type: 'early', delay: Number(value) };
-    return { type: 'drop' };
+    if (verdict === 'run') return { record: recordIn(value) as ExecutionRecord, run };
+    return undefined;
   }
 
   private end(key: string, run: string, verdict: Verdict): Promise<boolean> {
@@ -293,14 +294,16 @@ export class RedisEngine implements Engine {
   }
 
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const [verdict, ticket] = await this.run(settleScript, key, run, how, delay, ...fields);
-    if (ticket !== undefined) await this.enqueue(key, ticket, how === 'handBack' || how === 'vanish');
+    const [verdict, place] = await this.run(settleScript, key, run, how, delay, ...fields);
+    if (place !== undefined) await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
     return verdict === 'settled';
   }
 
   /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
-  private async enqueue(key: string, ticket: Reply | undefined, front = false): Promise<void> {
-    await this.tickets?.add(key, ticket, front).catch(this.report);
+  private async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
+    const [ticket, delay] = place as readonly Reply[];
+    if (Number(delay) > 0) this.tickets?.look(Number(delay));
+    else await this.tickets?.add(key, String(ticket), front).catch(this.report);
   }
 
   private async tell(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {

@@ -4,10 +4,16 @@ import { longestTimer } from '../base/clock.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
 import { dueScript, ticketedScript } from './scripts/due.js';
-import type { Reply, ScriptRunner } from './scripts/script.js';
+import type { ScriptRunner } from './scripts/script.js';
 
 /** At the latest after so many milliseconds a process looks for what is due, whoever made it so. */
 const longestLook = 1_000;
+
+/** So long it waits for more to become due, rather than look for each by itself. */
+const shortestLook = 5;
+
+/** Executions with their tickets. */
+type Due = readonly (readonly [key: string, ticket: string])[];
 
 /** What a ticket of the queue carries: everything else is in the record. */
 export interface Ticket {
@@ -51,25 +57,15 @@ export class Tickets {
     await this.queue.close();
   }
 
-  /** Brings a ticket, as the scripts give it, into the line; at its front where its execution was there before. */
-  async add(key: string, reply: Reply | undefined, front = false): Promise<void> {
-    const [ticket, delay, now] = (reply as readonly Reply[]).map(Number) as [number, number, number];
-    const id = String(ticket);
+  /** Brings a ticket into the line; to its front where its execution was there before. */
+  async add(key: string, ticket: string, front = false): Promise<void> {
     await this.queue.add(
       'run',
-      { key, ticket: id },
-      {
-        jobId: `t${id}`,
-        lifo: front,
-        removeOnComplete: true,
-        removeOnFail: true,
-        // The delay counts from the time of Redis and not from that of this process.
-        ...(delay > 0 && { delay, timestamp: now }),
-      },
+      { key, ticket },
+      { jobId: `t${ticket}`, lifo: front, removeOnComplete: true, removeOnFail: true },
     );
-    if (delay > 0) this.look(delay);
     // Where this gets lost, the ticket is added a second time, which changes nothing.
-    this.scripts.run(ticketedScript, id, key).catch(() => undefined);
+    this.scripts.run(ticketedScript, ticket, key).catch(() => undefined);
   }
 
   /** Takes a ticket out of the line. One that a worker has already is dropped by that. */
@@ -84,25 +80,24 @@ export class Tickets {
     this.nextLook = at;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.looking = this.doDue();
+      // What becomes known while it looks sets the time of the next look.
+      this.nextLook = Infinity;
+      this.looking = this.looking.then(() => this.doDue());
     }, delay).unref();
   }
 
   private async doDue(): Promise<void> {
     let wait: number = longestLook;
     try {
-      const [missing, next] = (await this.scripts.run(dueScript)) as readonly [readonly Reply[], string];
-      if (next !== '') wait = Math.min(Number(next), longestLook);
-      for (const each of missing) {
-        const [key, ticket] = each as readonly [string, Reply];
-        await this.add(key, ticket, true);
-      }
+      const [due, missing, next] = (await this.scripts.run(dueScript)) as readonly [Due, Due, string];
+      if (next !== '') wait = Math.min(Math.max(Number(next), shortestLook), longestLook);
+      await Promise.all(due.map(([key, ticket]) => this.add(key, ticket)));
+      for (const [key, ticket] of missing) await this.add(key, ticket, true);
       this.failing = false;
     } catch (error) {
       if (!this.failing && !this.closed) this.report(error);
       this.failing = true;
     }
-    this.nextLook = Infinity;
     this.look(wait);
   }
 }

@@ -206,7 +206,6 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     const { options } = this;
     return {
       catalog: () => this.catalog,
-      clock: options.clock,
       ttl: options.docket.ttl,
       limits: options.docket.limits,
       headers: options.docket.headers,

@@ -5,10 +5,11 @@ const most = 100;
 
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
- * executions are queued. Gives the tickets that never were seen in the queue, and how long it is until the next is due.
+ * executions are queued. Gives the tickets of those, the tickets that never were seen in the queue, and how long it is
+ * until the next is due.
  */
 export const dueScript = new Script(`
-local missing = {}
+local queued, missing = {}, {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, ${most})) do
   local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
   local x = executionKey(key)
@@ -17,17 +18,17 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
     if answer then closeQuestion(x, key, name, answer) end
   elseif kind == 'x' then
-    if redis.call('HGET', x, 'state') == 'scheduled' then promote(x, key) end
+    if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key) } end
   else
-    local known = redis.call('HMGET', x, 'ticket', 'state', 'runAt')
-    if known[1] == name and (known[2] == 'queued' or known[2] == 'scheduled') then
-      redis.call('ZADD', dueKey(), text(now + 5000), member)
-      missing[#missing + 1] = { key, { name, text(math.max((known[3] or 0) - now, 0)), text(now) } }
+    local known = redis.call('HMGET', x, 'ticket', 'state')
+    if known[1] == name and known[2] == 'queued' then
+      awaitTicket(key, name)
+      missing[#missing + 1] = { key, name }
     end
   end
 end
 local following = redis.call('ZRANGE', dueKey(), 0, 0, 'WITHSCORES')
-return { missing, following[2] and text(math.max(following[2] - now, 0)) or '' }
+return { queued, missing, following[2] and text(math.max(following[2] - now, 0)) or '' }
 `);
 
 /** ARGV: the ticket, its key. The ticket is in the queue. */

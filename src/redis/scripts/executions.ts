@@ -1,8 +1,13 @@
 import { Script } from './script.js';
 
-/** ARGV: key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, then the fields of the record. */
+/**
+ * ARGV: key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, how long it is delayed or 0, then the
+ * fields of the record.
+ */
 export const addScript = new Script(`
-local key, owner, task, limit, runAt = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5])
+local key, owner, task, limit = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+local delay = tonumber(ARGV[6])
+local runAt = delay > 0 and now + delay or tonumber(ARGV[5])
 local x = executionKey(key)
 local known = redis.call('HMGET', x, 'state', 'generation', 'updatedAt', 'owner', 'session')
 if known[1] and not terminal[known[1]] then return { 'known', redis.call('HGETALL', x) } end
@@ -19,7 +24,7 @@ if known[1] then
 end
 local at = text(math.max(now, tonumber(known[3] or 0)))
 redis.call('HSET', x, 'generation', (known[2] or 0) + 1, 'createdAt', at, 'updatedAt', at,
-  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 6))
+  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 7))
 local ticket = enqueue(x, key, runAt)
 if task then
   purge(owner, 20)

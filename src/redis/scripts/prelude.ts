@@ -72,28 +72,36 @@ end
 -- Whether the run still has its execution.
 local function owns(x, run) return redis.call('HGET', x, 'run') == run end
 
--- Puts an execution in line, now or at a time. The new ticket is remembered until it is known to be in the queue.
+-- A ticket is remembered until it is known to be in the queue.
+local function awaitTicket(key, ticket)
+  redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
+end
+
+-- Gives an execution a ticket for the line: to be brought there now, or once its time has come.
 local function enqueue(x, key, runAt, ...)
   local ticket = redis.call('INCR', sequenceKey())
   redis.call('HDEL', x, 'run', 'node')
-  redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
   if runAt > now then
     write(x, 'state', 'scheduled', 'runAt', text(runAt), 'ticket', ticket, ...)
     redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
   else
     redis.call('HDEL', x, 'runAt')
     write(x, 'state', 'queued', 'ticket', ticket, ...)
+    awaitTicket(key, ticket)
   end
   emit(x, 'state')
-  return { ticket, text(math.max(runAt - now, 0)), text(now) }
+  return { ticket, text(math.max(runAt - now, 0)) }
 end
 
--- What is scheduled has become due.
+-- What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet.
 local function promote(x, key)
+  local ticket = redis.call('HGET', x, 'ticket')
   redis.call('ZREM', dueKey(), 'x::' .. key)
   redis.call('HDEL', x, 'runAt')
   write(x, 'state', 'queued')
+  awaitTicket(key, ticket)
   emit(x, 'state')
+  return ticket
 end
 
 local function closeQuestion(x, key, name, answer)

@@ -7,15 +7,11 @@ import { Script } from './script.js';
 export const claimScript = new Script(`
 local key, ticket, node, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'ticket', 'run', 'node', 'runAt')
+local known = redis.call('HMGET', x, 'state', 'ticket', 'run', 'node')
 if not known[1] or terminal[known[1]] or known[2] ~= ticket then return { 'drop' } end
 -- The reply of this very step was lost and the command sent again.
 if known[3] == run then return { 'run', redis.call('HGETALL', x) } end
-if known[1] == 'scheduled' then
-  -- The worker's clock is ahead: the time of Redis decides.
-  if tonumber(known[5]) > now then return { 'early', text(known[5] - now) } end
-  promote(x, key)
-elseif known[1] == 'running' then
+if known[1] == 'running' then
   redis.call('HDEL', x, 'run', 'node')
   write(x, 'state', 'queued', 'redelivered', 1)
   emit(x, 'state')

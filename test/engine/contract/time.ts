@@ -16,6 +16,18 @@ export function timeContract(stage: () => Stage): void {
       expect(delivery.record.runAt).toBeUndefined();
     });
 
+    it('that was given a delay is due so long after the now of its engine', async () => {
+      const worker = stage().work();
+      const { record } = await stage().add('a', { delay: 200 });
+      expect(record).toMatchObject({ state: 'scheduled', runAt: record.createdAt + 200 });
+      expect(record).not.toHaveProperty('delay');
+      await stage().pass(200);
+      const delivery = await worker.next();
+      expect(delivery.record.updatedAt).toBeGreaterThanOrEqual(record.createdAt + 200);
+      await stage().add('b', { delay: 0 });
+      expect(await stage().record('b')).toMatchObject({ state: 'queued' });
+    });
+
     it('runs at once when its time has passed', async () => {
       const { record } = await stage().add('a', { runAt: stage().now() - 1000 });
       expect(record.state).toBe('queued');

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EngineEvent } from '../../src/docket/engine.js';
+import type { RedisEngine } from '../../src/redis/redis-engine.js';
+import { root } from '../helpers/child.js';
+import { eventually } from '../helpers/eventually.js';
+import { TestDocket } from '../helpers/redis.js';
+import { anExecution, TestWorker } from './contract/stage.js';
+
+const hour = 3_600_000;
+
+let docket: TestDocket;
+let engine: RedisEngine;
+beforeEach(async () => {
+  docket = new TestDocket();
+  engine = docket.engine();
+  await engine.start();
+});
+afterEach(() => docket.dispose());
+
+/** When the runs of an execution began, by the clock of Redis, and when they were due. */
+function starts(events: readonly EngineEvent[]): { readonly due: number; readonly began: number }[] {
+  const records = events.filter(({ type }) => type === 'state').map(({ record }) => record);
+  const dues = records.filter(({ state }) => state === 'scheduled').map(({ runAt }) => runAt!);
+  const begins = records.filter(({ state }) => state === 'running').map(({ updatedAt }) => updatedAt);
+  return begins.map((began, index) => ({ began, due: dues[index]! }));
+}
+
+describe('the clock of Redis decides', () => {
+  it.each([
+    ['behind', -hour],
+    ['ahead', hour],
+  ])('when the clock of the worker is an hour %s', async (_, skew) => {
+    const events: EngineEvent[] = [];
+    await engine.watch({ key: 'a' }, (event) => events.push(event));
+    const child = spawn(
+      process.execPath,
+      ['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/skewed-worker.ts', docket.url, docket.name, String(skew)],
+      { cwd: root, stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    const ended = once(child, 'close');
+    try {
+      await once(child.stdout, 'data');
+      await engine.add({ ...anExecution('a'), delay: 400 });
+      await eventually(() => expect(events.at(-1)?.record.state).toBe('completed'));
+      const { outcome, finishedAt } = events.at(-1)!.record;
+      const clock = (outcome as { result: number }).result;
+      expect(Math.abs(clock - finishedAt! - skew)).toBeLessThan(60_000);
+      expect(starts(events)).toHaveLength(2);
+      for (const { due, began } of starts(events)) {
+        expect(began).toBeGreaterThanOrEqual(due);
+        expect(began - due).toBeLessThan(5_000);
+      }
+    } finally {
+      child.stdin.end();
+      await ended;
+    }
+  });
+
+  it('and what is scheduled starts on time', async () => {
+    const worker = new TestWorker(engine, 50);
+    const runs = Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, delay: 100 + 13 * index }));
+    const due = new Map<string, number>();
+    for (const { key, delay } of runs) {
+      const { record } = await engine.add({ ...anExecution(key), delay });
+      due.set(key, record.runAt!);
+    }
+    await eventually(() => expect(worker.begun).toHaveLength(runs.length));
+    const late = worker.begun.map(({ record }) => record.updatedAt - due.get(record.key)!).sort((a, b) => a - b);
+    expect(late[0]).toBeGreaterThanOrEqual(0);
+    // Half of them, as a busy machine has its moments. One that is found by chance, not by its time, is half a second late.
+    expect(late[20]).toBeLessThan(100);
+    await worker.stop();
+  });
+});
