@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
+import type { Meters } from '../base/meters.js';
 import type { Component } from '../components/component.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation } from '../protocol/types.js';
@@ -38,6 +39,7 @@ export interface ExecutionFacts {
 export interface CallSettings {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meters: Meters;
   readonly disclosure: ErrorDisclosure;
   /** How long a call that was ended early may take to settle, in milliseconds. */
   readonly grace: number;

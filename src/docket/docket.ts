@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
+import type { Meters } from '../base/meters.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
 import { takeSnapshot } from '../call/snapshot.js';
@@ -61,6 +62,7 @@ export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Await
 export interface DocketHost {
   /** Known only after the components were compiled, which may inject the docket. */
   catalog(): Catalog<CallFrame>;
+  readonly meters: Meters;
   /** How long a record is kept after the end, in milliseconds. */
   readonly ttl: number;
   readonly limits: Limits;
@@ -111,7 +113,8 @@ export class Docket {
       ...(stored !== undefined && { input: stored }),
       ...(when !== undefined && dueTime(when)),
     });
-    if (!added) this.refuseForeign(record, component);
+    if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
+    else this.refuseForeign(record, component);
     return new Execution(record, added, engine, this.waiting);
   }
 

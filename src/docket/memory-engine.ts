@@ -257,7 +257,7 @@ export class MemoryEngine implements Engine {
 
   private schedule(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
     entry.run = undefined;
-    this.write(entry, { ...change, state: 'scheduled', runAt });
+    this.write(entry, { ...change, state: 'scheduled', runAt, dueAt: runAt });
     entry.timer = this.timers.add(runAt, () => {
       entry.timer = undefined;
       this.queue(entry, ++this.place, {});
@@ -266,9 +266,10 @@ export class MemoryEngine implements Engine {
   }
 
   private queue(entry: Entry, place: number, change: Partial<ExecutionRecord>): void {
+    const dueAt = entry.record.runAt ?? this.nowFor(entry);
     entry.run = undefined;
     entry.place = place;
-    this.write(entry, { ...change, state: 'queued', runAt: undefined });
+    this.write(entry, { ...change, state: 'queued', runAt: undefined, dueAt });
     entry.queued = this.dispatcher.push(entry);
     this.emit(entry, 'state');
   }

@@ -39,6 +39,7 @@ export function newRecord(
     redelivered: false,
     createdAt: now,
     updatedAt: now,
+    dueAt: now,
   };
 }
 

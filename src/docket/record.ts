@@ -39,6 +39,8 @@ export interface ExecutionRecord {
   readonly redelivered: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Since when it could run, or from when it can. */
+  readonly dueAt: number;
   /** When a scheduled execution becomes due. */
   readonly runAt?: number;
   readonly finishedAt?: number;

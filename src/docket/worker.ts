@@ -14,6 +14,7 @@ import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './eng
 import type { RetryPolicy } from '../components/options.js';
 import { outcomeWithin, type Limits } from './limits.js';
 import { auditFields, isTask, type ExecutionRecord } from './record.js';
+import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
@@ -67,36 +68,55 @@ export class Worker implements DeliveryHandler {
   async run(delivery: Delivery): Promise<void> {
     const { record, run } = delivery;
     const component = this.host.catalog.find(record.component);
-    if (component === undefined || component.task === 'forbidden') {
-      this.host.logger.warning('An execution of an unknown component was put back', {
-        component: record.component,
-        key: record.key,
-        worker: this.name,
-      });
-      await this.engine.settle(record.key, run, { type: 'putBack', delay: unknownComponentDelay });
-      return;
-    }
-    if (record.attempt > record.retry.attempts + mostLosses) {
-      this.host.logger.error('An execution was lost too often', { component: record.component, key: record.key });
-      const message = `'${record.component}' was interrupted without an outcome more than ${mostLosses} times.`;
-      await this.settle(delivery, { type: 'finish', outcome: { error: { code: 'EXECUTION_LOST', message } } });
-      return;
-    }
+    if (component === undefined || component.task === 'forbidden') return this.putBack(delivery);
+    if (record.attempt > record.retry.attempts + mostLosses) return this.giveUp(delivery);
+    const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const life = new CallLife(this.host.clock, record.timeout, {
-      park: () => this.consumer.park(run),
-      unpark: () => this.consumer.unpark(run),
+      park: () => {
+        meter.pause();
+        this.consumer.park(run);
+      },
+      unpark: async () => {
+        await this.consumer.unpark(run);
+        meter.resume();
+      },
     });
     this.running.set(run, life);
     try {
       if (this.stopping) life.end(handedBack());
-      await this.make(component, delivery, life);
+      await this.make(component, delivery, life, meter);
     } finally {
       life.finish();
       this.running.delete(run);
     }
   }
 
-  private async make(component: Component<CallFrame>, delivery: Delivery, life: CallLife): Promise<void> {
+  /** Back to the docket for a worker that knows the component, as there are while a new version is rolled out. */
+  private async putBack({ record, run }: Delivery): Promise<void> {
+    const { component, key } = record;
+    const { logger, meters } = this.host;
+    logger.warning('An execution of an unknown component was put back', { component, key, worker: this.name });
+    meters.count('executionsUnknown', { 'errand.component': component });
+    meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
+    await this.engine.settle(key, run, { type: 'putBack', delay: unknownComponentDelay });
+  }
+
+  private async giveUp(delivery: Delivery): Promise<void> {
+    const { component, key } = delivery.record;
+    const { logger, meters } = this.host;
+    logger.error('An execution was lost too often', { component, key });
+    meters.count('executionsGivenUp', { 'errand.component': component });
+    meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
+    const message = `'${component}' was interrupted without an outcome more than ${mostLosses} times.`;
+    await this.settle(delivery, { type: 'finish', outcome: { error: { code: 'EXECUTION_LOST', message } } });
+  }
+
+  private async make(
+    component: Component<CallFrame>,
+    delivery: Delivery,
+    life: CallLife,
+    meter: RunMeter,
+  ): Promise<void> {
     const { record } = delivery;
     const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
     let released = Promise.resolve();
@@ -112,18 +132,35 @@ export class Worker implements DeliveryHandler {
       const value = await new RunningCall(frame, release).answer;
       verdict = await this.success(component, value, record, logger);
     } catch (thrown) {
+      meter.threw(thrown);
       verdict = this.failure(component, thrown, record, life, logger);
     }
-    await this.settle(delivery, verdict);
+    let outcome: RunOutcome = 'lost';
+    try {
+      const accepted = await this.settle(delivery, verdict);
+      if (accepted) outcome = outcomeOf(record, verdict);
+      else if (await this.wasCancelled(record, life)) outcome = 'cancelled';
+    } finally {
+      meter.ended(outcome);
+    }
     await released;
   }
 
   /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
-  private async settle({ record, run }: Delivery, verdict: Verdict): Promise<void> {
+  private async settle({ record, run }: Delivery, verdict: Verdict): Promise<boolean> {
     const accepted = await this.engine.settle(record.key, run, verdict);
-    if (!accepted || verdict.type !== 'finish' || !isTask(record)) return;
-    const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-    this.host.logger.info('A task has ended', { ...auditFields(record), state, attempt: record.attempt });
+    if (accepted && verdict.type === 'finish' && isTask(record)) {
+      const state = 'error' in verdict.outcome ? 'failed' : 'completed';
+      this.host.logger.info('A task has ended', { ...auditFields(record), state, attempt: record.attempt });
+    }
+    return accepted;
+  }
+
+  /** Whether a run lost its execution because nobody wants that any more. The news of it may still be on its way. */
+  private async wasCancelled({ key, generation }: ExecutionRecord, life: CallLife): Promise<boolean> {
+    if (life.over?.code === 'CALL_CANCELLED') return true;
+    const now = await this.engine.get(key).catch(() => undefined);
+    return now !== undefined && (now.state === 'cancelled' || now.generation !== generation);
   }
 
   private frame(

@@ -12,6 +12,8 @@ export interface ConnectionOptions {
   readonly deadline: number;
   /** Takes what goes wrong between commands. Redis reconnects by itself. */
   readonly onError: (error: unknown) => void;
+  /** Called for each connection that was lost and made again. */
+  readonly onReconnect: () => void;
 }
 
 /** The connections of one process to the Redis of its docket. */
@@ -79,7 +81,12 @@ export class RedisConnections {
     });
     // Each try to reconnect fails with an error of its own. The first tells it all.
     let down = false;
-    redis.on('ready', () => (down = false));
+    let isFirst = true;
+    redis.on('ready', () => {
+      if (!isFirst) this.options.onReconnect();
+      isFirst = false;
+      down = false;
+    });
     redis.on('error', (error) => {
       if (!down) this.options.onError(withoutCommand(error));
       down = true;

@@ -33,6 +33,7 @@ const Execution = z.object({
   redelivered: z.string().transform((digit) => digit === '1'),
   createdAt: count,
   updatedAt: count,
+  dueAt: count,
   runAt: count.optional(),
   finishedAt: count.optional(),
   progress: json<ProgressState>().optional(),

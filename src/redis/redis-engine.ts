@@ -51,6 +51,8 @@ export interface RedisEngineOptions {
   readonly lease?: number;
   /** Takes what a listener or a handler throws, and what goes wrong with Redis where nobody waits. Default: it is dropped. */
   readonly onError?: OnError;
+  /** Called for each connection that was lost and made again. */
+  readonly onReconnect?: () => void;
 }
 
 /**
@@ -81,7 +83,9 @@ export class RedisEngine implements Engine {
   private closing?: Promise<void>;
 
   /** @throws {ErrandError} `DOCKET_URL` */
-  constructor({ url, name, deadline = 5_000, lease = 10_000, onError = () => undefined }: RedisEngineOptions) {
+  constructor(options: RedisEngineOptions) {
+    const { url, name, deadline = 5_000, lease = 10_000 } = options;
+    const { onError = () => undefined, onReconnect = () => undefined } = options;
     // What goes wrong because the engine closes is nobody's concern.
     this.report = (error) => (this.closing ? undefined : onError(error));
     this.deadline = deadline;
@@ -92,7 +96,7 @@ export class RedisEngine implements Engine {
       );
     }
     this.lease = lease;
-    this.connections = new RedisConnections({ url, deadline, onError: this.report });
+    this.connections = new RedisConnections({ url, deadline, onError: this.report, onReconnect });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.reader = this.connections.patient({ socketTimeout: inboxSilence });

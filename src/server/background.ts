@@ -45,12 +45,13 @@ export class Background {
 
   private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
     const { engine, catalog, options } = this;
-    const { limits } = options.docket;
-    const worker = new Worker(name, concurrency ?? options.docket.concurrency, engine, {
+    const { docket, meters } = options;
+    const { limits } = docket;
+    const worker = new Worker(name, concurrency ?? docket.concurrency, engine, {
       ...callSettings(options),
       catalog,
       limits,
-      taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions),
+      taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
     });
     this.workers.add(worker);
     return {
@@ -92,7 +93,7 @@ export class Background {
   }
 }
 
-async function makeEngine({ name, docket, clock, logger }: ResolvedOptions): Promise<Engine> {
+async function makeEngine({ name, docket, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
   const { url } = docket;
   if (url.startsWith('memory://')) {
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
@@ -102,7 +103,8 @@ async function makeEngine({ name, docket, clock, logger }: ResolvedOptions): Pro
       throw peerMissing(error);
     });
     const onError = (error: unknown): void => logger.error('The Redis of the docket failed, or a watcher', { error });
-    return new RedisEngine({ url, name: docket.name ?? name, onError });
+    const onReconnect = (): void => meters.count('redisReconnected', {});
+    return new RedisEngine({ url, name: docket.name ?? name, onError, onReconnect });
   }
   throw new ErrandError(
     'DOCKET_URL',

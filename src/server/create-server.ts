@@ -1,5 +1,6 @@
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError } from '../base/errors.js';
+import { Meters } from '../base/meters.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { CallFrame } from '../call/frame.js';
@@ -139,7 +140,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
     const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    return new ErrandServer<Tools>({ ...this.options, docket }, (builtIns) => this.injector.with(override, builtIns));
+    const options = { ...this.options, docket, meters: new Meters() };
+    return new ErrandServer<Tools>(options, (builtIns) => this.injector.with(override, builtIns));
   }
 
   /**
@@ -206,6 +208,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     const { options } = this;
     return {
       catalog: () => this.catalog,
+      meters: options.meters,
       ttl: options.docket.ttl,
       limits: options.docket.limits,
       headers: options.docket.headers,

@@ -3,6 +3,7 @@ import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { isWellFormed } from '../base/json.js';
 import { Logger } from '../base/logger.js';
+import { Meters } from '../base/meters.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
@@ -145,6 +146,7 @@ const Options = z.strictObject({
 export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly tasks: TaskMode;
   readonly clock: Clock;
+  readonly meters: Meters;
 };
 
 /** As `process.env`, whose own type would ask every user for the types of Node. */
@@ -159,7 +161,8 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
       `createServer: ${describeIssues(given.error)}.${hint(given.error, environment)}`,
     );
   }
-  return { ...given.data, tasks: toTaskMode(given.data.tasks, 'createServer: tasks'), clock: systemClock };
+  const tasks = toTaskMode(given.data.tasks, 'createServer: tasks');
+  return { ...given.data, tasks, clock: systemClock, meters: new Meters() };
 }
 
 /** What a wrong option of the docket may come from. */
@@ -185,6 +188,7 @@ const withoutUndefined = (value: Record<string, unknown>): object =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
 
 /** What the options say of calls. */
-export function callSettings({ clock, logger, errors, grace, questionDeadline }: ResolvedOptions): CallSettings {
-  return { clock, logger, disclosure: errors, grace, questionDeadline };
+export function callSettings(options: ResolvedOptions): CallSettings {
+  const { clock, logger, meters, errors, grace, questionDeadline } = options;
+  return { clock, logger, meters, disclosure: errors, grace, questionDeadline };
 }

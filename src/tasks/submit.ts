@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
+import type { Meters } from '../base/meters.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/running-call.js';
 import { takeSnapshot, type SnapshotClient } from '../call/snapshot.js';
@@ -19,6 +20,7 @@ export interface SubmissionSettings {
   readonly ttl: number;
   readonly limits: Limits;
   readonly logger: Logger;
+  readonly meters: Meters;
 }
 
 /** How long the record of a finished task is kept at least, whatever its client wishes, in milliseconds. */
@@ -48,7 +50,7 @@ export interface Submission {
 export async function submitTask(
   engine: Engine,
   submission: Submission,
-  { headers, ttl, limits, logger }: SubmissionSettings,
+  { headers, ttl, limits, logger, meters }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
   const { component, input, caller, client, session } = submission;
   // Before the schema sees it, which may take its time for a large input.
@@ -66,6 +68,7 @@ export async function submitTask(
     ...(stored !== undefined && { input: stored }),
   };
   const { record } = await engine.add(execution, limits.openTasks);
+  meters.count('executionsAdded', { 'errand.component': component.recordName });
   logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;
 }

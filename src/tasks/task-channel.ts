@@ -1,8 +1,10 @@
 import { ErrandError } from '../base/errors.js';
 import { copyOfJson } from '../base/json.js';
+import type { Meters } from '../base/meters.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { CallLife } from '../call/life.js';
 import type { Delivery, Engine } from '../docket/engine.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
 
 /**
  * How a background call reaches its client: questions, progress and notices go through the engine, and whoever holds the
@@ -14,6 +16,7 @@ export class TaskChannel implements ClientChannel {
     private readonly delivery: Delivery,
     /** How many questions the task may ask. */
     private readonly mostQuestions: number,
+    private readonly meters: Meters,
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
@@ -26,6 +29,7 @@ export class TaskChannel implements ClientChannel {
     // Watching before asking: an answer that comes at once is not missed.
     const unwatch = await engine.watch({ key }, (event) => {
       if (event.type === 'closed' && event.question.key === question.key && event.question.answer !== undefined) {
+        this.countAnswer(event.record, event.question);
         // As it was when it came, whatever the call makes of it: the engine keeps its own for the next run.
         settle(copyOfJson(event.question.answer));
       }
@@ -36,6 +40,7 @@ export class TaskChannel implements ClientChannel {
         life.check();
         throw lost();
       }
+      this.countQuestion(asked);
       return asked.answer ?? (await life.waitFor(answered));
     } finally {
       unwatch();
@@ -48,6 +53,24 @@ export class TaskChannel implements ClientChannel {
 
   async notify(notice: ClientNotice): Promise<void> {
     this.owned(await this.engine.notify(this.delivery.record.key, this.delivery.run, notice));
+  }
+
+  /** What an earlier run opened was counted then; this one began with the last write before it asked. */
+  private countQuestion({ kind, createdAt }: Question): void {
+    const { component, updatedAt } = this.delivery.record;
+    if (createdAt < updatedAt) return;
+    this.meters.count('questionsAsked', { 'errand.component': component, 'errand.question.kind': kind });
+  }
+
+  /** The answer is the last write, so that its time tells whether it is that of the deadline. */
+  private countAnswer({ component, updatedAt }: ExecutionRecord, { kind, createdAt, deadline }: Question): void {
+    const attributes = { 'errand.component': component, 'errand.question.kind': kind };
+    if (updatedAt >= deadline) {
+      this.meters.count('questionsExpired', attributes);
+    } else {
+      this.meters.count('questionsAnswered', attributes);
+      this.meters.time('answerTime', updatedAt - createdAt, attributes);
+    }
   }
 
   private owned(isOurs: boolean): void {

@@ -82,11 +82,11 @@ local function enqueue(x, key, runAt, ...)
   local ticket = redis.call('INCR', sequenceKey())
   redis.call('HDEL', x, 'run', 'node')
   if runAt > now then
-    write(x, 'state', 'scheduled', 'runAt', text(runAt), 'ticket', ticket, ...)
+    write(x, 'state', 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
     redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
   else
     redis.call('HDEL', x, 'runAt')
-    write(x, 'state', 'queued', 'ticket', ticket, ...)
+    write(x, 'state', 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
     awaitTicket(key, ticket)
   end
   emit(x, 'state')

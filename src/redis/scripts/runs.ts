@@ -13,7 +13,7 @@ if not known[1] or terminal[known[1]] or known[2] ~= ticket then return { 'drop'
 if known[3] == run then return { 'run', redis.call('HGETALL', x) } end
 if known[1] == 'running' then
   redis.call('HDEL', x, 'run', 'node')
-  write(x, 'state', 'queued', 'redelivered', 1)
+  write(x, 'state', 'queued', 'dueAt', text(now), 'redelivered', 1)
   emit(x, 'state')
   post(known[4], { '@event', 'revoke', '@run', known[3], '@why', 'lost' })
 end

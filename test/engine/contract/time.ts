@@ -28,6 +28,22 @@ export function timeContract(stage: () => Stage): void {
       expect(await stage().record('b')).toMatchObject({ state: 'queued' });
     });
 
+    it('knows when it was due, in every run', async () => {
+      const worker = stage().work();
+      const runAt = stage().now() + 100;
+      expect((await stage().add('a', { runAt })).record.dueAt).toBe(runAt);
+      await stage().pass(100);
+      const first = await worker.next();
+      expect(first.record.dueAt).toBe(runAt);
+      await stage().pass(30);
+      await stage().engine.settle('a', first.run, { type: 'handBack' });
+      const { dueAt, updatedAt } = await stage().record('a');
+      expect(dueAt).toBe(updatedAt);
+      expect(dueAt).toBeGreaterThanOrEqual(first.record.updatedAt + 20);
+      worker.end(first);
+      expect((await worker.next()).record.dueAt).toBe(dueAt);
+    });
+
     it('runs at once when its time has passed', async () => {
       const { record } = await stage().add('a', { runAt: stage().now() - 1000 });
       expect(record.state).toBe('queued');

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Logger, type LogFields } from '../../../src/base/logger.js';
+import { Meters } from '../../../src/base/meters.js';
 import type { CallFrame } from '../../../src/call/frame.js';
 import { Catalog } from '../../../src/components/catalog.js';
 import { defineJob, defineTool, type DefinedComponent } from '../../../src/components/define.js';
@@ -20,6 +21,8 @@ const limits: Limits = { openTasks: 10, ttl: 60_000, input: 1_000, result: 1_000
 
 let clock: FakeClock;
 let engine: MemoryEngine;
+let meters: Meters;
+let counted: string[];
 let log: { message: string; fields: LogFields }[];
 
 function work(name: string, ...components: DefinedComponent[]): Worker {
@@ -29,12 +32,13 @@ function work(name: string, ...components: DefinedComponent[]): Worker {
       timeout: 60_000,
     }),
     clock,
+    meters,
     logger: new Logger((_level, message, fields) => log.push({ message, fields })),
     disclosure: 'mask',
     grace: 1_000,
     questionDeadline: 60_000,
     limits,
-    taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions),
+    taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
   });
 }
 
@@ -50,6 +54,11 @@ const execution = (component: string): NewExecution => ({
 beforeEach(() => {
   clock = new FakeClock();
   engine = new MemoryEngine({ clock });
+  meters = new Meters();
+  counted = [];
+  meters.attach({
+    record: ({ name }, _value, attributes) => counted.push([name, ...Object.values(attributes)].join(' ')),
+  });
   log = [];
 });
 
@@ -67,6 +76,10 @@ it.each(['later', 'foreground'])('puts back what it cannot make, says so, and ne
       message: 'An execution of an unknown component was put back',
       fields: { component, key: component, worker: 'old' },
     },
+  ]);
+  expect(counted.slice(0, 2)).toEqual([
+    `errand.execution.unknown_component ${component}`,
+    `errand.run.ended ${component} put_back`,
   ]);
   await clock.advance(60_000);
   expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0 });
@@ -102,6 +115,7 @@ it('gives up what is lost again and again, because it may crash its workers', as
   const worker = work('careful', known);
   await clock.advance(0);
   expect(await engine.get('known')).toMatchObject({ state: 'failed', outcome: { error: { code: 'EXECUTION_LOST' } } });
+  expect(counted).toEqual(['errand.execution.given_up known', 'errand.run.ended known failed']);
   await worker.stop();
 });
 
