@@ -1,6 +1,7 @@
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { WireError } from '../protocol/errors.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 
 /**
@@ -107,8 +108,8 @@ export interface Consumer {
 
 /**
  * What a docket runs on. Every transition is one atomic step, guarded so that a terminal state is final and only the
- * current run of an execution can write to it. What has ended keeps neither its input nor its snapshot nor its questions.
- * Values have been through JSON when they come here.
+ * current run of an execution can write to it. What has ended keeps neither its input nor its snapshot nor its questions,
+ * save that a failed execution that no client asked for keeps the first two, so that it can be run again. Values have been through JSON when they come here.
  */
 export interface Engine {
   /** `memory` or `redis`. */
@@ -131,13 +132,26 @@ export interface Engine {
   get(key: string): Promise<ExecutionRecord | undefined>;
   /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
   list(query: ListQuery): Promise<RecordPage>;
+  /**
+   * The executions of all owners, tasks or not, the newest first. A page with a filter may hold fewer than `limit`, even
+   * none, and be followed by another. `CURSOR_INVALID` for a cursor that is not ours.
+   */
+  browse(query: BrowseQuery): Promise<SummaryPage>;
+  stats(): Promise<DocketStats>;
+  /** The workers that are alive, in the order in which they began. One that was killed is told of until its lease has passed three times. */
+  workers(): Promise<readonly WorkerRecord[]>;
+  /**
+   * Runs a failed execution that no client asked for again, as the next generation: as if it had been added anew with what
+   * was kept of it. Gives the record as it is then, or as it is where nothing was done.
+   */
+  retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }>;
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
   /** Events of one execution, or of all that belong to a session, in order, never synchronously. */
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
 
   /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
-  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer;
+  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer;
   /** Ends a run. `false` when the run had lost its execution: the verdict is dropped. */
   settle(key: string, run: string, verdict: Verdict): Promise<boolean>;
   /** `false` when the run had lost its execution. */

@@ -20,9 +20,11 @@ import type {
 } from './engine.js';
 import { tooManyQuestions, tooManyTasks } from './limits.js';
 import { Dispatcher } from './memory-dispatcher.js';
-import { copyOfQuestion, copyOfRecord, newRecord, type Entry } from './memory-entry.js';
+import { copyOfQuestion, copyOfRecord, executionOf, newRecord, type Entry } from './memory-entry.js';
+import { MemoryOverview } from './memory-overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import { OwnerIndex } from './owner-index.js';
-import { isTerminal, type ExecutionRecord, type Question } from './record.js';
+import { isRepeatable, isTerminal, type ExecutionRecord, type Question } from './record.js';
 import { RunSlots } from './run-slots.js';
 import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
@@ -49,6 +51,7 @@ export class MemoryEngine implements Engine {
   private readonly closeListeners = new Set<() => void>();
   private readonly entries = new Map<string, Entry>();
   private readonly owners = new OwnerIndex<Entry>();
+  private readonly overview = new MemoryOverview();
   /** How many tasks of each owner have not ended; owners without one are not in it. */
   private readonly openTasks = new Map<string, number>();
   private readonly handlers = new Map<RunSlots, DeliveryHandler>();
@@ -77,6 +80,7 @@ export class MemoryEngine implements Engine {
     this.timers.clear();
     this.entries.clear();
     this.owners.clear();
+    this.overview.clear();
     this.openTasks.clear();
     this.watchers.clear();
     return Promise.resolve();
@@ -120,6 +124,28 @@ export class MemoryEngine implements Engine {
     });
   }
 
+  browse(query: BrowseQuery): Promise<SummaryPage> {
+    return this.step(() => this.overview.page(query));
+  }
+
+  stats(): Promise<DocketStats> {
+    return this.step(() => this.overview.stats(this.clock.now()));
+  }
+
+  workers(): Promise<readonly WorkerRecord[]> {
+    return this.step(() => this.overview.listWorkers());
+  }
+
+  retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
+    return this.step(() => {
+      const known = this.entries.get(key);
+      if (!known) return { retried: false };
+      if (!isRepeatable(known.record)) return { retried: false, record: copyOfRecord(known.record) };
+      this.forget(known);
+      return { retried: true, record: copyOfRecord(this.enter(executionOf(known.record), known.record).record) };
+    });
+  }
+
   cancel(key: string, reason?: string): Promise<CancelVerdict> {
     return this.step(() => {
       const entry = this.entries.get(key);
@@ -136,7 +162,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => this.watchers.add(of, listener));
   }
 
-  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
     if (this.closed) throw unavailable();
     const consumer = new RunSlots(options.concurrency, {
       slotFree: () => this.dispatcher.dispatchSoon(),
@@ -144,9 +170,11 @@ export class MemoryEngine implements Engine {
       done: (slots) => {
         this.dispatcher.remove(slots);
         this.handlers.delete(slots);
+        this.overview.workerEnds(slots);
       },
     });
     this.handlers.set(consumer, handler);
+    this.overview.workerBegins(consumer, options, this.clock.now());
     this.dispatcher.add(consumer);
     return consumer;
   }
@@ -241,6 +269,7 @@ export class MemoryEngine implements Engine {
     const record = newRecord(execution, now, previous);
     const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map(), deadlines: new Map() };
     this.entries.set(record.key, entry);
+    this.overview.add(entry);
     if (record.session !== undefined) this.owners.add(record.owner, entry);
     this.countOpen(record, 1);
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
@@ -313,8 +342,9 @@ export class MemoryEngine implements Engine {
     entry.queued = undefined;
     entry.run = undefined;
     const finishedAt = this.nowFor(entry);
-    const ended = { openQuestions: 0, runAt: undefined, input: undefined, snapshot: undefined };
-    this.write(entry, { ...change, ...ended, finishedAt, updatedAt: finishedAt });
+    const ended = { ...change, openQuestions: 0, runAt: undefined, finishedAt, updatedAt: finishedAt };
+    const kept = isRepeatable({ ...entry.record, ...ended }) ? {} : { input: undefined, snapshot: undefined };
+    this.write(entry, { ...ended, ...kept });
     for (const question of entry.questions.values()) {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }
@@ -340,6 +370,7 @@ export class MemoryEngine implements Engine {
   private forget(entry: Entry): void {
     if (entry.timer) this.timers.delete(entry.timer);
     this.entries.delete(entry.record.key);
+    this.overview.delete(entry);
     this.owners.delete(entry.record.owner, entry);
   }
 
@@ -356,7 +387,9 @@ export class MemoryEngine implements Engine {
   }
 
   private write(entry: Entry, change: Partial<ExecutionRecord>): void {
-    entry.record = { ...entry.record, updatedAt: this.nowFor(entry), ...change };
+    const before = entry.record;
+    entry.record = { ...before, updatedAt: this.nowFor(entry), ...change };
+    this.overview.written(entry, before);
   }
 
   /** The time of a write. It does not go back, even when the clock does. */

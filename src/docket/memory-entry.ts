@@ -43,6 +43,12 @@ export function newRecord(
   };
 }
 
+/** What to add to run an execution again: its record without what came of it. */
+export function executionOf(record: ExecutionRecord): NewExecution {
+  const { outcome, progress, finishedAt, reason, ...execution } = record;
+  return execution;
+}
+
 /**
  * What readers get is theirs, as it is from Redis: a tool that sorts its input in place must not change what the next
  * attempt gets.

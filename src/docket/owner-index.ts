@@ -68,6 +68,11 @@ export class OwnerIndex<T extends Sequenced> {
     return { entries };
   }
 
+  /** The cursor of a page that begins with this entry. */
+  cursorAt(entry: T): string {
+    return this.cursors.after(entry.sequence + 1);
+  }
+
   clear(): void {
     this.owners.clear();
   }

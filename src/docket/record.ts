@@ -13,7 +13,8 @@ export interface ExecutionRecord {
   readonly component: string;
   /**
    * The input as it travels; absent where the component takes none. Kept until the end, like the snapshot: nobody needs
-   * them any more, and a client may have said things in them that are not to lie about for a day.
+   * them any more, and a client may have said things in them that are not to lie about for a day. Work of the program that
+   * failed keeps both, so that it can be run again.
    */
   readonly input?: Json;
   /** Who it belongs to: the id of a principal. Lists are made by owner. */
@@ -58,6 +59,11 @@ export function isTerminal(state: ExecutionState): boolean {
 /** Whether a client asked for it. The rest is work that the program added for itself, and of no concern to clients. */
 export function isTask({ session }: ExecutionRecord): boolean {
   return session !== undefined;
+}
+
+/** Whether an execution that ends so keeps what it needs to be run again. To a client, what has failed stays so. */
+export function isRepeatable(record: ExecutionRecord): boolean {
+  return record.state === 'failed' && !isTask(record);
 }
 
 /** What the log says of a task. Of its client it names the principal, and nothing that gives access. */

@@ -38,6 +38,16 @@ export class RunSlots implements Consumer {
     return this.accepting && this.slotsTaken < this.concurrency;
   }
 
+  /** Runs that hold a slot. */
+  get running(): number {
+    return this.slotsTaken;
+  }
+
+  /** Runs that wait without one. */
+  get waiting(): number {
+    return this.runs.size - this.slotsTaken;
+  }
+
   /** Whether another run can start once this one has ended. */
   hasRoomAfter(token: string): boolean {
     const taken = this.slotsTaken - (this.runs.get(token)?.holdsSlot ? 1 : 0);

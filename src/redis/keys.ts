@@ -10,6 +10,16 @@ const parts = {
   ended: 'ended:',
   /** Counter: the open tasks of an owner. */
   open: 'open:',
+  /** Sorted set: the keys of all executions in one state, by the order in which they were added. */
+  state: 'state:',
+  /** Sorted set: the keys of those that have ended, by the time when they expire. */
+  expiring: 'expiring',
+  /** Set: the open questions, each with its execution. */
+  asked: 'asked',
+  /** Sorted set: the workers, by the time until which they are taken to live. */
+  workers: 'workers',
+  /** Hash: what a worker says of itself. */
+  worker: 'worker:',
   /** Set: the processes that watch an execution. */
   keyWatch: 'watch:key:',
   /** Set: the processes that watch a session. */

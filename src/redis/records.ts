@@ -5,6 +5,7 @@ import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../cal
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
 import type { EngineEvent, NewExecution } from '../docket/engine.js';
+import { summaryFields, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { Argument, Reply } from './scripts/script.js';
 
@@ -41,6 +42,8 @@ const Execution = z.object({
   reason: z.string().optional(),
 });
 
+const Summary = Execution.omit({ input: true, snapshot: true, outcome: true, retry: true, timeout: true, ttl: true });
+
 const StoredQuestion = z.object({
   '@question': z.string(),
   '@asked': json<Pick<Question, 'kind' | 'params'>>(),
@@ -68,6 +71,13 @@ export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined 
 
 function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
   return parsed(Execution, fields, `the record of '${fields['key']}'`);
+}
+
+/** What lists tell of a record, from its {@link summaryFields}. */
+export function summaryIn(reply: Reply): RecordSummary {
+  const values = reply as readonly (string | null)[];
+  const fields = Object.fromEntries(summaryFields.map((field, index) => [field, values[index] ?? undefined]));
+  return parsed(Summary, fields, `the record of '${values[0]}'`);
 }
 
 /** A question, from names and values in turn. */
@@ -120,7 +130,8 @@ export function questionText({ kind, params }: ClientQuestion): string {
   return JSON.stringify({ kind, params });
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+/** @throws {ErrandError} `DOCKET_UNAVAILABLE` for what this version does not write. */
+export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new ErrandError(

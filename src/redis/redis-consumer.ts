@@ -82,6 +82,12 @@ export class RedisConsumer implements Consumer {
     this.taking = this.take();
   }
 
+  /** Runs that hold a slot, and runs that wait without one. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    const { running, waiting } = this.slots;
+    return { running, waiting };
+  }
+
   /** Whether it is a run of this worker. */
   has(run: string): boolean {
     return this.held.has(run);

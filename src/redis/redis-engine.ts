@@ -23,18 +23,22 @@ import type {
   Watched,
 } from '../docket/engine.js';
 import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
+import { browse, stats } from './overview.js';
 import { executionFields, questionIn, questionText, recordIn } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
+import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { claimScript, reportScript, settleScript } from './scripts/runs.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { Tickets, type Ticket } from './tickets.js';
+import { WorkerRegistry } from './worker-registry.js';
 
 /** How long what a look at the health writes stays in Redis, in milliseconds. */
 const healthLife = 10_000;
@@ -71,6 +75,7 @@ export class RedisEngine implements Engine {
   private readonly lease: number;
   private readonly reader: Redis;
   private readonly healthKey: string;
+  private readonly registry: WorkerRegistry;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that have a verdict and have not ended. */
   private readonly settled = new Set<string>();
@@ -99,6 +104,7 @@ export class RedisEngine implements Engine {
     this.connections = new RedisConnections({ url, deadline, onError: this.report, onReconnect });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
     this.healthKey = keyOf(this.scripts.prefix, 'health');
+    this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
     this.reader = this.connections.patient({ socketTimeout: inboxSilence });
     this.inbox = new Inbox(this.node, this.scripts, this.reader, {
       revoked: (run, why) => {
@@ -177,6 +183,25 @@ export class RedisEngine implements Engine {
     };
   }
 
+  browse(query: BrowseQuery): Promise<SummaryPage> {
+    return this.guard(() => browse(this.scripts, this.cursors, query));
+  }
+
+  stats(): Promise<DocketStats> {
+    return this.guard(() => stats(this.scripts));
+  }
+
+  workers(): Promise<readonly WorkerRecord[]> {
+    return this.guard(() => this.registry.list());
+  }
+
+  async retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
+    const [verdict, value, ticket] = await this.run(retryScript, key, randomUUID());
+    if (ticket !== undefined) await this.enqueue(key, ticket);
+    const record = recordIn(value);
+    return { retried: verdict === 'retried', ...(record && { record }) };
+  }
+
   async cancel(key: string, reason?: string): Promise<CancelVerdict> {
     const [verdict, ticket] = await this.run(cancelScript, key, reason === undefined ? '0' : '1', reason ?? '');
     // Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up.
@@ -188,9 +213,9 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.inbox.watch(of, listener));
   }
 
-  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
-    const consumer = new RedisConsumer(options, handler, {
+    const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: (this.forWorkers ??= this.connections.patient()),
       deadline: this.deadline,
@@ -199,9 +224,13 @@ export class RedisEngine implements Engine {
       ended: async ({ record, run }) => {
         if (!this.settled.delete(run)) await this.leave(record.key, run, 'vanish');
       },
-      done: (done) => this.consumers.delete(done),
+      done: (done) => {
+        this.consumers.delete(done);
+        leave();
+      },
       report: this.report,
     });
+    const leave = this.registry.join(options, () => consumer.load);
     this.consumers.add(consumer);
     return consumer;
   }
@@ -272,7 +301,7 @@ export class RedisEngine implements Engine {
       // Without Redis, what waits for it ends when the connections do.
       const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
       await settlesWithin(consumers, this.deadline, systemClock);
-      const rest = Promise.allSettled([this.inbox.close(), this.tickets?.close()]);
+      const rest = Promise.allSettled([this.registry.close(), this.inbox.close(), this.tickets?.close()]);
       await settlesWithin(rest, this.deadline, systemClock);
     }
     await this.connections.close();
@@ -288,7 +317,7 @@ export class RedisEngine implements Engine {
     switch (verdict.type) {
       case 'finish': {
         const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-        return this.leave(key, run, 'finish', 0, 'state', state, 'outcome', JSON.stringify(verdict.outcome));
+        return this.leave(key, run, 'finish', 0, state, 'outcome', JSON.stringify(verdict.outcome));
       }
       case 'handBack':
         return this.leave(key, run, 'handBack');

@@ -5,8 +5,8 @@ const most = 100;
 
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
- * executions are queued. Gives the tickets of those, the tickets that never were seen in the queue, and how long it is
- * until the next is due.
+ * executions are queued, what has expired is taken off the lists. Gives the tickets of those that are queued, the tickets
+ * that never were seen in the queue, and how long it is until the next is due.
  */
 export const dueScript = new Script(`
 local queued, missing = {}, {}
@@ -16,7 +16,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
   redis.call('ZREM', dueKey(), member)
   if kind == 'q' then
     local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
-    if answer then closeQuestion(x, key, name, answer) end
+    if answer then closeQuestion(x, key, name, answer) else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
     if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key) } end
   else
@@ -27,6 +27,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
   end
 end
+if forgetExpired(500) then return { queued, missing, '0' } end
 local following = redis.call('ZRANGE', dueKey(), 0, 0, 'WITHSCORES')
 return { queued, missing, following[2] and text(math.max(following[2] - now, 0)) or '' }
 `);

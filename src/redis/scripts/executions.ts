@@ -22,9 +22,10 @@ if known[1] then
     keepLists(known[4])
   end
 end
+unlist(key)
 local at = text(math.max(now, tonumber(known[3] or 0)))
 redis.call('HSET', x, 'generation', (known[2] or 0) + 1, 'createdAt', at, 'updatedAt', at,
-  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 7))
+  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, 'order', redis.call('INCR', sequenceKey()), unpack(ARGV, 7))
 local ticket = enqueue(x, key, runAt)
 if task then
   purge(owner, 20)
@@ -44,7 +45,7 @@ local known = redis.call('HMGET', x, 'state', 'run', 'node', 'ticket')
 if not known[1] then return { 'unknown' } end
 if terminal[known[1]] then return { 'terminal' } end
 if ARGV[2] == '1' then redis.call('HSET', x, 'reason', ARGV[3]) end
-finish(x, key, 'state', 'cancelled')
+finish(x, key, 'cancelled')
 if known[2] then
   post(known[3], { '@event', 'revoke', '@run', known[2], '@why', 'cancelled' })
   return { 'cancelled' }

@@ -6,6 +6,9 @@ const longestInbox = 10_000;
 /** How long Redis waits for the ticket of an execution before any process makes it again, in milliseconds. */
 const ticketGrace = 5_000;
 
+/** How much longer than they need to the lists of ended executions are kept, so that few ends have to say so, in milliseconds. */
+const listSlack = 600_000;
+
 /**
  * What the scripts share. Values that users gave are texts of JSON to the scripts, which never look inside: Lua's JSON
  * takes an empty list for an empty object. Numbers are written by text(), as Lua would write large ones with an exponent.
@@ -16,7 +19,7 @@ ${keysLua}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local terminal = { completed = true, failed = true, cancelled = true }
-local unseen = { input = true, run = true, node = true, ticket = true }
+local unseen = { input = true, run = true, node = true, ticket = true, order = true, retriedBy = true }
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -25,6 +28,40 @@ local function write(x, ...)
   local at = math.max(now, tonumber(redis.call('HGET', x, 'updatedAt') or 0))
   redis.call('HSET', x, 'updatedAt', text(at), ...)
   return at
+end
+
+-- Brings an execution into a state, and into the list of that.
+local function become(x, key, state, ...)
+  local was = redis.call('HMGET', x, 'updatedAt', 'state', 'order')
+  local at = math.max(now, tonumber(was[1] or 0))
+  redis.call('HSET', x, 'updatedAt', text(at), 'state', state, ...)
+  if was[2] ~= state then
+    if was[2] then redis.call('ZREM', stateKey(was[2]), key) end
+    redis.call('ZADD', stateKey(state), was[3], key)
+  end
+  return at
+end
+
+-- Takes executions that have ended out of the lists of those.
+local function unlist(...)
+  if redis.call('ZREM', expiringKey(), ...) == 0 then return end
+  for state in pairs(terminal) do redis.call('ZREM', stateKey(state), ...) end
+end
+
+-- Takes what has expired out of the lists; whether there may be more.
+local function forgetExpired(most)
+  local keys = redis.call('ZRANGEBYSCORE', expiringKey(), '-inf', text(now), 'LIMIT', 0, most)
+  if #keys > 0 then unlist(unpack(keys)) end
+  return #keys == most
+end
+
+-- The lists of what has ended live at least as long as the last record that they name.
+local function listUntil(state, key, expiresAt)
+  redis.call('ZADD', expiringKey(), text(expiresAt), key)
+  if redis.call('PTTL', stateKey(state)) >= expiresAt - now then return end
+  local life = expiresAt - now + ${listSlack}
+  redis.call('PEXPIRE', stateKey(state), text(life))
+  if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end
 end
 
 -- Sends an entry to a process, unless that has gone.
@@ -82,11 +119,11 @@ local function enqueue(x, key, runAt, ...)
   local ticket = redis.call('INCR', sequenceKey())
   redis.call('HDEL', x, 'run', 'node')
   if runAt > now then
-    write(x, 'state', 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
+    become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
     redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
   else
     redis.call('HDEL', x, 'runAt')
-    write(x, 'state', 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
+    become(x, key, 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
     awaitTicket(key, ticket)
   end
   emit(x, 'state')
@@ -98,7 +135,7 @@ local function promote(x, key)
   local ticket = redis.call('HGET', x, 'ticket')
   redis.call('ZREM', dueKey(), 'x::' .. key)
   redis.call('HDEL', x, 'runAt')
-  write(x, 'state', 'queued')
+  become(x, key, 'queued')
   awaitTicket(key, ticket)
   emit(x, 'state')
   return ticket
@@ -107,6 +144,7 @@ end
 local function closeQuestion(x, key, name, answer)
   redis.call('HSET', questionsKey(key), 'a:' .. name, answer)
   redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key)
+  redis.call('SREM', askedKey(), name .. ':' .. key)
   local left = redis.call('HINCRBY', x, 'openQuestions', -1)
   write(x)
   emit(x, 'closed', unpack(question(key, name)))
@@ -145,14 +183,17 @@ local function purge(owner, most)
 end
 
 -- Ends an execution. Terminal is final: nothing but a new generation writes to it any more.
-local function finish(x, key, ...)
-  local at = write(x, ...)
+local function finish(x, key, state, ...)
+  local at = become(x, key, state, ...)
   local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
   redis.call('HSET', x, 'finishedAt', text(at), 'openQuestions', 0)
-  redis.call('HDEL', x, 'run', 'node', 'runAt', 'input', 'snapshot')
+  redis.call('HDEL', x, 'run', 'node', 'runAt')
+  -- Work of the program that failed can be run again.
+  if state ~= 'failed' or facts[2] then redis.call('HDEL', x, 'input', 'snapshot') end
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. facts[4] .. ':' .. key)
   for _, name in ipairs(questionNames(key)) do
     if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
+      redis.call('SREM', askedKey(), name .. ':' .. key)
       emit(x, 'closed', unpack(question(key, name)))
     end
   end
@@ -160,6 +201,7 @@ local function finish(x, key, ...)
   emit(x, 'state')
   -- Redis takes a key away in the millisecond after its time.
   redis.call('PEXPIREAT', x, text(at + facts[3] - 1))
+  listUntil(state, key, at + facts[3])
   if facts[2] then
     if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
     redis.call('ZADD', endedKey(facts[1]), text(at + facts[3]), key)

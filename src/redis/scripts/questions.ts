@@ -11,6 +11,7 @@ if redis.call('HEXISTS', questions, 'q:' .. name) == 0 then
   redis.call('HSET', questions, '#', count + 1, 'n:' .. name, count + 1, 'q:' .. name, ARGV[4],
     'c:' .. name, text(now), 'e:' .. name, text(now + ARGV[5]), 'd:' .. name, ARGV[6])
   redis.call('ZADD', dueKey(), text(now + ARGV[5]), 'q:' .. name .. ':' .. key)
+  redis.call('SADD', askedKey(), name .. ':' .. key)
   local open = redis.call('HINCRBY', x, 'openQuestions', 1)
   write(x)
   if open == 1 then emit(x, 'state') end

@@ -13,18 +13,18 @@ if not known[1] or terminal[known[1]] or known[2] ~= ticket then return { 'drop'
 if known[3] == run then return { 'run', redis.call('HGETALL', x) } end
 if known[1] == 'running' then
   redis.call('HDEL', x, 'run', 'node')
-  write(x, 'state', 'queued', 'dueAt', text(now), 'redelivered', 1)
+  become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1)
   emit(x, 'state')
   post(known[4], { '@event', 'revoke', '@run', known[3], '@why', 'lost' })
 end
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
 redis.call('HINCRBY', x, 'attempt', 1)
-write(x, 'state', 'running', 'run', run, 'node', node)
+become(x, key, 'running', 'run', run, 'node', node)
 emit(x, 'state')
 return { 'run', redis.call('HGETALL', x) }
 `);
 
-/** ARGV: key, run, how it ends, the delay in milliseconds, then the fields that a finish writes. */
+/** ARGV: key, run, how it ends, the delay in milliseconds, then of a finish the state and the fields that it writes. */
 export const settleScript = new Script(`
 local key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local x = executionKey(key)

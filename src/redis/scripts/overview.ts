@@ -1,0 +1,63 @@
+import { executionStates, mostLookedAt, summaryFields } from '../../docket/overview.js';
+import { Script } from './script.js';
+
+/** How many queued executions are looked at for the one that waits longest. */
+const waitingLookedAt = 100;
+
+/**
+ * ARGV: the number below which to go on or '+inf', how many, the component or '', then the states. Gives the summaries,
+ * and the number below which the next page begins or ''.
+ */
+export const browseScript = new Script(`
+forgetExpired(500)
+local before, limit, component = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local most = component == '' and limit or ${mostLookedAt}
+local all = {}
+for i = 4, #ARGV do
+  local keys = redis.call('ZREVRANGEBYSCORE', stateKey(ARGV[i]), before, '-inf', 'WITHSCORES', 'LIMIT', 0, most + 1)
+  for j = 1, #keys, 2 do all[#all + 1] = { keys[j], tonumber(keys[j + 1]) } end
+end
+table.sort(all, function(a, b) return a[2] > b[2] end)
+local found = {}
+for i, entry in ipairs(all) do
+  if i > most or #found == limit then return { found, text(all[i - 1][2]) } end
+  local fields = redis.call('HMGET', executionKey(entry[1]), ${summaryFields.map((field) => `'${field}'`).join(', ')})
+  if fields[1] and (component == '' or fields[2] == component) then found[#found + 1] = fields end
+end
+return { found, '' }
+`);
+
+/** Gives how many executions are in each state, how many questions are open, how many workers live, and how long somebody waits or ''. */
+export const statsScript = new Script(`
+-- What has expired is not counted; with very much of it the rest is left to others, who take some each second.
+for _ = 1, 20 do if not forgetExpired(500) then break end end
+local counts = {}
+for i, state in ipairs({ ${executionStates.map((state) => `'${state}'`).join(', ')} }) do
+  counts[i] = redis.call('ZCARD', stateKey(state))
+end
+local since
+for _, key in ipairs(redis.call('ZRANGE', stateKey('queued'), 0, ${waitingLookedAt - 1})) do
+  local at = tonumber(redis.call('HGET', executionKey(key), 'updatedAt') or now)
+  since = math.min(since or at, at)
+end
+local workers = redis.call('ZCOUNT', workersKey(), text(now), '+inf')
+return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.max(now - since, 0)) or '' }
+`);
+
+/** ARGV: key, the id of this request: the same one is answered the same when it comes again. */
+export const retryScript = new Script(`
+local key, request = ARGV[1], ARGV[2]
+local x = executionKey(key)
+local known = redis.call('HMGET', x, 'state', 'session', 'retriedBy', 'updatedAt')
+if not known[1] then return { 'unknown' } end
+if known[3] == request then return { 'retried', redis.call('HGETALL', x) } end
+if known[1] ~= 'failed' or known[2] then return { 'refused', redis.call('HGETALL', x) } end
+redis.call('PERSIST', x)
+redis.call('HDEL', x, 'outcome', 'progress', 'finishedAt', 'reason')
+redis.call('HINCRBY', x, 'generation', 1)
+redis.call('HSET', x, 'createdAt', text(math.max(now, tonumber(known[4]))), 'attempt', 0, 'redelivered', 0,
+  'order', redis.call('INCR', sequenceKey()), 'retriedBy', request)
+local ticket = enqueue(x, key, 0)
+unlist(key)
+return { 'retried', redis.call('HGETALL', x), ticket }
+`);

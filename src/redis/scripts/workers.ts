@@ -1,0 +1,34 @@
+import { Script } from './script.js';
+
+/**
+ * ARGV: the worker, how long it is taken to live without a sign, how many calls run and wait, what it says of itself or
+ * '' for what it said before. 0 when Redis has forgotten that.
+ */
+export const workerSignScript = new Script(`
+local id, life, facts = ARGV[1], ARGV[2], ARGV[5]
+local w = workerKey(id)
+if facts ~= '' then redis.call('HSETNX', w, 'startedAt', text(now)) redis.call('HSET', w, 'facts', facts) end
+if redis.call('EXISTS', w) == 0 then return 0 end
+redis.call('HSET', w, 'running', ARGV[3], 'waiting', ARGV[4])
+redis.call('PEXPIRE', w, life)
+redis.call('ZREMRANGEBYSCORE', workersKey(), '-inf', text(now))
+redis.call('ZADD', workersKey(), text(now + life), id)
+if redis.call('PTTL', workersKey()) < tonumber(life) then redis.call('PEXPIRE', workersKey(), life) end
+return 1
+`);
+
+/** ARGV: the worker. */
+export const workerGoneScript = new Script(`
+redis.call('ZREM', workersKey(), ARGV[1])
+return redis.call('DEL', workerKey(ARGV[1]))
+`);
+
+/** Gives of each worker that lives its id, when it began, what it says of itself, and how many calls run and wait. */
+export const workersScript = new Script(`
+local all = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', workersKey(), text(now), '+inf')) do
+  local fields = redis.call('HMGET', workerKey(id), 'startedAt', 'facts', 'running', 'waiting')
+  if fields[1] then all[#all + 1] = { id, unpack(fields) } end
+end
+return all
+`);
