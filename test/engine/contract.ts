@@ -5,6 +5,7 @@ import { eventsContract } from './contract/events.js';
 import { lifecycleContract } from './contract/lifecycle.js';
 import { limitsContract } from './contract/limits.js';
 import { listingContract } from './contract/listing.js';
+import { overviewContract } from './contract/overview.js';
 import { questionsContract } from './contract/questions.js';
 import { runningContract } from './contract/running.js';
 import { slotsContract } from './contract/slots.js';
@@ -34,6 +35,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     slotsContract(stage);
     limitsContract(stage);
     listingContract(stage);
+    overviewContract(stage);
     lifecycleContract(stage);
   });
 }

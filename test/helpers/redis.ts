@@ -74,7 +74,19 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
         'tickets:stalled-check',
         'tickets:marker',
       ],
-      ...(live.size > 0 ? ['due', 'tickets:wait', 'tickets:active', 'tickets:stalled', 'tickets:delayed'] : []),
+      ...(live.size > 0
+        ? [
+            'state:scheduled',
+            'state:queued',
+            'state:running',
+            'asked',
+            'due',
+            'tickets:wait',
+            'tickets:active',
+            'tickets:stalled',
+            'tickets:delayed',
+          ]
+        : []),
       ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
       ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
       ...[...tickets].map((ticket) => `tickets:t${ticket}`),

@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import { mostLookedAt, type BrowseQuery } from '../../../src/docket/overview.js';
+import type { ExecutionState } from '../../../src/docket/record.js';
+import { eventually } from '../../helpers/eventually.js';
+import { aQuestion, anExecution, type Stage } from './stage.js';
+
+const failure = { type: 'finish', outcome: { error: { code: 'BROKEN', message: 'It broke' } } } as const;
+
+export function overviewContract(stage: () => Stage): void {
+  async function allPages(query: Omit<BrowseQuery, 'cursor'>): Promise<string[][]> {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await stage().engine.browse({ ...query, ...(cursor !== undefined && { cursor }) });
+      pages.push(page.summaries.map(({ key }) => key));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return pages;
+  }
+
+  /** Work that the program added for itself. */
+  const ofProgram = (key: string, options: object = {}) => {
+    const { session: _none, ...execution } = { ...anExecution(key), ...options };
+    return stage().engine.add(execution);
+  };
+
+  const counts = async (): Promise<Partial<Record<ExecutionState, number>>> => {
+    const { states } = await stage().engine.stats();
+    return Object.fromEntries(Object.entries(states).filter(([, count]) => count > 0));
+  };
+
+  describe('browse', () => {
+    it('gives the executions of everybody, tasks or not, the newest first and without what was said in them', async () => {
+      await stage().add('of anna', { input: { secret: 1 }, snapshot: { secret: 2 } });
+      await stage().add('of ben', { owner: 'ben', runAt: stage().now() + 60_000 });
+      await ofProgram('of the program');
+      const { summaries, nextCursor } = await stage().engine.browse({ limit: 10 });
+      expect(summaries.map(({ key }) => key)).toEqual(['of the program', 'of ben', 'of anna']);
+      expect(nextCursor).toBeUndefined();
+      const { input, snapshot, retry, timeout, ttl, ...rest } = await stage().record('of anna');
+      expect(summaries[2]).toEqual(JSON.parse(JSON.stringify(rest)));
+      expect(JSON.stringify(summaries)).not.toContain('secret');
+    });
+
+    it('keeps the order in which they were added, whatever became of them', async () => {
+      const worker = stage().work(2);
+      const first = await stage().begin('a', worker);
+      await stage().begin('b', worker);
+      await stage().add('c');
+      await stage().add('d', { runAt: stage().now() + 60_000 });
+      await stage().engine.cancel('c');
+      await worker.finish(first);
+      expect(await allPages({ limit: 3 })).toEqual([['d', 'c', 'b'], ['a']]);
+      expect(await allPages({ limit: 4 })).toEqual([['d', 'c', 'b', 'a']]);
+      // Added again it is new, once.
+      await stage().add('a');
+      expect(await allPages({ limit: 2 })).toEqual([
+        ['a', 'd'],
+        ['c', 'b'],
+      ]);
+    });
+
+    it('gives those in one state, or of one component', async () => {
+      const worker = stage().work();
+      const run = await stage().begin('running', worker, { component: 'other' });
+      for (const key of ['q1', 'q2', 'q3']) await stage().add(key);
+      await stage().add('later', { component: 'other', runAt: stage().now() + 60_000 });
+      await stage().engine.cancel('q2');
+      expect((await allPages({ limit: 10, state: 'queued' })).flat()).toEqual(['q3', 'q1']);
+      expect((await allPages({ limit: 1, state: 'queued' })).flat()).toEqual(['q3', 'q1']);
+      expect((await allPages({ limit: 10, state: 'scheduled' })).flat()).toEqual(['later']);
+      expect((await allPages({ limit: 10, state: 'cancelled' })).flat()).toEqual(['q2']);
+      expect((await allPages({ limit: 1, component: 'other' })).flat()).toEqual(['later', 'running']);
+      expect((await allPages({ limit: 10, component: 'other', state: 'running' })).flat()).toEqual(['running']);
+      expect((await allPages({ limit: 10, component: 'none' })).flat()).toEqual([]);
+      await worker.finish(run);
+      expect((await allPages({ limit: 10, state: 'running' })).flat()).toEqual([]);
+      expect((await allPages({ limit: 10, state: 'completed' })).flat()).toEqual(['running']);
+    });
+
+    it('looks at so many for a page and no more, and goes on where it stopped', async () => {
+      await stage().add('rare', { component: 'rare' });
+      for (let index = 0; index < mostLookedAt; index++) await stage().add(`k${index}`);
+      const first = await stage().engine.browse({ limit: 10, component: 'rare' });
+      expect(first).toEqual({ summaries: [], nextCursor: expect.any(String) });
+      const second = await stage().engine.browse({ limit: 10, component: 'rare', cursor: first.nextCursor! });
+      expect(second.summaries.map(({ key }) => key)).toEqual(['rare']);
+      expect(second.nextCursor).toBeUndefined();
+    });
+
+    it('goes on at the right place when executions come, change and expire in between', async () => {
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await stage().add(key, { ttl: 100 });
+      const first = await stage().engine.browse({ limit: 2 });
+      expect(first.summaries.map(({ key }) => key)).toEqual(['e', 'd']);
+      await stage().engine.cancel('d');
+      await stage().engine.cancel('c');
+      await stage().pass(150);
+      await eventually(async () => expect(await stage().engine.get('c')).toBeUndefined());
+      await stage().add('f');
+      const second = await stage().engine.browse({ limit: 2, cursor: first.nextCursor! });
+      expect(second.summaries.map(({ key }) => key)).toEqual(['b', 'a']);
+      expect((await allPages({ limit: 10 })).flat()).toEqual(['f', 'e', 'b', 'a']);
+    });
+
+    it('refuses a cursor that is not ours', async () => {
+      await expect(stage().engine.browse({ limit: 1, cursor: 'x' })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
+    });
+  });
+
+  describe('stats', () => {
+    it('counts the executions in each state through all that happens to them', async () => {
+      expect(await counts()).toEqual({});
+      const worker = stage().work();
+      const run = await stage().begin('a', worker);
+      await stage().add('b', { ttl: 100 });
+      await stage().add('c', { runAt: stage().now() + 60_000 });
+      expect(await counts()).toEqual({ scheduled: 1, queued: 1, running: 1 });
+      await stage().engine.settle('a', run.run, { type: 'retry', error: { code: 1, message: 'no' }, delay: 60_000 });
+      worker.end(run);
+      const second = await worker.next();
+      expect(await counts()).toEqual({ scheduled: 2, running: 1 });
+      await stage().engine.settle('b', second.run, { type: 'finish', outcome: { result: 1 } });
+      worker.end(second);
+      await stage().engine.cancel('c');
+      expect(await counts()).toEqual({ scheduled: 1, completed: 1, cancelled: 1 });
+      await stage().pass(150);
+      await eventually(async () => expect(await counts()).toEqual({ scheduled: 1, cancelled: 1 }));
+      await stage().add('c');
+      expect((await worker.next()).record.key).toBe('c');
+      expect(await counts()).toEqual({ scheduled: 1, running: 1 });
+    });
+
+    it('counts what came back without an outcome as queued', async () => {
+      const worker = stage().work();
+      const lost = await stage().begin('a', worker);
+      await worker.consumer.stopIntake();
+      worker.end(lost);
+      await eventually(async () => expect(await counts()).toEqual({ queued: 1 }));
+    });
+
+    it('counts the questions that nobody has answered', async () => {
+      const worker = stage().work(2);
+      const a = await stage().begin('a', worker);
+      const b = await stage().begin('b', worker);
+      for (const name of ['q1', 'q2', 'q3']) await stage().engine.ask('a', a.run, aQuestion(name));
+      await stage().engine.ask('a', a.run, aQuestion('q1'));
+      await stage().engine.ask('b', b.run, aQuestion('q1', 50));
+      expect((await stage().engine.stats()).openQuestions).toBe(4);
+      await stage().engine.answer('a', 'q1', { result: 1 });
+      await stage().pass(100);
+      await eventually(async () => expect((await stage().engine.stats()).openQuestions).toBe(2));
+      await stage().engine.cancel('a');
+      expect((await stage().engine.stats()).openQuestions).toBe(0);
+    });
+
+    it('tells how long an execution has waited for a worker', async () => {
+      await stage().add('later', { runAt: stage().now() + 60_000 });
+      expect(await stage().engine.stats()).not.toHaveProperty('oldestWaiting');
+      await stage().add('old');
+      await stage().pass(300);
+      await stage().add('new');
+      const waiting = (await stage().engine.stats()).oldestWaiting;
+      expect(waiting).toBeGreaterThanOrEqual(290);
+      expect(waiting).toBeLessThan(5_000);
+      await stage().engine.cancel('old');
+      expect((await stage().engine.stats()).oldestWaiting).toBeLessThan(290);
+    });
+  });
+
+  describe('workers', () => {
+    it('are told of while they live, with what they are doing', async () => {
+      expect(await stage().engine.workers()).toEqual([]);
+      const worker = stage().work(3);
+      const told = await eventually(async () => {
+        const all = await stage().engine.workers();
+        expect(all).toHaveLength(1);
+        return all[0]!;
+      });
+      expect(told).toMatchObject({ name: 'worker', concurrency: 3, components: [], pid: process.pid });
+      expect(Math.abs(told.startedAt - stage().now())).toBeLessThan(10_000);
+      expect((await stage().engine.stats()).workers).toBe(1);
+      const consumer = stage().engine.consume(
+        { worker: 'second', concurrency: 1, version: '2.0.0', components: ['report'] },
+        { run: () => Promise.resolve(), revoke: () => undefined },
+      );
+      await eventually(async () => {
+        const [, second] = await stage().engine.workers();
+        expect(second).toMatchObject({ name: 'second', version: '2.0.0', components: ['report'] });
+      });
+      await consumer.stopIntake();
+      await eventually(async () => {
+        expect((await stage().engine.workers()).map(({ name }) => name)).toEqual(['worker']);
+      });
+      await worker.stop();
+      await eventually(async () => expect(await stage().engine.workers()).toEqual([]));
+      expect((await stage().engine.stats()).workers).toBe(0);
+    });
+  });
+
+  describe('retry', () => {
+    it('runs what failed again, from what it was given, as a new generation', async () => {
+      const worker = stage().work();
+      await ofProgram('a', { input: { n: [] }, snapshot: { who: 'anna' } });
+      const first = await worker.next();
+      await stage().engine.progress('a', first.run, { current: 1 });
+      await stage().engine.ask('a', first.run, aQuestion('q1'));
+      await stage().engine.answer('a', 'q1', { result: 'yes' });
+      await stage().engine.settle('a', first.run, failure);
+      worker.end(first);
+      const events = await stage().watch({ key: 'a' });
+      const again = await stage().engine.retry('a');
+      expect(again).toMatchObject({ retried: true, record: { state: 'queued', attempt: 0 } });
+      expect(again.record?.generation).toBeGreaterThan(first.record.generation);
+      for (const gone of ['outcome', 'progress', 'finishedAt'])
+        expect(again.record).not.toHaveProperty(gone, expect.anything());
+      const second = await worker.next();
+      expect(second.record).toMatchObject({
+        input: { n: [] },
+        snapshot: { who: 'anna' },
+        attempt: 1,
+        redelivered: false,
+      });
+      expect(await stage().engine.questions('a')).toEqual([]);
+      expect(await stage().engine.settle('a', first.run, failure)).toBe(false);
+      await worker.finish(second, 'done');
+      await eventually(() => expect(events.at(-1)?.record).toMatchObject({ state: 'completed' }));
+      expect(await stage().record('a')).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
+      expect(await counts()).toEqual({ completed: 1 });
+      expect(await stage().record('a')).not.toHaveProperty('input', expect.anything());
+    });
+
+    it('keeps it as long as it lives, and not only as long as its failure was kept', async () => {
+      const worker = stage().work();
+      await ofProgram('a', { ttl: 300 });
+      const first = await worker.next();
+      await stage().engine.settle('a', first.run, failure);
+      worker.end(first);
+      await stage().engine.retry('a');
+      const second = await worker.next();
+      await stage().pass(500);
+      expect((await stage().record('a')).state).toBe('running');
+      expect(await counts()).toEqual({ running: 1 });
+      await worker.finish(second);
+    });
+
+    it('leaves alone what a client asked for, and what has not failed', async () => {
+      const worker = stage().work();
+      const task = await stage().begin('task', worker, { input: 1, snapshot: 2 });
+      await stage().engine.settle('task', task.run, failure);
+      worker.end(task);
+      const record = await stage().record('task');
+      expect(await stage().engine.retry('task')).toEqual({ retried: false, record });
+      // To a client, what has failed stays so: there is no need to keep what it said.
+      for (const gone of ['input', 'snapshot']) expect(record).not.toHaveProperty(gone, expect.anything());
+      await ofProgram('fine', { input: 1 });
+      const fine = await worker.next();
+      expect(await stage().engine.retry('fine')).toMatchObject({ retried: false, record: { state: 'running' } });
+      await worker.finish(fine);
+      expect(await stage().engine.retry('fine')).toMatchObject({ retried: false, record: { state: 'completed' } });
+      expect(await stage().engine.retry('unknown')).toEqual({ retried: false });
+    });
+
+    it('happens once, however many ask for it', async () => {
+      const worker = stage().work();
+      await ofProgram('a');
+      const first = await worker.next();
+      await stage().engine.settle('a', first.run, failure);
+      worker.end(first);
+      const all = await Promise.all(Array.from({ length: 5 }, () => stage().engine.retry('a')));
+      expect(all.filter(({ retried }) => retried)).toHaveLength(1);
+      await worker.next();
+      await stage().quiet();
+      expect(worker.begun).toHaveLength(2);
+    });
+  });
+}
