@@ -80,7 +80,7 @@ export class MemoryOverview {
       states: { ...this.counts },
       openQuestions: this.openQuestions,
       workers: this.workers.size,
-      ...(oldest && { oldestWaiting: Math.max(now - oldest.record.updatedAt, 0) }),
+      ...(oldest && { oldestWaiting: Math.max(now - oldest.record.dueAt, 0) }),
     };
   }
 

@@ -42,7 +42,9 @@ const Execution = z.object({
   reason: z.string().optional(),
 });
 
-const Summary = Execution.omit({ input: true, snapshot: true, outcome: true, retry: true, timeout: true, ttl: true });
+const Summary = Execution.pick(
+  Object.fromEntries(summaryFields.map((field) => [field, true])) as Record<(typeof summaryFields)[number], true>,
+);
 
 const StoredQuestion = z.object({
   '@question': z.string(),

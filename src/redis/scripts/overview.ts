@@ -37,7 +37,7 @@ for i, state in ipairs({ ${executionStates.map((state) => `'${state}'`).join(', 
 end
 local since
 for _, key in ipairs(redis.call('ZRANGE', stateKey('queued'), 0, ${waitingLookedAt - 1})) do
-  local at = tonumber(redis.call('HGET', executionKey(key), 'updatedAt') or now)
+  local at = tonumber(redis.call('HGET', executionKey(key), 'dueAt') or now)
   since = math.min(since or at, at)
 end
 local workers = redis.call('ZCOUNT', workersKey(), text(now), '+inf')
