@@ -211,8 +211,9 @@ export function overviewContract(stage: () => Stage): void {
       const again = await stage().engine.retry('a');
       expect(again).toMatchObject({ retried: true, record: { state: 'queued', attempt: 0 } });
       expect(again.record?.generation).toBeGreaterThan(first.record.generation);
-      for (const gone of ['outcome', 'progress', 'finishedAt'])
+      for (const gone of ['outcome', 'progress', 'finishedAt']) {
         expect(again.record).not.toHaveProperty(gone, expect.anything());
+      }
       const second = await worker.next();
       expect(second.record).toMatchObject({
         input: { n: [] },
