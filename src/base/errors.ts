@@ -53,6 +53,9 @@ export const errorTable = {
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
   DOCKET_PEER: { meaning: 'The docket is on Redis, but ioredis or bullmq is not installed.' },
+  SEAL_INVALID: {
+    meaning: 'A stored value cannot be opened: its key is not in docket.encryptionKeys, or it was changed.',
+  },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
   EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', passing: true },
   EXECUTION_LOST: {

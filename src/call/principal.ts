@@ -37,7 +37,7 @@ export const anonymous = new CurrentPrincipal(anonymousId);
  */
 export class CurrentAccessToken {
   constructor(
-    /** The token itself; absent in a worker, where it is not stored. */
+    /** The token itself; absent in a worker, unless `docket.encryptionKeys` seals what is stored. */
     readonly token: string | undefined,
     /** The OAuth client that the token was issued to. */
     readonly clientId: string,

@@ -5,7 +5,7 @@ import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from 
 
 /**
  * What travels with a background call, so that the worker can restore who asked before any user code runs. The token
- * string itself never travels.
+ * string itself travels only where it is sealed.
  */
 const Snapshot = z.object({
   version: z.literal(1),
@@ -15,6 +15,7 @@ const Snapshot = z.object({
   }),
   accessToken: z
     .object({
+      token: z.string().optional(),
       clientId: z.string(),
       scopes: z.array(z.string()),
       expiresAt: z.number().optional(),
@@ -44,22 +45,30 @@ export interface RestoredSnapshot {
   readonly client?: SnapshotClient & ClientFacts;
 }
 
+/** What of a caller travels. */
+export interface SnapshotRules {
+  /** Names of headers, in lower case; `authorization` and `cookie` never travel. */
+  readonly headers: ReadonlySet<string>;
+  /** Whether the docket seals what it stores, so that the token string may travel. */
+  readonly sealed: boolean;
+}
+
 /**
- * @param allowedHeaders - names in lower case; `authorization` and `cookie` never travel
  * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
  */
-export function takeSnapshot(caller: Caller, allowedHeaders: ReadonlySet<string>, client?: SnapshotClient): Json {
+export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: SnapshotClient): Json {
   const { principal, accessToken, headers } = caller;
   const snapshot: z.infer<typeof Snapshot> = {
     version: 1,
     principal: { id: principal.id, facts: principal.facts },
     headers: Object.fromEntries(
-      headers.entries().filter(([name]) => allowedHeaders.has(name) && !secretHeaders.has(name)),
+      headers.entries().filter(([name]) => rules.headers.has(name) && !secretHeaders.has(name)),
     ),
     ...(accessToken !== undefined && {
       accessToken: {
         clientId: accessToken.clientId,
         scopes: [...accessToken.scopes],
+        ...(rules.sealed && accessToken.token !== undefined && { token: accessToken.token }),
         // Claims are whatever the token's verifier found, for example dates.
         claims: throughJson(accessToken.claims, 'The claims of the access token') as Record<string, Json>,
         ...(accessToken.expiresAt !== undefined && { expiresAt: accessToken.expiresAt }),
@@ -82,7 +91,7 @@ export function restoreSnapshot(stored: Json | undefined): RestoredSnapshot {
       headers: new CurrentHeaders(headers),
       ...(accessToken !== undefined && {
         accessToken: new CurrentAccessToken(
-          undefined,
+          accessToken.token,
           accessToken.clientId,
           accessToken.scopes,
           accessToken.expiresAt,

@@ -5,7 +5,7 @@ import type { Json } from '../base/json.js';
 import type { Meters } from '../base/meters.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
-import { takeSnapshot } from '../call/snapshot.js';
+import { takeSnapshot, type SnapshotRules } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import { isDefinedComponent, type DefinedComponent } from '../components/define.js';
@@ -66,7 +66,7 @@ export interface DocketHost {
   /** How long a record is kept after the end, in milliseconds. */
   readonly ttl: number;
   readonly limits: Limits;
-  readonly headers: ReadonlySet<string>;
+  readonly snapshots: SnapshotRules;
   /** The started engine. Rejects when the server has no background component or is closed. */
   engine(): Promise<Engine>;
 }
@@ -106,7 +106,7 @@ export class Docket {
       key: checkedKey(key),
       component: component.name,
       owner: this.caller.principal.id,
-      snapshot: takeSnapshot(this.caller, this.host.headers),
+      snapshot: takeSnapshot(this.caller, this.host.snapshots),
       retry: retry === undefined ? component.retry : toRetryPolicy(retry, 'docket.add'),
       timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, 'docket.add: timeout'),
       ttl: this.host.ttl,

@@ -13,6 +13,7 @@ import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
 import { outcomeWithin, type Limits } from './limits.js';
+import { refuseSealed } from './sealer.js';
 import { auditFields, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
@@ -122,6 +123,7 @@ export class Worker implements DeliveryHandler {
     let released = Promise.resolve();
     let verdict: Verdict;
     try {
+      refuseSealed(record.snapshot, record.key);
       const snapshot = restoreSnapshot(record.snapshot);
       const input = await parseInput(component, record.input);
       const frame = this.frame(component, delivery, snapshot, input, life, logger);

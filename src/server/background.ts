@@ -4,6 +4,8 @@ import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine.js';
+import { SealedEngine } from '../docket/sealed-engine.js';
+import { Sealer } from '../docket/sealer.js';
 import { MemoryEngine } from '../docket/memory-engine.js';
 import { Worker } from '../docket/worker.js';
 import { TaskChannel } from '../tasks/task-channel.js';
@@ -93,7 +95,15 @@ export class Background {
   }
 }
 
-async function makeEngine({ name, docket, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
+async function makeEngine(options: ResolvedOptions): Promise<Engine> {
+  const { name, docket, logger } = options;
+  const engine = await makePlainEngine(options);
+  if (docket.encryptionKeys === undefined) return engine;
+  const onError = (error: unknown): void => logger.error('A sealed value of the docket cannot be opened', { error });
+  return new SealedEngine(engine, new Sealer(docket.encryptionKeys, docket.name ?? name), onError);
+}
+
+async function makePlainEngine({ name, docket, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
   const { url } = docket;
   if (url.startsWith('memory://')) {
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });

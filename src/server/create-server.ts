@@ -13,7 +13,7 @@ import type { ToolMap, Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
 import type { HttpListener, ListenOptions } from './http.js';
-import { callSettings, resolveOptions, type ResolvedOptions, type ServerOptions } from './options.js';
+import { callSettings, resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
 import type { ServedTools } from './served-tools.js';
 
 /**
@@ -196,7 +196,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       },
       ...callSettings(options),
       catalog,
-      headers: options.docket.headers,
+      snapshots: snapshotRules(options),
       ttl: options.docket.ttl,
       limits: options.docket.limits,
       ...(instructions !== undefined && { instructions }),
@@ -211,7 +211,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       meters: options.meters,
       ttl: options.docket.ttl,
       limits: options.docket.limits,
-      headers: options.docket.headers,
+      snapshots: snapshotRules(options),
       engine: async () => {
         // A call that is being drained may still add to the docket.
         if (this.background === undefined) await this.start();

@@ -12,7 +12,8 @@ import { toTaskMode, type TaskMode, type TaskOption } from '../components/option
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
-
+import type { SnapshotRules } from '../call/snapshot.js';
+import { readEncryptionKey } from '../docket/sealer.js';
 import type { Icon } from '../protocol/types.js';
 
 /** Where and how background work runs. */
@@ -27,6 +28,12 @@ export interface DocketOptions {
   readonly concurrency?: number;
   /** Names of HTTP headers that travel to the worker. `authorization` and `cookie` never do. Default: `traceparent`, `tracestate`, `accept-language`, `x-request-id`. */
   readonly headers?: readonly string[];
+  /**
+   * Keys of 32 bytes, each in base64 or as hexadecimal digits (`openssl rand -base64 32`), that seal with AES-256-GCM what the docket stores of
+   * calls: input, snapshot, questions, answers, log lines and outcome. The first seals, all of them open. With keys the access token travels to
+   * the worker as well. Default: nothing is sealed. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas.
+   */
+  readonly encryptionKeys?: readonly string[];
   /** How long the record of a finished execution is kept. Default `'1h'`. */
   readonly ttl?: Duration;
   /** How much the docket takes. */
@@ -99,6 +106,14 @@ const isContainer = (value: unknown): boolean =>
   isTsyringeContainer(value) ||
   (isObject(value) && ['has', 'lifetime', 'resolve'].every((method) => typeof value[method] === 'function'));
 
+/** What is wrong with a key is said without the key. */
+const EncryptionKey = z.string().transform((text, ctx) => {
+  const key = readEncryptionKey(text);
+  if (key !== undefined) return key;
+  ctx.addIssue({ code: 'custom', message: 'expected 32 bytes in base64 or hexadecimal: openssl rand -base64 32' });
+  return z.NEVER;
+});
+
 /** The one place that says what options may be, and what they are when not given. Durations come out in milliseconds. */
 const Options = z.strictObject({
   name,
@@ -128,6 +143,9 @@ const Options = z.strictObject({
         .array(z.string())
         .default(['traceparent', 'tracestate', 'accept-language', 'x-request-id'])
         .transform((names): ReadonlySet<string> => new Set(names.map((name) => name.toLowerCase()))),
+      encryptionKeys: z
+        .tuple([EncryptionKey], EncryptionKey, 'expected at least one key; leave it out to seal nothing')
+        .optional(),
       ttl: duration('docket.ttl', '1h'),
       limits: z
         .strictObject({
@@ -149,6 +167,14 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly meters: Meters;
 };
 
+/** The environment variables that say something of the docket. */
+const docketVariables = [
+  'ERRAND_DOCKET_URL',
+  'ERRAND_DOCKET_NAME',
+  'ERRAND_DOCKET_ENCRYPTION_KEYS',
+  'ERRAND_WORKER_CONCURRENCY',
+] as const;
+
 /** As `process.env`, whose own type would ask every user for the types of Node. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -168,18 +194,18 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
 /** What a wrong option of the docket may come from. */
 function hint(error: z.ZodError, environment: Environment): string {
   if (!error.issues.some(({ path }) => path[0] === 'docket')) return '';
-  const set = ['ERRAND_DOCKET_URL', 'ERRAND_DOCKET_NAME', 'ERRAND_WORKER_CONCURRENCY'].filter(
-    (name) => environment[name] !== undefined,
-  );
+  const set = docketVariables.filter((name) => environment[name] !== undefined);
   return set.length === 0 ? '' : ` The environment sets ${set.join(' and ')}.`;
 }
 
 /** What the environment says of the docket goes under what the options say of it. */
 function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
   const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
+  const encryptionKeys = environment['ERRAND_DOCKET_ENCRYPTION_KEYS']?.split(',').map((key) => key.trim());
   const { docket = {} } = options;
   if (!isObject(docket)) return options;
-  return { ...options, docket: { ...withoutUndefined({ url, name, concurrency }), ...withoutUndefined(docket) } };
+  const said = withoutUndefined({ url, name, concurrency, encryptionKeys });
+  return { ...options, docket: { ...said, ...withoutUndefined(docket) } };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
@@ -191,4 +217,9 @@ const withoutUndefined = (value: Record<string, unknown>): object =>
 export function callSettings(options: ResolvedOptions): CallSettings {
   const { clock, logger, meters, errors, grace, questionDeadline } = options;
   return { clock, logger, meters, disclosure: errors, grace, questionDeadline };
+}
+
+/** What of its caller travels with a background call. */
+export function snapshotRules({ docket: { headers, encryptionKeys } }: ResolvedOptions): SnapshotRules {
+  return { headers, sealed: encryptionKeys !== undefined };
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/running-call.js';
-import { takeSnapshot, type SnapshotClient } from '../call/snapshot.js';
+import { takeSnapshot, type SnapshotClient, type SnapshotRules } from '../call/snapshot.js';
 import type { Component } from '../components/component.js';
 import type { Engine, NewExecution } from '../docket/engine.js';
 import { inputWithin, type Limits } from '../docket/limits.js';
@@ -14,8 +14,7 @@ import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
 /** What the server says of what clients ask for. */
 export interface SubmissionSettings {
-  /** Names of the headers that travel to workers, in lower case. */
-  readonly headers: ReadonlySet<string>;
+  readonly snapshots: SnapshotRules;
   /** How long the record of a finished task is kept when its client does not say, in milliseconds. */
   readonly ttl: number;
   readonly limits: Limits;
@@ -50,7 +49,7 @@ export interface Submission {
 export async function submitTask(
   engine: Engine,
   submission: Submission,
-  { headers, ttl, limits, logger, meters }: SubmissionSettings,
+  { snapshots, ttl, limits, logger, meters }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
   const { component, input, caller, client, session } = submission;
   // Before the schema sees it, which may take its time for a large input.
@@ -61,7 +60,7 @@ export async function submitTask(
     component: component.recordName,
     owner: caller.principal.id,
     session,
-    snapshot: takeSnapshot(caller, headers, client),
+    snapshot: takeSnapshot(caller, snapshots, client),
     retry: component.retry,
     timeout: component.timeout,
     ttl: grantedTtl(submission.ttl, ttl, limits.ttl),

@@ -11,7 +11,10 @@ const auth = {
   expiresAt: 1_800_000_000,
   extra: { iss: 'https://issuer.example', sub: 'ann', roles: ['admin'], since: new Date(0) },
 };
-const allowed = new Set(['x-request-id', 'authorization', 'cookie', 'proxy-authorization']);
+const allowed = {
+  headers: new Set(['x-request-id', 'authorization', 'cookie', 'proxy-authorization']),
+  sealed: false,
+};
 const client: SnapshotClient = {
   capabilities: { elicitation: {}, experimental: { x: { y: 1 } } },
   info: { name: 'c', version: '1', title: 'C' },
@@ -66,8 +69,13 @@ describe('a snapshot', () => {
     expect(restoreSnapshot(elsewhere(JSON.parse(text))).caller.accessToken?.token).toBeUndefined();
   });
 
+  it('holds the token where it is sealed, so that a worker can call others in the name of its user', () => {
+    const taken = takeSnapshot(callerWith(), { ...allowed, sealed: true }, client);
+    expect(restoreSnapshot(elsewhere(taken)).caller.accessToken?.token).toBe('the-secret-token');
+  });
+
   it('holds no header that is not allowed [F20]', () => {
-    const taken = takeSnapshot(callerWith({ 'x-other': 'x', 'x-request-id': '42' }), new Set(['x-request-id']));
+    const taken = takeSnapshot(callerWith({ 'x-other': 'x', 'x-request-id': '42' }), { headers: new Set(['x-request-id']), sealed: false });
     expect(restoreSnapshot(taken).caller.headers.entries()).toEqual([['x-request-id', '42']]);
   });
 

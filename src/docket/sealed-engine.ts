@@ -1,0 +1,251 @@
+import { ErrandError, messageOf } from '../base/errors.js';
+import type { Json } from '../base/json.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState, QuestionParams } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import type {
+  AnswerVerdict,
+  CancelVerdict,
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  Engine,
+  EngineEvent,
+  Health,
+  ListQuery,
+  NewExecution,
+  RecordPage,
+  Unwatch,
+  Verdict,
+  Watched,
+} from './engine.js';
+import type { ExecutionRecord, Question } from './record.js';
+import type { Sealer, SealPlace } from './sealer.js';
+import type { OnError } from './watchers.js';
+
+/** What a sealed error is called as long as it is sealed. */
+const sealedCode = 'SEALED';
+
+/**
+ * An engine that never sees what users say: input, snapshot, questions, answers, log lines and outcomes are sealed on
+ * their way in and opened on their way out. What cannot be opened fails closed: an input never reaches the method, and in
+ * place of an outcome or an answer there is an error that says so.
+ */
+export class SealedEngine implements Engine {
+  constructor(
+    private readonly engine: Engine,
+    private readonly sealer: Sealer,
+    /** Takes what could not be opened where nobody waits for it. */
+    private readonly report: OnError,
+  ) {}
+
+  get kind(): string {
+    return this.engine.kind;
+  }
+
+  start(): Promise<void> {
+    return this.engine.start();
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  health(): Promise<Health> {
+    return this.engine.health();
+  }
+
+  onClose(listener: () => void): Unwatch {
+    return this.engine.onClose(listener);
+  }
+
+  async add(
+    execution: NewExecution,
+    limit?: number,
+  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
+    const { added, record } = await this.engine.add(this.sealedExecution(execution), limit);
+    return { added, record: this.openRecord(record) };
+  }
+
+  async get(key: string): Promise<ExecutionRecord | undefined> {
+    const record = await this.engine.get(key);
+    return record && this.openRecord(record);
+  }
+
+  async list(query: ListQuery): Promise<RecordPage> {
+    const page = await this.engine.list(query);
+    return { ...page, records: page.records.map((record) => this.openRecord(record)) };
+  }
+
+  cancel(key: string, reason?: string): Promise<CancelVerdict> {
+    return this.engine.cancel(key, reason);
+  }
+
+  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
+    return this.engine.watch(of, (event) => {
+      const opened = this.openEvent(event);
+      if (opened) listener(opened);
+    });
+  }
+
+  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+    return this.engine.consume(options, {
+      run: (delivery) => this.run(delivery, handler),
+      revoke: (run, why) => handler.revoke(run, why),
+    });
+  }
+
+  settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
+    if (verdict.type !== 'finish') return this.engine.settle(key, run, verdict);
+    return this.engine.settle(key, run, { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) });
+  }
+
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
+    return this.engine.progress(key, run, progress);
+  }
+
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
+    const sealed = notice.type === 'log' ? { ...notice, data: this.seal(notice.data, key, 'log') } : notice;
+    return this.engine.notify(key, run, sealed);
+  }
+
+  async ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined> {
+    const sealed: ClientQuestion = {
+      ...question,
+      params: { sealed: this.seal(question.params, key, `question ${question.key}`) },
+      onDeadline: this.sealedAnswer(key, question.key, question.onDeadline),
+    };
+    const asked = await this.engine.ask(key, run, sealed, limit);
+    // Whoever asks knows what, also where an earlier run asked it under a key that is gone.
+    return asked && { ...this.openAnswers(key, asked), params: question.params };
+  }
+
+  answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict> {
+    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer));
+  }
+
+  async questions(key: string): Promise<readonly Question[]> {
+    const questions = await this.engine.questions(key);
+    return questions.flatMap((question) => this.openQuestion(key, question) ?? []);
+  }
+
+  private async run(delivery: Delivery, handler: DeliveryHandler): Promise<void> {
+    const { record, run } = delivery;
+    let opened: ExecutionRecord;
+    try {
+      opened = { ...record, ...this.openedInput(record) };
+    } catch (error) {
+      this.report(error);
+      const outcome = this.sealedOutcome(record.key, failure(error));
+      await this.engine.settle(record.key, run, { type: 'finish', outcome });
+      return;
+    }
+    await handler.run({ record: opened, run });
+  }
+
+  private seal(value: Json, key: string, part: string): string {
+    return this.sealer.seal(value, { key, part });
+  }
+
+  private sealedExecution(execution: NewExecution): NewExecution {
+    const { key, input, snapshot } = execution;
+    return {
+      ...execution,
+      ...(input !== undefined && { input: this.seal(input, key, 'input') }),
+      ...(snapshot !== undefined && { snapshot: this.seal(snapshot, key, 'snapshot') }),
+    };
+  }
+
+  /** Sealed, it still shows whether it is an error: the engine goes by it. */
+  private sealedOutcome(key: string, outcome: Outcome): Outcome {
+    const sealed = this.seal(outcome as Json, key, 'outcome');
+    return 'error' in outcome ? { error: { code: sealedCode, message: sealed } } : { result: sealed };
+  }
+
+  private sealedAnswer(key: string, question: string, answer: Answer): Answer {
+    return { result: this.seal(answer as Json, key, `answer ${question}`) };
+  }
+
+  private openRecord(record: ExecutionRecord): ExecutionRecord {
+    const { input: _input, snapshot: _snapshot, outcome, ...rest } = record;
+    return {
+      ...rest,
+      ...this.tried(() => this.openedInput(record)),
+      ...(outcome !== undefined && { outcome: this.openOutcome(record.key, outcome) }),
+    };
+  }
+
+  private openedInput({ key, input, snapshot }: ExecutionRecord): Pick<ExecutionRecord, 'input' | 'snapshot'> {
+    return {
+      ...(input !== undefined && { input: this.sealer.open(input, { key, part: 'input' }) }),
+      ...(snapshot !== undefined && { snapshot: this.sealer.open(snapshot, { key, part: 'snapshot' }) }),
+    };
+  }
+
+  private openOutcome(key: string, outcome: Outcome): Outcome {
+    const sealed = 'error' in outcome ? outcome.error.message : outcome.result;
+    return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);
+  }
+
+  /** A question without what it asks: what is in its answers is an error where they cannot be opened. */
+  private openAnswers(key: string, question: Question): Question {
+    const open = (answer: Answer): Answer => {
+      const sealed = 'result' in answer ? answer.result : undefined;
+      return this.openOr<Answer>(sealed, { key, part: `answer ${question.key}` }, failure);
+    };
+    return {
+      ...question,
+      onDeadline: open(question.onDeadline),
+      ...(question.answer && { answer: open(question.answer) }),
+    };
+  }
+
+  /** Nothing where it cannot be opened: nobody can be shown it. */
+  private openQuestion(key: string, question: Question): Question | undefined {
+    const { sealed } = question.params as QuestionParams;
+    const params = this.tried(() => this.sealer.open(sealed, { key, part: `question ${question.key}` }));
+    return params === undefined ? undefined : { ...this.openAnswers(key, question), params };
+  }
+
+  private openEvent(event: EngineEvent): EngineEvent | undefined {
+    const record = this.openRecord(event.record);
+    switch (event.type) {
+      case 'state':
+      case 'progress':
+        return { ...event, record };
+      case 'question':
+      case 'closed': {
+        const question = this.openQuestion(record.key, event.question);
+        return question && { ...event, record, question };
+      }
+      case 'notice': {
+        if (event.notice.type !== 'log') return { ...event, record };
+        const sealed = event.notice.data;
+        const data = this.tried(() => this.sealer.open(sealed, { key: record.key, part: 'log' }));
+        return data === undefined ? undefined : { ...event, record, notice: { ...event.notice, data } };
+      }
+    }
+  }
+
+  private openOr<T>(sealed: unknown, place: SealPlace, otherwise: (error: unknown) => T): T {
+    try {
+      return this.sealer.open(sealed, place) as T;
+    } catch (error) {
+      this.report(error);
+      return otherwise(error);
+    }
+  }
+
+  private tried<T>(open: () => T): T | undefined {
+    try {
+      return open();
+    } catch (error) {
+      this.report(error);
+      return undefined;
+    }
+  }
+}
+
+/** In place of what cannot be opened. */
+function failure(error: unknown): { readonly error: { readonly code: string; readonly message: string } } {
+  return { error: { code: ErrandError.is(error) ? error.code : 'SEAL_INVALID', message: messageOf(error) } };
+}
