@@ -84,7 +84,7 @@ describe('an option of the wrong type is refused in a sentence that names it', (
 
 describe('options that are not given', () => {
   it('have the documented defaults, durations in milliseconds', () => {
-    const { clock, logger, ...rest } = resolveOptions(good, {});
+    const { clock, logger, meters: _meters, ...rest } = resolveOptions(good, {});
     expect([typeof clock.now(), logger.constructor.name]).toEqual(['number', 'Logger']);
     expect(rest).toEqual({
       ...good,
@@ -120,6 +120,34 @@ describe('options that are not given', () => {
       );
     },
   );
+});
+
+describe('encryption keys', () => {
+  const [one, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+
+  it('come from the options, or with commas between them from the environment', () => {
+    const encryptionKeys = [one.toString('base64'), other.toString('hex')];
+    expect(resolveOptions({ ...good, docket: { encryptionKeys } }, {}).docket.encryptionKeys).toEqual([one, other]);
+    const environment = { ERRAND_DOCKET_ENCRYPTION_KEYS: encryptionKeys.join(', ') };
+    expect(resolveOptions(good, environment).docket.encryptionKeys).toEqual([one, other]);
+    expect(resolveOptions(good, {}).docket.encryptionKeys).toBeUndefined();
+  });
+
+  it.each([[[]], [['secret-passphrase']], [[one.toString('base64'), '']], ['secret-passphrase'], [[5]]])(
+    'are refused without being shown: %j',
+    (encryptionKeys) => {
+      const { code, message } = refused({ ...good, docket: { encryptionKeys } });
+      expect(code).toBe('OPTIONS_INVALID');
+      expect(message).toMatch(/^createServer: docket\.encryptionKeys.*: .+\.$/);
+      expect(message).not.toContain('secret');
+    },
+  );
+
+  it('of the environment are refused by the name of the variable', () => {
+    const { message } = refusalOf(() => resolveOptions(good, { ERRAND_DOCKET_ENCRYPTION_KEYS: 'secret' }));
+    expect(message).toMatch(/32 bytes.* The environment sets ERRAND_DOCKET_ENCRYPTION_KEYS\.$/);
+    expect(message).not.toContain('secret');
+  });
 });
 
 describe('tasks', () => {
