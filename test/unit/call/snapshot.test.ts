@@ -75,7 +75,10 @@ describe('a snapshot', () => {
   });
 
   it('holds no header that is not allowed [F20]', () => {
-    const taken = takeSnapshot(callerWith({ 'x-other': 'x', 'x-request-id': '42' }), { headers: new Set(['x-request-id']), sealed: false });
+    const taken = takeSnapshot(callerWith({ 'x-other': 'x', 'x-request-id': '42' }), {
+      headers: new Set(['x-request-id']),
+      sealed: false,
+    });
     expect(restoreSnapshot(taken).caller.headers.entries()).toEqual([['x-request-id', '42']]);
   });
 
