@@ -18,6 +18,7 @@ import type {
   Verdict,
   Watched,
 } from './engine.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import type { Sealer, SealPlace } from './sealer.js';
 import type { OnError } from './watchers.js';
@@ -76,6 +77,23 @@ export class SealedEngine implements Engine {
     return { ...page, records: page.records.map((record) => this.openRecord(record)) };
   }
 
+  browse(query: BrowseQuery): Promise<SummaryPage> {
+    return this.engine.browse(query);
+  }
+
+  stats(): Promise<DocketStats> {
+    return this.engine.stats();
+  }
+
+  workers(): Promise<readonly WorkerRecord[]> {
+    return this.engine.workers();
+  }
+
+  async retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
+    const { retried, record } = await this.engine.retry(key);
+    return { retried, ...(record && { record: this.openRecord(record) }) };
+  }
+
   cancel(key: string, reason?: string): Promise<CancelVerdict> {
     return this.engine.cancel(key, reason);
   }
@@ -87,7 +105,7 @@ export class SealedEngine implements Engine {
     });
   }
 
-  consume(options: { readonly worker: string; readonly concurrency: number }, handler: DeliveryHandler): Consumer {
+  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
     return this.engine.consume(options, {
       run: (delivery) => this.run(delivery, handler),
       revoke: (run, why) => handler.revoke(run, why),
