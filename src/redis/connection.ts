@@ -1,5 +1,6 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
+import { BatchingRedis } from './batching-redis.js';
 
 /** The oldest Redis that has all the commands that the engine uses. */
 const oldestVersion = [6, 2] as const;
@@ -72,7 +73,7 @@ export class RedisConnections {
   }
 
   private open(options: RedisOptions): Redis {
-    const redis = new Redis(this.options.url, {
+    const redis = new BatchingRedis(this.options.url, {
       lazyConnect: true,
       connectTimeout: this.options.deadline,
       disconnectTimeout: 500,

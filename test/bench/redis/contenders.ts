@@ -62,7 +62,8 @@ export function bullContestant(url: string): Contestant {
   const connections = [new Redis(url), new Redis(url, { maxRetriesPerRequest: null })] as const;
   const queue = new Queue(place.name, { connection: connections[0] });
   const events = new QueueEvents(place.name, { connection: connections[1] });
-  for (const each of [queue, events]) each.on('error', () => undefined);
+  queue.on('error', () => undefined);
+  events.on('error', () => undefined);
   // Each job that is waited for listens.
   for (const each of [queue, events]) each.setMaxListeners(0);
   return {

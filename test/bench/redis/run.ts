@@ -6,7 +6,11 @@ import { bullContestant, errandContestant, type Contestant } from './contenders.
 const { version } = createRequire(import.meta.url)('bullmq/package.json') as { version: string };
 
 /** Submits, has it run in a process of its own, and knows the result: as many at once as the worker makes. */
-async function endToEnd(url: string, concurrency: number, effort: { count: number; rounds: number }): Promise<Comparison> {
+async function endToEnd(
+  url: string,
+  concurrency: number,
+  effort: { count: number; rounds: number },
+): Promise<Comparison> {
   const contestants = [errandContestant(url), bullContestant(url)] as const;
   const workers = await Promise.all(contestants.map((each) => each.work(concurrency)));
   const contender = ({ name, submit }: Contestant): Contender => ({
@@ -46,11 +50,17 @@ const only = process.argv[2];
 const redis = await startRedis();
 console.log(`Node ${process.version}, BullMQ ${version}; each row measured side by side, in turns, in this run\n`);
 try {
-  for (const [concurrency, count, rounds] of [[1, 300, 9], [10, 2_000, 9], [100, 4_000, 9]] as const) {
+  for (const [concurrency, count, rounds] of [
+    [1, 300, 9],
+    [10, 2_000, 9],
+    [100, 4_000, 9],
+  ] as const) {
     if (only !== undefined && only !== 'drain' && Number(only) !== concurrency) continue;
     if (only !== 'drain') {
       const { ours, theirs, timeRatio } = await endToEnd(redis.url, concurrency, { count, rounds });
-      console.log(`end to end at ${concurrency}: ${ours.toFixed(0)} ${theirs.toFixed(0)} ${(1 / timeRatio).toFixed(2)}`);
+      console.log(
+        `end to end at ${concurrency}: ${ours.toFixed(0)} ${theirs.toFixed(0)} ${(1 / timeRatio).toFixed(2)}`,
+      );
     }
     if (concurrency > 1) {
       const ratios: string[] = [];
