@@ -17,7 +17,8 @@ export class BatchingRedis extends Redis {
   }
 
   private hold(): void {
-    const { stream } = this;
+    // There is none before the first connection.
+    const stream = this.stream as Redis['stream'] | undefined;
     if (this.held === stream || !stream?.writable) return;
     this.held = stream;
     stream.cork();

@@ -13,9 +13,9 @@ async function endToEnd(
 ): Promise<Comparison> {
   const contestants = [errandContestant(url), bullContestant(url)] as const;
   const workers = await Promise.all(contestants.map((each) => each.work(concurrency)));
-  const contender = ({ name, submit }: Contestant): Contender => ({
-    name,
-    run: (count) => atOnce(concurrency, count, async () => (await submit())()),
+  const contender = (each: Contestant): Contender => ({
+    name: each.name,
+    run: (count) => atOnce(concurrency, count, async () => (await each.submit())()),
   });
   try {
     return await sideBySide(contender(contestants[0]), contender(contestants[1]), effort);
