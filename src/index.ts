@@ -57,6 +57,8 @@ export { Progress } from './call/progress.js';
 
 export { CurrentDocket, type AddOptions, type Docket } from './docket/docket.js';
 export type { Execution } from './docket/execution.js';
+export type { ExecutionPage, ExecutionSummary, ListOptions, WorkerSummary } from './docket/listing.js';
+export type { DocketStats } from './docket/overview.js';
 export type { WaitLimits } from './docket/wait.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';

@@ -63,6 +63,7 @@ export const errorTable = {
     passing: true,
   },
   EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.', passing: true },
+  RETRY_REFUSED: { meaning: 'Only work of the program that has failed can be run again.' },
   TASK_LIMIT: { meaning: 'A client has as many open tasks as the server allows.', passing: true },
   INPUT_TOO_LARGE: { meaning: 'An input for the docket is larger than the server allows.' },
   RESULT_TOO_LARGE: { meaning: 'What a background call left behind is larger than the server allows.' },

@@ -52,7 +52,12 @@ export class Catalog<Frame> {
 
   /** Whether anything can run in the background. */
   get hasBackground(): boolean {
-    return [...this.byName.values()].some(({ task }) => task !== 'forbidden');
+    return this.background.length > 0;
+  }
+
+  /** What can run in the background, by the names that records of the docket have. */
+  get background(): string[] {
+    return [...this.byName].filter(([, { task }]) => task !== 'forbidden').map(([name]) => name);
   }
 
   /** Whether a client may ask for a task of this kind. */

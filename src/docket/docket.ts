@@ -16,7 +16,18 @@ import type { Class } from '../injection/tokens.js';
 import type { Engine, NewExecution } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
 import { inputWithin, type Limits } from './limits.js';
+import {
+  retryRefused,
+  toBrowseQuery,
+  toPage,
+  toWorkerSummary,
+  type ExecutionPage,
+  type ListOptions,
+  type WorkerSummary,
+} from './listing.js';
+import type { DocketStats } from './overview.js';
 import type { ExecutionRecord } from './record.js';
+import { unknownExecution } from './wait.js';
 import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
 
 /** Where an entry differs from what its component says. */
@@ -137,6 +148,40 @@ export class Docket {
   /** Cancels an execution, running or not. False when there is none, or it had ended already. */
   async cancel(key: string, reason?: string): Promise<boolean> {
     return (await (await this.host.engine()).cancel(key, reason)) === 'cancelled';
+  }
+
+  /**
+   * Runs an execution that has failed again, from the input that it had and with attempts counted anew. The input is kept
+   * as long as the record. A task of a client is not run again: to the client, what has ended stays so.
+   *
+   * @throws {ErrandError} `EXECUTION_UNKNOWN`, `RETRY_REFUSED`, `DOCKET_UNAVAILABLE`
+   */
+  async retry(key: string): Promise<Execution> {
+    const engine = await this.host.engine();
+    const { retried, record } = await engine.retry(key);
+    if (record === undefined) throw unknownExecution(key);
+    if (!retried) throw retryRefused(record);
+    return new Execution(record, true, engine, this.waiting);
+  }
+
+  /**
+   * All executions of the docket, whoever they belong to, the newest first. What a page costs does not grow with the docket.
+   *
+   * @throws {ErrandError} `OPTIONS_INVALID`, `CURSOR_INVALID`, `DOCKET_UNAVAILABLE`
+   */
+  async list(options: ListOptions = {}): Promise<ExecutionPage> {
+    const query = toBrowseQuery(options);
+    return toPage(await (await this.host.engine()).browse(query));
+  }
+
+  /** How much there is in the docket: what waits, what runs, what has ended. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  async stats(): Promise<DocketStats> {
+    return (await this.host.engine()).stats();
+  }
+
+  /** The workers of all processes that live. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  async workers(): Promise<readonly WorkerSummary[]> {
+    return (await (await this.host.engine()).workers()).map(toWorkerSummary);
   }
 }
 

@@ -27,8 +27,8 @@ export type EngineEvent =
   | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
   | { readonly type: 'notice'; readonly record: ExecutionRecord; readonly notice: ClientNotice };
 
-/** Whose events are watched: of one execution, or of all that belong to a session. */
-export type Watched = { readonly key: string } | { readonly session: string };
+/** Whose events are watched: of one execution, of all that belong to a session, or of all. */
+export type Watched = { readonly key: string } | { readonly session: string } | { readonly all: true };
 
 /** Which records are listed. */
 export interface ListQuery {
@@ -147,7 +147,7 @@ export interface Engine {
   retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }>;
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
-  /** Events of one execution, or of all that belong to a session, in order, never synchronously. */
+  /** Events in order, never synchronously. */
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
 
   /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */

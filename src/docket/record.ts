@@ -57,7 +57,7 @@ export function isTerminal(state: ExecutionState): boolean {
 }
 
 /** Whether a client asked for it. The rest is work that the program added for itself, and of no concern to clients. */
-export function isTask({ session }: ExecutionRecord): boolean {
+export function isTask({ session }: Pick<ExecutionRecord, 'session'>): boolean {
   return session !== undefined;
 }
 

@@ -15,17 +15,19 @@ export type OnError = (error: unknown) => void;
 export class Watchers {
   private readonly byKey = new Map<string, Set<Watcher>>();
   private readonly bySession = new Map<string, Set<Watcher>>();
+  /** Watchers of everything, under one name. */
+  private readonly ofAll = new Map<string, Set<Watcher>>();
   private queue: { readonly watcher: Watcher; readonly event: EngineEvent }[] = [];
 
   constructor(private readonly report: OnError) {}
 
-  /** How many keys and sessions are watched. */
+  /** How many keys and sessions are watched, everything counted as one. */
   get size(): number {
-    return this.byKey.size + this.bySession.size;
+    return this.byKey.size + this.bySession.size + this.ofAll.size;
   }
 
   add(of: Watched, listener: Listener): Unwatch {
-    const [index, name] = 'key' in of ? [this.byKey, of.key] : [this.bySession, of.session];
+    const [index, name] = this.indexOf(of);
     const watcher: Watcher = { listener, active: true };
     const all = index.get(name) ?? new Set();
     index.set(name, all.add(watcher));
@@ -41,12 +43,19 @@ export class Watchers {
     const { key, session } = event.record;
     this.enqueue(this.byKey.get(key), event);
     if (session !== undefined) this.enqueue(this.bySession.get(session), event);
+    this.enqueue(this.ofAll.get(''), event);
   }
 
   clear(): void {
     this.byKey.clear();
     this.bySession.clear();
+    this.ofAll.clear();
     this.queue = [];
+  }
+
+  private indexOf(of: Watched): [index: Map<string, Set<Watcher>>, name: string] {
+    if ('key' in of) return [this.byKey, of.key];
+    return 'session' in of ? [this.bySession, of.session] : [this.ofAll, ''];
   }
 
   private enqueue(watchers: ReadonlySet<Watcher> | undefined, event: EngineEvent): void {

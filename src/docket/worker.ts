@@ -27,6 +27,8 @@ const mostLosses = 3;
 export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
   readonly limits: Limits;
+  /** The version of the server, for whoever looks at the workers. */
+  readonly version?: string;
   /** How a task reaches the client that asked for it. */
   taskChannel(delivery: Delivery): ClientChannel;
 }
@@ -43,7 +45,15 @@ export class Worker implements DeliveryHandler {
     private readonly engine: Engine,
     private readonly host: WorkerHost,
   ) {
-    this.consumer = engine.consume({ worker: name, concurrency }, this);
+    this.consumer = engine.consume(
+      {
+        worker: name,
+        concurrency,
+        components: host.catalog.background,
+        ...(host.version !== undefined && { version: host.version }),
+      },
+      this,
+    );
   }
 
   /** Takes nothing more, hands back what is under way, and waits until every call has settled or its grace has passed. */

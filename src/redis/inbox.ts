@@ -235,6 +235,7 @@ export class Inbox {
 }
 
 /** A subject as scripts take it. */
-function named(of: Watched): [kind: 'key' | 'session', name: string] {
-  return 'key' in of ? ['key', of.key] : ['session', of.session];
+function named(of: Watched): [kind: 'key' | 'session' | 'all', name: string] {
+  if ('key' in of) return ['key', of.key];
+  return 'session' in of ? ['session', of.session] : ['all', ''];
 }

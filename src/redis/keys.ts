@@ -24,6 +24,8 @@ const parts = {
   keyWatch: 'watch:key:',
   /** Set: the processes that watch a session. */
   sessionWatch: 'watch:session:',
+  /** Set: the processes that watch everything. */
+  allWatch: 'watch:all',
   /** Counter: how many events a process was sent. It exists as long as the process is taken to live. */
   node: 'node:',
   /** Stream: what a process was sent. */

@@ -53,6 +53,7 @@ export class Background {
       ...callSettings(options),
       catalog,
       limits,
+      version: options.version,
       taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
     });
     this.workers.add(worker);

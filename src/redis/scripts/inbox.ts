@@ -1,5 +1,12 @@
 import { Script } from './script.js';
 
+/** The set of the processes that watch a subject. */
+const watchSet = `
+local function watchSet(kind, name)
+  if kind == 'all' then return allWatchKey() end
+  return kind == 'key' and keyWatchKey(name) or sessionWatchKey(name)
+end`;
+
 /** ARGV: the process, the number of the last entry that it has seen, how long it is taken to live without a sign. Numbers do not go back. */
 export const joinScript = new Script(`
 local node = ARGV[1]
@@ -19,19 +26,19 @@ redis.call('XTRIM', inboxKey(node), 'MINID', '~', ARGV[3])
 return 1
 `);
 
-/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key' or 'session' and a name. Gives the number of the last entry that was sent. */
-export const watchScript = new Script(`
+/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key', 'session' or 'all' and a name. Gives the number of the last entry that was sent. */
+export const watchScript = new Script(`${watchSet}
 for i = 3, #ARGV, 2 do
-  local set = ARGV[i] == 'key' and keyWatchKey(ARGV[i + 1]) or sessionWatchKey(ARGV[i + 1])
+  local set = watchSet(ARGV[i], ARGV[i + 1])
   redis.call('SADD', set, ARGV[1])
   redis.call('PEXPIRE', set, ARGV[2])
 end
 return redis.call('GET', nodeKey(ARGV[1]))
 `);
 
-/** ARGV: the process, 'key' or 'session', the name. */
-export const unwatchScript = new Script(`
-return redis.call('SREM', ARGV[2] == 'key' and keyWatchKey(ARGV[3]) or sessionWatchKey(ARGV[3]), ARGV[1])
+/** ARGV: the process, 'key', 'session' or 'all', the name. */
+export const unwatchScript = new Script(`${watchSet}
+return redis.call('SREM', watchSet(ARGV[2], ARGV[3]), ARGV[1])
 `);
 
 /** ARGV: the process. */

@@ -72,11 +72,11 @@ local function post(node, entry)
   return true
 end
 
--- Sends an event with the record as it is now to every process that watches the execution or its session.
+-- Sends an event with the record as it is now to every process that watches the execution, its session or everything.
 local function emit(x, event, ...)
   local names = redis.call('HMGET', x, 'key', 'session')
-  local sets = { keyWatchKey(names[1]) }
-  if names[2] then sets[2] = sessionWatchKey(names[2]) end
+  local sets = { allWatchKey(), keyWatchKey(names[1]) }
+  if names[2] then sets[3] = sessionWatchKey(names[2]) end
   local nodes = redis.call('SUNION', unpack(sets))
   if #nodes == 0 then return end
   local entry = { '@event', event, ... }

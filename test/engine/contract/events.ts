@@ -7,6 +7,18 @@ import { aQuestion, anExecution, expectEvents, type Stage } from './stage.js';
 
 export function eventsContract(stage: () => Stage): void {
   describe('watch', () => {
+    it('tells whoever watches everything of each execution, a task or not, once', async () => {
+      const all = await stage().watch({ all: true });
+      const one = await stage().watch({ key: 'a' });
+      await stage().add('a');
+      const { session: _none, ...ofProgram } = anExecution('b');
+      await stage().engine.add(ofProgram);
+      await stage().engine.cancel('a');
+      await expectEvents(one, ['state queued', 'state cancelled']);
+      await expectEvents(all, ['state queued', 'state queued', 'state cancelled']);
+      expect(all.map(({ record }) => record.key)).toEqual(['a', 'b', 'a']);
+    });
+
     it('tells of one execution in order, each event with the record as it was after the step', async () => {
       const { engine } = stage();
       const events = await stage().watch({ key: 'a' });

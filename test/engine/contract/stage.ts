@@ -9,6 +9,7 @@ import type {
   Engine,
   EngineEvent,
   NewExecution,
+  Watched,
 } from '../../../src/docket/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/record.js';
 import { eventually } from '../../helpers/eventually.js';
@@ -81,7 +82,7 @@ export class Stage {
   }
 
   /** All events from now on. */
-  async watch(of: { key: string } | { session: string }): Promise<EngineEvent[]> {
+  async watch(of: Watched): Promise<EngineEvent[]> {
     const events: EngineEvent[] = [];
     await this.engine.watch(of, (event) => events.push(event));
     return events;
