@@ -66,7 +66,7 @@ export interface Delivery {
 export type Verdict =
   /** `completed` when the outcome has a result, `failed` when it has an error. */
   | { readonly type: 'finish'; readonly outcome: Outcome }
-  /** The attempt failed and another follows after `delay` milliseconds. */
+  /** The attempt failed and another follows after `delay` milliseconds. The record keeps the error. */
   | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
   /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
   | { readonly type: 'handBack' }

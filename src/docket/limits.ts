@@ -67,6 +67,15 @@ export function answerWithin({ input: limit }: Limits, answer: Answer): Answer {
   }
 }
 
+/** How often a run of an execution may end without a word before it is taken for one that crashes its worker. */
+export const mostLosses = 3;
+
+/** How an execution ends that was lost more often than {@link mostLosses}. */
+export function lostTooOften(subject: string): Outcome {
+  const message = `${subject} was interrupted without an outcome more than ${mostLosses} times.`;
+  return { error: { code: 'EXECUTION_LOST', message } };
+}
+
 /** What an engine throws when an owner has no room for another task. */
 export function tooManyTasks(limit: number, open: number): ErrandError {
   return new ErrandError(

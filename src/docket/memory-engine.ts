@@ -189,7 +189,7 @@ export class MemoryEngine implements Engine {
           this.end(entry, { state: 'error' in verdict.outcome ? 'failed' : 'completed', outcome: verdict.outcome });
           break;
         case 'retry':
-          this.queueAfter(entry, verdict.delay, {});
+          this.queueAfter(entry, verdict.delay, { lastError: verdict.error });
           break;
         case 'putBack':
           this.queueAfter(entry, verdict.delay, { attempt: attempt - 1 });
@@ -266,8 +266,9 @@ export class MemoryEngine implements Engine {
 
   private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
     const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
-    const record = newRecord(execution, now, previous);
-    const entry: Entry = { record, sequence: ++this.sequence, place: 0, questions: new Map(), deadlines: new Map() };
+    const sequence = ++this.sequence;
+    const record = newRecord(execution, now, sequence);
+    const entry: Entry = { record, sequence, place: 0, questions: new Map(), deadlines: new Map() };
     this.entries.set(record.key, entry);
     this.overview.add(entry);
     if (record.session !== undefined) this.owners.add(record.owner, entry);
@@ -333,7 +334,7 @@ export class MemoryEngine implements Engine {
   /** A run that ended without a verdict counts as lost. */
   private recover({ record, run }: Delivery): void {
     const entry = this.ownedBy(record.key, run);
-    if (entry) this.queue(entry, entry.place, { redelivered: true });
+    if (entry) this.queue(entry, entry.place, { redelivered: true, losses: entry.record.losses + 1 });
   }
 
   private end(entry: Entry, change: Partial<ExecutionRecord>): void {

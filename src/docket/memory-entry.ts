@@ -24,18 +24,19 @@ export interface Entry {
   readonly deadlines: Map<string, Timer>;
 }
 
-/** The record of an execution that is new at `now`, or that replaces a finished one. */
+/** The record of an execution that is new at `now`. */
 export function newRecord(
   { delay: _, runAt: __, ...execution }: NewExecution,
   now: number,
-  previous: ExecutionRecord | undefined,
+  generation: number,
 ): ExecutionRecord {
   return {
     ...execution,
     state: 'queued',
     openQuestions: 0,
-    generation: (previous?.generation ?? 0) + 1,
+    generation,
     attempt: 0,
+    losses: 0,
     redelivered: false,
     createdAt: now,
     updatedAt: now,
@@ -45,7 +46,7 @@ export function newRecord(
 
 /** What to add to run an execution again: its record without what came of it. */
 export function executionOf(record: ExecutionRecord): NewExecution {
-  const { outcome, progress, finishedAt, reason, ...execution } = record;
+  const { outcome, progress, finishedAt, reason, lastError, ...execution } = record;
   return execution;
 }
 

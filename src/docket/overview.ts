@@ -13,6 +13,7 @@ export const summaryFields = [
   'openQuestions',
   'generation',
   'attempt',
+  'losses',
   'redelivered',
   'createdAt',
   'updatedAt',

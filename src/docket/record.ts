@@ -2,6 +2,7 @@ import type { Json } from '../base/json.js';
 import type { Answer, ProgressState, QuestionKind } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
+import type { WireError } from '../protocol/errors.js';
 
 /** Where an execution stands. The last three are terminal, and terminal is final. */
 export type ExecutionState = 'scheduled' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
@@ -32,10 +33,12 @@ export interface ExecutionRecord {
   readonly state: ExecutionState;
   /** Questions without an answer. */
   readonly openQuestions: number;
-  /** Grows with each `add` under the same key. */
+  /** Tells the execution from others under the same key: later ones have larger numbers, also after the record has expired. */
   readonly generation: number;
   /** Attempts begun; one that was handed back or put back does not count. */
   readonly attempt: number;
+  /** How often a run ended without a word: its worker died or lost it. What was handed back or put back is not counted. */
+  readonly losses: number;
   /** Whether an earlier run was interrupted without an outcome (hand-back, lost worker). */
   readonly redelivered: boolean;
   readonly createdAt: number;
@@ -47,6 +50,8 @@ export interface ExecutionRecord {
   readonly finishedAt?: number;
   readonly progress?: ProgressState;
   readonly outcome?: Outcome;
+  /** What the last attempt that was followed by another has thrown. */
+  readonly lastError?: WireError;
   /** Why it was cancelled, where somebody said. */
   readonly reason?: string;
 }

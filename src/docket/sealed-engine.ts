@@ -1,6 +1,7 @@
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState, QuestionParams } from '../call/channel.js';
+import type { WireError } from '../protocol/errors.js';
 import type { Outcome } from '../call/outcome.js';
 import type {
   AnswerVerdict,
@@ -113,8 +114,7 @@ export class SealedEngine implements Engine {
   }
 
   settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    if (verdict.type !== 'finish') return this.engine.settle(key, run, verdict);
-    return this.engine.settle(key, run, { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) });
+    return this.engine.settle(key, run, this.sealedVerdict(key, verdict));
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
@@ -150,7 +150,7 @@ export class SealedEngine implements Engine {
     const { record, run } = delivery;
     let opened: ExecutionRecord;
     try {
-      opened = { ...record, ...this.openedInput(record) };
+      opened = { ...record, ...this.openedInput(record), ...this.openedLastError(record) };
     } catch (error) {
       this.report(error);
       const outcome = this.sealedOutcome(record.key, failure(error));
@@ -179,6 +179,19 @@ export class SealedEngine implements Engine {
     return 'error' in outcome ? { error: { code: sealedCode, message: sealed } } : { result: sealed };
   }
 
+  private sealedVerdict(key: string, verdict: Verdict): Verdict {
+    if (verdict.type === 'finish') return { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) };
+    if (verdict.type !== 'retry') return verdict;
+    const sealed = this.seal(verdict.error as unknown as Json, key, 'lastError');
+    return { ...verdict, error: { code: sealedCode, message: sealed } };
+  }
+
+  private openedLastError({ key, lastError }: ExecutionRecord): Pick<ExecutionRecord, 'lastError'> {
+    if (lastError === undefined) return {};
+    const place = { key, part: 'lastError' };
+    return { lastError: this.openOr<WireError>(lastError.message, place, (error) => failure(error).error) };
+  }
+
   private sealedAnswer(key: string, question: string, answer: Answer): Answer {
     return { result: this.seal(answer as Json, key, `answer ${question}`) };
   }
@@ -189,6 +202,7 @@ export class SealedEngine implements Engine {
       ...rest,
       ...this.tried(() => this.openedInput(record)),
       ...(outcome !== undefined && { outcome: this.openOutcome(record.key, outcome) }),
+      ...this.openedLastError(record),
     };
   }
 

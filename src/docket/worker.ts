@@ -12,16 +12,13 @@ import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
-import { outcomeWithin, type Limits } from './limits.js';
+import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
 import { refuseSealed } from './sealer.js';
 import { auditFields, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
 const unknownComponentDelay = 5_000;
-
-/** How often an execution may be interrupted without an outcome before it is taken for one that crashes its worker. */
-const mostLosses = 3;
 
 /** What a worker needs of its server. */
 export interface WorkerHost extends CallSettings {
@@ -80,7 +77,7 @@ export class Worker implements DeliveryHandler {
     const { record, run } = delivery;
     const component = this.host.catalog.find(record.component);
     if (component === undefined || component.task === 'forbidden') return this.putBack(delivery);
-    if (record.attempt > record.retry.attempts + mostLosses) return this.giveUp(delivery);
+    if (record.losses > mostLosses) return this.giveUp(delivery);
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const life = new CallLife(this.host.clock, record.timeout, {
       park: () => {
@@ -118,8 +115,7 @@ export class Worker implements DeliveryHandler {
     logger.error('An execution was lost too often', { component, key });
     meters.count('executionsGivenUp', { 'errand.component': component });
     meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
-    const message = `'${component}' was interrupted without an outcome more than ${mostLosses} times.`;
-    await this.settle(delivery, { type: 'finish', outcome: { error: { code: 'EXECUTION_LOST', message } } });
+    await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`) });
   }
 
   private async make(

@@ -3,14 +3,23 @@ import type { Json } from '../base/json.js';
 import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
-import type { RetryPolicy } from '../components/options.js';
+import { noRetry, type RetryPolicy } from '../components/options.js';
 import type { EngineEvent, NewExecution } from '../docket/engine.js';
 import { summaryFields, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
+import type { WireError } from '../protocol/errors.js';
 import type { Argument, Reply } from './scripts/script.js';
 
 /** A value that we wrote as JSON, so that its shape is known. */
-const json = <T>() => z.string().transform((text) => JSON.parse(text) as T);
+const json = <T>() =>
+  z.string().transform((text, context) => {
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'Not JSON' });
+      return z.NEVER;
+    }
+  });
 
 const Fields = z.record(z.string(), z.string());
 
@@ -31,6 +40,8 @@ const Execution = z.object({
   openQuestions: count,
   generation: count,
   attempt: count,
+  /** Absent in records of earlier versions. */
+  losses: count.default(0),
   redelivered: z.string().transform((digit) => digit === '1'),
   createdAt: count,
   updatedAt: count,
@@ -40,6 +51,7 @@ const Execution = z.object({
   progress: json<ProgressState>().optional(),
   outcome: json<Outcome>().optional(),
   reason: z.string().optional(),
+  lastError: json<WireError>().optional(),
 });
 
 const Summary = Execution.pick(
@@ -80,6 +92,26 @@ export function summaryIn(reply: Reply): RecordSummary {
   const values = reply as readonly (string | null)[];
   const fields = Object.fromEntries(summaryFields.map((field, index) => [field, values[index] ?? undefined]));
   return parsed(Summary, fields, `the record of '${values[0]}'`);
+}
+
+/** What stands for a field that cannot be read, once its execution is given up. */
+const repairs: Readonly<Record<string, string>> = {
+  retry: JSON.stringify(noRetry),
+  progress: JSON.stringify({ current: 0 }),
+  ttl: '3600000',
+};
+
+/**
+ * What makes the record in the fields of a hash one that can be read, as fields to write, and how often the execution was
+ * lost. Nobody can say any more what stood there: it is for an execution that ends by it.
+ */
+export function repairedFields(reply: Reply | undefined): { readonly losses: number; readonly fields: Argument[] } {
+  const fields = fieldsOf(reply);
+  const unreadable = new Set(Execution.safeParse(fields).error?.issues.map(({ path }) => String(path[0])));
+  return {
+    losses: Number(fields['losses']) || 0,
+    fields: [...unreadable].flatMap((name) => [name, repairs[name] ?? '0']),
+  };
 }
 
 /** A question, from names and values in turn. */

@@ -22,7 +22,7 @@ import type {
   Verdict,
   Watched,
 } from '../docket/engine.js';
-import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
+import { lostTooOften, mostLosses, tooManyQuestions, tooManyTasks } from '../docket/limits.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
@@ -30,7 +30,7 @@ import { RedisConnections } from './connection.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { browse, stats } from './overview.js';
-import { executionFields, questionIn, questionText, recordIn } from './records.js';
+import { executionFields, questionIn, questionText, recordIn, repairedFields } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
 import { retryScript } from './scripts/overview.js';
@@ -84,6 +84,7 @@ export class RedisEngine implements Engine {
   private forWorkers?: Redis;
   private tickets?: Tickets;
   private cursors = new Cursors('');
+  private requests = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
 
@@ -153,6 +154,7 @@ export class RedisEngine implements Engine {
     const task = session === undefined ? '0' : '1';
     const [verdict, value, place] = await this.run(
       addScript,
+      this.request(),
       key,
       owner,
       task,
@@ -164,7 +166,7 @@ export class RedisEngine implements Engine {
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
     const record = recordIn(value) as ExecutionRecord;
     if (verdict === 'known') return { added: false, record };
-    await this.enqueue(key, place);
+    if (place !== undefined) await this.enqueue(key, place);
     return { added: true, record };
   }
 
@@ -196,14 +198,15 @@ export class RedisEngine implements Engine {
   }
 
   async retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
-    const [verdict, value, ticket] = await this.run(retryScript, key, randomUUID());
+    const [verdict, value, ticket] = await this.run(retryScript, this.request(), key);
     if (ticket !== undefined) await this.enqueue(key, ticket);
     const record = recordIn(value);
     return { retried: verdict === 'retried', ...(record && { record }) };
   }
 
   async cancel(key: string, reason?: string): Promise<CancelVerdict> {
-    const [verdict, ticket] = await this.run(cancelScript, key, reason === undefined ? '0' : '1', reason ?? '');
+    const args = [this.request(), key, reason === undefined ? '0' : '1', reason ?? ''];
+    const [verdict, ticket] = await this.run(cancelScript, ...args);
     // Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up.
     if (ticket !== undefined) void this.tickets?.remove(String(ticket)).catch(this.report);
     return verdict as CancelVerdict;
@@ -261,8 +264,8 @@ export class RedisEngine implements Engine {
   }
 
   async answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict> {
-    const verdict = await this.guard(() => this.scripts.run(answerScript, key, question, JSON.stringify(answer)));
-    return verdict as AnswerVerdict;
+    const args = [this.request(), key, question, JSON.stringify(answer)];
+    return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerVerdict;
   }
 
   async questions(key: string): Promise<readonly Question[]> {
@@ -309,7 +312,25 @@ export class RedisEngine implements Engine {
 
   private async claim({ key, ticket }: Ticket, run: string): Promise<Delivery | undefined> {
     const [verdict, value] = await this.run(claimScript, key, ticket, this.node, run);
-    if (verdict === 'run') return { record: recordIn(value) as ExecutionRecord, run };
+    if (verdict === 'run') return this.delivery(key, run, value);
+    if (verdict === 'missing') this.report(recordMissing(key));
+    return undefined;
+  }
+
+  /** A record that this process cannot read may be one for a newer one: it goes back, and is counted as a loss. */
+  private async delivery(key: string, run: string, fields: Reply | undefined): Promise<Delivery | undefined> {
+    try {
+      return { record: recordIn(fields) as ExecutionRecord, run };
+    } catch (error) {
+      this.report(error);
+    }
+    const repaired = repairedFields(fields);
+    if (repaired.losses < mostLosses) {
+      await this.leave(key, run, 'vanish', this.lease);
+    } else {
+      const outcome = JSON.stringify(lostTooOften(`The record of '${key}' could not be read, and it`));
+      await this.leave(key, run, 'finish', 0, 'failed', ...repaired.fields, 'outcome', outcome);
+    }
     return undefined;
   }
 
@@ -321,13 +342,15 @@ export class RedisEngine implements Engine {
       }
       case 'handBack':
         return this.leave(key, run, 'handBack');
-      default:
-        return this.leave(key, run, verdict.type, verdict.delay);
+      case 'retry':
+        return this.leave(key, run, 'retry', verdict.delay, 'lastError', JSON.stringify(verdict.error));
+      case 'putBack':
+        return this.leave(key, run, 'putBack', verdict.delay);
     }
   }
 
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const [verdict, place] = await this.run(settleScript, key, run, how, delay, ...fields);
+    const [verdict, place] = await this.run(settleScript, this.request(), key, run, how, delay, ...fields);
     if (place !== undefined) await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
     return verdict === 'settled';
   }
@@ -337,6 +360,11 @@ export class RedisEngine implements Engine {
     const [ticket, delay] = place as readonly Reply[];
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
     else await this.tickets?.add(key, String(ticket), front).catch(this.report);
+  }
+
+  /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */
+  private request(): string {
+    return `${this.node}.${++this.requests}`;
   }
 
   private async tell(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
@@ -357,6 +385,12 @@ export class RedisEngine implements Engine {
     }
   }
 }
+
+const recordMissing = (key: string): ErrandError =>
+  new ErrandError(
+    'EXECUTION_UNKNOWN',
+    `The record of '${key}' was gone when its turn came, so that it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
+  );
 
 const closed = (): ErrandError =>
   new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Make a new one, or close the server last.');

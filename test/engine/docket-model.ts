@@ -8,6 +8,7 @@ export interface ModelExecution {
   readonly ttl: number;
   state: ExecutionState;
   attempt: number;
+  losses: number;
   redelivered: boolean;
   progress: number | undefined;
   /** Names of questions, and whether they have an answer. */
@@ -38,6 +39,7 @@ export class DocketModel {
   private comingBack: ModelRun[] = [];
   private now = 0;
   private count = 0;
+  private added = 0;
 
   constructor(private readonly concurrency: number) {}
 
@@ -48,9 +50,10 @@ export class DocketModel {
     const execution: ModelExecution = {
       key,
       ttl,
-      generation: (known?.generation ?? 0) + 1,
+      generation: ++this.added,
       state: 'queued',
       attempt: 0,
+      losses: 0,
       redelivered: false,
       progress: undefined,
       questions: new Map(),
@@ -149,6 +152,7 @@ export class DocketModel {
     if (execution) {
       execution.run = undefined;
       execution.redelivered = true;
+      execution.losses++;
       execution.state = 'queued';
     }
     this.giveUpComeback(run);

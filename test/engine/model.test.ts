@@ -106,8 +106,8 @@ async function expectSame(model: DocketModel, real: Real): Promise<void> {
     expect(record?.state).toBe(expected?.state);
     const last = real.events.get(key)?.at(-1)?.record;
     if (!record || !expected) continue;
-    const { generation, attempt, redelivered, openQuestions } = expected;
-    expect(record).toMatchObject({ generation, attempt, redelivered, openQuestions });
+    const { generation, attempt, losses, redelivered, openQuestions } = expected;
+    expect(record).toMatchObject({ generation, attempt, losses, redelivered, openQuestions });
     expect(record.progress?.current).toBe(expected.progress);
     expect((await engine.questions(key)).map((question) => [question.key, question.answer !== undefined])).toEqual([
       ...expected.questions,

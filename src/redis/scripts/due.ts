@@ -16,7 +16,12 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
   redis.call('ZREM', dueKey(), member)
   if kind == 'q' then
     local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
-    if answer then closeQuestion(x, key, name, answer) else redis.call('SREM', askedKey(), name .. ':' .. key) end
+    -- A record that is gone does not come back as one that has nothing but this answer.
+    if redis.call('EXISTS', x) == 0 then
+      answer = false
+      redis.call('DEL', questionsKey(key))
+    end
+    if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
     if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key) } end
   else

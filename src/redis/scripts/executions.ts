@@ -1,15 +1,18 @@
 import { Script } from './script.js';
 
 /**
- * ARGV: key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, how long it is delayed or 0, then the
- * fields of the record.
+ * ARGV: the request, key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, how long it is delayed or
+ * 0, then the fields of the record. Generations are numbered through the docket: one that has expired is not taken for a
+ * later one.
  */
 export const addScript = new Script(`
-local key, owner, task, limit = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
-local delay = tonumber(ARGV[6])
-local runAt = delay > 0 and now + delay or tonumber(ARGV[5])
+local request, key, owner, task, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
+local delay = tonumber(ARGV[7])
+local runAt = delay > 0 and now + delay or tonumber(ARGV[6])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'generation', 'updatedAt', 'owner', 'session')
+local known = redis.call('HMGET', x, 'state', 'addedBy', 'updatedAt', 'owner', 'session')
+-- The reply of this very step was lost and the command sent again.
+if known[2] == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
 if known[1] and not terminal[known[1]] then return { 'known', redis.call('HGETALL', x) } end
 local open = tonumber(redis.call('GET', openKey(owner)) or 0)
 if limit >= 0 and open >= limit then return { 'limit', open } end
@@ -23,9 +26,10 @@ if known[1] then
   end
 end
 unlist(key)
-local at = text(math.max(now, tonumber(known[3] or 0)))
-redis.call('HSET', x, 'generation', (known[2] or 0) + 1, 'createdAt', at, 'updatedAt', at,
-  'attempt', 0, 'redelivered', 0, 'openQuestions', 0, 'order', redis.call('INCR', sequenceKey()), unpack(ARGV, 7))
+local at = text(math.max(now, num(known[3], 0)))
+local number = redis.call('INCR', sequenceKey())
+redis.call('HSET', x, 'generation', number, 'order', number, 'createdAt', at, 'updatedAt', at, 'addedBy', request,
+  'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 8))
 local ticket = enqueue(x, key, runAt)
 if task then
   purge(owner, 20)
@@ -37,15 +41,16 @@ end
 return { 'added', redis.call('HGETALL', x), ticket }
 `);
 
-/** ARGV: key, '1' when there is a reason, the reason. */
+/** ARGV: the request, key, '1' when there is a reason, the reason. */
 export const cancelScript = new Script(`
-local key = ARGV[1]
+local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'run', 'node', 'ticket')
+local known = redis.call('HMGET', x, 'state', 'run', 'node', 'ticket', 'settledBy')
 if not known[1] then return { 'unknown' } end
+if known[5] == request then return { 'cancelled', known[4] } end
 if terminal[known[1]] then return { 'terminal' } end
-if ARGV[2] == '1' then redis.call('HSET', x, 'reason', ARGV[3]) end
-finish(x, key, 'cancelled')
+if ARGV[3] == '1' then redis.call('HSET', x, 'reason', ARGV[4]) end
+finish(x, key, request, 'cancelled')
 if known[2] then
   post(known[3], { '@event', 'revoke', '@run', known[2], '@why', 'cancelled' })
   return { 'cancelled' }

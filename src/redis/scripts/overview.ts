@@ -44,19 +44,19 @@ local workers = redis.call('ZCOUNT', workersKey(), text(now), '+inf')
 return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.max(now - since, 0)) or '' }
 `);
 
-/** ARGV: key, the id of this request: the same one is answered the same when it comes again. */
+/** ARGV: the request, key. The same request is answered the same when it comes again. */
 export const retryScript = new Script(`
-local key, request = ARGV[1], ARGV[2]
+local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'session', 'retriedBy', 'updatedAt')
+local known = redis.call('HMGET', x, 'state', 'session', 'addedBy', 'updatedAt')
 if not known[1] then return { 'unknown' } end
-if known[3] == request then return { 'retried', redis.call('HGETALL', x) } end
+if known[3] == request then return { 'retried', redis.call('HGETALL', x), ticketOf(x) } end
 if known[1] ~= 'failed' or known[2] then return { 'refused', redis.call('HGETALL', x) } end
 redis.call('PERSIST', x)
-redis.call('HDEL', x, 'outcome', 'progress', 'finishedAt', 'reason')
-redis.call('HINCRBY', x, 'generation', 1)
-redis.call('HSET', x, 'createdAt', text(math.max(now, tonumber(known[4]))), 'attempt', 0, 'redelivered', 0,
-  'order', redis.call('INCR', sequenceKey()), 'retriedBy', request)
+redis.call('HDEL', x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError')
+local number = redis.call('INCR', sequenceKey())
+redis.call('HSET', x, 'createdAt', text(math.max(now, num(known[4], 0))), 'attempt', 0, 'losses', 0, 'redelivered', 0,
+  'generation', number, 'order', number, 'addedBy', request)
 local ticket = enqueue(x, key, 0)
 unlist(key)
 return { 'retried', redis.call('HGETALL', x), ticket }

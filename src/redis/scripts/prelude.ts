@@ -19,13 +19,17 @@ ${keysLua}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local terminal = { completed = true, failed = true, cancelled = true }
-local unseen = { input = true, run = true, node = true, ticket = true, order = true, retriedBy = true }
+local unseen = { input = true, run = true, node = true, ticket = true, order = true,
+  addedBy = true, settledBy = true, answeredBy = true }
 
 local function text(number) return string.format('%.0f', number) end
 
+-- A number in a record, which may be one that this version cannot read.
+local function num(value, otherwise) return tonumber(value) or otherwise end
+
 -- Writes fields of a record, and the time, which does not go back.
 local function write(x, ...)
-  local at = math.max(now, tonumber(redis.call('HGET', x, 'updatedAt') or 0))
+  local at = math.max(now, num(redis.call('HGET', x, 'updatedAt'), 0))
   redis.call('HSET', x, 'updatedAt', text(at), ...)
   return at
 end
@@ -33,11 +37,11 @@ end
 -- Brings an execution into a state, and into the list of that.
 local function become(x, key, state, ...)
   local was = redis.call('HMGET', x, 'updatedAt', 'state', 'order')
-  local at = math.max(now, tonumber(was[1] or 0))
+  local at = math.max(now, num(was[1], 0))
   redis.call('HSET', x, 'updatedAt', text(at), 'state', state, ...)
   if was[2] ~= state then
     if was[2] then redis.call('ZREM', stateKey(was[2]), key) end
-    redis.call('ZADD', stateKey(state), was[3], key)
+    redis.call('ZADD', stateKey(state), num(was[3], 0), key)
   end
   return at
 end
@@ -114,6 +118,13 @@ local function awaitTicket(key, ticket)
   redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
 end
 
+-- The ticket of an execution that waits, and how long until it is due. Nil for any other.
+local function ticketOf(x)
+  local known = redis.call('HMGET', x, 'state', 'ticket', 'runAt')
+  if known[1] ~= 'queued' and known[1] ~= 'scheduled' then return nil end
+  return { known[2], text(math.max(num(known[3], 0) - now, 0)) }
+end
+
 -- Gives an execution a ticket for the line: to be brought there now, or once its time has come.
 local function enqueue(x, key, runAt, ...)
   local ticket = redis.call('INCR', sequenceKey())
@@ -141,12 +152,13 @@ local function promote(x, key)
   return ticket
 end
 
-local function closeQuestion(x, key, name, answer)
-  redis.call('HSET', questionsKey(key), 'a:' .. name, answer)
+-- Closes a question with its answer, and remembers which request gave it.
+local function closeQuestion(x, key, name, answer, request)
+  redis.call('HSET', questionsKey(key), 'a:' .. name, answer, 'b:' .. name, request)
   redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key)
   redis.call('SREM', askedKey(), name .. ':' .. key)
-  local left = redis.call('HINCRBY', x, 'openQuestions', -1)
-  write(x)
+  local left = math.max(num(redis.call('HGET', x, 'openQuestions'), 0) - 1, 0)
+  write(x, 'openQuestions', left)
   emit(x, 'closed', unpack(question(key, name)))
   if left == 0 then emit(x, 'state') end
 end
@@ -182,29 +194,34 @@ local function purge(owner, most)
   end
 end
 
--- Ends an execution. Terminal is final: nothing but a new generation writes to it any more.
-local function finish(x, key, state, ...)
-  local at = become(x, key, state, ...)
+-- Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
+-- requests lets those that are sent again have the same answer.
+local function finish(x, key, request, state, ...)
+  local at = become(x, key, state, 'settledBy', request, ...)
   local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
   redis.call('HSET', x, 'finishedAt', text(at), 'openQuestions', 0)
   redis.call('HDEL', x, 'run', 'node', 'runAt')
   -- Work of the program that failed can be run again.
   if state ~= 'failed' or facts[2] then redis.call('HDEL', x, 'input', 'snapshot') end
-  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. facts[4] .. ':' .. key)
+  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (facts[4] or '') .. ':' .. key)
+  local answeredBy = {}
   for _, name in ipairs(questionNames(key)) do
     if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
       redis.call('SREM', askedKey(), name .. ':' .. key)
       emit(x, 'closed', unpack(question(key, name)))
     end
+    answeredBy[#answeredBy + 1] = redis.call('HGET', questionsKey(key), 'b:' .. name) or nil
   end
+  if #answeredBy > 0 then redis.call('HSET', x, 'answeredBy', table.concat(answeredBy, ' ')) end
   redis.call('DEL', questionsKey(key))
   emit(x, 'state')
   -- Redis takes a key away in the millisecond after its time.
-  redis.call('PEXPIREAT', x, text(at + facts[3] - 1))
-  listUntil(state, key, at + facts[3])
+  local expires = at + num(facts[3], 3600000)
+  redis.call('PEXPIREAT', x, text(expires - 1))
+  listUntil(state, key, expires)
   if facts[2] then
     if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
-    redis.call('ZADD', endedKey(facts[1]), text(at + facts[3]), key)
+    redis.call('ZADD', endedKey(facts[1]), text(expires), key)
     keepLists(facts[1])
   end
 end

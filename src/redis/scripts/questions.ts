@@ -12,8 +12,8 @@ if redis.call('HEXISTS', questions, 'q:' .. name) == 0 then
     'c:' .. name, text(now), 'e:' .. name, text(now + ARGV[5]), 'd:' .. name, ARGV[6])
   redis.call('ZADD', dueKey(), text(now + ARGV[5]), 'q:' .. name .. ':' .. key)
   redis.call('SADD', askedKey(), name .. ':' .. key)
-  local open = redis.call('HINCRBY', x, 'openQuestions', 1)
-  write(x)
+  local open = num(redis.call('HGET', x, 'openQuestions'), 0) + 1
+  write(x, 'openQuestions', open)
   if open == 1 then emit(x, 'state') end
 end
 local asked = question(key, name)
@@ -21,15 +21,20 @@ if redis.call('HEXISTS', questions, 'a:' .. name) == 0 then emit(x, 'question', 
 return { 'asked', asked, ARGV[5] }
 `);
 
-/** ARGV: key, name, the answer. */
+/** ARGV: the request, key, name, the answer. The same request gets the same verdict however often it is sent. */
 export const answerScript = new Script(`
-local key, name = ARGV[1], ARGV[2]
+local request, key, name = ARGV[1], ARGV[2], ARGV[3]
 local x = executionKey(key)
 local state = redis.call('HGET', x, 'state')
-if state and terminal[state] then return 'ended' end
+if state and terminal[state] then
+  local all = ' ' .. (redis.call('HGET', x, 'answeredBy') or '') .. ' '
+  return string.find(all, ' ' .. request .. ' ', 1, true) and 'accepted' or 'ended'
+end
 if not state or redis.call('HEXISTS', questionsKey(key), 'q:' .. name) == 0 then return 'unknown' end
-if redis.call('HEXISTS', questionsKey(key), 'a:' .. name) == 1 then return 'answered' end
-closeQuestion(x, key, name, ARGV[3])
+if redis.call('HEXISTS', questionsKey(key), 'a:' .. name) == 1 then
+  return redis.call('HGET', questionsKey(key), 'b:' .. name) == request and 'accepted' or 'answered'
+end
+closeQuestion(x, key, name, ARGV[4], request)
 return 'accepted'
 `);
 

@@ -104,10 +104,13 @@ export function runningContract(stage: () => Stage): void {
       expect(waiting).toMatchObject({ state: 'scheduled', attempt: 1, redelivered: false });
       expect(Math.abs(waiting.runAt! - before - 200)).toBeLessThanOrEqual(50);
       expect(waiting.outcome).toBeUndefined();
+      expect(waiting.lastError).toEqual(failure);
       await stage().pass(200);
       const second = await worker.next();
       expect(second.record.updatedAt).toBeGreaterThanOrEqual(waiting.runAt!);
-      expect(second.record).toMatchObject({ state: 'running', attempt: 2, redelivered: false, generation: 1 });
+      const { generation } = first.record;
+      expect(second.record).toMatchObject({ state: 'running', attempt: 2, losses: 0, redelivered: false, generation });
+      expect(second.record.lastError).toEqual(failure);
       expect(second.record.runAt).toBeUndefined();
       expect(second.run).not.toBe(first.run);
     });
@@ -138,7 +141,8 @@ export function runningContract(stage: () => Stage): void {
       leaving.end(first);
       await staying.finish(other);
       const again = await staying.next();
-      expect(again.record).toMatchObject({ key: 'a', attempt: 1, redelivered: true, generation: 1 });
+      const { generation } = first.record;
+      expect(again.record).toMatchObject({ key: 'a', attempt: 1, losses: 0, redelivered: true, generation });
     });
 
     it('is put back: scheduled, the attempt not counted, not marked', async () => {
@@ -148,15 +152,15 @@ export function runningContract(stage: () => Stage): void {
       worker.end(first);
       expect(await stage().record('a')).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
       await stage().pass(100);
-      expect((await worker.next()).record).toMatchObject({ attempt: 1, redelivered: false });
+      expect((await worker.next()).record).toMatchObject({ attempt: 1, losses: 0, redelivered: false });
     });
 
-    it('without a verdict is lost: delivered again, marked, the attempt counted', async () => {
+    it('without a verdict is lost: delivered again, marked, the attempt and the loss counted', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       worker.end(first);
       const second = await worker.next();
-      expect(second.record).toMatchObject({ key: 'a', state: 'running', attempt: 2, redelivered: true });
+      expect(second.record).toMatchObject({ key: 'a', state: 'running', attempt: 2, losses: 1, redelivered: true });
       expect(second.run).not.toBe(first.run);
       expect(worker.revoked).toEqual([]);
       await worker.finish(second);

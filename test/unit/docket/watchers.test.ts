@@ -6,7 +6,7 @@ import { anExecution } from '../../engine/contract/stage.js';
 import { settled } from '../../helpers/fake-clock.js';
 
 function anEvent(key: string, session?: string): EngineEvent {
-  return { type: 'state', record: newRecord({ ...anExecution(key), ...(session && { session }) }, 0, undefined) };
+  return { type: 'state', record: newRecord({ ...anExecution(key), ...(session && { session }) }, 0, 1) };
 }
 
 describe('Watchers', () => {

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EngineEvent, Verdict } from '../../src/docket/engine.js';
+import type { RedisEngine } from '../../src/redis/redis-engine.js';
+import { eventually } from '../helpers/eventually.js';
+import { LossyProxy } from '../helpers/lossy-proxy.js';
+import { TestDocket, testRedisUrl } from '../helpers/redis.js';
+import { anExecution, aQuestion, inShort, TestWorker } from './contract/stage.js';
+
+let proxy: LossyProxy;
+let docket: TestDocket;
+/** Behind the proxy: what it sends is done, and sent again when the reply is lost. */
+let engine: RedisEngine;
+/** Has Redis to itself. */
+let other: RedisEngine;
+let worker: TestWorker | undefined;
+
+beforeEach(async () => {
+  worker = undefined;
+  proxy = await LossyProxy.open(testRedisUrl());
+  docket = new TestDocket();
+  engine = docket.engine({ url: proxy.url });
+  other = docket.engine();
+  await Promise.all([engine.start(), other.start()]);
+});
+afterEach(async () => {
+  try {
+    await worker?.stop();
+    await docket.dispose();
+  } finally {
+    await proxy.close();
+  }
+});
+
+/** Loses the reply to what contains the text, and gives what the step says in the end. */
+async function sentTwice<T>(text: string, step: () => Promise<T>): Promise<T> {
+  proxy.loseReplyTo(text);
+  const result = await step();
+  expect(proxy.lost).toBe(1);
+  return result;
+}
+
+describe('a command whose reply is lost is sent again, and answered the same', () => {
+  it('add: added, once', async () => {
+    const states: EngineEvent[] = [];
+    await other.watch({ key: 'a' }, (event) => states.push(event));
+    expect(await sentTwice('some input', () => engine.add({ ...anExecution('a'), input: 'some input' }))).toMatchObject(
+      {
+        added: true,
+        record: { key: 'a', state: 'queued', input: 'some input' },
+      },
+    );
+    const working = (worker = new TestWorker(other, 2));
+    const delivery = await working.next();
+    await working.finish(delivery);
+    await eventually(() => expect(inShort(states)).toEqual(['state queued', 'state running', 'state completed']));
+    expect(working.begun).toHaveLength(1);
+  });
+
+  it('add: added, also where it has ended meanwhile', async () => {
+    other.consume(
+      { worker: 'fast', concurrency: 1 },
+      {
+        run: async ({ record, run }) => {
+          await other.settle(record.key, run, { type: 'finish', outcome: { result: 'done' } });
+        },
+        revoke: () => undefined,
+      },
+    );
+    // Before the engine is connected again, a worker that is idle has long made the call.
+    const adding = sentTwice('some input', () => engine.add({ ...anExecution('a'), input: 'some input' }));
+    const { added, record } = await adding;
+    expect(added).toBe(true);
+    await eventually(async () => expect(await other.get('a')).toMatchObject({ state: 'completed' }));
+    expect(await other.get('a')).toMatchObject({ generation: record.generation, attempt: 1 });
+  });
+
+  it('answer: accepted, also where the execution has ended by it', async () => {
+    await other.add(anExecution('a'));
+    const working = (worker = new TestWorker(other, 1));
+    const delivery = await working.next();
+    for (const name of ['first', 'last']) await other.ask('a', delivery.run, aQuestion(name));
+    expect(await sentTwice('one answer', () => engine.answer('a', 'first', { result: 'one answer' }))).toBe('accepted');
+    expect(await engine.answer('a', 'first', { result: 'one answer' })).toBe('answered');
+    const finishing = new Promise<boolean>((resolve, reject) => {
+      const end = (): void => void working.finish(delivery, 'done').then(resolve, reject);
+      void other.watch({ key: 'a' }, (event) => {
+        if (event.type === 'closed' && event.question.key === 'last') end();
+      });
+    });
+    proxy.lost = 0;
+    expect(await sentTwice('last answer', () => engine.answer('a', 'last', { result: 'last answer' }))).toBe(
+      'accepted',
+    );
+    expect(await finishing).toBe(true);
+    expect(await engine.answer('a', 'last', { result: 'last answer' })).toBe('ended');
+  });
+
+  it('cancel: cancelled', async () => {
+    await other.add(anExecution('a'));
+    expect(await sentTwice('no more', () => engine.cancel('a', 'no more'))).toBe('cancelled');
+    expect(await engine.cancel('a', 'no more')).toBe('terminal');
+  });
+
+  const verdicts: [string, Verdict, object][] = [
+    ['finish', { type: 'finish', outcome: { result: 'some verdict' } }, { state: 'completed', attempt: 1 }],
+    [
+      'retry',
+      { type: 'retry', error: { code: 'E', message: 'some verdict' }, delay: 60_000 },
+      { state: 'scheduled', attempt: 1 },
+    ],
+    ['putBack', { type: 'putBack', delay: 60_000 }, { state: 'scheduled', attempt: 0, losses: 0 }],
+    ['handBack', { type: 'handBack' }, { state: 'queued', attempt: 0, losses: 0 }],
+  ];
+  it.each(verdicts)('settle: %s', async (_how, verdict, expected) => {
+    await other.add(anExecution('a'));
+    const working = (worker = new TestWorker(engine, 1));
+    const delivery = await working.next();
+    await working.consumer.stopIntake();
+    const { run } = delivery;
+    expect(await sentTwice(run, () => engine.settle('a', run, verdict))).toBe(true);
+    expect(await other.get('a')).toMatchObject(expected);
+    expect(await engine.settle('a', run, verdict)).toBe(false);
+    working.end(delivery);
+    await working.consumer.idle();
+    expect(await other.get('a')).toMatchObject(expected);
+    await other.cancel('a');
+  });
+});
