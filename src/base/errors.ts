@@ -52,6 +52,7 @@ export const errorTable = {
   // The docket
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
+  DOCKET_TLS: { meaning: 'The docket and its Redis do not trust each other: a certificate is wrong or missing.' },
   DOCKET_PEER: { meaning: 'The docket is on Redis, but ioredis or bullmq is not installed.' },
   SEAL_INVALID: {
     meaning: 'A stored value cannot be opened: its key is not in docket.encryptionKeys, or it was changed.',
@@ -145,7 +146,19 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** A URL as a message may show it: without user, password and query, also where it is no URL at all. */
+/**
+ * A URL as a message may show it: without user, password and query, also where it is no URL at all. Where one cannot tell
+ * what is what, nothing but the scheme is left.
+ */
 export function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:(?:\/\/)?)?[^]*@/, '$1…@').replace(/\?[^]*$/, '?…');
+  const [scheme = ''] = /^[a-z][a-z0-9+.-]*:(\/\/)?/i.exec(url) ?? [];
+  const rest = url.slice(scheme.length);
+  const at = rest.lastIndexOf('@');
+  const query = rest.search(/[?#]/);
+  const ambiguous = query >= 0 && at > query;
+  // Where the host was forgotten, the password stands in the place of the port.
+  const strangePort = at < 0 && /^[^/?#[]*:[^/,?#]*[^\d/,?#]/.test(rest);
+  if (ambiguous || strangePort) return `${scheme}…`;
+  const shown = query < 0 ? rest : `${rest.slice(0, query)}?…`;
+  return `${scheme}${at < 0 ? shown : `…${shown.slice(at)}`}`;
 }

@@ -7,8 +7,8 @@ import { Redis, type RedisOptions } from 'ioredis';
 export class BatchingRedis extends Redis {
   private held?: Redis['stream'];
 
-  constructor(url: string, options: RedisOptions) {
-    super(url, { ...options, replyMapping: 'legacy' });
+  constructor(options: RedisOptions) {
+    super({ ...options, replyMapping: 'legacy' });
   }
 
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {

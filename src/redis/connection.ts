@@ -1,44 +1,47 @@
-import type { Redis, RedisOptions } from 'ioredis';
-import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
-import { BatchingRedis } from './batching-redis.js';
-
-/** The oldest Redis that has all the commands that the engine uses. */
-const oldestVersion = [6, 2] as const;
+import { ErrandError } from '../base/errors.js';
+import { parseAddress, type RedisAddress } from './address.js';
+import { openRedis, type OpenOptions, type RedisClient } from './open-redis.js';
+import { asRefusal, reasonOf, withoutCommand } from './refusals.js';
+import { serverFaults } from './server-check.js';
+import { checkTls, type RedisTls } from './tls.js';
 
 /** How to reach Redis. */
 export interface ConnectionOptions {
-  /** `redis://` or `rediss://` (TLS), with user, password, host, port and database number. */
+  /** As {@link parseAddress} takes it. */
   readonly url: string;
+  readonly tls?: RedisTls | undefined;
   /** How long the first connection may take, and later each command, in milliseconds. */
   readonly deadline: number;
   /** Takes what goes wrong between commands. Redis reconnects by itself. */
   readonly onError: (error: unknown) => void;
   /** Called for each connection that was lost and made again. */
   readonly onReconnect: () => void;
+  /** Takes what is not wrong yet. */
+  readonly onWarning: (warning: string) => void;
 }
 
 /** The connections of one process to the Redis of its docket. */
 export class RedisConnections {
   /** For everything that does not wait. A command that finds no Redis fails and is not kept for later. */
-  readonly commands: Redis;
-  private readonly all: Redis[] = [];
-  private readonly address: string;
+  readonly commands: RedisClient;
+  private readonly all: RedisClient[] = [];
+  private readonly address: RedisAddress;
 
-  /** @throws {ErrandError} `DOCKET_URL` */
+  /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS` */
   constructor(private readonly options: ConnectionOptions) {
-    checkUrl(options.url);
-    this.address = withoutPassword(options.url);
-    this.commands = this.open({ maxRetriesPerRequest: 1, commandTimeout: options.deadline });
+    this.address = parseAddress(options.url);
+    checkTls(this.address, options.tls);
+    this.commands = this.open({ commandDeadline: options.deadline });
   }
 
   /**
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when Redis does not answer in time or is too old, `DOCKET_URL` when it
-   * refuses the user, the password or the database.
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when Redis does not answer in time, is too old or a replica; `DOCKET_URL`
+   * when it refuses the user, the password or the database; `DOCKET_TLS` when one side does not trust the other.
    */
   async start(): Promise<void> {
     try {
       await this.reached(this.commands);
-      await this.checkVersion();
+      await this.checkServer();
     } catch (error) {
       await this.close();
       throw error;
@@ -46,8 +49,8 @@ export class RedisConnections {
   }
 
   /** A connection of its own that never gives a command up, and waits as long as the outage lasts. */
-  patient(options: Pick<RedisOptions, 'socketTimeout'> = {}): Redis {
-    return this.open({ maxRetriesPerRequest: null, ...options });
+  patient(options: Pick<OpenOptions, 'silence'> = {}): RedisClient {
+    return this.open(options);
   }
 
   /** Ends all connections, those that stand in the friendly way: what was sent is done, and no socket is left half open. */
@@ -61,25 +64,72 @@ export class RedisConnections {
 
   /** A connection that is ended twice leaves a timer behind. */
   private disconnect(): void {
-    for (const redis of this.all) if (redis.status !== 'end') redis.disconnect();
+    for (const redis of this.all.splice(0)) if (redis.status !== 'end') redis.disconnect();
   }
 
   /** What is thrown for an error of a command. */
   unavailable(cause: unknown, what = 'failed'): ErrandError {
-    const why = cause === undefined ? '' : `: ${messageOf(cause) || codeOf(cause)}`;
-    return new ErrandError('DOCKET_UNAVAILABLE', `The Redis of the docket, ${this.address}, ${what}${why}.`, {
-      cause: withoutCommand(cause),
+    const why = reasonOf(cause);
+    return new ErrandError(
+      'DOCKET_UNAVAILABLE',
+      `The Redis of the docket, ${this.address.shown}, ${what}${why && `: ${why}`}.`,
+      { cause: withoutCommand(cause) },
+    );
+  }
+
+  /** The same for the first commands, of which some will never go better. */
+  refused(cause: unknown): ErrandError {
+    return asRefusal(cause, this.address) ?? this.unavailable(cause);
+  }
+
+  /**
+   * Connects within the deadline. Redis may be about to start as well, so that the first failure is not the last word.
+   *
+   * @throws {ErrandError} as {@link RedisConnections.start}
+   */
+  reached(redis: RedisClient): Promise<void> {
+    const { deadline } = this.options;
+    // Nodes and Sentinels have events of their own, which say more than those of the whole.
+    const events = ['error', 'node error', 'sentinelError'];
+    return new Promise((resolve, reject) => {
+      let last: unknown;
+      let hungUp = false;
+      const noteEnd = (): void => {
+        hungUp = true;
+      };
+      const note = (error: unknown): void => {
+        last = error;
+        const refusal = asRefusal(error, this.address);
+        if (refusal) end(() => reject(refusal));
+      };
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        redis.off('ready', succeed).off('close', noteEnd);
+        for (const event of events) redis.off(event, note);
+        settle();
+      };
+      const succeed = (): void => end(resolve);
+      const timer = setTimeout(() => {
+        const what = `could not be reached within ${deadline} ms${this.guess(last, hungUp)}`;
+        end(() => reject(this.unavailable(last, what)));
+      }, deadline);
+      redis.once('ready', succeed).on('close', noteEnd);
+      for (const event of events) redis.on(event, note);
+      // What goes wrong comes as an event as well.
+      redis.connect().catch(() => undefined);
     });
   }
 
-  private open(options: RedisOptions): Redis {
-    const redis = new BatchingRedis(this.options.url, {
-      lazyConnect: true,
-      connectTimeout: this.options.deadline,
-      disconnectTimeout: 500,
-      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-      ...options,
-    });
+  /** What may be wrong where Redis says little. One for TLS hangs up, one for none waits, as does one that still reads its data. */
+  private guess(last: unknown, hungUp: boolean): string {
+    if (last !== undefined && !/ECONNRESET|ETIMEDOUT/.test(reasonOf(last))) return '';
+    if (this.address.tls) return ' (does it speak TLS?)';
+    return hungUp ? ' (does it want rediss://?)' : ' (it does not answer; does it still read its data?)';
+  }
+
+  private open(options: Omit<OpenOptions, 'deadline' | 'tls'>): RedisClient {
+    const { deadline, tls } = this.options;
+    const redis = openRedis(this.address, { deadline, tls, ...options });
     // Each try to reconnect fails with an error of its own. The first tells it all.
     let down = false;
     let isFirst = true;
@@ -88,7 +138,7 @@ export class RedisConnections {
       isFirst = false;
       down = false;
     });
-    redis.on('error', (error) => {
+    redis.on('error', (error: unknown) => {
       if (!down) this.options.onError(withoutCommand(error));
       down = true;
     });
@@ -96,77 +146,12 @@ export class RedisConnections {
     return redis;
   }
 
-  /**
-   * Connects within the deadline. Redis may be about to start as well, so that the first failure is not the last word.
-   *
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE`, `DOCKET_URL`
-   */
-  reached(redis: Redis): Promise<void> {
-    const { deadline } = this.options;
-    return new Promise((resolve, reject) => {
-      let last: unknown;
-      const note = (error: unknown): void => {
-        last = error;
-        if (isRefusal(error)) end(() => reject(this.refused(error)));
-      };
-      const end = (settle: () => void): void => {
-        clearTimeout(timer);
-        redis.off('error', note).off('ready', succeed);
-        settle();
-      };
-      const succeed = (): void => end(resolve);
-      const timer = setTimeout(() => {
-        end(() => reject(this.unavailable(last, `could not be reached within ${deadline} ms`)));
-      }, deadline);
-      redis.on('error', note).once('ready', succeed);
-      // What goes wrong comes as an event as well.
-      redis.connect().catch(() => undefined);
+  private async checkServer(): Promise<void> {
+    const info = await this.commands.info().catch((error: unknown) => {
+      throw this.refused(error);
     });
+    const { fault, warning } = serverFaults(info);
+    if (fault !== undefined) throw this.unavailable(undefined, fault);
+    if (warning !== undefined) this.options.onWarning(warning);
   }
-
-  private async checkVersion(): Promise<void> {
-    const info = await this.commands.info('server').catch((error: unknown) => {
-      throw isRefusal(error) ? this.refused(error) : this.unavailable(error);
-    });
-    const [, version = ''] = /^redis_version:(\S+)/m.exec(info) ?? [];
-    const [major = 0, minor = 0] = version.split('.').map(Number);
-    const [oldest, oldestMinor] = oldestVersion;
-    if (major > oldest || (major === oldest && minor >= oldestMinor)) return;
-    throw this.unavailable(undefined, `is version ${version}; the docket needs ${oldestVersion.join('.')} or later`);
-  }
-
-  private refused(cause: unknown): ErrandError {
-    return new ErrandError(
-      'DOCKET_URL',
-      `The Redis of docket.url, ${this.address}, refuses it: ${messageOf(cause)}. Check user, password and database.`,
-      { cause: withoutCommand(cause) },
-    );
-  }
-}
-
-/** Errors of ioredis carry the command with its arguments: the password, or what a user has said. */
-function withoutCommand(error: unknown): unknown {
-  if (error instanceof Error && 'command' in error) delete error.command;
-  return error;
-}
-
-function checkUrl(url: string): void {
-  const { protocol, hostname, pathname } = URL.canParse(url) ? new URL(url) : {};
-  const known = protocol === 'redis:' || protocol === 'rediss:';
-  if (known && hostname && /^\/?\d*$/.test(pathname ?? '')) return;
-  throw new ErrandError(
-    'DOCKET_URL',
-    `docket.url is '${withoutPassword(url)}', which is no URL of a Redis. Write redis://host:6379/0, or rediss:// for TLS.`,
-  );
-}
-
-/** Redis was reached and said no, which it will say again. */
-function isRefusal(error: unknown): boolean {
-  return /^(WRONGPASS|NOAUTH|NOPERM)|invalid password|DB index is out of range|without any password/.test(
-    messageOf(error),
-  );
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no answer';
 }

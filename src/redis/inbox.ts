@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './open-redis.js';
 import type { EngineEvent, Unwatch, Watched } from '../docket/engine.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import { Watchers, type OnError } from '../docket/watchers.js';
@@ -56,7 +56,7 @@ export class Inbox {
     /** The name of this process. */
     private readonly node: string,
     private readonly scripts: ScriptRunner,
-    private readonly reader: Redis,
+    private readonly reader: RedisClient,
     private readonly host: InboxHost,
   ) {
     this.watchers = new Watchers(host.report);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Job, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './open-redis.js';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
 import type { Consumer, Delivery, DeliveryHandler } from '../docket/engine.js';
@@ -19,7 +19,7 @@ interface HeldTicket {
 /** What a consumer needs of its engine. */
 export interface RedisConsumerHost {
   readonly prefix: string;
-  readonly connection: Redis;
+  readonly connection: RedisClient;
   /** How long Redis may take to answer, in milliseconds. */
   readonly deadline: number;
   /** How long a worker that has died keeps its executions from others, in milliseconds. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, messageOf } from '../base/errors.js';
@@ -27,6 +26,8 @@ import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecor
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
+import type { RedisClient } from './open-redis.js';
+import type { RedisTls } from './tls.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { browse, stats } from './overview.js';
@@ -45,8 +46,13 @@ const healthLife = 10_000;
 
 /** Options of {@link RedisEngine}. */
 export interface RedisEngineOptions {
-  /** `redis://` or `rediss://`. */
+  /**
+   * `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`, `redis+cluster://host:7000,host:7001` or
+   * `redis+sentinel://host:26379,host:26380/master/0`; with `rediss` in the place of `redis` for TLS.
+   */
   readonly url: string;
+  /** How TLS trusts. Default: as Node.js does. */
+  readonly tls?: RedisTls | undefined;
   /** Which docket of that Redis. */
   readonly name: string;
   /** How long a start, and later a command, may take, in milliseconds. Default 5,000. */
@@ -57,6 +63,8 @@ export interface RedisEngineOptions {
   readonly onError?: OnError;
   /** Called for each connection that was lost and made again. */
   readonly onReconnect?: () => void;
+  /** Takes what is not wrong yet, for people to read: a Redis that may forget tasks. Default: it is dropped. */
+  readonly onWarning?: (warning: string) => void;
 }
 
 /**
@@ -73,7 +81,7 @@ export class RedisEngine implements Engine {
   private readonly report: OnError;
   private readonly deadline: number;
   private readonly lease: number;
-  private readonly reader: Redis;
+  private readonly reader: RedisClient;
   private readonly healthKey: string;
   private readonly registry: WorkerRegistry;
   private readonly consumers = new Set<RedisConsumer>();
@@ -81,17 +89,17 @@ export class RedisEngine implements Engine {
   private readonly settled = new Set<string>();
   private readonly closeListeners = new Set<() => void>();
   /** All workers of the process share it; each has one more, on which it waits. */
-  private forWorkers?: Redis;
+  private forWorkers?: RedisClient;
   private tickets?: Tickets;
   private cursors = new Cursors('');
   private requests = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
 
-  /** @throws {ErrandError} `DOCKET_URL` */
+  /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID` */
   constructor(options: RedisEngineOptions) {
-    const { url, name, deadline = 5_000, lease = 10_000 } = options;
-    const { onError = () => undefined, onReconnect = () => undefined } = options;
+    const { url, tls, name, deadline = 5_000, lease = 10_000 } = options;
+    const { onError = () => undefined, onReconnect = () => undefined, onWarning = () => undefined } = options;
     // What goes wrong because the engine closes is nobody's concern.
     this.report = (error) => (this.closing ? undefined : onError(error));
     this.deadline = deadline;
@@ -102,11 +110,11 @@ export class RedisEngine implements Engine {
       );
     }
     this.lease = lease;
-    this.connections = new RedisConnections({ url, deadline, onError: this.report, onReconnect });
+    this.connections = new RedisConnections({ url, tls, deadline, onError: this.report, onReconnect, onWarning });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
-    this.reader = this.connections.patient({ socketTimeout: inboxSilence });
+    this.reader = this.connections.patient({ silence: inboxSilence });
     this.inbox = new Inbox(this.node, this.scripts, this.reader, {
       revoked: (run, why) => {
         for (const consumer of this.consumers) consumer.revoke(run, why);
@@ -276,18 +284,16 @@ export class RedisEngine implements Engine {
     await this.connections.start();
     const { commands } = this.connections;
     try {
-      await this.guard(async () => {
-        const mark = keyOf(this.scripts.prefix, 'mark');
-        await commands.setnx(mark, randomUUID().slice(0, 8));
-        this.cursors = new Cursors((await commands.get(mark)) ?? '');
-        await this.connections.reached(this.reader);
-        await this.inbox.open();
-        for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
-      });
+      const mark = keyOf(this.scripts.prefix, 'mark');
+      await commands.setnx(mark, randomUUID().slice(0, 8));
+      this.cursors = new Cursors((await commands.get(mark)) ?? '');
+      await this.connections.reached(this.reader);
+      await this.inbox.open();
+      for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
     } catch (error) {
       // Redis can be reached and lets nobody write: nothing may keep the process of a server that did not start.
       await this.connections.close();
-      throw error;
+      throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
     this.tickets = new Tickets(this.scripts, commands, this.report);
     this.tickets.open();

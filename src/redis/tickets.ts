@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './open-redis.js';
 import { longestTimer } from '../base/clock.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
@@ -34,7 +34,7 @@ export class Tickets {
 
   constructor(
     private readonly scripts: ScriptRunner,
-    connection: Redis,
+    connection: RedisClient,
     private readonly report: OnError,
   ) {
     this.queue = new Queue(queueName, {

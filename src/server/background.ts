@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
 import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
@@ -8,6 +9,7 @@ import { SealedEngine } from '../docket/sealed-engine.js';
 import { Sealer } from '../docket/sealer.js';
 import { MemoryEngine } from '../docket/memory-engine.js';
 import { Worker } from '../docket/worker.js';
+import type { RedisTls } from '../redis/tls.js';
 import { TaskChannel } from '../tasks/task-channel.js';
 import { callSettings, type ResolvedOptions } from './options.js';
 
@@ -104,23 +106,38 @@ async function makeEngine(options: ResolvedOptions): Promise<Engine> {
   return new SealedEngine(engine, new Sealer(docket.encryptionKeys, docket.name ?? name), onError);
 }
 
-async function makePlainEngine({ name, docket, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
+async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
   const { url } = docket;
   if (url.startsWith('memory://')) {
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
   }
-  if (/^rediss?:\/\//.test(url)) {
+  if (/^(rediss?(\+[a-z]+)?|unix):/i.test(url)) {
     const { RedisEngine } = await import('../redis/redis-engine.js').catch((error: unknown) => {
       throw peerMissing(error);
     });
     const onError = (error: unknown): void => logger.error('The Redis of the docket failed, or a watcher', { error });
     const onReconnect = (): void => meters.count('redisReconnected', {});
-    return new RedisEngine({ url, name: docket.name ?? name, onError, onReconnect });
+    const onWarning = (warning: string): void => logger.warning(warning);
+    const tls = /^rediss/i.test(url) ? await withCaFile(docket.tls, docketCa) : docket.tls;
+    return new RedisEngine({ url, tls, name: docket.name ?? name, onError, onReconnect, onWarning });
   }
   throw new ErrandError(
     'DOCKET_URL',
     `docket.url is '${withoutPassword(url)}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
   );
+}
+
+/** What the environment says of TLS, where the options do not. */
+async function withCaFile(tls: RedisTls | undefined, file: string | undefined): Promise<RedisTls | undefined> {
+  if (file === undefined || tls?.ca !== undefined) return tls;
+  const ca = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ErrandError(
+      'DOCKET_TLS',
+      `ERRAND_DOCKET_CA names '${file}', which cannot be read: ${messageOf(cause)}. Give the path of a PEM file.`,
+      { cause },
+    );
+  });
+  return { ...tls, ca };
 }
 
 /** The packages for Redis are installed by those who use it. */

@@ -14,12 +14,19 @@ import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
 import type { SnapshotRules } from '../call/snapshot.js';
 import { readEncryptionKey } from '../docket/sealer.js';
+import type { RedisTls } from '../redis/tls.js';
 import type { Icon } from '../protocol/types.js';
 
 /** Where and how background work runs. */
 export interface DocketOptions {
-  /** The engine: `memory://` (the default) needs nothing, `redis://` and `rediss://` need ioredis and bullmq. Environment: `ERRAND_DOCKET_URL`. */
+  /**
+   * The engine: `memory://` (the default) needs nothing. `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`,
+   * `redis+cluster://host:7000,host:7001` and `redis+sentinel://host:26379,host:26380/master/0` need ioredis and bullmq;
+   * with `rediss` in the place of `redis` the connection is encrypted. Environment: `ERRAND_DOCKET_URL`.
+   */
   readonly url?: string;
+  /** Whom an encrypted connection trusts. Default: whom Node.js trusts. Environment: `ERRAND_DOCKET_CA`, the path of a PEM file that takes the place of `ca`. */
+  readonly tls?: RedisTls;
   /** Which docket of a Redis: processes with the same one share their work. Default: the name of the server. Environment: `ERRAND_DOCKET_NAME`. */
   readonly name?: string;
   /** Whether this process works the docket as well. Default `true`. */
@@ -136,6 +143,15 @@ const Options = z.strictObject({
   docket: z
     .strictObject({
       url: z.string().default('memory://'),
+      tls: z
+        .strictObject({
+          ca: z.union([z.string(), z.array(z.string())]).optional(),
+          cert: z.string().optional(),
+          key: z.string().optional(),
+          servername: z.string().optional(),
+          rejectUnauthorized: z.boolean().optional(),
+        })
+        .optional(),
       name: name.max(256).optional(),
       worker: z.boolean().default(true),
       concurrency: z.coerce.number().int().min(1).default(10),
@@ -165,12 +181,15 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly tasks: TaskMode;
   readonly clock: Clock;
   readonly meters: Meters;
+  /** A PEM file of certificates that the environment names. */
+  readonly docketCa: string | undefined;
 };
 
 /** The environment variables that say something of the docket. */
 const docketVariables = [
   'ERRAND_DOCKET_URL',
   'ERRAND_DOCKET_NAME',
+  'ERRAND_DOCKET_CA',
   'ERRAND_DOCKET_ENCRYPTION_KEYS',
   'ERRAND_WORKER_CONCURRENCY',
 ] as const;
@@ -188,7 +207,7 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
     );
   }
   const tasks = toTaskMode(given.data.tasks, 'createServer: tasks');
-  return { ...given.data, tasks, clock: systemClock, meters: new Meters() };
+  return { ...given.data, tasks, clock: systemClock, meters: new Meters(), docketCa: environment['ERRAND_DOCKET_CA'] };
 }
 
 /** What a wrong option of the docket may come from. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../open-redis.js';
 import { prelude } from './prelude.js';
 
 /** What travels to a script. */
@@ -26,7 +26,7 @@ export class ScriptRunner {
   private readonly sent = new Set<Script>();
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     readonly prefix: string,
   ) {
     redis.on('close', () => this.sent.clear());
