@@ -71,5 +71,6 @@ export const owners = {
   ioredis: { folders: ['redis'], why: 'Redis is optional and loaded only when used' },
   bullmq: { folders: ['redis'], why: 'BullMQ is optional and loaded only when used' },
   '@nestjs': { folders: ['nest'], why: 'NestJS is optional and loaded only when used' },
+  'prom-client': { folders: ['server'], why: 'everyone else counts by the Meters of src/base, whoever reads them' },
   jiti: { folders: ['cli'], why: 'loading TypeScript at run time belongs to the command' },
 };

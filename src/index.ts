@@ -66,5 +66,7 @@ export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';
+export type { ServerHealth } from './server/health.js';
 export type { HttpListener, ListenOptions } from './server/http.js';
+export type { Monitor, MonitorOptions } from './server/monitor.js';
 export type { DocketOptions, LimitOptions, ServerOptions } from './server/options.js';

@@ -113,6 +113,27 @@ export const instruments = {
     description: 'Connections to Redis that were lost and made again.',
     attributes: [],
   },
+  workerSlots: {
+    name: 'errand.worker.slots',
+    kind: 'gauge',
+    unit: '{run}',
+    description: 'How many calls the worker makes at once.',
+    attributes: ['errand.worker'],
+  },
+  workerRunning: {
+    name: 'errand.worker.running',
+    kind: 'gauge',
+    unit: '{run}',
+    description: 'Calls of the worker that hold a slot.',
+    attributes: ['errand.worker'],
+  },
+  workerWaiting: {
+    name: 'errand.worker.waiting',
+    kind: 'gauge',
+    unit: '{run}',
+    description: 'Calls of the worker that wait and hold no slot.',
+    attributes: ['errand.worker'],
+  },
 } as const satisfies Record<string, Instrument>;
 
 type Table = typeof instruments;
@@ -132,9 +153,29 @@ export interface MeterSink {
   record(instrument: Instrument, value: number, attributes: Readonly<Record<string, string>>): void;
 }
 
+/** The level of a gauge at one moment. */
+export interface Reading {
+  readonly instrument: Instrument;
+  readonly value: number;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Reads gauges, of which each reading is made by {@link readingOf}. */
+export type Gauge = () => readonly Reading[] | Promise<readonly Reading[]>;
+
+/** A reading of a gauge of the table. */
+export function readingOf<Name extends Named<'gauge'>>(
+  name: Name,
+  value: number,
+  attributes: Readonly<Record<(typeof instruments)[Name]['attributes'][number], string>>,
+): Reading {
+  return { instrument: instruments[name], value, attributes };
+}
+
 /** What a server counts and measures, for whoever wants to know; without a sink it costs next to nothing. */
 export class Meters {
   private readonly sinks = new Set<MeterSink>();
+  private readonly gauges = new Set<Gauge>();
 
   /** Hands on everything from now on, until the returned function is called. */
   attach(sink: MeterSink): () => void {
@@ -150,6 +191,18 @@ export class Meters {
   /** Measures a time, in milliseconds; sinks get seconds. */
   time<Name extends Named<'histogram'>>(name: Name, milliseconds: number, attributes: AttributesOf<Name>): void {
     this.record(name, milliseconds / 1_000, attributes);
+  }
+
+  /** Adds what is to be read whenever somebody looks, until the returned function is called. */
+  observe(gauge: Gauge): () => void {
+    this.gauges.add(gauge);
+    return () => this.gauges.delete(gauge);
+  }
+
+  /** All levels as they are now. What cannot be read now, such as a docket that is out of reach, is left out. */
+  async readings(): Promise<readonly Reading[]> {
+    const read = await Promise.allSettled([...this.gauges].map(async (gauge) => gauge()));
+    return read.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   }
 
   private record(name: keyof Table, value: number, attributes: Readonly<Record<string, string | undefined>>): void {

@@ -1,57 +1,44 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { ErrandError, messageOf } from '../base/errors.js';
-import { run } from './run.js';
+import type { Command } from './arguments.js';
+import { runCommand } from './run.js';
+import { workerCommand } from './worker.js';
+
+/** By name, in the order of the help. */
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['run', runCommand],
+  ['worker', workerCommand],
+]);
 
 const help = `Usage:
-  errand run <file>                 serve the file's server over stdio
-  errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
-             [--host <address>]     bind to another address than 127.0.0.1
-             [--allow-host <name>]  answer requests for this name as well; once for each name
-             [--stateless]          keep no sessions, so that any process can serve any request
+${[...commands.values()].map(({ usage }) => usage).join('\n')}
+  errand <command> --help
   errand --version
   errand --help
 
 A server file exports its server as default: export default createServer({ … })
 `;
 
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        http: { type: 'string' },
-        host: { type: 'string' },
-        'allow-host': { type: 'string', multiple: true },
-        stateless: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
-    });
-  } catch (error) {
-    throw new ErrandError('OPTIONS_INVALID', `${messageOf(error)}\n${help}`);
-  }
-}
-
-async function main(): Promise<void> {
-  const { values, positionals } = readArguments();
-  const [command, file, ...rest] = positionals;
-  if (values.version === true) {
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  const command = commands.get(name ?? '');
+  if (name === '--version' || name === '-v') {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
     };
     process.stdout.write(`${version}\n`);
-  } else if (values.help === true || command === undefined) {
+  } else if (name === undefined || name === '--help' || name === '-h') {
     process.stdout.write(help);
-  } else if (command === 'run' && file !== undefined && rest.length === 0) {
-    await run(file, values);
+  } else if (command === undefined) {
+    throw new ErrandError('OPTIONS_INVALID', `errand does not know '${[name, ...args].join(' ')}'.\n${help}`);
+  } else if (args.some((arg) => arg === '--help' || arg === '-h')) {
+    process.stdout.write(`Usage:\n${command.usage}\n`);
   } else {
-    throw new ErrandError('OPTIONS_INVALID', `errand does not know '${positionals.join(' ')}'.\n${help}`);
+    await command.run(args);
   }
 }
 
-main().then(
+main(process.argv.slice(2)).then(
   // Whatever the user's code keeps open, the server is closed.
   () => process.exit(0),
   (error: unknown) => {

@@ -33,12 +33,14 @@ export interface WorkerHost extends CallSettings {
 /** Makes the calls of a docket. */
 export class Worker implements DeliveryHandler {
   private readonly running = new Map<string, CallLife>();
+  /** Those of them that wait and hold no slot. */
+  private readonly parked = new Set<string>();
   private readonly consumer: Consumer;
   private stopping = false;
 
   constructor(
     readonly name: string,
-    concurrency: number,
+    readonly concurrency: number,
     private readonly engine: Engine,
     private readonly host: WorkerHost,
   ) {
@@ -51,6 +53,11 @@ export class Worker implements DeliveryHandler {
       },
       this,
     );
+  }
+
+  /** Calls that hold a slot, and calls that wait without one. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.running.size - this.parked.size, waiting: this.parked.size };
   }
 
   /** Takes nothing more, hands back what is under way, and waits until every call has settled or its grace has passed. */
@@ -82,10 +89,12 @@ export class Worker implements DeliveryHandler {
     const life = new CallLife(this.host.clock, record.timeout, {
       park: () => {
         meter.pause();
+        this.parked.add(run);
         this.consumer.park(run);
       },
       unpark: async () => {
         await this.consumer.unpark(run);
+        this.parked.delete(run);
         meter.resume();
       },
     });
@@ -96,6 +105,7 @@ export class Worker implements DeliveryHandler {
     } finally {
       life.finish();
       this.running.delete(run);
+      this.parked.delete(run);
     }
   }
 
@@ -112,7 +122,7 @@ export class Worker implements DeliveryHandler {
   private async giveUp(delivery: Delivery): Promise<void> {
     const { component, key } = delivery.record;
     const { logger, meters } = this.host;
-    logger.error('An execution was lost too often', { component, key });
+    logger.error('An execution was lost too often', { component, key, worker: this.name });
     meters.count('executionsGivenUp', { 'errand.component': component });
     meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
     await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`) });
@@ -125,7 +135,9 @@ export class Worker implements DeliveryHandler {
     meter: RunMeter,
   ): Promise<void> {
     const { record } = delivery;
-    const logger = this.host.logger.child({ key: record.key, component: component.name, attempt: record.attempt });
+    const id = isTask(record) ? { taskId: record.key } : { key: record.key };
+    const facts = { ...id, component: component.name, attempt: record.attempt, worker: this.name };
+    const logger = this.host.logger.child(facts);
     let released = Promise.resolve();
     let verdict: Verdict;
     try {
@@ -159,7 +171,12 @@ export class Worker implements DeliveryHandler {
     const accepted = await this.engine.settle(record.key, run, verdict);
     if (accepted && verdict.type === 'finish' && isTask(record)) {
       const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-      this.host.logger.info('A task has ended', { ...auditFields(record), state, attempt: record.attempt });
+      this.host.logger.info('A task has ended', {
+        ...auditFields(record),
+        state,
+        attempt: record.attempt,
+        worker: this.name,
+      });
     }
     return accepted;
   }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
 import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
+import { readingOf, type Reading } from '../base/meters.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine.js';
@@ -11,10 +12,13 @@ import { MemoryEngine } from '../docket/memory-engine.js';
 import { Worker } from '../docket/worker.js';
 import type { RedisTls } from '../redis/tls.js';
 import { TaskChannel } from '../tasks/task-channel.js';
+import type { ServerHealth } from './health.js';
 import { callSettings, type ResolvedOptions } from './options.js';
 
 /** A worker that was started by hand. */
 export interface RunningWorker {
+  /** How it is called in logs. */
+  readonly name: string;
   /** Hands back what is under way and takes nothing more. */
   stop(): Promise<void>;
 }
@@ -31,6 +35,7 @@ export interface WorkerOptions {
 export class Background {
   private readonly workers = new Set<Worker>();
   private readonly alive = new Set<NodeJS.Timeout>();
+  private looking: Promise<ServerHealth> | undefined;
 
   private constructor(
     readonly engine: Engine,
@@ -43,11 +48,12 @@ export class Background {
     const engine = await makeEngine(options);
     await engine.start();
     const background = new Background(engine, options, catalog);
+    options.meters.observe(() => background.levels());
     if (options.docket.worker) background.startWorker();
     return background;
   }
 
-  private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): RunningWorker {
+  private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): Worker {
     const { engine, catalog, options } = this;
     const { docket, meters } = options;
     const { limits } = docket;
@@ -59,12 +65,7 @@ export class Background {
       taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
     });
     this.workers.add(worker);
-    return {
-      stop: async () => {
-        this.workers.delete(worker);
-        await worker.stop();
-      },
-    };
+    return worker;
   }
 
   /**
@@ -73,7 +74,10 @@ export class Background {
    * @throws {ErrandError} `OPTIONS_INVALID`
    */
   startWorkerByHand(options: WorkerOptions = {}): RunningWorker {
-    const { concurrency = 1 } = options;
+    const { name, concurrency = 1 } = options;
+    if (name?.trim() === '') {
+      throw new ErrandError('OPTIONS_INVALID', 'startWorker: name is empty. Give one that logs can show, or none.');
+    }
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
       throw new ErrandError(
         'OPTIONS_INVALID',
@@ -81,14 +85,56 @@ export class Background {
       );
     }
     const worker = this.startWorker(options);
+    this.tell(worker);
     const alive = setInterval(() => undefined, longestTimer);
     this.alive.add(alive);
     return {
+      name: worker.name,
       stop: () => {
         clearInterval(alive);
-        return worker.stop();
+        return this.stopWorker(worker);
       },
     };
+  }
+
+  /** Whether the docket takes executions now. Many who ask at once make one look. */
+  health(): Promise<ServerHealth> {
+    this.looking ??= this.look().finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private async look(): Promise<ServerHealth> {
+    const { ok, reason, latency } = await this.engine.health();
+    return {
+      status: ok ? 'ok' : 'unhealthy',
+      ...(reason !== undefined && { reason }),
+      ...(latency !== undefined && { latency }),
+    };
+  }
+
+  private levels(): readonly Reading[] {
+    return [...this.workers].flatMap(({ name, concurrency, load }) => [
+      readingOf('workerSlots', concurrency, { 'errand.worker': name }),
+      readingOf('workerRunning', load.running, { 'errand.worker': name }),
+      readingOf('workerWaiting', load.waiting, { 'errand.worker': name }),
+    ]);
+  }
+
+  /** One line that says what was started, for whoever reads the log of a fleet. */
+  private tell({ name, concurrency }: Worker): void {
+    const { docket, name: server, logger } = this.options;
+    logger.info('A worker has started', {
+      worker: name,
+      docket: docket.name ?? server,
+      url: withoutPassword(docket.url),
+      concurrency,
+      components: this.catalog.background,
+    });
+  }
+
+  private async stopWorker(worker: Worker): Promise<void> {
+    this.workers.delete(worker);
+    await worker.stop();
   }
 
   /** Hands back what is under way. What is added from here on waits for another worker. */

@@ -1,5 +1,5 @@
 import { settlesWithin } from '../base/disposal.js';
-import { ErrandError } from '../base/errors.js';
+import { ErrandError, withoutPassword } from '../base/errors.js';
 import { Meters } from '../base/meters.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
@@ -12,8 +12,17 @@ import type { Provider } from '../injection/providers.js';
 import type { ToolMap, Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
+import type { ServerHealth } from './health.js';
 import type { HttpListener, ListenOptions } from './http.js';
-import { callSettings, resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
+import type { Monitor, MonitorOptions } from './monitor.js';
+import {
+  callSettings,
+  resolveOptions,
+  snapshotRules,
+  type DocketOptions,
+  type ResolvedOptions,
+  type ServerOptions,
+} from './options.js';
 import type { ServedTools } from './served-tools.js';
 
 /**
@@ -68,13 +77,16 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   private readonly catalog: Catalog<CallFrame>;
   /** Connections and listeners that are open. */
   private readonly open = new Set<{ drain(): Promise<void>; close(): Promise<void> }>();
+  /** They tell until the very end that the server closes. */
+  private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
+  private isReady = false;
   private background: Background | undefined;
   private closing: Promise<void> | undefined;
 
   /** @internal */
   constructor(
-    private readonly options: ResolvedOptions,
+    private options: ResolvedOptions,
     makeInjector: (builtIns: BuiltInTable) => Injector<CallFrame>,
   ) {
     super();
@@ -123,7 +135,10 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
     const { listen } = await import('./http.js');
-    const listener = await listen(await this.start(), options, () => this.open.delete(listener));
+    const listener = await listen(await this.start(), options, {
+      onClosed: () => this.open.delete(listener),
+      health: () => this.health(),
+    });
     this.open.add(listener);
     if (this.isClosing) {
       await listener.close();
@@ -152,6 +167,62 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   async startWorker(options?: WorkerOptions): Promise<RunningWorker> {
     await this.start();
     return this.demandBackground().startWorkerByHand(options);
+  }
+
+  /** Whether the server can do its work now: its docket takes executions, and it is not closing. Starts nothing. */
+  async health(): Promise<ServerHealth> {
+    if (this.isClosing) return { status: 'draining', reason: 'The server is closing.' };
+    if (!this.isReady) return { status: 'starting', reason: 'The server has not started.' };
+    return this.background?.health() ?? { status: 'ok' };
+  }
+
+  /**
+   * Tells health and metrics on a port of their own, until the server has closed: `/healthz` (200 or 503, as
+   * {@link ErrandServer.health} says), `/livez` (200 as long as the process answers) and `/metrics` for Prometheus, which
+   * counts from here on. Starts nothing else.
+   *
+   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, `OPTIONS_INVALID`.
+   */
+  async monitor(options: MonitorOptions = {}): Promise<Monitor> {
+    const { openMonitor } = await import('./monitor.js');
+    const { meters, logger } = this.options;
+    const opened = await openMonitor(options, { meters, logger, health: () => this.health() });
+    const monitor: Monitor = {
+      ...opened,
+      close: () => {
+        this.monitors.delete(monitor);
+        return opened.close();
+      },
+    };
+    this.monitors.add(monitor);
+    logger.info('Health and metrics can be asked for', { url: monitor.url });
+    if (this.isClosing) {
+      await monitor.close();
+      throw closed(this.name);
+    }
+    return monitor;
+  }
+
+  /**
+   * Makes this the server of a worker process, before anything has started: no worker but those started by hand, and
+   * another docket where one is given.
+   *
+   * @internal
+   */
+  asWorker({ url = this.options.docket.url }: Pick<DocketOptions, 'url'>): void {
+    if (this.started !== undefined) {
+      throw new ErrandError(
+        'SERVER_FILE',
+        `The server '${this.name}' was started by its file already. Let the file only export it.`,
+      );
+    }
+    if (url.startsWith('memory:')) {
+      throw new ErrandError(
+        'DOCKET_URL',
+        `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
+      );
+    }
+    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
   }
 
   /**
@@ -185,6 +256,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       const { Background } = await import('./background.js');
       this.background ??= await Background.start(options, catalog);
     }
+    this.isReady = true;
     const { name, version, title, websiteUrl, icons, instructions } = options;
     return {
       identity: {
@@ -245,7 +317,10 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
         logger.warning('Singletons were not disposed within the grace and are left alone', { grace });
       }
     } finally {
-      await this.background?.engine.close();
+      const engine = this.background?.engine.close();
+      await Promise.allSettled([engine]);
+      await Promise.all([...this.monitors].map((monitor) => monitor.close()));
+      await engine;
     }
   }
 }

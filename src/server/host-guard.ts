@@ -4,6 +4,9 @@ import { refuse } from '../protocol/errors.js';
 /** The address that only this machine reaches. */
 export const loopback = '127.0.0.1';
 
+/** Whether only this machine reaches an address. */
+export const isLoopback = (address: string): boolean => /^127\.|^::1$|^localhost$/.test(address);
+
 const loopbackNames = [loopback, 'localhost', '[::1]'];
 
 /**
@@ -20,16 +23,14 @@ export class HostGuard {
     allowedHosts: readonly string[] | undefined,
     allowedOrigins: readonly string[] | undefined,
   ) {
-    const isLoopback = /^127\.|^::1$|^localhost$/.test(address);
-    if (!isLoopback && allowedHosts === undefined) {
+    const isOurs = isLoopback(address);
+    if (!isOurs && allowedHosts === undefined) {
       throw new ErrandError(
         'LISTEN_REFUSED',
         `listen: host '${address}' can be reached from other machines. Say by which names clients come: allowedHosts: ['example.com'], or errand run --allow-host example.com.`,
       );
     }
-    this.hosts = new Set(
-      [...(isLoopback ? loopbackNames : []), ...(allowedHosts ?? [])].map((name) => name.toLowerCase()),
-    );
+    this.hosts = new Set([...(isOurs ? loopbackNames : []), ...(allowedHosts ?? [])].map((name) => name.toLowerCase()));
     this.origins = allowedOrigins && new Set(allowedOrigins.map((origin) => origin.toLowerCase()));
   }
 

@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
@@ -9,8 +8,9 @@ import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
 import { StatelessRequests } from '../bindings/mcp-2025-11-25/stateless-requests.js';
 import { describeIssues } from '../components/parse.js';
 import { refuse } from '../protocol/errors.js';
+import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, loopback } from './host-guard.js';
-import { readJson, writeReply } from './node-http.js';
+import { bind, readJson, urlOf, writeReply } from './node-http.js';
 
 /** How to serve over Streamable HTTP. */
 export interface ListenOptions {
@@ -76,6 +76,14 @@ export interface HttpListener {
   drain(): Promise<void>;
 }
 
+/** Whose listener it is. */
+export interface ListeningHost {
+  /** The listener closes. */
+  onClosed(): void;
+  /** Told at `/healthz`. */
+  health(): Promise<ServerHealth>;
+}
+
 /** What a page may send when its browser asks before. */
 const preflight = {
   'access-control-allow-methods': 'GET, POST, DELETE',
@@ -84,14 +92,14 @@ const preflight = {
 };
 
 /** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
-export async function listen(core: Core, options: ListenOptions, onClosed: () => void): Promise<HttpListener> {
+export async function listen(core: Core, options: ListenOptions, host: ListeningHost): Promise<HttpListener> {
   const given = Options.safeParse(options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
-  const { port, host, path, allowedHosts, allowedOrigins, sessions, stateless } = given.data;
-  const guard = new HostGuard(host, allowedHosts, allowedOrigins);
+  const { port, host: address, path, allowedHosts, allowedOrigins, sessions, stateless } = given.data;
+  const guard = new HostGuard(address, allowedHosts, allowedOrigins);
   const endpoint = stateless ? new StatelessRequests(core) : new HttpSessions(core, sessions);
   const server = createServer((request, response) => {
-    answer(request, response, endpoint, guard, path).catch((error: unknown) => {
+    answer(request, response, { endpoint, guard, path, health: () => host.health() }).catch((error: unknown) => {
       if (request.destroyed && !request.complete) core.logger.debug('A client went away while it sent', { error });
       else core.logger.error('An HTTP request failed', { error });
       if (response.headersSent) response.destroy();
@@ -100,14 +108,13 @@ export async function listen(core: Core, options: ListenOptions, onClosed: () =>
   });
   // Each answer under way wants to know when its connection is gone, and a client may ask much at once on one.
   server.on('connection', (connection) => connection.setMaxListeners(0));
-  await bind(server, port, host);
-  const bound = (server.address() as AddressInfo).port;
+  const bound = await bind(server, port, address);
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}${path}`,
+    url: `${urlOf(address, bound)}${path}`,
     port: bound,
     drain: () => endpoint.drain(),
     close: async () => {
-      onClosed();
+      host.onClosed();
       const freed = new Promise<void>((resolve) => server.close(() => resolve()));
       await endpoint.close();
       // The ends of the streams are on their way to their sockets; they get there within this turn.
@@ -118,35 +125,35 @@ export async function listen(core: Core, options: ListenOptions, onClosed: () =>
   };
 }
 
-function bind(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(
-        new ErrandError(
-          'LISTEN_REFUSED',
-          `Cannot listen on ${host}, port ${port}: ${cause.message}. Choose another port.`,
-          { cause },
-        ),
-      );
-    });
-    server.listen(port, host, resolve);
-  });
+interface Answering extends Pick<ListeningHost, 'health'> {
+  readonly endpoint: HttpEndpoint;
+  readonly guard: HostGuard;
+  readonly path: string;
+}
+
+/** No more than the status: why it is so is nobody's affair out there. */
+function tellHealth(health: ServerHealth, outgoing: ServerResponse): void {
+  outgoing.writeHead(statusCodeOf(health), { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  outgoing.end(JSON.stringify({ status: health.status }));
 }
 
 async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  endpoint: HttpEndpoint,
-  guard: HostGuard,
-  path: string,
+  { endpoint, guard, path, health }: Answering,
 ): Promise<void> {
   const { method = 'GET', url = '/' } = incoming;
+  const asked = url.split('?')[0];
+  // Before the guard: load balancers ask by addresses that nobody can tell beforehand, and it gives nothing away.
+  if (asked === '/healthz' && path !== asked && (method === 'GET' || method === 'HEAD')) {
+    tellHealth(await health(), outgoing);
+    return;
+  }
   const headers = new Headers(incoming.headers as Record<string, string>);
   const crossOrigin = guard.crossOrigin(headers);
   if (crossOrigin !== undefined) outgoing.setHeaders(new Map(Object.entries(crossOrigin)));
   const refused =
-    guard.refuse(headers) ??
-    (url.split('?')[0] === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
+    guard.refuse(headers) ?? (asked === path ? undefined : refuse(404, -32000, `There is nothing here. Use ${path}.`));
   if (refused !== undefined) return writeReply({ response: refused }, outgoing);
   if (method === 'OPTIONS' && crossOrigin !== undefined) {
     outgoing.writeHead(204, preflight).end();

@@ -1,10 +1,36 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { ErrandError } from '../base/errors.js';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { refuse } from '../protocol/errors.js';
 
 /** The largest body of a request, in bytes. */
 const largestBody = 4 * 1024 * 1024;
+
+/**
+ * Binds a server, and gives its port.
+ *
+ * @throws {ErrandError} `LISTEN_REFUSED` with the error of Node as its cause.
+ */
+export function bind(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        new ErrandError(
+          'LISTEN_REFUSED',
+          `Cannot listen on ${host}, port ${port}: ${cause.message}. Choose another port.`,
+          { cause },
+        ),
+      );
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** The URL of a server that is bound to an address. */
+export function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
 
 /** The parsed body of a request, or the answer to one that is too large or not JSON. */
 export async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | { refused: Response }> {

@@ -267,7 +267,7 @@ describe('the result', () => {
     await untilStatus(client, taskId, 'failed');
     expect(runs).toBe(1);
     expect(log.filter(({ level }) => level === 'error')).toMatchObject([
-      { message: 'A result is too large to be kept', fields: { key: taskId, error: { code: 'RESULT_TOO_LARGE' } } },
+      { message: 'A result is too large to be kept', fields: { taskId, error: { code: 'RESULT_TOO_LARGE' } } },
     ]);
     expect(await call(client, 'foreground', 'make', { length: 500 })).toEqual(resultWith('ü'.repeat(500)));
   });
@@ -391,10 +391,11 @@ describe('the log', () => {
     expect(principal).toMatch(/^[\w-]{43}$/);
     const made = { issuer: ann.extra?.iss, subject: 'ann', clientId: ann.clientId };
     const reported = { taskId, component: 'report', principal };
+    const ended = { state: 'completed', attempt: 1, worker: expect.any(String) };
     const cancelled = { taskId: held.taskId, component: 'hold', principal };
     expect(log).toEqual([
       { level: 'info', message: 'A task was made', fields: { ...reported, ...made } },
-      { level: 'info', message: 'A task has ended', fields: { ...reported, state: 'completed', attempt: 1 } },
+      { level: 'info', message: 'A task has ended', fields: { ...reported, ...ended } },
       { level: 'debug', message: 'The result of a task was read', fields: reported },
       { level: 'info', message: 'A task was made', fields: { ...cancelled, ...made } },
       { level: 'info', message: 'A task was cancelled by its client', fields: cancelled },

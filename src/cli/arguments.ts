@@ -1,0 +1,53 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { ErrandError, messageOf } from '../base/errors.js';
+
+/** One command of `errand`. */
+export interface Command {
+  /** How it is used: its lines in the help. */
+  readonly usage: string;
+  /** Does what it is told by the arguments that follow its name. */
+  run(args: readonly string[]): Promise<void>;
+}
+
+type CommandOptions = NonNullable<ParseArgsConfig['options']>;
+
+type Parsed<Options extends CommandOptions> = ReturnType<
+  typeof parseArgs<{ args: readonly string[]; options: Options; allowPositionals: true }>
+>;
+
+/**
+ * The arguments of a command.
+ *
+ * @throws {ErrandError} `OPTIONS_INVALID`, with how the command is used
+ */
+export function readArguments<const Options extends CommandOptions>(
+  args: readonly string[],
+  options: Options,
+  usage: string,
+): Parsed<Options> {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new ErrandError('OPTIONS_INVALID', `${messageOf(error)}\nUsage:\n${usage}`);
+  }
+}
+
+/** The one file that a command takes. */
+export function onlyFile(command: string, positionals: readonly string[], usage: string): string {
+  const [file, ...rest] = positionals;
+  if (file !== undefined && rest.length === 0) return file;
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `errand does not know '${[command, ...positionals].join(' ')}'.\nUsage:\n${usage}`,
+  );
+}
+
+/** @throws {ErrandError} `OPTIONS_INVALID` */
+export function toPort(option: string, text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${option} is ${JSON.stringify(text)}. Give a port from 0 (a free one) to 65535.`,
+  );
+}
