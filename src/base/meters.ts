@@ -134,6 +134,35 @@ export const instruments = {
     description: 'Calls of the worker that wait and hold no slot.',
     attributes: ['errand.worker'],
   },
+  docketExecutions: {
+    name: 'errand.docket.executions',
+    kind: 'gauge',
+    unit: '{execution}',
+    description:
+      'Executions of the docket by state; ended ones until their records expire. Every process tells the same.',
+    attributes: ['errand.state'],
+  },
+  docketQuestions: {
+    name: 'errand.docket.open_questions',
+    kind: 'gauge',
+    unit: '{question}',
+    description: 'Questions of the docket that wait for an answer. Every process tells the same.',
+    attributes: [],
+  },
+  docketOldestWait: {
+    name: 'errand.docket.oldest_wait',
+    kind: 'gauge',
+    unit: 's',
+    description: 'How long the oldest execution that is due waits for a worker. Every process tells the same.',
+    attributes: [],
+  },
+  docketWorkers: {
+    name: 'errand.docket.workers',
+    kind: 'gauge',
+    unit: '{worker}',
+    description: 'Workers of the docket that are alive. Every process tells the same.',
+    attributes: [],
+  },
 } as const satisfies Record<string, Instrument>;
 
 type Table = typeof instruments;

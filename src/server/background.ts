@@ -48,7 +48,8 @@ export class Background {
     const engine = await makeEngine(options);
     await engine.start();
     const background = new Background(engine, options, catalog);
-    options.meters.observe(() => background.levels());
+    options.meters.observe(() => background.levelsOfWorkers());
+    options.meters.observe(() => background.levelsOfDocket());
     if (options.docket.worker) background.startWorker();
     return background;
   }
@@ -112,12 +113,24 @@ export class Background {
     };
   }
 
-  private levels(): readonly Reading[] {
+  private levelsOfWorkers(): readonly Reading[] {
     return [...this.workers].flatMap(({ name, concurrency, load }) => [
       readingOf('workerSlots', concurrency, { 'errand.worker': name }),
       readingOf('workerRunning', load.running, { 'errand.worker': name }),
       readingOf('workerWaiting', load.waiting, { 'errand.worker': name }),
     ]);
+  }
+
+  private async levelsOfDocket(): Promise<readonly Reading[]> {
+    const { states, openQuestions, oldestWaiting = 0, workers } = await this.engine.stats();
+    return [
+      ...Object.entries(states).map(([state, count]) =>
+        readingOf('docketExecutions', count, { 'errand.state': state }),
+      ),
+      readingOf('docketQuestions', openQuestions, {}),
+      readingOf('docketOldestWait', oldestWaiting / 1_000, {}),
+      readingOf('docketWorkers', workers, {}),
+    ];
   }
 
   /** One line that says what was started, for whoever reads the log of a fleet. */
@@ -133,8 +146,8 @@ export class Background {
   }
 
   private async stopWorker(worker: Worker): Promise<void> {
-    this.workers.delete(worker);
     await worker.stop();
+    this.workers.delete(worker);
   }
 
   /** Hands back what is under way. What is added from here on waits for another worker. */
