@@ -70,8 +70,9 @@ export class RedisConsumer implements Consumer {
       prefix: host.prefix,
       name: options.worker,
       lockDuration: lease,
-      stalledInterval: Math.ceil(lease / 2),
-      // How often an execution may be lost is the worker's decision, by the attempts in the record.
+      // A lease that has run out is found at the next check: with the lease of ten seconds, nine after the death on average.
+      stalledInterval: Math.ceil(lease / 5),
+      // How often an execution may be lost is the worker's decision, by the losses in the record.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       // Tickets that another worker hands back without a sign are found within this many seconds.
       drainDelay: 1,

@@ -178,7 +178,8 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     const onReconnect = (): void => meters.count('redisReconnected', {});
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = /^rediss/i.test(url) ? await withCaFile(docket.tls, docketCa) : docket.tls;
-    return new RedisEngine({ url, tls, name: docket.name ?? name, onError, onReconnect, onWarning });
+    const { lease } = docket;
+    return new RedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
   }
   throw new ErrandError(
     'DOCKET_URL',

@@ -43,6 +43,12 @@ export interface DocketOptions {
   readonly encryptionKeys?: readonly string[];
   /** How long the record of a finished execution is kept. Default `'1h'`. */
   readonly ttl?: Duration;
+  /**
+   * How long a worker on Redis keeps its executions without a sign of life. One that is killed, or whose event loop is
+   * blocked for longer, loses them to the others: after two thirds of the lease at the earliest, and a fifth more than the
+   * lease at the latest. Default `'10s'`, at least `'1s'`.
+   */
+  readonly lease?: Duration;
   /** How much the docket takes. */
   readonly limits?: LimitOptions;
 }
@@ -163,6 +169,7 @@ const Options = z.strictObject({
         .tuple([EncryptionKey], EncryptionKey, 'expected at least one key; leave it out to seal nothing')
         .optional(),
       ttl: duration('docket.ttl', '1h'),
+      lease: duration('docket.lease', '10s').refine((given) => given >= 1_000, 'give at least 1 second'),
       limits: z
         .strictObject({
           openTasks: count(1_000),

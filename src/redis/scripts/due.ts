@@ -20,6 +20,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     if redis.call('EXISTS', x) == 0 then
       answer = false
       redis.call('DEL', questionsKey(key))
+      unlistMissing(key)
     end
     if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then

@@ -52,6 +52,11 @@ local function unlist(...)
   for state in pairs(terminal) do redis.call('ZREM', stateKey(state), ...) end
 end
 
+-- Takes an execution whose record is gone before its end out of the lists.
+local function unlistMissing(key)
+  for _, state in ipairs({ 'scheduled', 'queued', 'running' }) do redis.call('ZREM', stateKey(state), key) end
+end
+
 -- Takes what has expired out of the lists; whether there may be more.
 local function forgetExpired(most)
   local keys = redis.call('ZRANGEBYSCORE', expiringKey(), '-inf', text(now), 'LIMIT', 0, most)

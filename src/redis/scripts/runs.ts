@@ -8,7 +8,10 @@ export const claimScript = new Script(`
 local key, ticket, node, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local x = executionKey(key)
 local known = redis.call('HMGET', x, 'state', 'ticket', 'run', 'node', 'attempt', 'losses')
-if not known[1] then return { 'missing' } end
+if not known[1] then
+  unlistMissing(key)
+  return { 'missing' }
+end
 if terminal[known[1]] or known[2] ~= ticket then return { 'drop' } end
 -- The reply of this very step was lost and the command sent again.
 if known[3] == run then return { 'run', redis.call('HGETALL', x) } end

@@ -42,6 +42,7 @@ describe('an option of the wrong type is refused in a sentence that names it', (
     ['docket.concurrency', { docket: { concurrency: 0 } }, /^createServer: docket\.concurrency: .+\.$/],
     ['docket.concurrency', { docket: { concurrency: 1.5 } }, /^createServer: docket\.concurrency: .+\.$/],
     ['docket.headers', { docket: { headers: 'x' } }, /^createServer: docket\.headers: .+\.$/],
+    ['docket.lease', { docket: { lease: '999ms' } }, /^createServer: docket\.lease: give at least 1 second\.$/],
     ['docket.ttl', { docket: { ttl: 'long' } }, /^createServer: docket\.ttl is "long"\. Give milliseconds .+ '1h'\.$/],
     [
       'docket.limits.ttl',
@@ -100,6 +101,7 @@ describe('options that are not given', () => {
         concurrency: 10,
         headers: new Set(['traceparent', 'tracestate', 'accept-language', 'x-request-id']),
         ttl: 3_600_000,
+        lease: 10_000,
         limits: { openTasks: 1_000, ttl: 86_400_000, input: 1_048_576, result: 10_485_760, questions: 100 },
       },
     });

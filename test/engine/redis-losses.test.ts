@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ErrandError, messageOf } from '../../src/base/errors.js';
+import { isTerminal } from '../../src/docket/record.js';
+import type { RedisEngine } from '../../src/redis/redis-engine.js';
+import { eventually } from '../helpers/eventually.js';
+import { TestDocket } from '../helpers/redis.js';
+import { anExecution, aQuestion, TestWorker } from './contract/stage.js';
+
+/** Also how long a record that cannot be read waits for a worker that can. */
+const lease = 300;
+
+let docket: TestDocket;
+let engine: RedisEngine;
+let worker: TestWorker | undefined;
+let errors: unknown[];
+beforeEach(async () => {
+  errors = [];
+  worker = undefined;
+  docket = new TestDocket();
+  engine = docket.engine({ lease, onError: (error) => errors.push(error) });
+  await engine.start();
+});
+afterEach(async () => {
+  await worker?.stop();
+  await docket.dispose();
+});
+
+const recordOf = (key: string): string => `${docket.prefix}:execution:${key}`;
+
+describe('a record that cannot be read', () => {
+  const damages: [string, Record<string, string>, string[]][] = [
+    ['a value that is no JSON', { input: '{' }, []],
+    ['a number that is none', { attempt: 'one', ttl: 'long', updatedAt: 'now' }, []],
+    ['fields that are gone', {}, ['retry', 'timeout', 'ttl', 'openQuestions']],
+  ];
+  it.each(damages)('ends as lost after its third redelivery: %s', async (_name, written, removed) => {
+    await engine.add({ ...anExecution('a'), input: 'one' });
+    if (Object.keys(written).length > 0) await docket.redis.hset(recordOf('a'), written);
+    if (removed.length > 0) await docket.redis.hdel(recordOf('a'), ...removed);
+    worker = new TestWorker(engine, 1);
+    await engine.add(anExecution('b'));
+    await worker.finish(await worker.next());
+    expect(worker.begun.map(({ record }) => record.key)).toEqual(['b']);
+    await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'failed' }));
+    const record = (await engine.get('a'))!;
+    expect(record).toMatchObject({ losses: 3, outcome: { error: { code: 'EXECUTION_LOST' } } });
+    expect(messageOf('error' in record.outcome! && record.outcome.error.message)).toContain(
+      "record of 'a' could not be read",
+    );
+    expect(worker.begun).toHaveLength(1);
+    expect((await engine.list({ owner: 'anna', limit: 10 })).records).toHaveLength(2);
+    expect(errors.length).toBeGreaterThanOrEqual(4);
+    for (const error of errors) expect(ErrandError.is(error, 'DOCKET_UNAVAILABLE')).toBe(true);
+  });
+
+  it('is run by a worker that can read it', async () => {
+    await engine.add({ ...anExecution('a'), input: 'one' });
+    await docket.redis.hset(recordOf('a'), { input: '{' });
+    worker = new TestWorker(engine, 1);
+    await eventually(() => expect(errors).toHaveLength(1));
+    await docket.redis.hset(recordOf('a'), { input: '"one"' });
+    const delivery = await worker.next();
+    expect(delivery.record).toMatchObject({ key: 'a', input: 'one', losses: 1 });
+    await worker.finish(delivery);
+  });
+});
+
+describe('a record that is gone', () => {
+  it('is reported and not run, least of all without its input', async () => {
+    await engine.add({ ...anExecution('a'), session: undefined, input: 'one' });
+    await docket.redis.del(recordOf('a'));
+    worker = new TestWorker(engine, 1);
+    await engine.add(anExecution('b'));
+    await worker.finish(await worker.next());
+    await eventually(() => expect(errors).toMatchObject([{ code: 'EXECUTION_UNKNOWN' }]));
+    expect(worker.begun.map(({ record }) => record.key)).toEqual(['b']);
+    expect(await engine.get('a')).toBeUndefined();
+  });
+
+  it('does not come back by the deadline of its question', async () => {
+    await engine.add({ ...anExecution('a'), session: undefined });
+    worker = new TestWorker(engine, 1);
+    const { run } = await worker.next();
+    await engine.ask('a', run, aQuestion('q', 200));
+    await docket.redis.del(recordOf('a'));
+    await eventually(async () => expect(await docket.redis.exists(`${docket.prefix}:questions:a`)).toBe(0));
+    expect(await docket.redis.exists(recordOf('a'))).toBe(0);
+    expect(await engine.settle('a', run, { type: 'finish', outcome: { result: 'done' } })).toBe(false);
+  });
+});
+
+describe('a worker that does not give a sign of life', () => {
+  it('loses its executions to another within the lease and a little more, and the loss is counted', async () => {
+    await engine.add(anExecution('a'));
+    worker = new TestWorker(engine, 1);
+    const { run } = await worker.next();
+    // What renews the lease does not come through any more.
+    await docket.redis.del(...(await docket.keys()).filter((key) => key.endsWith(':lock')));
+    const next = new TestWorker(await another(), 1);
+    const again = await next.next();
+    expect(again.record).toMatchObject({ key: 'a', attempt: 2, losses: 1, redelivered: true });
+    await eventually(() => expect(worker!.revoked).toEqual([{ run, why: 'lost' }]));
+    expect(await worker.finish({ ...again, run })).toBe(false);
+    await next.finish(again);
+    expect(isTerminal((await engine.get('a'))!.state)).toBe(true);
+    await next.stop();
+  });
+});
+
+async function another(): Promise<RedisEngine> {
+  const made = docket.engine({ lease });
+  await made.start();
+  return made;
+}
