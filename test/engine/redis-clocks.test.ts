@@ -60,17 +60,16 @@ describe('the clock of Redis decides', () => {
 
   it('and what is scheduled starts on time', async () => {
     const worker = new TestWorker(engine, 50);
-    const runs = Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, delay: 100 + 13 * index }));
-    const due = new Map<string, number>();
-    for (const { key, delay } of runs) {
-      const { record } = await engine.add({ ...anExecution(key), delay });
-      due.set(key, record.runAt!);
+    const late: number[] = [];
+    for (let round = 0; round < 11; round++) {
+      const { record } = await engine.add({ ...anExecution(`k${round}`), delay: 60 });
+      const begun = await worker.next();
+      late.push(begun.record.updatedAt - record.runAt!);
     }
-    await eventually(() => expect(worker.begun).toHaveLength(runs.length));
-    const late = worker.begun.map(({ record }) => record.updatedAt - due.get(record.key)!).sort((a, b) => a - b);
+    late.sort((a, b) => a - b);
     expect(late[0]).toBeGreaterThanOrEqual(0);
-    // Half of them, as a busy machine has its moments. One that is found by chance, not by its time, is half a second late.
-    expect(late[20]).toBeLessThan(100);
+    // Half of them, as a busy machine has its moments. One that is found by chance is half a second late.
+    expect(late[5]).toBeLessThan(100);
     await worker.stop();
   });
 });
