@@ -55,11 +55,12 @@ export type { ElicitUrl, ElicitUrlAnswer, ElicitUrlOptions } from './call/url-el
 export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/principal.js';
 export { Progress } from './call/progress.js';
 
-export { CurrentDocket, type AddOptions, type Docket } from './docket/docket.js';
+export { CurrentDocket, type AddOptions, type Docket, type Schedule, type ScheduleOptions } from './docket/docket.js';
 export type { Execution } from './docket/execution.js';
 export type { ExecutionPage, ExecutionSummary, ListOptions, WorkerSummary } from './docket/listing.js';
 export type { DocketStats } from './docket/overview.js';
 export type { WaitLimits } from './docket/wait.js';
+export type { ScheduleWhen, Timetable } from './docket/timetable.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 

@@ -13,7 +13,7 @@ import { toRetryPolicy, type RetryOption } from '../components/options.js';
 import { encode } from '../components/parse.js';
 import type { Method } from '../components/tool.js';
 import type { Class } from '../injection/tokens.js';
-import type { Engine, NewExecution } from './engine.js';
+import type { Engine, NewExecution, ScheduleRecord } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
 import { inputWithin, type Limits } from './limits.js';
 import {
@@ -27,19 +27,35 @@ import {
 } from './listing.js';
 import type { DocketStats } from './overview.js';
 import type { ExecutionRecord } from './record.js';
+import { toTimetable, type ScheduleWhen, type Timetable } from './timetable.js';
 import { unknownExecution } from './wait.js';
 import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
 
-/** Where an entry differs from what its component says. */
-export interface AddOptions {
-  /** Makes `add` idempotent: while an execution with this key is alive, adding again gives that one. Default: a UUID. */
-  readonly key?: string;
-  /** When it becomes due: a time, or a delay from now. Default: at once. */
-  readonly when?: Date | Duration;
+/** Where the executions of a schedule differ from what their component says. */
+export interface ScheduleOptions {
   /** When an attempt that threw is followed by another. Default: what the component says. */
   readonly retry?: RetryOption;
   /** How long one attempt may run. */
   readonly timeout?: Duration;
+}
+
+/** Where an entry differs from what its component says. */
+export interface AddOptions extends ScheduleOptions {
+  /** Makes `add` idempotent: while an execution with this key is alive, adding again gives that one. Default: a UUID. */
+  readonly key?: string;
+  /** When it becomes due: a time, or a delay from now. Default: at once. */
+  readonly when?: Date | Duration;
+}
+
+/** A schedule of the docket. */
+export interface Schedule {
+  readonly id: string;
+  /** With nothing left open; `every` is milliseconds. */
+  readonly when: Timetable;
+  /** The name of the component whose calls it adds. */
+  readonly component: string;
+  /** The next tick. */
+  readonly next: Date;
 }
 
 type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
@@ -53,18 +69,18 @@ type IsInjected<T> = T extends
     : false;
 
 /** What follows the method's name: its input, or nothing when its first parameter is injected. */
-export type AddArguments<M> = M extends (...args: infer Parameters) => unknown
+export type AddArguments<M, Options = AddOptions> = M extends (...args: infer Parameters) => unknown
   ? Required<Parameters> extends readonly [infer First, ...unknown[]]
     ? IsInjected<First> extends true
-      ? [input?: undefined, options?: AddOptions]
-      : [input: First, options?: AddOptions]
-    : [input?: undefined, options?: AddOptions]
+      ? [input?: undefined, options?: Options]
+      : [input: First, options?: Options]
+    : [input?: undefined, options?: Options]
   : never;
 
 /** What follows a definition: its input, or nothing when it takes none. */
-export type DefinitionArguments<Input> = undefined extends Input
-  ? [input?: Input, options?: AddOptions]
-  : [input: Input, options?: AddOptions];
+export type DefinitionArguments<Input, Options = AddOptions> = undefined extends Input
+  ? [input?: Input, options?: Options]
+  : [input: Input, options?: Options];
 
 /** What `add` gives for a method. */
 export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;
@@ -107,26 +123,102 @@ export class Docket {
     ...rest: DefinitionArguments<NoInfer<Input>>
   ): Promise<Execution<Result>>;
   async add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
+    const { component, options, work } = await this.prepared('docket.add', target, rest);
+    const { key = randomUUID(), when } = options;
+    const execution = { ...work, key: checkedKey(key, 'docket.add: key'), ...(when !== undefined && dueTime(when)) };
+    const engine = await this.host.engine();
+    const { added, record } = await engine.add(execution);
+    if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
+    else this.refuseForeign(record, component);
+    return new Execution(record, added, engine, this.waiting);
+  }
+
+  /**
+   * Adds a call with each tick of a timetable, under the schedule's id as its key. It ticks until it is taken back, as long as
+   * any process of the docket has started; each tick happens once, however many processes there are. While the call of an
+   * earlier tick has not ended, a tick is left out. Ticks that no process was there for are made up for by one.
+   *
+   * To be called by every process at its start: another schedule under the same id is replaced, and where its `when` is the
+   * same, the next tick stays as it was.
+   *
+   * @param id - unique in the docket, like a key
+   * @throws {ErrandError} `OPTIONS_INVALID` for an id, timetable or option that is none; and what {@link Docket.add} throws for
+   * a component or its input.
+   *
+   * @example
+   * ```ts
+   * import { createServer, defineJob } from 'errand';
+   *
+   * const clean = defineJob({ name: 'clean', run: () => 'cleaned' });
+   *
+   * export default async function start() {
+   *   const server = createServer({ name: 'reports', version: '1.0.0', components: [clean] });
+   *   await server.docket.schedule('nightly', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }, clean);
+   *   return server;
+   * }
+   * ```
+   */
+  schedule<C extends Class<object>, Name extends MethodName<InstanceType<C>>>(
+    id: string,
+    when: ScheduleWhen,
+    component: C,
+    method: Name,
+    ...rest: AddArguments<InstanceType<C>[Name], ScheduleOptions>
+  ): Promise<Schedule>;
+  schedule<Input, Result>(
+    id: string,
+    when: ScheduleWhen,
+    definition: DefinedComponent<Input, Result>,
+    ...rest: DefinitionArguments<NoInfer<Input>, ScheduleOptions>
+  ): Promise<Schedule>;
+  async schedule(
+    id: string,
+    when: ScheduleWhen,
+    target: Class<object> | DefinedComponent,
+    ...rest: unknown[]
+  ): Promise<Schedule> {
+    const key = checkedKey(id, 'docket.schedule: id');
+    const timetable = toTimetable(when);
+    const { work } = await this.prepared('docket.schedule', target, rest);
+    const engine = await this.host.engine();
+    return toSchedule(await engine.schedule({ id: key, when: timetable, ...work }));
+  }
+
+  /** Ends a schedule. False when there is none with that id. A call that it has added stays. */
+  async unschedule(id: string): Promise<boolean> {
+    return (await this.host.engine()).unschedule(id);
+  }
+
+  /** All schedules of the docket, the next to tick first. */
+  async schedules(): Promise<readonly Schedule[]> {
+    return (await (await this.host.engine()).schedules()).map(toSchedule);
+  }
+
+  /** What is to be done, checked. */
+  private async prepared(
+    call: string,
+    target: Class<object> | DefinedComponent,
+    rest: unknown[],
+  ): Promise<{
+    readonly component: Component<CallFrame>;
+    readonly options: AddOptions;
+    readonly work: Omit<NewExecution, 'key'>;
+  }> {
     const method = isDefinedComponent(target) ? undefined : (rest.shift() as string);
     const [input, options = {}] = rest as [unknown, AddOptions?];
     const component = this.host.catalog().resolve(target, method);
     const stored = await storedInput(component, input, this.host.limits);
-    const engine = await this.host.engine();
-    const { key = randomUUID(), when, retry, timeout } = options;
-    const { added, record } = await engine.add({
-      key: checkedKey(key),
+    const { retry, timeout } = options;
+    const work = {
       component: component.name,
       owner: this.caller.principal.id,
       snapshot: takeSnapshot(this.caller, this.host.snapshots),
-      retry: retry === undefined ? component.retry : toRetryPolicy(retry, 'docket.add'),
-      timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, 'docket.add: timeout'),
+      retry: retry === undefined ? component.retry : toRetryPolicy(retry, call),
+      timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, `${call}: timeout`),
       ttl: this.host.ttl,
       ...(stored !== undefined && { input: stored }),
-      ...(when !== undefined && dueTime(when)),
-    });
-    if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
-    else this.refuseForeign(record, component);
-    return new Execution(record, added, engine, this.waiting);
+    };
+    return { component, options, work };
   }
 
   /** Idempotent means: the same work. A key that stands for something else is a mistake. */
@@ -236,10 +328,14 @@ function dueTime(when: Date | Duration): Pick<NewExecution, 'runAt' | 'delay'> {
   );
 }
 
-function checkedKey(key: unknown): string {
+const toSchedule = ({ id, when, component, next }: ScheduleRecord): Schedule => ({
+  id,
+  when,
+  component,
+  next: new Date(next),
+});
+
+function checkedKey(key: unknown, what: string): string {
   if (typeof key === 'string' && key.length > 0 && key.length <= 512) return key;
-  throw new ErrandError(
-    'OPTIONS_INVALID',
-    `docket.add: key is ${JSON.stringify(key)}. Give a string of 1 to 512 characters.`,
-  );
+  throw new ErrandError('OPTIONS_INVALID', `${what} is ${JSON.stringify(key)}. Give a string of 1 to 512 characters.`);
 }

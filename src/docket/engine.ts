@@ -3,6 +3,7 @@ import type { Outcome } from '../call/outcome.js';
 import type { WireError } from '../protocol/errors.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
+import type { Timetable } from './timetable.js';
 
 /**
  * What `add` writes. It becomes due not before `runAt`, or `delay` milliseconds from the engine's now; at once when neither
@@ -12,6 +13,18 @@ export type NewExecution = Pick<
   ExecutionRecord,
   'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
 > & { readonly delay?: number };
+
+/** Executions that are added by a timetable, each under the id of the schedule as its key. */
+export type NewSchedule = Omit<NewExecution, 'key' | 'session' | 'runAt' | 'delay'> & {
+  readonly id: string;
+  readonly when: Timetable;
+};
+
+/** A schedule as it is listed. */
+export interface ScheduleRecord extends Pick<NewSchedule, 'id' | 'when' | 'component' | 'owner'> {
+  /** The next tick. */
+  readonly next: number;
+}
 
 /**
  * What watchers are told. An event is a wake-up with the record as it was after the step, which an engine may give without
@@ -149,6 +162,17 @@ export interface Engine {
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
   /** Events in order, never synchronously. */
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
+
+  /**
+   * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there
+   * are. While the execution of an earlier tick has not ended a tick is left out; of ticks that nobody was there for, one is
+   * made up for. Another schedule with the same id is replaced; where its `when` was the same, the next tick stays.
+   */
+  schedule(schedule: NewSchedule): Promise<ScheduleRecord>;
+  /** `false` when there is none with that id. What it has added stays. */
+  unschedule(id: string): Promise<boolean>;
+  /** All of them, the next to tick first. */
+  schedules(): Promise<readonly ScheduleRecord[]>;
 
   /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
   consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer;

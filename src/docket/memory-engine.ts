@@ -13,7 +13,9 @@ import type {
   Health,
   ListQuery,
   NewExecution,
+  NewSchedule,
   RecordPage,
+  ScheduleRecord,
   Unwatch,
   Verdict,
   Watched,
@@ -23,6 +25,7 @@ import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, executionOf, newRecord, type Entry } from './memory-entry.js';
 import { MemoryOverview } from './memory-overview.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
+import { MemorySchedules } from './memory-schedules.js';
 import { OwnerIndex } from './owner-index.js';
 import { isRepeatable, isTerminal, type ExecutionRecord, type Question } from './record.js';
 import { RunSlots } from './run-slots.js';
@@ -48,6 +51,7 @@ export class MemoryEngine implements Engine {
   private readonly report: OnError;
   private readonly watchers: Watchers;
   private readonly timers: TimerHeap;
+  private readonly plans: MemorySchedules;
   private readonly closeListeners = new Set<() => void>();
   private readonly entries = new Map<string, Entry>();
   private readonly owners = new OwnerIndex<Entry>();
@@ -66,6 +70,7 @@ export class MemoryEngine implements Engine {
     this.report = (error) => queueMicrotask(() => onError(error));
     this.watchers = new Watchers(this.report);
     this.timers = new TimerHeap(this.clock);
+    this.plans = new MemorySchedules(this.clock, this.timers, (execution) => this.addUnlessAlive(execution));
   }
 
   start(): Promise<void> {
@@ -78,6 +83,7 @@ export class MemoryEngine implements Engine {
     this.closeListeners.clear();
     this.dispatcher.close();
     this.timers.clear();
+    this.plans.clear();
     this.entries.clear();
     this.owners.clear();
     this.overview.clear();
@@ -100,13 +106,8 @@ export class MemoryEngine implements Engine {
     limit = Infinity,
   ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
     return this.step(() => {
-      const known = this.entries.get(execution.key);
-      if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
-      const open = this.openTasks.get(execution.owner) ?? 0;
-      if (open >= limit) throw tooManyTasks(limit, open);
-      if (known) this.forget(known);
-      const entry = this.enter(execution, known?.record);
-      return { added: true, record: copyOfRecord(entry.record) };
+      const { added, record } = this.addUnlessAlive(execution, limit);
+      return { added, record: copyOfRecord(record) };
     });
   }
 
@@ -160,6 +161,18 @@ export class MemoryEngine implements Engine {
 
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     return this.step(() => this.watchers.add(of, listener));
+  }
+
+  schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
+    return this.step(() => this.plans.set(schedule));
+  }
+
+  unschedule(id: string): Promise<boolean> {
+    return this.step(() => this.plans.delete(id));
+  }
+
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.step(() => this.plans.list());
   }
 
   consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
@@ -264,6 +277,15 @@ export class MemoryEngine implements Engine {
     });
   }
 
+  private addUnlessAlive(execution: NewExecution, limit = Infinity): { added: boolean; record: ExecutionRecord } {
+    const known = this.entries.get(execution.key);
+    if (known && !isTerminal(known.record.state)) return { added: false, record: known.record };
+    const open = this.openTasks.get(execution.owner) ?? 0;
+    if (open >= limit) throw tooManyTasks(limit, open);
+    if (known) this.forget(known);
+    return { added: true, record: this.enter(execution, known?.record).record };
+  }
+
   private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
     const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
     const sequence = ++this.sequence;
@@ -274,18 +296,18 @@ export class MemoryEngine implements Engine {
     if (record.session !== undefined) this.owners.add(record.owner, entry);
     this.countOpen(record, 1);
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
-    if (runAt !== undefined && runAt > now) this.schedule(entry, runAt, { updatedAt: now });
+    if (runAt !== undefined && runAt > now) this.postpone(entry, runAt, { updatedAt: now });
     else this.queue(entry, ++this.place, { updatedAt: now });
     return entry;
   }
 
   private queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
     const updatedAt = this.nowFor(entry);
-    if (delay > 0) this.schedule(entry, updatedAt + delay, { ...change, updatedAt });
+    if (delay > 0) this.postpone(entry, updatedAt + delay, { ...change, updatedAt });
     else this.queue(entry, ++this.place, { ...change, updatedAt });
   }
 
-  private schedule(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
+  private postpone(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
     entry.run = undefined;
     this.write(entry, { ...change, state: 'scheduled', runAt, dueAt: runAt });
     entry.timer = this.timers.add(runAt, () => {

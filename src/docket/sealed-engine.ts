@@ -14,7 +14,9 @@ import type {
   Health,
   ListQuery,
   NewExecution,
+  NewSchedule,
   RecordPage,
+  ScheduleRecord,
   Unwatch,
   Verdict,
   Watched,
@@ -104,6 +106,21 @@ export class SealedEngine implements Engine {
       const opened = this.openEvent(event);
       if (opened) listener(opened);
     });
+  }
+
+  /** Its executions have its id as their key, so that what is sealed for one opens for them. */
+  schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
+    const { id, when, ...execution } = schedule;
+    const { key: _key, ...sealed } = this.sealedExecution({ key: id, ...execution });
+    return this.engine.schedule({ id, when, ...sealed });
+  }
+
+  unschedule(id: string): Promise<boolean> {
+    return this.engine.unschedule(id);
+  }
+
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.engine.schedules();
   }
 
   consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {

@@ -30,6 +30,10 @@ const parts = {
   node: 'node:',
   /** Stream: what a process was sent. */
   inbox: 'inbox:',
+  /** Hash: a schedule, until it is taken back. */
+  schedule: 'schedule:',
+  /** Sorted set: the ids of the schedules, by the time at which a process is told to make the next tick. */
+  schedules: 'schedules',
   /** Sorted set: what is to be done later, by its time. */
   due: 'due',
   /** Counter: the last ticket. */

@@ -4,9 +4,10 @@ import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import { noRetry, type RetryPolicy } from '../components/options.js';
-import type { EngineEvent, NewExecution } from '../docket/engine.js';
+import type { EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine.js';
 import { summaryFields, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
+import { Timetable } from '../docket/timetable.js';
 import type { WireError } from '../protocol/errors.js';
 import type { Argument, Reply } from './scripts/script.js';
 
@@ -20,6 +21,9 @@ const json = <T>() =>
       return z.NEVER;
     }
   });
+
+/** JSON that a later version may have written in another shape. */
+const jsonOf = <T>(schema: z.ZodType<T>) => json<unknown>().pipe(schema);
 
 const Fields = z.record(z.string(), z.string());
 
@@ -68,6 +72,19 @@ const StoredQuestion = z.object({
 });
 
 const Notice = z.object({ '@notice': json<ClientNotice>() });
+
+const StoredSchedule = z.tuple([z.string(), jsonOf(Timetable), count, z.string(), z.string()]);
+
+/** A schedule, from its id, when, next tick, component and owner. */
+export function scheduleIn(reply: Reply): ScheduleRecord {
+  const [id, when, next, component, owner] = parsed(StoredSchedule, reply, 'a schedule');
+  return { id, when, next, component, owner };
+}
+
+/** A timetable as it is stored. */
+export function timetableIn(text: string, id: string): Timetable {
+  return parsed(jsonOf(Timetable), text, `the timetable of the schedule '${id}'`);
+}
 
 /** Fields of Redis by name, from names and values in turn. */
 export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, string>> {
@@ -149,7 +166,7 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
 }
 
 /** The fields of a new execution, as names and values in turn. */
-export function executionFields(execution: NewExecution): Argument[] {
+export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
   const { key, component, owner, session, input, snapshot, retry, timeout, ttl } = execution;
   const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
   if (session !== undefined) fields.push('session', session);

@@ -16,7 +16,9 @@ import type {
   Health,
   ListQuery,
   NewExecution,
+  NewSchedule,
   RecordPage,
+  ScheduleRecord,
   Unwatch,
   Verdict,
   Watched,
@@ -37,6 +39,7 @@ import { addScript, cancelScript, getScript, listScript } from './scripts/execut
 import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { claimScript, reportScript, settleScript } from './scripts/runs.js';
+import { Schedules } from './schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { Tickets, type Ticket } from './tickets.js';
 import { WorkerRegistry } from './worker-registry.js';
@@ -90,6 +93,7 @@ export class RedisEngine implements Engine {
   private readonly closeListeners = new Set<() => void>();
   /** All workers of the process share it; each has one more, on which it waits. */
   private forWorkers?: RedisClient;
+  private readonly plans: Schedules;
   private tickets?: Tickets;
   private cursors = new Cursors('');
   private requests = 0;
@@ -112,6 +116,7 @@ export class RedisEngine implements Engine {
     this.lease = lease;
     this.connections = new RedisConnections({ url, tls, deadline, onError: this.report, onReconnect, onWarning });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
+    this.plans = new Schedules(this.scripts, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
     this.reader = this.connections.patient({ silence: inboxSilence });
@@ -224,6 +229,20 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.inbox.watch(of, listener));
   }
 
+  async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
+    const [record, wait] = await this.guard(() => this.plans.set(schedule));
+    this.tickets?.look(wait);
+    return record;
+  }
+
+  unschedule(id: string): Promise<boolean> {
+    return this.guard(() => this.plans.delete(id));
+  }
+
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.guard(() => this.plans.list());
+  }
+
   consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
@@ -295,7 +314,7 @@ export class RedisEngine implements Engine {
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
-    this.tickets = new Tickets(this.scripts, commands, this.report);
+    this.tickets = new Tickets(this.scripts, commands, this.plans, this.report);
     this.tickets.open();
   }
 

@@ -1,8 +1,8 @@
 import { Queue } from 'bullmq';
 import type { RedisClient } from './open-redis.js';
-import { longestTimer } from '../base/clock.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
+import type { DueTick, Schedules } from './schedules.js';
 import { dueScript, ticketedScript } from './scripts/due.js';
 import type { ScriptRunner } from './scripts/script.js';
 
@@ -14,6 +14,9 @@ const shortestLook = 5;
 
 /** Executions with their tickets. */
 type Due = readonly (readonly [key: string, ticket: string])[];
+
+/** What {@link dueScript} gives. */
+type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now: string, next: string];
 
 /** What a ticket of the queue carries: everything else is in the record. */
 export interface Ticket {
@@ -35,6 +38,7 @@ export class Tickets {
   constructor(
     private readonly scripts: ScriptRunner,
     connection: RedisClient,
+    private readonly schedules: Schedules,
     private readonly report: OnError,
   ) {
     this.queue = new Queue(queueName, {
@@ -75,7 +79,8 @@ export class Tickets {
 
   /** Looks for what is due after `delay` milliseconds, if no look comes before. */
   look(delay: number): void {
-    const at = performance.now() + Math.min(delay, longestTimer);
+    const wait = Math.min(delay, longestLook);
+    const at = performance.now() + wait;
     if (this.closed || at >= this.nextLook) return;
     this.nextLook = at;
     clearTimeout(this.timer);
@@ -83,16 +88,23 @@ export class Tickets {
       // What becomes known while it looks sets the time of the next look.
       this.nextLook = Infinity;
       this.looking = this.looking.then(() => this.doDue());
-    }, delay).unref();
+    }, wait).unref();
+  }
+
+  private async tick(due: DueTick, now: number): Promise<void> {
+    const { ticket, wait } = await this.schedules.tick(due, now);
+    this.look(wait);
+    if (ticket !== undefined) await this.add(due[0], ticket);
   }
 
   private async doDue(): Promise<void> {
     let wait: number = longestLook;
     try {
-      const [due, missing, next] = (await this.scripts.run(dueScript)) as readonly [Due, Due, string];
+      const [due, missing, ticks, now, next] = (await this.scripts.run(dueScript)) as DueReply;
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestLook), longestLook);
       await Promise.all(due.map(([key, ticket]) => this.add(key, ticket)));
       for (const [key, ticket] of missing) await this.add(key, ticket, true);
+      await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;
     } catch (error) {
       if (!this.failing && !this.closed) this.report(error);

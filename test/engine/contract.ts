@@ -8,6 +8,7 @@ import { listingContract } from './contract/listing.js';
 import { overviewContract } from './contract/overview.js';
 import { questionsContract } from './contract/questions.js';
 import { runningContract } from './contract/running.js';
+import { schedulesContract } from './contract/schedules.js';
 import { slotsContract } from './contract/slots.js';
 import { Stage, type MakeEngine } from './contract/stage.js';
 import { timeContract } from './contract/time.js';
@@ -30,6 +31,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     runningContract(stage);
     cancellingContract(stage);
     timeContract(stage);
+    schedulesContract(stage);
     questionsContract(stage);
     eventsContract(stage);
     slotsContract(stage);

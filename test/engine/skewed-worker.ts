@@ -31,7 +31,16 @@ const consumer = engine.consume(
     revoke: () => undefined,
   },
 );
-process.stdout.write('ready\n');
+const { next } = await engine.schedule({
+  id: 'sweep',
+  when: { every: 3_600_000 },
+  component: 'sweep',
+  owner: 'anna',
+  retry: { attempts: 1, delay: 0, backoff: 'fixed', maximumDelay: 0 },
+  timeout: 60_000,
+  ttl: 60_000,
+});
+process.stdout.write(`${next}\n`);
 await once(process.stdin.resume(), 'end');
 await consumer.stopIntake();
 await consumer.idle();

@@ -63,6 +63,7 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
     live.add(name);
     tickets.add(ticket);
   }
+  const schedules = await redis.zrange(`${prefix}:schedules`, '0', '-1');
   const allowed = new Set(
     [
       // One each for the life of a docket.
@@ -88,6 +89,7 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
             'tickets:delayed',
           ]
         : []),
+      ...(schedules.length > 0 ? ['schedules', ...schedules.map((id) => `schedule:${id}`)] : []),
       ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
       ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
       ...[...tickets].map((ticket) => `tickets:t${ticket}`),

@@ -3,13 +3,17 @@ import { Script } from './script.js';
 /** How much one step does at most. */
 const most = 100;
 
+/** How long the process that is told of a tick has time for it, before others are told, in milliseconds. */
+const tickGrace = 1_000;
+
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
  * executions are queued, what has expired is taken off the lists. Gives the tickets of those that are queued, the tickets
- * that never were seen in the queue, and how long it is until the next is due.
+ * that never were seen in the queue, the ticks of schedules for this process to make, the time, and how long it is until the
+ * next is due.
  */
 export const dueScript = new Script(`
-local queued, missing = {}, {}
+local queued, missing, ticks = {}, {}, {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, ${most})) do
   local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
   local x = executionKey(key)
@@ -33,9 +37,18 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
   end
 end
-if forgetExpired(500) then return { queued, missing, '0' } end
-local following = redis.call('ZRANGE', dueKey(), 0, 0, 'WITHSCORES')
-return { queued, missing, following[2] and text(math.max(following[2] - now, 0)) or '' }
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', schedulesKey(), '-inf', text(now), 'LIMIT', 0, ${most})) do
+  redis.call('ZADD', schedulesKey(), text(now + ${tickGrace}), id)
+  local known = redis.call('HMGET', scheduleKey(id), '@when', '@next')
+  ticks[#ticks + 1] = { id, known[1], known[2] }
+end
+if forgetExpired(500) then return { queued, missing, ticks, text(now), '0' } end
+local following
+for _, set in ipairs({ dueKey(), schedulesKey() }) do
+  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  if first then following = math.min(following or math.huge, tonumber(first)) end
+end
+return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '' }
 `);
 
 /** ARGV: the ticket, its key. The ticket is in the queue. */

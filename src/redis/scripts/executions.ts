@@ -2,35 +2,21 @@ import { Script } from './script.js';
 
 /**
  * ARGV: the request, key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, how long it is delayed or
- * 0, then the fields of the record. Generations are numbered through the docket: one that has expired is not taken for a
- * later one.
+ * 0, then the fields of the record.
  */
 export const addScript = new Script(`
 local request, key, owner, task, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
 local delay = tonumber(ARGV[7])
 local runAt = delay > 0 and now + delay or tonumber(ARGV[6])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'addedBy', 'updatedAt', 'owner', 'session')
+local known = redis.call('HMGET', x, 'state', 'addedBy')
 -- The reply of this very step was lost and the command sent again.
 if known[2] == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
 if known[1] and not terminal[known[1]] then return { 'known', redis.call('HGETALL', x) } end
 local open = tonumber(redis.call('GET', openKey(owner)) or 0)
 if limit >= 0 and open >= limit then return { 'limit', open } end
 
-if known[1] then
-  redis.call('DEL', x)
-  if known[5] then
-    redis.call('ZREM', tasksKey(known[4]), key)
-    redis.call('ZREM', endedKey(known[4]), key)
-    keepLists(known[4])
-  end
-end
-unlist(key)
-local at = text(math.max(now, num(known[3], 0)))
-local number = redis.call('INCR', sequenceKey())
-redis.call('HSET', x, 'generation', number, 'order', number, 'createdAt', at, 'updatedAt', at, 'addedBy', request,
-  'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(ARGV, 8))
-local ticket = enqueue(x, key, runAt)
+local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 8) })
 if task then
   purge(owner, 20)
   redis.call('INCR', openKey(owner))

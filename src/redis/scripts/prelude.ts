@@ -191,6 +191,24 @@ local function keepLists(owner)
   end
 end
 
+-- Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket. Generations
+-- are numbered through the docket: one that has expired is not taken for a later one.
+local function create(x, key, runAt, fields)
+  local known = redis.call('HMGET', x, 'updatedAt', 'owner', 'session')
+  redis.call('DEL', x)
+  if known[3] then
+    redis.call('ZREM', tasksKey(known[2]), key)
+    redis.call('ZREM', endedKey(known[2]), key)
+    keepLists(known[2])
+  end
+  unlist(key)
+  local at = text(math.max(now, num(known[1], 0)))
+  local number = redis.call('INCR', sequenceKey())
+  redis.call('HSET', x, 'generation', number, 'order', number, 'createdAt', at, 'updatedAt', at,
+    'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(fields))
+  return enqueue(x, key, runAt)
+end
+
 -- Takes from the lists of an owner what has expired.
 local function purge(owner, most)
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', endedKey(owner), '-inf', text(now), 'LIMIT', 0, most)) do

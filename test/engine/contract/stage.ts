@@ -9,6 +9,7 @@ import type {
   Engine,
   EngineEvent,
   NewExecution,
+  NewSchedule,
   Watched,
 } from '../../../src/docket/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/record.js';
@@ -161,6 +162,19 @@ export function anExecution(key: string): NewExecution {
     retry: { attempts: 1, delay: 0, backoff: 'fixed', maximumDelay: 0 },
     timeout: 60_000,
     ttl: 60_000,
+  };
+}
+
+export function aSchedule(id: string, options: Partial<NewSchedule> = {}): NewSchedule {
+  return {
+    id,
+    when: { every: 1_000 },
+    component: 'sweep',
+    owner: 'anna',
+    retry: { attempts: 1, delay: 0, backoff: 'fixed', maximumDelay: 0 },
+    timeout: 60_000,
+    ttl: 60_000,
+    ...options,
   };
 }
 
