@@ -4,6 +4,7 @@ import type { WireError } from '../protocol/errors.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import type { Timetable } from './timetable.js';
+import type { Sessions, Showings } from './sessions.js';
 
 /**
  * What `add` writes. It becomes due not before `runAt`, or `delay` milliseconds from the engine's now; at once when neither
@@ -34,7 +35,7 @@ export type EngineEvent =
   /** The state changed. */
   | { readonly type: 'state'; readonly record: ExecutionRecord }
   | { readonly type: 'progress'; readonly record: ExecutionRecord }
-  /** A question was opened, or opened again by a later run of the same execution. */
+  /** A question needs a place: it was opened, opened again by a later run, or the place that showed it gave it up. */
   | { readonly type: 'question'; readonly record: ExecutionRecord; readonly question: Question }
   /** A question needs no answer any more: a client or its deadline answered (then it has one), or its execution ended. */
   | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
@@ -127,6 +128,10 @@ export interface Consumer {
 export interface Engine {
   /** `memory` or `redis`. */
   readonly kind: string;
+  /** The sessions of clients that several connections or processes serve. */
+  readonly sessions: Sessions;
+  /** At which of their connections each question is shown. */
+  readonly showings: Showings;
   /** Makes the engine ready; fails within a deadline. */
   start(): Promise<void>;
   /** Releases everything. Later calls fail with `DOCKET_UNAVAILABLE`. */
@@ -135,6 +140,8 @@ export interface Engine {
   health(): Promise<Health>;
   /** Calls back when the engine closes: nothing more will be heard of what is waited for. */
   onClose(listener: () => void): Unwatch;
+  /** A name for a place where a client is served. */
+  newPlace(): string;
 
   /**
    * Adds an execution, or answers the live one that has its key. A finished one is replaced. With `limit`, an owner who

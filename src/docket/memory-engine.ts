@@ -26,6 +26,8 @@ import { copyOfQuestion, copyOfRecord, executionOf, newRecord, type Entry } from
 import { MemoryOverview } from './memory-overview.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import { MemorySchedules } from './memory-schedules.js';
+import { MemorySessions } from './memory-sessions.js';
+import { MemoryShowings } from './memory-showings.js';
 import { OwnerIndex } from './owner-index.js';
 import { isRepeatable, isTerminal, type ExecutionRecord, type Question } from './record.js';
 import { RunSlots } from './run-slots.js';
@@ -46,6 +48,8 @@ export interface MemoryEngineOptions {
  */
 export class MemoryEngine implements Engine {
   readonly kind = 'memory';
+  readonly sessions: MemorySessions;
+  readonly showings: MemoryShowings;
 
   private readonly clock: Clock;
   private readonly report: OnError;
@@ -62,6 +66,7 @@ export class MemoryEngine implements Engine {
   private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
   private sequence = 0;
   private place = 0;
+  private places = 0;
   private closed = false;
 
   constructor(options: MemoryEngineOptions = {}) {
@@ -71,6 +76,17 @@ export class MemoryEngine implements Engine {
     this.watchers = new Watchers(this.report);
     this.timers = new TimerHeap(this.clock);
     this.plans = new MemorySchedules(this.clock, this.timers, (execution) => this.addUnlessAlive(execution));
+    const step = <T>(transition: () => T): Promise<T> => this.step(transition);
+    const { timers, report } = this;
+    this.sessions = new MemorySessions({ step, now: () => this.clock.now(), timers, report });
+    this.showings = new MemoryShowings({
+      stepWith: (key, transition) => step(() => transition(this.entries.get(key))),
+      needsPlace: (entry, name) => {
+        const question = entry.questions.get(name);
+        if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
+      },
+      report,
+    });
   }
 
   start(): Promise<void> {
@@ -89,6 +105,8 @@ export class MemoryEngine implements Engine {
     this.overview.clear();
     this.openTasks.clear();
     this.watchers.clear();
+    this.sessions.clear();
+    this.showings.clear();
     return Promise.resolve();
   }
 
@@ -99,6 +117,10 @@ export class MemoryEngine implements Engine {
   onClose(listener: () => void): Unwatch {
     this.closeListeners.add(listener);
     return () => this.closeListeners.delete(listener);
+  }
+
+  newPlace(): string {
+    return String(++this.places);
   }
 
   add(
@@ -293,7 +315,10 @@ export class MemoryEngine implements Engine {
     const entry: Entry = { record, sequence, place: 0, questions: new Map(), deadlines: new Map() };
     this.entries.set(record.key, entry);
     this.overview.add(entry);
-    if (record.session !== undefined) this.owners.add(record.owner, entry);
+    if (record.session !== undefined) {
+      this.owners.add(record.owner, entry);
+      this.sessions.opened(record.session, record.key);
+    }
     this.countOpen(record, 1);
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
     if (runAt !== undefined && runAt > now) this.postpone(entry, runAt, { updatedAt: now });
@@ -374,6 +399,9 @@ export class MemoryEngine implements Engine {
     for (const deadline of entry.deadlines.values()) this.timers.delete(deadline);
     entry.deadlines.clear();
     entry.questions.clear();
+    entry.shown = undefined;
+    const { key, session } = entry.record;
+    if (session !== undefined) this.sessions.ended(session, key);
     this.countOpen(entry.record, -1);
     entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
     this.emit(entry, 'state');

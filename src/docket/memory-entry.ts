@@ -3,6 +3,7 @@ import type { NewExecution } from './engine.js';
 import type { HeapNode } from './heap.js';
 import type { RunSlots } from './run-slots.js';
 import type { ExecutionRecord, Question } from './record.js';
+import type { ShowingPlace } from './sessions.js';
 import type { Timer } from './timer-heap.js';
 
 /** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */
@@ -22,6 +23,8 @@ export interface Entry {
   readonly questions: Map<string, Question>;
   /** The deadlines of the questions that are open. */
   readonly deadlines: Map<string, Timer>;
+  /** Where each question is shown, or was shown last. */
+  shown?: Map<string, ShowingPlace & { readonly isOver: boolean }>;
 }
 
 /** The record of an execution that is new at `now`. */

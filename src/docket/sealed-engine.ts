@@ -23,7 +23,9 @@ import type {
 } from './engine.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
+import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealPlace } from './sealer.js';
+import type { Sessions, Showings } from './sessions.js';
 import type { OnError } from './watchers.js';
 
 /** What a sealed error is called as long as it is sealed. */
@@ -35,12 +37,24 @@ const sealedCode = 'SEALED';
  * place of an outcome or an answer there is an error that says so.
  */
 export class SealedEngine implements Engine {
+  readonly sessions: Sessions;
+
   constructor(
     private readonly engine: Engine,
     private readonly sealer: Sealer,
     /** Takes what could not be opened where nobody waits for it. */
     private readonly report: OnError,
-  ) {}
+  ) {
+    this.sessions = new SealedSessions(engine.sessions, sealer, report);
+  }
+
+  get showings(): Showings {
+    return this.engine.showings;
+  }
+
+  newPlace(): string {
+    return this.engine.newPlace();
+  }
 
   get kind(): string {
     return this.engine.kind;

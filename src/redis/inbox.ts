@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from './open-redis.js';
 import type { EngineEvent, Unwatch, Watched } from '../docket/engine.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
 import { Watchers, type OnError } from '../docket/watchers.js';
 import { keyOf } from './keys.js';
 import { eventIn, fieldsOf } from './records.js';
@@ -27,7 +27,23 @@ export interface InboxHost {
   current(
     key: string,
   ): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
+  /** The keys of a session's open tasks. */
+  openTasks(session: string): Promise<readonly string[]>;
+  /** News of a session that is served here. */
+  session(entry: Readonly<Record<string, string>>): void;
+  /** News of a place of this process. */
+  taken(entry: Readonly<Record<string, string>>): void;
+  /** News of sessions may be missed: tell how they are now. */
+  refresh(): Promise<void>;
   readonly report: OnError;
+}
+
+/** What is watched here. */
+interface Subject {
+  readonly of: Watched;
+  watching: number;
+  /** Of a session, the tasks that were heard of and have not ended: when entries are missed, one may have been its end. */
+  readonly open: Set<string>;
 }
 
 /**
@@ -37,7 +53,7 @@ export interface InboxHost {
 export class Inbox {
   private readonly watchers: Watchers;
   /** How many watch each subject here; Redis knows each of them once. */
-  private readonly counts = new Map<string, { readonly of: Watched; watching: number }>();
+  private readonly subjects = new Map<string, Subject>();
   /** Entries are numbered as they are sent: whoever starts to watch is not told what was sent before. */
   private readonly numbers = new WeakMap<EngineEvent, number>();
   private lastNumber = 0;
@@ -74,10 +90,10 @@ export class Inbox {
     this.watchers.clear();
     this.reader.disconnect();
     await this.reading;
-    const subjects = [...this.counts.values()].map(({ of }) =>
+    const subjects = [...this.subjects.values()].map(({ of }) =>
       this.scripts.run(unwatchScript, this.node, ...named(of)),
     );
-    this.counts.clear();
+    this.subjects.clear();
     // What Redis is not told, it forgets by itself after a while.
     await Promise.allSettled([...subjects, this.scripts.run(leaveScript, this.node)]);
   }
@@ -93,10 +109,10 @@ export class Inbox {
 
   /** Tells `listener` of everything that happens after the promise has resolved. */
   async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
-    const subject = JSON.stringify(named(of));
-    const count = this.counts.get(subject) ?? { of, watching: 0 };
-    this.counts.set(subject, count);
-    count.watching++;
+    const name = named(of).join(' ');
+    const subject = this.subjects.get(name) ?? { of, watching: 0, open: new Set() };
+    this.subjects.set(name, subject);
+    subject.watching++;
     let after: number | undefined;
     const early: EngineEvent[] = [];
     const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
@@ -109,8 +125,8 @@ export class Inbox {
       if (!active) return;
       active = false;
       stopListening();
-      if (--count.watching > 0 || this.closed) return;
-      this.counts.delete(subject);
+      if (--subject.watching > 0 || this.closed) return;
+      this.subjects.delete(name);
       // Commands keep their order: whoever watches again is added after this.
       this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
     };
@@ -157,7 +173,7 @@ export class Inbox {
   }
 
   private async renew(): Promise<void> {
-    const subjects = [...this.counts.values()].map(({ of }) => named(of));
+    const subjects = [...this.subjects.values()].map(({ of }) => named(of));
     for (let index = 0; index < subjects.length; index += 500) {
       await this.scripts.run(watchScript, this.node, watchLife, ...subjects.slice(index, index + 500).flat());
     }
@@ -195,6 +211,8 @@ export class Inbox {
       this.host.revoked(String(fields['@run']), fields['@why'] === 'lost' ? 'lost' : 'cancelled');
       return;
     }
+    if (fields['@event'] === 'session') return this.host.session(fields);
+    if (fields['@event'] === 'taken') return this.host.taken(fields);
     const event = eventIn(fields);
     if (event) this.tell(event, number);
   }
@@ -211,8 +229,15 @@ export class Inbox {
   }
 
   private async tellCurrent(): Promise<void> {
-    for (const { of } of [...this.counts.values()]) {
-      const current = 'key' in of ? await this.host.current(of.key) : undefined;
+    await this.host.refresh();
+    const keys = new Set<string>();
+    for (const { of, open } of [...this.subjects.values()]) {
+      const concerned = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
+      if ('key' in of) concerned.push(of.key);
+      for (const key of concerned) keys.add(key);
+    }
+    for (const key of keys) {
+      const current = await this.host.current(key);
       if (!current) continue;
       const { record, questions } = current;
       for (const question of questions) this.tell({ type: question.answer ? 'closed' : 'question', record, question });
@@ -221,6 +246,10 @@ export class Inbox {
   }
 
   private tell(event: EngineEvent, number = Infinity): void {
+    const { key, session, state } = event.record;
+    const subject = session === undefined ? undefined : this.subjects.get(named({ session }).join(' '));
+    if (isTerminal(state)) subject?.open.delete(key);
+    else subject?.open.add(key);
     this.numbers.set(event, number);
     this.watchers.emit(event);
   }

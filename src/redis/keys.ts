@@ -26,6 +26,14 @@ const parts = {
   sessionWatch: 'watch:session:',
   /** Set: the processes that watch everything. */
   allWatch: 'watch:all',
+  /** Hash: a session that several processes may serve. */
+  session: 'session:',
+  /** Set: the keys of a session's open tasks. */
+  sessionTasks: 'session-tasks:',
+  /** List: tasks of a session that ended when no place held it. */
+  missed: 'missed:',
+  /** Text: there was a sign of the process not long ago. */
+  alive: 'alive:',
   /** Counter: how many events a process was sent. It exists as long as the process is taken to live. */
   node: 'node:',
   /** Stream: what a process was sent. */

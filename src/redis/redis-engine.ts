@@ -33,8 +33,11 @@ import type { RedisTls } from './tls.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { browse, stats } from './overview.js';
+import { placeOf, Presence } from './presence.js';
 import { executionFields, questionIn, questionText, recordIn, repairedFields } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
+import { RedisSessions } from './redis-sessions.js';
+import { RedisShowings } from './redis-showings.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
 import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
@@ -76,11 +79,14 @@ export interface RedisEngineOptions {
  */
 export class RedisEngine implements Engine {
   readonly kind = 'redis';
+  readonly sessions: RedisSessions;
+  readonly showings: RedisShowings;
 
   private readonly node = randomUUID();
   private readonly connections: RedisConnections;
   private readonly scripts: ScriptRunner;
   private readonly inbox: Inbox;
+  private readonly presence: Presence;
   private readonly report: OnError;
   private readonly deadline: number;
   private readonly lease: number;
@@ -97,6 +103,7 @@ export class RedisEngine implements Engine {
   private tickets?: Tickets;
   private cursors = new Cursors('');
   private requests = 0;
+  private places = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
 
@@ -128,8 +135,19 @@ export class RedisEngine implements Engine {
         const [record, questions] = await Promise.all([this.get(key), this.questions(key)]);
         return record && { record, questions };
       },
+      openTasks: (session) => this.sessions.openTasks(session),
+      session: (entry) => this.sessions.take(entry),
+      taken: (entry) => this.showings.take(entry),
+      refresh: () => this.sessions.refresh(),
       report: this.report,
     });
+    this.presence = new Presence(this.node, this.scripts, lease, this.report);
+    const run = (script: Script, ...args: readonly Argument[]): Promise<Reply> =>
+      this.guard(() => this.scripts.run(script, ...args));
+    const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
+    const { presence, report } = this;
+    this.sessions = new RedisSessions({ run, watch, presence, report });
+    this.showings = new RedisShowings({ run, presence });
   }
 
   start(): Promise<void> {
@@ -156,6 +174,10 @@ export class RedisEngine implements Engine {
   onClose(listener: () => void): Unwatch {
     this.closeListeners.add(listener);
     return () => this.closeListeners.delete(listener);
+  }
+
+  newPlace(): string {
+    return placeOf(this.node, ++this.places);
   }
 
   async add(
@@ -308,6 +330,7 @@ export class RedisEngine implements Engine {
       this.cursors = new Cursors((await commands.get(mark)) ?? '');
       await this.connections.reached(this.reader);
       await this.inbox.open();
+      await this.presence.open();
       for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
     } catch (error) {
       // Redis can be reached and lets nobody write: nothing may keep the process of a server that did not start.
@@ -329,7 +352,12 @@ export class RedisEngine implements Engine {
       // Without Redis, what waits for it ends when the connections do.
       const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
       await settlesWithin(consumers, this.deadline, systemClock);
-      const rest = Promise.allSettled([this.registry.close(), this.inbox.close(), this.tickets?.close()]);
+      const rest = Promise.allSettled([
+        this.registry.close(),
+        this.inbox.close(),
+        this.presence.close(),
+        ...(this.tickets ? [this.tickets.close()] : []),
+      ]);
       await settlesWithin(rest, this.deadline, systemClock);
     }
     await this.connections.close();

@@ -2,7 +2,7 @@ import type { Logger } from '../base/logger.js';
 import type { Answer, ClientNotice } from '../call/channel.js';
 import type { Engine, EngineEvent, Unwatch } from '../docket/engine.js';
 import { answerWithin, type Limits } from '../docket/limits.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
 
 /** What a connection does with what the tasks of its session send. */
 export interface TaskListener {
@@ -33,6 +33,19 @@ export function dispatch(event: EngineEvent, listener: TaskListener): void {
 /** Carries what the tasks of a session send to the connection that this process holds. */
 export function relayTo(engine: Engine, session: string, listener: TaskListener): Promise<Unwatch> {
   return engine.watch({ session }, (event) => dispatch(event, listener));
+}
+
+/** Tells a listener how some tasks are now, of which it may have missed something. */
+export async function catchUp(engine: Engine, keys: readonly string[], listener: TaskListener): Promise<void> {
+  const tell = async (key: string): Promise<void> => {
+    const [record, questions] = await Promise.all([engine.get(key), engine.questions(key)]);
+    if (record === undefined) return;
+    listener.status(record);
+    if (isTerminal(record.state)) return;
+    listener.progress(record);
+    for (const question of questions) if (question.answer === undefined) listener.question(record, question);
+  };
+  await Promise.all(keys.map(tell));
 }
 
 /**

@@ -7,7 +7,7 @@ import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { HttpSpy } from '../helpers/http-spy.js';
 import { startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
-import { connectHttp, type Answering } from '../helpers/transports.js';
+import { connectHttp, type Answering, type Peer } from '../helpers/transports.js';
 
 const favourite = defineTool({
   name: 'favourite',
@@ -155,15 +155,16 @@ describe('a question of a task, over HTTP', () => {
     await untilTold(maker, 'notifications/cancelled', 1);
   });
 
-  it('is closed where it was shown last when another session answers it', async () => {
-    const prompts: ((result: ElicitResult) => void)[] = [];
-    const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
-    await using maker = await connectHttp(url, { answer });
+  it('passes to the session that waits for its task, stays there, and comes back when that is gone', async () => {
+    const made: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
+    await using maker = await connectHttp(url, {
+      answer: (_params, signal) => new Promise((answer) => made.push({ answer, signal })),
+    });
     const { taskId } = await startTask(maker.client, 'favourite');
-    await untilStandalone(() => expect(prompts).toHaveLength(1));
+    await untilStandalone(() => expect(made).toHaveLength(1));
 
     const shown: AbortSignal[] = [];
-    await using follower = await connectHttp(url, {
+    const follower = await connectHttp(url, {
       answer: (_params, signal) => new Promise(() => shown.push(signal)),
     });
     const gone = new AbortController();
@@ -171,14 +172,41 @@ describe('a question of a task, over HTTP', () => {
       .getTaskResult(taskId, CallToolResultSchema, { signal: gone.signal })
       .catch(() => 'gave up');
     await eventually(() => expect(shown).toHaveLength(1));
+    await eventually(() => expect(made[0]?.signal.aborted).toBe(true));
     gone.abort();
     expect(await waiting).toBe('gave up');
     // It moves to the standalone stream of the follower, as it would in the session of the maker.
     await untilStandalone(() => expect(shown).toHaveLength(2));
+    expect(made).toHaveLength(1);
 
-    prompts[0]?.(accept('made'));
-    await eventually(() => expect(shown.map(({ aborted }) => aborted)).toEqual([true, true]));
+    await follower.client.close();
+    await untilStandalone(() => expect(made).toHaveLength(2));
+    made[1]?.answer(accept('made'));
     await untilStatus(maker.client, taskId, 'completed');
+  });
+
+  it('is shown once to two sessions that wait for its task, and to the other one when the first is gone', async () => {
+    await using maker = await connectHttp(url, { answer: () => new Promise(() => undefined) });
+    const { taskId } = await startTask(maker.client, 'favourite');
+    await untilStatus(maker.client, taskId, 'input_required');
+    const prompts: { who: number; answer: (result: ElicitResult) => void }[] = [];
+    const follow = async (who: number): Promise<Peer> => {
+      const answer: Answering = () => new Promise((answer) => prompts.push({ who, answer }));
+      const peer = await connectHttp(url, { answer });
+      // One that goes away has no result.
+      void peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema).catch(() => undefined);
+      return peer;
+    };
+    const followers = [await follow(0), await follow(1)];
+    await untilStandalone(() => expect(prompts).toHaveLength(1));
+    await clock.advance(1_000);
+    expect(prompts).toHaveLength(1);
+    const [{ who }] = prompts as [(typeof prompts)[number]];
+    await followers[who]!.client.close();
+    await untilStandalone(() => expect(prompts.map((prompt) => prompt.who)).toEqual([who, 1 - who]));
+    prompts[1]?.answer(accept('second'));
+    await untilStatus(maker.client, taskId, 'completed');
+    await followers[1 - who]!.client.close();
   });
 
   it('survives its session, and waits for whoever comes back for the task [I3] [F5]', async () => {

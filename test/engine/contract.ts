@@ -9,6 +9,8 @@ import { overviewContract } from './contract/overview.js';
 import { questionsContract } from './contract/questions.js';
 import { runningContract } from './contract/running.js';
 import { schedulesContract } from './contract/schedules.js';
+import { sessionsContract } from './contract/sessions.js';
+import { showingsContract } from './contract/showings.js';
 import { slotsContract } from './contract/slots.js';
 import { Stage, type MakeEngine } from './contract/stage.js';
 import { timeContract } from './contract/time.js';
@@ -38,6 +40,8 @@ export function engineContract(name: string, make: MakeEngine): void {
     limitsContract(stage);
     listingContract(stage);
     overviewContract(stage);
+    sessionsContract(stage);
+    showingsContract(stage);
     lifecycleContract(stage);
   });
 }

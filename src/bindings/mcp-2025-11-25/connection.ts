@@ -12,12 +12,11 @@ import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import type { Answer } from '../../call/channel.js';
 import { mayBeAsked } from '../../call/client-needs.js';
-import { principalOf } from '../../call/principal.js';
 import type { Unwatch } from '../../docket/engine.js';
 import type { Question } from '../../docket/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
-import type { AuthInfo, JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
-import { relayAnswer, relayTo } from '../../tasks/relay.js';
+import type { JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
+import { catchUp, relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
 import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
@@ -25,7 +24,7 @@ import { longestToken, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
-import { parseQuestionId, QuestionDelivery } from './question-delivery.js';
+import { parseQuestionId, QuestionDelivery, type Turns } from './question-delivery.js';
 import type { KnownClient } from './session-claim.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
@@ -45,6 +44,12 @@ export interface ConnectionOptions {
   readonly oneUser: boolean;
   /** What is known of the client where it did not initialize this connection. */
   readonly client?: KnownClient;
+  /** The name of this place, where its session is served at others too. Default: a new one. */
+  readonly place?: string;
+  /** Takes an answer that nobody waits for here: perhaps another place of the session asked. */
+  readonly onForeignAnswer?: (message: JSONRPCMessage) => void;
+  /** The client chose which log lines it is sent. */
+  readonly onLevel?: (level: LoggingLevel) => void;
 }
 
 /** stdio and memory have one user and one stream; who comes over HTTP shares neither. */
@@ -75,20 +80,30 @@ export class Connection {
     this.transport.send(message, { relatedRequestId: related }),
   );
   private draining = false;
+  /** Whether a message from another place is being taken, which is not sent on. */
+  private foreign = false;
   private leastLevel = 0;
   private negotiated: string | undefined;
   private unwatch: Unwatch | undefined;
   private tasks: TaskRequests | undefined;
+  private readonly unattend: Unwatch | undefined;
 
   private constructor(
     private readonly core: Core,
     inner: Transport,
     private readonly onClosed: (connection: Connection) => void,
-    { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody }: ConnectionOptions,
+    private readonly options: ConnectionOptions,
   ) {
+    const { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody } = options;
+    const { place = core.engine?.newPlace() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     const mayAsk = (question: Question): boolean => mayBeAsked((this.client ?? known).capabilities, question);
-    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk);
+    const turns = turnsOf(core, place, known.sessionId ?? session);
+    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk, turns);
+    this.unattend = core.engine?.showings.attend(place, {
+      taken: (taskId, question, by) => this.delivery.taken({ taskId, question }, by),
+      free: (taskId, question) => this.delivery.free({ taskId, question }),
+    });
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;
     this.streams = streams;
@@ -107,7 +122,7 @@ export class Connection {
     const taps: WireTaps = {
       acceptsTask: (method) => acceptsTask(core.catalog, method),
       onNegotiated: (version) => (this.negotiated = version),
-      onAnswer: (id, message, auth) => this.onAnswer(id, message, auth),
+      onAnswer: (id, message, principal) => this.onAnswer(id, message, principal),
       onCancelled: (request) => {
         this.calls.cancel(request);
         // A request that was cancelled is never answered.
@@ -127,10 +142,10 @@ export class Connection {
     options: ConnectionOptions,
   ): Promise<Connection> {
     const connection = new Connection(core, transport, onClosed, options);
-    if (core.engine !== undefined && options.streams?.lasting !== false) {
-      connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
-    }
     try {
+      if (core.engine !== undefined && options.streams?.lasting !== false) {
+        connection.unwatch = await relayTo(core.engine, connection.session, connection.feed);
+      }
       await connection.sdk.connect(connection.transport);
     } catch (error) {
       connection.closed();
@@ -148,6 +163,26 @@ export class Connection {
       protocolVersion: this.negotiated,
       ...(info !== undefined && { info }),
     };
+  }
+
+  /** Tells the client how some tasks of its session are now. */
+  async catchUp(tasks: readonly string[]): Promise<void> {
+    if (this.core.engine !== undefined) await catchUp(this.core.engine, tasks, this.feed);
+  }
+
+  /** Takes a message that the client sent to another place of its session; it came from `principal`. */
+  receive(message: JSONRPCMessage, principal: string): void {
+    this.foreign = true;
+    try {
+      this.transport.receive(message, principal);
+    } finally {
+      this.foreign = false;
+    }
+  }
+
+  /** From now on the client is sent log lines from this level up. */
+  setLevel(level: LoggingLevel): void {
+    this.leastLevel = levels.indexOf(level);
   }
 
   /** Refuses new calls, and resolves when no foreground call is under way. */
@@ -196,7 +231,8 @@ export class Connection {
       jsonSchemaValidator: { getValidator: refuseValidator },
     });
     sdk.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
-      this.leastLevel = levels.indexOf(params.level);
+      this.setLevel(params.level);
+      this.options.onLevel?.(params.level);
       return {};
     });
     // The low-level handlers of the SDK parse each request and result twice; these parse once.
@@ -234,16 +270,17 @@ export class Connection {
     throw new ProtocolError(rpcCode.invalidRequest, `A request with the id ${JSON.stringify(request)} is under way`);
   }
 
-  private onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void {
+  private onAnswer(id: string, message: JSONRPCMessage, principal: string): void {
     const { engine, logger } = this.core;
     const answer: Answer =
       'error' in message
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
-    const principal = principalOf(auth).id;
     if (this.questions.answered(id, answer, principal)) return;
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
+      const { onForeignAnswer } = this.options;
+      if (onForeignAnswer !== undefined && !this.foreign) return onForeignAnswer(message);
       logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
       return;
     }
@@ -276,12 +313,35 @@ export class Connection {
   private closed(): void {
     this.calls.cancelAll();
     this.unwatch?.();
+    this.unattend?.();
     this.tasks?.close();
     this.delivery.clear();
     this.feed.clear();
     this.responded.clear();
     this.onClosed(this);
   }
+}
+
+/** Without an engine there are no tasks, and so no questions of theirs. */
+function turnsOf({ engine, logger }: Core, place: string, session: string): Turns {
+  const showings = engine?.showings;
+  return {
+    session,
+    ask: async (taskId, question, waits) => {
+      if (showings === undefined) return { granted: true, again: false };
+      try {
+        return await showings.show(taskId, question, { place, session, waits });
+      } catch (error) {
+        logger.warning('A question could not be shown and is tried again', { taskId, question, error });
+        throw error;
+      }
+    },
+    giveUp: (taskId, question) => {
+      showings?.giveUp(taskId, question, place).catch((error: unknown) => {
+        logger.debug('A question could not be given up', { taskId, question, error });
+      });
+    },
+  };
 }
 
 const refuseValidator = (): never => {

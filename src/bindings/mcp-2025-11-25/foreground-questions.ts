@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Answer, ClientQuestion } from '../../call/channel.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import { requestOf } from './client-messages.js';
@@ -25,13 +26,15 @@ interface Open {
  */
 export class ForegroundQuestions {
   private readonly open = new Map<string, Open>();
+  /** Other places may serve the same session: their questions have other ids. */
+  private readonly mark = randomBytes(6).toString('base64url');
   private sent = 0;
 
   constructor(private readonly send: (message: JSONRPCMessage, related: RequestId) => Promise<void>) {}
 
   /** Asks on the stream of the request that the call answers, of whom that came. */
   ask(question: ClientQuestion, related: RequestId, principal: string): SentQuestion {
-    const id = `${questionIdPrefix}${++this.sent}`;
+    const id = `${questionIdPrefix}${this.mark}-${++this.sent}`;
     const answer = new Promise<Answer>((settle, reject) => {
       this.open.set(id, { principal, settle });
       this.send({ jsonrpc: '2.0', id, ...requestOf(question) }, related).catch(reject);

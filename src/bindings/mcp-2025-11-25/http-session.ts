@@ -3,7 +3,7 @@ import type { CurrentPrincipal } from '../../call/principal.js';
 import { refuse, rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
-import { Connection } from './connection.js';
+import { Connection, type ConnectionOptions } from './connection.js';
 import {
   isStream,
   refuseBatch,
@@ -12,13 +12,25 @@ import {
   type HttpExchange,
   type HttpReply,
 } from './http-exchange.js';
+import { SharedSession, type SharedClient, type SharedSessionHost } from './shared-session.js';
 import type { Streams } from './streams.js';
+
+/** What a new session is made of. */
+export interface SessionSetup {
+  readonly id: string;
+  /** Whose session it is: for everybody else there is none of this id. */
+  readonly owner: CurrentPrincipal;
+  /** How long it is kept when nobody uses it, in milliseconds. */
+  readonly idleTimeout: number;
+  /** What is known of its client, where that initialized it at another place. */
+  readonly client?: SharedClient;
+}
 
 /**
  * One session over Streamable HTTP. The SDK's transport does not tell when a client drops a stream, and sends to a
  * dropped one in silence; the host, which writes the body, knows.
  */
-export class HttpSession implements Streams {
+export class HttpSession implements Streams, SharedSessionHost {
   readonly single = false;
   readonly lasting = true;
   readonly silent = false;
@@ -30,31 +42,65 @@ export class HttpSession implements Streams {
   private readonly underWay = new Map<RequestId, Set<() => void>>();
   private standaloneStreams = 0;
   private openStreams = 0;
+  private stopping: Promise<void> | undefined;
   private connection: Connection | undefined;
+  /** Absent where the server has no engine, so that nobody else can serve the session. */
+  private readonly shared: SharedSession | undefined;
+  readonly id: string;
+  readonly owner: CurrentPrincipal;
 
   private constructor(
-    readonly id: string,
-    /** Whose session it is: for everybody else there is none of this id. */
-    readonly owner: CurrentPrincipal,
+    { id, owner, idleTimeout }: SessionSetup,
     private readonly core: Core,
   ) {
+    this.id = id;
+    this.owner = owner;
     this.transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     this.lastSeen = core.clock.now();
+    const { engine, clock, logger } = core;
+    if (engine === undefined) return;
+    this.shared = new SharedSession(engine, id, engine.newPlace(), idleTimeout, clock, logger, this);
   }
 
-  static async open(
-    id: string,
-    owner: CurrentPrincipal,
-    core: Core,
-    onClosed: (session: HttpSession) => void,
-  ): Promise<HttpSession> {
-    const session = new HttpSession(id, owner, core);
-    const options = { streams: session, session: id, oneUser: !owner.isAnonymous };
-    session.connection = await Connection.open(core, session.transport, () => onClosed(session), options);
+  /** Opens a session for a client that initializes it, or one that was initialized at another place. */
+  static async open(setup: SessionSetup, core: Core, onClosed: (session: HttpSession) => void): Promise<HttpSession> {
+    const session = new HttpSession(setup, core);
+    const { shared } = session;
+    const options: ConnectionOptions = {
+      streams: session,
+      session: setup.id,
+      oneUser: !setup.owner.isAnonymous,
+      ...(shared !== undefined && {
+        place: shared.place,
+        onForeignAnswer: (message) => shared.passOn(message),
+        onLevel: (level) => shared.changeLevel(level),
+      }),
+    };
+    const closed = (): void => {
+      session.stopping = shared?.stop();
+      onClosed(session);
+    };
+    session.connection = await Connection.open(core, session.transport, closed, options);
+    try {
+      await shared?.join(setup.client);
+      if (setup.client !== undefined) await session.restore(setup.client);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
     return session;
   }
 
+  /** Whether messages that belong to no request reach the client here. */
   get standalone(): boolean {
+    return this.hasStream && (this.shared === undefined || this.shared.holder === 'here');
+  }
+
+  get elsewhere(): boolean {
+    return this.shared?.holder === 'elsewhere';
+  }
+
+  get hasStream(): boolean {
     return this.standaloneStreams > 0;
   }
 
@@ -83,6 +129,7 @@ export class HttpSession implements Streams {
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
+    this.passOnCancelled(body);
     const negotiated = this.connection?.client?.protocolVersion;
     const ids = requestIds(body);
     const refused =
@@ -94,14 +141,14 @@ export class HttpSession implements Streams {
       await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
     );
     if (!isStream(response)) {
-      this.end(ids, false);
+      this.finish(ids, false);
       return { response };
     }
     this.openStreams++;
     const onEnd = (dropped: boolean): void => {
       this.openStreams--;
       this.lastSeen = this.core.clock.now();
-      this.end(ids, dropped);
+      this.finish(ids, dropped);
     };
     return { response, onEnd: request.method === 'GET' ? this.openStandalone(onEnd) : onEnd };
   }
@@ -110,19 +157,90 @@ export class HttpSession implements Streams {
     await this.connection?.drain();
   }
 
+  /** Ends it here. Other places may go on serving it. */
   async close(): Promise<void> {
     await this.connection?.close();
+    await this.stopping;
+  }
+
+  /** Ends it here because nobody uses it; everywhere, where nobody does. */
+  async expire(): Promise<void> {
+    await this.shared?.unused();
+    await this.close();
+  }
+
+  /** The client ended it. */
+  async end(): Promise<void> {
+    await this.shared?.end();
+  }
+
+  /** `false` when it has ended elsewhere, of which nobody told. */
+  async used(): Promise<boolean> {
+    return this.shared === undefined || (await this.shared.used());
+  }
+
+  /** From now on any process can serve it. `params` are those with which it was initialized. */
+  async share(params: Record<string, unknown>): Promise<void> {
+    const { protocolVersion } = this.connection?.client ?? {};
+    // What was refused is no session.
+    if (protocolVersion === undefined) return;
+    await this.shared?.save(this.owner.id, { initialize: { ...params, protocolVersion } });
+  }
+
+  ended(): void {
+    void this.close();
+  }
+
+  changed({ level }: SharedClient): void {
+    if (level !== undefined) this.connection?.setLevel(level);
+  }
+
+  received(message: JSONRPCMessage): void {
+    this.connection?.receive(message, this.owner.id);
+  }
+
+  placed(): void {
+    this.onStandalone?.();
+  }
+
+  async catchUp(tasks: readonly string[]): Promise<void> {
+    await this.connection?.catchUp(tasks);
+  }
+
+  /** The SDK knows a client by its handshake alone, so that it gets the same once more. */
+  private async restore({ initialize, level }: SharedClient): Promise<void> {
+    const request: unknown = {
+      method: 'POST',
+      url: 'http://localhost/',
+      headers: new Headers({ 'content-type': 'application/json', accept: 'application/json, text/event-stream' }),
+    };
+    const parsedBody = { jsonrpc: '2.0', id: 'restore', method: 'initialize', params: initialize };
+    const response = await this.transport.handleRequest(request as Request, { parsedBody });
+    await response.text();
+    if (level !== undefined) this.connection?.setLevel(level);
   }
 
   private openStandalone(onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
     this.standaloneStreams++;
     // Once the stream is on its way to the client.
-    queueMicrotask(() => this.onStandalone?.());
+    queueMicrotask(() => {
+      if (this.shared === undefined) this.onStandalone?.();
+      else void this.shared.hold();
+    });
     return (dropped) => {
       this.standaloneStreams--;
       onEnd(dropped);
-      this.onStandalone?.();
+      if (this.shared === undefined) this.onStandalone?.();
+      else void this.shared.leave();
     };
+  }
+
+  /** The request that the client cancels may be answered at another place. */
+  private passOnCancelled(body: unknown): void {
+    const message = body as Partial<JSONRPCMessage & { method: string; params: { requestId?: RequestId } }> | null;
+    if (message?.method !== 'notifications/cancelled' || this.shared === undefined) return;
+    const request = message.params?.requestId;
+    if (request !== undefined && !this.underWay.has(request)) this.shared.passOn(message as JSONRPCMessage);
   }
 
   /** The SDK would send the answer to the first of two requests with one id on the stream of the second. */
@@ -133,7 +251,7 @@ export class HttpSession implements Streams {
     return refuse(400, rpcCode.invalidRequest, `A request with the id ${shown} is under way. Use each id once.`);
   }
 
-  private end(ids: readonly RequestId[], dropped: boolean): void {
+  private finish(ids: readonly RequestId[], dropped: boolean): void {
     for (const id of ids) {
       const listeners = this.underWay.get(id);
       this.underWay.delete(id);

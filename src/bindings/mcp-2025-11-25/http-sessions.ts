@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { principalOf, type CurrentPrincipal } from '../../call/principal.js';
+import { ErrandError } from '../../base/errors.js';
 import { refuse } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 import {
@@ -10,7 +11,8 @@ import {
   type HttpExchange,
   type HttpReply,
 } from './http-exchange.js';
-import { HttpSession } from './http-session.js';
+import { HttpSession, type SessionSetup } from './http-session.js';
+import { readSharedClient } from './shared-session.js';
 
 /** How often sessions are looked through for those that nobody uses, in milliseconds. */
 const sweepInterval = 60_000;
@@ -26,9 +28,20 @@ export interface SessionLimits {
   readonly maximum: number;
 }
 
-/** All sessions of a server over Streamable HTTP. */
+/** Ids as {@link HttpSessions} makes them; nobody is asked for others. */
+const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What is answered where there is no session. Each answer is one of its own. */
+type Refusal = () => Response;
+
+/**
+ * The sessions of a listener over Streamable HTTP. Where the server has an engine, it keeps them for all that share it:
+ * a session that another listener or another process began is served here as if it had begun here.
+ */
 export class HttpSessions implements HttpEndpoint {
   private readonly sessions = new Map<string, HttpSession>();
+  /** Those that began at another place and are being opened here. */
+  private readonly attaching = new Map<string, Promise<HttpSession | Refusal>>();
   private stopSweep: (() => void) | undefined;
   /** Those that are being opened, which count already. */
   private opening = 0;
@@ -40,25 +53,14 @@ export class HttpSessions implements HttpEndpoint {
   ) {}
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {
-    const id = exchange.request.headers.get('mcp-session-id');
-    const principal = principalOf(exchange.auth);
-    if (id !== null) {
-      const session = this.sessions.get(id);
-      return session?.owner.id === principal.id ? session.handle(exchange) : { response: sessionNotFound() };
+    try {
+      const id = exchange.request.headers.get('mcp-session-id');
+      return id === null ? await this.begin(exchange) : await this.serve(id, exchange);
+    } catch (error) {
+      if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
+      this.core.logger.error('A session could not be served', { error });
+      return { response: refuse(503, -32000, 'Sessions cannot be looked up now. Try again later.') };
     }
-    if (exchange.request.method !== 'POST' || !isInitialize(exchange.body)) {
-      return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
-    }
-    if (JSON.stringify(exchange.body).length > largestInitialize) {
-      return { response: refuse(413, -32000, `What initialize says is larger than ${largestInitialize} characters.`) };
-    }
-    if (this.draining) return { response: shuttingDown() };
-    if (!this.makeRoom()) return { response: refuse(503, -32000, 'All sessions are in use. Try again later.') };
-    const session = await this.open(principal);
-    if (session === undefined) return { response: shuttingDown() };
-    const reply = await session.handle(exchange);
-    if (!reply.response.ok) await session.close();
-    return reply;
   }
 
   async drain(): Promise<void> {
@@ -73,18 +75,92 @@ export class HttpSessions implements HttpEndpoint {
     await Promise.all([...this.sessions.values()].map((session) => session.close()));
   }
 
-  private async open(owner: CurrentPrincipal): Promise<HttpSession | undefined> {
-    const onClosed = ({ id }: HttpSession): void => void this.sessions.delete(id);
-    this.opening++;
-    const session = await HttpSession.open(randomUUID(), owner, this.core, onClosed).finally(() => this.opening--);
-    // Whoever drained or closed meanwhile did not see it.
-    if (this.draining) {
+  private async serve(id: string, exchange: HttpExchange): Promise<HttpReply> {
+    const principal = principalOf(exchange.auth);
+    const session = this.sessions.get(id) ?? (await this.attach(id, principal));
+    if (typeof session === 'function') return { response: session() };
+    if (session.owner.id !== principal.id) return { response: sessionNotFound() };
+    if (!(await session.used())) {
       await session.close();
-      return undefined;
+      return { response: sessionNotFound() };
+    }
+    const reply = await session.handle(exchange);
+    if (exchange.request.method === 'DELETE' && reply.response.ok) await session.end();
+    return reply;
+  }
+
+  private async begin(exchange: HttpExchange): Promise<HttpReply> {
+    const { request, body, auth } = exchange;
+    if (request.method !== 'POST' || !isInitialize(body)) {
+      return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
+    }
+    if (JSON.stringify(body).length > largestInitialize) {
+      return { response: refuse(413, -32000, `What initialize says is larger than ${largestInitialize} characters.`) };
+    }
+    const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
+    if (typeof session === 'function') return { response: session() };
+    const { response, ...reply } = await session.handle(exchange);
+    if (!response.ok) {
+      await session.close();
+      return { response, ...reply };
+    }
+    if (this.core.engine === undefined) return { response, ...reply };
+    // What was negotiated is known with the answer; and the client may send its next request to another process.
+    const answer = await response.text();
+    try {
+      await session.share((body as { params: Record<string, unknown> }).params);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    return { response: new Response(answer, response), ...reply };
+  }
+
+  /** Serves a session that began at another place. A stranger's looks like none. */
+  private attach(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+    const who = `${id} ${principal.id}`;
+    let attaching = this.attaching.get(who);
+    if (attaching === undefined) {
+      attaching = this.find(id, principal).finally(() => this.attaching.delete(who));
+      this.attaching.set(who, attaching);
+    }
+    return attaching;
+  }
+
+  private async find(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+    const { engine, logger } = this.core;
+    const stored = idPattern.test(id) ? await engine?.sessions.find(id) : undefined;
+    const client = stored && readSharedClient(stored.client);
+    if (client === undefined || stored?.owner !== principal.id) return sessionNotFound;
+    const session = await this.open({ id, owner: principal, client });
+    if (session instanceof HttpSession) logger.debug('A session that began elsewhere is served here', { session: id });
+    return session;
+  }
+
+  /** Gives what is to be answered where no session can be opened. */
+  private async open(setup: Omit<SessionSetup, 'idleTimeout'>): Promise<HttpSession | Refusal> {
+    if (this.draining) return shuttingDown;
+    if (!this.makeRoom()) return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
+    const onClosed = (closed: HttpSession): void => {
+      if (this.sessions.get(closed.id) === closed) this.sessions.delete(closed.id);
+    };
+    const { idleTimeout } = this.limits;
+    this.opening++;
+    const opened = HttpSession.open({ ...setup, idleTimeout }, this.core, onClosed);
+    const session = await opened.finally(() => this.opening--);
+    // Whoever drained or closed meanwhile did not see it.
+    if (this.isDraining()) {
+      await session.close();
+      return shuttingDown;
     }
     this.sessions.set(session.id, session);
     this.scheduleSweep();
     return session;
+  }
+
+  /** It changes while somebody waits, which the compiler cannot see. */
+  private isDraining(): boolean {
+    return this.draining;
   }
 
   /** Whether there is room for one more session: where there was none, the idle one that was seen longest ago goes. */
@@ -96,7 +172,7 @@ export class HttpSessions implements HttpEndpoint {
     }
     if (oldest === undefined) return false;
     this.sessions.delete(oldest.id);
-    void oldest.close();
+    void oldest.expire();
     return true;
   }
 
@@ -106,9 +182,15 @@ export class HttpSessions implements HttpEndpoint {
       this.stopSweep = undefined;
       const oldest = this.core.clock.now() - this.limits.idleTimeout;
       for (const session of this.sessions.values()) {
-        if (session.isIdle && session.lastSeen < oldest) void session.close();
+        if (session.isIdle && session.lastSeen < oldest) void session.expire();
+        else if (!session.isIdle) void this.keep(session);
       }
       if (this.sessions.size > 0) this.scheduleSweep();
     });
+  }
+
+  /** A session with an open stream is in use, though nobody sends anything. */
+  private async keep(session: HttpSession): Promise<void> {
+    if (!(await session.used())) await session.close();
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { ExecutionRecord, Question } from '../../docket/record.js';
+import type { ShowVerdict } from '../../docket/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import { requestOf } from './client-messages.js';
 import type { Streams } from './streams.js';
@@ -11,6 +12,19 @@ import { questionIdPrefix } from './wire-transport.js';
  * see `input_required` call `tasks/result`; those that only poll need the other way.
  */
 const standaloneDelay = 250;
+
+/** How long it is until a question is tried again that could not be shown because the engine failed, in milliseconds. */
+const retryDelay = 1_000;
+
+/** Each question is shown at one place at a time; this is one of them. */
+export interface Turns {
+  /** The session of the client. */
+  readonly session: string;
+  /** Asks to show a question, or says again whether somebody waits here for its task. */
+  ask(taskId: string, question: string, waits: boolean): Promise<ShowVerdict>;
+  /** It is not shown here any more, or not wanted. */
+  giveUp(taskId: string, question: string): void;
+}
 
 /** Where a question was shown: the response stream of a `tasks/result`, or the stream that belongs to no request. */
 type Place = { readonly reader: RequestId } | 'standalone';
@@ -29,6 +43,10 @@ interface Pending {
    */
   settled: boolean;
   stopDelay: (() => void) | undefined;
+  /** Whether it is this connection's turn to show it: nobody knows, it was asked, yes, or another's. */
+  turn: 'none' | 'asked' | 'ours' | 'theirs';
+  /** Whether it was said that somebody waits here. */
+  waits: boolean;
 }
 
 /** What this connection knows of the questions of one task. */
@@ -66,7 +84,8 @@ export function parseQuestionId(id: string): QuestionAddress | undefined {
 /**
  * Shows the open questions of tasks to the client of one connection, each in one place at a time: on a waiting
  * `tasks/result` of its task, or where nobody waits on the standalone stream. A question whose stream is dropped is
- * shown again elsewhere, after its first prompt was closed.
+ * shown again elsewhere, after its first prompt was closed. Other connections, here or in other processes, may want to
+ * show it too: which one does, the engine says.
  */
 export class QuestionDelivery {
   private readonly tasks = new Map<string, Asking>();
@@ -80,12 +99,13 @@ export class QuestionDelivery {
     private readonly takenIn: () => Promise<void>,
     /** Whether the client declared that it can be asked that. Who follows a task need not be who made it. */
     private readonly mayAsk: (question: Question) => boolean,
+    private readonly turns: Turns,
   ) {
     streams.onStandalone = () => {
       for (const { questions } of this.tasks.values()) {
         for (const pending of questions.values()) {
           if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
-          this.place(pending);
+          this.invite(pending);
         }
       }
     };
@@ -93,14 +113,32 @@ export class QuestionDelivery {
 
   /** A question was opened, or found open. */
   add(record: ExecutionRecord, question: Question): void {
-    if (!this.isOver) this.place(this.enter(record, question));
+    if (!this.isOver) this.invite(this.enter(record, question));
+  }
+
+  /** Another connection shows it from now on, to the client of that session. */
+  taken({ taskId, question }: QuestionAddress, session: string): void {
+    const pending = this.tasks.get(taskId)?.questions.get(question);
+    if (pending === undefined || pending.settled) return;
+    // To our own client it is shown anew, after its old prompt was closed; another word would close the new one.
+    if (session !== this.turns.session) this.closePrompt(pending);
+    pending.turn = 'theirs';
+    pending.sent = false;
+    pending.shownAt = undefined;
+    stopDelay(pending);
+  }
+
+  /** The process that showed it is gone. */
+  free({ taskId, question }: QuestionAddress): void {
+    const pending = this.tasks.get(taskId)?.questions.get(question);
+    if (pending !== undefined) this.invite(pending);
   }
 
   /** A principal answered. Gives whether it was asked that on this connection; then its prompt is gone with the answer. */
   answered({ taskId, question }: QuestionAddress, principal: string): boolean {
     const asking = this.tasks.get(taskId);
     const pending = asking?.owner === principal ? asking.questions.get(question) : undefined;
-    if (pending !== undefined) settle(pending);
+    if (pending !== undefined) this.settle(pending);
     return pending !== undefined;
   }
 
@@ -136,15 +174,16 @@ export class QuestionDelivery {
     for (const pending of asking.questions.values()) {
       // This stream is there, which is more than can be said of where it was shown.
       if (this.streams.silent) pending.shownAt = undefined;
-      this.place(pending);
+      this.invite(pending);
+      this.sayWhoWaits(pending);
     }
     return () => {
       asking.readers.delete(request);
       this.tidy(taskId, asking);
       for (const pending of asking.questions.values()) {
-        if (typeof pending.shownAt !== 'object' || pending.shownAt.reader !== request) continue;
-        pending.shownAt = undefined;
+        if (typeof pending.shownAt === 'object' && pending.shownAt.reader === request) pending.shownAt = undefined;
         this.place(pending);
+        this.sayWhoWaits(pending);
       }
     };
   }
@@ -155,10 +194,24 @@ export class QuestionDelivery {
     return [...(this.tasks.get(taskId)?.readers ?? [])].at(-1);
   }
 
+  /**
+   * Whether messages about a task reach the client here. Those about tasks of its own session go out at the place that
+   * has the standalone stream, where there is one.
+   */
+  reaches(taskId: string, isOwn: boolean): boolean {
+    if (isOwn && this.streams.elsewhere) return false;
+    return this.streams.standalone || this.streamFor(taskId) !== undefined;
+  }
+
   /** The connection is gone. */
   clear(): void {
     this.isOver = true;
-    for (const { questions } of this.tasks.values()) questions.forEach(settle);
+    for (const { questions } of this.tasks.values()) {
+      for (const pending of questions.values()) {
+        if (!pending.settled) this.giveUpTurn(pending);
+        this.settle(pending);
+      }
+    }
     this.tasks.clear();
   }
 
@@ -177,7 +230,17 @@ export class QuestionDelivery {
     let pending = asking.questions.get(question.key);
     if (pending === undefined) {
       const id = questionId(taskId, question.key);
-      pending = { id, taskId, question, shownAt: undefined, sent: false, settled: asking.ended, stopDelay: undefined };
+      pending = {
+        id,
+        taskId,
+        question,
+        shownAt: undefined,
+        sent: false,
+        settled: asking.ended,
+        stopDelay: undefined,
+        turn: 'none',
+        waits: false,
+      };
       asking.questions.set(question.key, pending);
     }
     return pending;
@@ -189,14 +252,25 @@ export class QuestionDelivery {
     if (asking.ended || asking.questions.size === 0) this.tasks.delete(taskId);
   }
 
+  /** Perhaps it is not shown elsewhere any more. */
+  private invite(pending: Pending): void {
+    if (pending.turn === 'theirs') this.giveUpTurn(pending);
+    this.place(pending);
+  }
+
   private place(pending: Pending): void {
     if (this.isOver || pending.settled || pending.shownAt !== undefined || !this.mayAsk(pending.question)) return;
+    if (pending.turn === 'asked' || pending.turn === 'theirs') return;
     if (this.streams.single) return this.placeOnOnlyStream(pending);
-    const reader = this.streamFor(pending.taskId);
-    if (reader !== undefined) return this.show(pending, { reader });
-    pending.stopDelay ??= this.clock.schedule(standaloneDelay, () => {
+    if (this.streamFor(pending.taskId) !== undefined) return this.show(pending);
+    if (!this.streams.standalone) return this.giveUpTurn(pending);
+    this.later(pending, standaloneDelay, () => this.show(pending));
+  }
+
+  private later(pending: Pending, delay: number, run: () => void): void {
+    pending.stopDelay ??= this.clock.schedule(delay, () => {
       pending.stopDelay = undefined;
-      if (pending.shownAt === undefined && this.streams.standalone) this.show(pending, 'standalone');
+      if (pending.shownAt === undefined) run();
     });
   }
 
@@ -206,7 +280,7 @@ export class QuestionDelivery {
    */
   private placeOnOnlyStream(pending: Pending): void {
     const asking = this.askingOf(pending.taskId);
-    if (asking.introduction === 'done' || asking.readers.size > 0) return this.show(pending, 'standalone');
+    if (asking.introduction === 'done' || asking.readers.size > 0) return this.show(pending);
     if (asking.introduction === 'under way') return;
     asking.introduction = 'under way';
     void this.takenIn().then(() => {
@@ -215,22 +289,75 @@ export class QuestionDelivery {
     });
   }
 
-  private show(pending: Pending, place: Place): void {
-    pending.stopDelay?.();
-    pending.stopDelay = undefined;
+  private show(pending: Pending): void {
+    const { taskId } = pending;
+    const reader = this.streamFor(taskId);
+    if (reader === undefined && !this.streams.standalone) return this.giveUpTurn(pending);
+    stopDelay(pending);
+    if (pending.turn !== 'ours' || pending.waits !== this.isWaitedFor(taskId)) return this.askForTurn(pending);
+    const place: Place = reader === undefined ? 'standalone' : { reader };
     pending.shownAt = place;
     // A client may still show the prompt of a stream that was dropped; it must not show two.
     if (pending.sent) this.closePrompt(pending);
     pending.sent = true;
     const { method, params } = requestOf(pending.question);
-    const related = { ...params, _meta: relatedTask(pending.taskId) };
+    const related = { ...params, _meta: relatedTask(taskId) };
     this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, relatedTo(place));
+  }
+
+  private isWaitedFor(taskId: string): boolean {
+    return (this.tasks.get(taskId)?.readers.size ?? 0) > 0;
+  }
+
+  /** Where somebody waits, nobody takes a question away. */
+  private sayWhoWaits(pending: Pending): void {
+    const { shownAt, turn, settled, waits, taskId } = pending;
+    if (shownAt === undefined || turn !== 'ours' || settled || waits === this.isWaitedFor(taskId)) return;
+    this.askForTurn(pending);
+  }
+
+  private askForTurn(pending: Pending): void {
+    const { taskId, question } = pending;
+    pending.turn = 'asked';
+    pending.waits = this.isWaitedFor(taskId);
+    this.turns.ask(taskId, question.key, pending.waits).then(
+      ({ granted, again }) => {
+        // It was given up, or taken, before this came.
+        if (pending.turn !== 'asked') {
+          if (granted && pending.turn === 'none' && !pending.settled) this.turns.giveUp(taskId, question.key);
+          return;
+        }
+        pending.turn = granted ? 'ours' : 'theirs';
+        pending.sent ||= again;
+        if (pending.settled) this.settle(pending);
+        else if (granted && pending.shownAt === undefined) this.show(pending);
+        else this.sayWhoWaits(pending);
+      },
+      () => {
+        if (pending.turn !== 'asked') return;
+        pending.turn = 'none';
+        this.later(pending, retryDelay, () => this.place(pending));
+      },
+    );
+  }
+
+  private giveUpTurn(pending: Pending): void {
+    const { turn, taskId, question } = pending;
+    pending.turn = 'none';
+    if (turn === 'ours' || turn === 'theirs') this.turns.giveUp(taskId, question.key);
   }
 
   private giveUp(pending: Pending): void {
     if (pending.settled) return;
     this.closePrompt(pending);
-    settle(pending);
+    this.settle(pending);
+  }
+
+  private settle(pending: Pending): void {
+    pending.settled = true;
+    stopDelay(pending);
+    // Nobody waits any more for the end of whoever shows it.
+    if (pending.turn === 'theirs') this.giveUpTurn(pending);
   }
 
   private closePrompt(pending: Pending): void {
@@ -240,8 +367,7 @@ export class QuestionDelivery {
   }
 }
 
-function settle(pending: Pending): void {
-  pending.settled = true;
+function stopDelay(pending: Pending): void {
   pending.stopDelay?.();
   pending.stopDelay = undefined;
 }

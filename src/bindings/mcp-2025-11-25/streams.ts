@@ -6,6 +6,8 @@ export interface Streams {
   readonly single: boolean;
   /** Whether a message that belongs to no request would arrive. */
   readonly standalone: boolean;
+  /** Whether messages that belong to no request go out at another place that serves the same session. */
+  readonly elsewhere: boolean;
   /**
    * Whether the connection outlives its requests. Where it does not, no answer to a foreground call comes back to it, and
    * what tasks tell later has nowhere to go.
@@ -13,7 +15,7 @@ export interface Streams {
   readonly lasting: boolean;
   /** Whether a stream can be gone without a word, so that what was sent on it may never have arrived. */
   readonly silent: boolean;
-  /** Calls back when the standalone stream opens, and when it ends. One listener. */
+  /** Calls back when the standalone stream opens, and when it ends, here or elsewhere. One listener. */
   onStandalone?: () => void;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
   onDropped(request: RequestId, listener: () => void): () => void;
@@ -28,7 +30,7 @@ const nothingToDrop: Pick<Streams, 'onDropped' | 'abandon'> = {
 
 /** One stream that is open as long as the connection is. */
 export function oneStream(): Streams {
-  return { single: true, standalone: true, lasting: true, silent: false, ...nothingToDrop };
+  return { single: true, standalone: true, elsewhere: false, lasting: true, silent: false, ...nothingToDrop };
 }
 
 /**
@@ -36,10 +38,10 @@ export function oneStream(): Streams {
  * streams may be there, and nobody tells when they are not.
  */
 export function streamPerRequest(): Streams {
-  return { single: false, standalone: true, lasting: true, silent: true, ...nothingToDrop };
+  return { single: false, standalone: true, elsewhere: false, lasting: true, silent: true, ...nothingToDrop };
 }
 
 /** The response stream of one request, with which its connection ends. */
 export function responseOnly(): Streams {
-  return { single: false, standalone: false, lasting: false, silent: false, ...nothingToDrop };
+  return { single: false, standalone: false, elsewhere: false, lasting: false, silent: false, ...nothingToDrop };
 }

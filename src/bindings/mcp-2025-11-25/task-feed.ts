@@ -57,7 +57,7 @@ export class TaskFeed implements TaskListener {
       if (isTerminal(record.state)) {
         this.told.delete(record.key);
         this.delivery.ended(record.key);
-        if (!this.isNews(record.key)) return;
+        if (!this.reaches(record) || !this.isNews(record.key)) return;
       }
       if (statusOf(record) !== told.status) this.notifyStatus(record, told);
     });
@@ -67,7 +67,7 @@ export class TaskFeed implements TaskListener {
   progress(record: ExecutionRecord): void {
     this.tell(record, (told) => {
       const { progress } = record;
-      if (progress === undefined || isTerminal(record.state)) return;
+      if (progress === undefined || isTerminal(record.state) || !this.reaches(record)) return;
       if (told.token === undefined) {
         if (progress.message === told.message) return;
         told.message = progress.message;
@@ -92,10 +92,14 @@ export class TaskFeed implements TaskListener {
 
   notice(record: ExecutionRecord, notice: ClientNotice): void {
     this.tell(record, () => {
-      if (notice.type === 'log' && !this.shows(notice.level)) return;
+      if (!this.reaches(record) || (notice.type === 'log' && !this.shows(notice.level))) return;
       const { method, params } = notificationOf(notice);
       this.notify(record, method, { ...params, _meta: relatedTask(record.key) });
     });
+  }
+
+  private reaches({ key, session }: ExecutionRecord): boolean {
+    return this.delivery.reaches(key, session === this.served.session);
   }
 
   private isNews(ended: string): boolean {
@@ -130,6 +134,8 @@ export class TaskFeed implements TaskListener {
   }
 
   private notifyStatus(record: ExecutionRecord, told: Told): void {
+    // What reached nobody is told when there is somebody again.
+    if (!this.reaches(record)) return;
     told.status = statusOf(record);
     this.notify(record, 'notifications/tasks/status', toTask(record));
   }

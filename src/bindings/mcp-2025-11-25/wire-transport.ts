@@ -1,4 +1,5 @@
-import type { AuthInfo, JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
+import { principalOf } from '../../call/principal.js';
+import type { JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
 import { relatedTaskKey } from './task-view.js';
 
 type Send = Transport['send'];
@@ -10,7 +11,7 @@ export interface WireTaps {
   /** The version of the protocol that `initialize` was answered with. */
   onNegotiated(version: string): void;
   /** A response to one of our questions. */
-  onAnswer(id: string, message: JSONRPCMessage, auth: AuthInfo | undefined): void;
+  onAnswer(id: string, message: JSONRPCMessage, principal: string): void;
   /** The client no longer wants the answer to a request. */
   onCancelled(request: RequestId): void;
   /** What is to be done once the response to a request has been handed to the transport. */
@@ -46,13 +47,22 @@ export class WireTransport implements Transport {
       this.onerror?.(error);
     };
     inner.onmessage = (message, extra) => {
-      if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, extra?.authInfo);
+      if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principalOf(extra?.authInfo).id);
       if ('method' in message && message.method === 'notifications/cancelled') {
         this.cancelled(message.params?.requestId);
       }
       if ('id' in message && 'method' in message && message.method === 'initialize') this.initializing = message.id;
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
+  }
+
+  /** Takes a message that the client sent to another place of its session; it came from `principal`. */
+  receive(message: JSONRPCMessage, principal: string): void {
+    if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principal);
+    if ('method' in message && message.method === 'notifications/cancelled') {
+      this.cancelled(message.params?.requestId);
+    }
+    this.onmessage?.(message);
   }
 
   get sessionId(): string | undefined {

@@ -22,6 +22,7 @@ if task then
   redis.call('INCR', openKey(owner))
   redis.call('ZREM', endedKey(owner), key)
   redis.call('ZADD', tasksKey(owner), ticket[1], key)
+  redis.call('SADD', sessionTasksKey(redis.call('HGET', x, 'session')), key)
   keepLists(owner)
 end
 return { 'added', redis.call('HGETALL', x), ticket }

@@ -1,3 +1,4 @@
+import { endsKept } from '../../docket/sessions.js';
 import { keysLua } from '../keys.js';
 
 /** How many events a process may be behind before it has to read again what it watches. */
@@ -8,6 +9,9 @@ const ticketGrace = 5_000;
 
 /** How much longer than they need to the lists of ended executions are kept, so that few ends have to say so, in milliseconds. */
 const listSlack = 600_000;
+
+/** How long it is remembered that tasks of a session ended unheard, in milliseconds. */
+const missedLife = 3_600_000;
 
 /**
  * What the scripts share. Values that users gave are texts of JSON to the scripts, which never look inside: Lua's JSON
@@ -79,6 +83,29 @@ local function post(node, entry)
   local number = redis.call('INCR', nodeKey(node))
   redis.call('XADD', inboxKey(node), 'MAXLEN', '~', '${longestInbox}', '*', '@number', number, unpack(entry))
   return true
+end
+
+-- The process of a place, and whether it is there.
+local function nodeOf(place) return string.match(place, '^(.*)/') or '' end
+local function isThere(place) return redis.call('EXISTS', aliveKey(nodeOf(place))) == 1 end
+
+-- Tells every process that serves a session.
+local function spread(session, from, kind, value)
+  local entry = { '@event', 'session', '@session', session, '@from', from, '@type', kind, '@value', value }
+  for _, node in ipairs(redis.call('SMEMBERS', sessionWatchKey(session))) do
+    if not post(node, entry) then redis.call('SREM', sessionWatchKey(session), node) end
+  end
+  return 1
+end
+
+-- A task of a session has ended. Where it had a place to be told at and has none now, that is remembered.
+local function leaveSession(session, key)
+  redis.call('SREM', sessionTasksKey(session), key)
+  local holder = redis.call('HGET', sessionKey(session), 'holder')
+  if not holder or isThere(holder) then return end
+  redis.call('RPUSH', missedKey(session), key)
+  redis.call('LTRIM', missedKey(session), -${endsKept}, -1)
+  redis.call('PEXPIRE', missedKey(session), ${missedLife})
 end
 
 -- Sends an event with the record as it is now to every process that watches the execution, its session or everything.
@@ -246,6 +273,7 @@ local function finish(x, key, request, state, ...)
     if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
     redis.call('ZADD', endedKey(facts[1]), text(expires), key)
     keepLists(facts[1])
+    leaveSession(facts[2], key)
   end
 end
 `;

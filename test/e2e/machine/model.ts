@@ -170,7 +170,7 @@ export class TaskModel {
     return this.tasks.filter((task) => !task.expired && task.principal === principal).reverse();
   }
 
-  /** The questions that a client's connection shows. */
+  /** The questions that a client's connection may show; each is shown at one connection. */
   shownAt(seat: ModelSeat): ModelQuestion[] {
     return this.questions.filter(
       (question) => isOpen(question) && (question.task.seat === seat || seat.followed.has(question.task)),

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import type { Task } from '@modelcontextprotocol/sdk/types.js';
 import type { Actor, Ended } from './actor.js';
-import { statusOf, type ModelTask, type TaskModel } from './model.js';
+import { statusOf, type ModelQuestion, type ModelTask, type TaskModel } from './model.js';
 import type { World } from './world.js';
 
 /** What everybody sees of every task is what the model says, and nobody was sent what they should not have been. */
@@ -39,11 +39,17 @@ async function seenBy(actor: Actor, asked: readonly ModelTask[], model: TaskMode
 function toBeSeenBy(actor: Actor, asked: readonly ModelTask[], model: TaskModel, world: World): unknown {
   const seat = world.seats.get(actor)!;
   const visible = model.seenBy(actor.principal);
+  const idOf = ({ task, key }: ModelQuestion): string => `errand:${task.taskId}:${key}`;
+  // Each question is shown at one of the clients that may show it, and at no other.
+  const showsIt = (question: ModelQuestion): boolean => {
+    const may = [...world.actors.values()].filter((each) => model.shownAt(world.seats.get(each)!).includes(question));
+    return actor === (may.find(({ prompts }) => prompts.has(idOf(question))) ?? may[0]);
+  };
   return {
     actor: actor.name,
     listed: visible.map(shownTask),
     got: asked.map((task) => (visible.includes(task) ? { result: shownTask(task) } : world.unknown(task))),
-    prompts: new Set(model.shownAt(seat).map(({ task, key }) => `errand:${task.taskId}:${key}`)),
+    prompts: new Set(model.shownAt(seat).filter(showsIt).map(idOf)),
     // Who follows the task of another client is told what changes from then on.
     told: visible.map((task) => actor.statuses.get(task.taskId) && statusOf(task)),
   };

@@ -1,0 +1,60 @@
+import type { Entry } from './memory-entry.js';
+import { takesOver, type ShowingListener, type ShowingPlace, type Showings, type ShowVerdict } from './sessions.js';
+
+/** What the showings need of their engine. */
+export interface MemoryShowingsHost {
+  /** Makes a step with the execution of that key, after what is due. */
+  stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
+  /** The question needs a place. */
+  needsPlace(entry: Entry, question: string): void;
+  report(error: unknown): void;
+}
+
+/** {@link Showings} of one process. */
+export class MemoryShowings implements Showings {
+  private readonly listeners = new Map<string, ShowingListener>();
+
+  constructor(private readonly host: MemoryShowingsHost) {}
+
+  attend(place: string, listener: ShowingListener): () => void {
+    this.listeners.set(place, listener);
+    return () => this.listeners.delete(place);
+  }
+
+  show(key: string, question: string, by: ShowingPlace): Promise<ShowVerdict> {
+    return this.host.stepWith(key, (entry) => {
+      const asked = entry?.questions.get(question);
+      if (!entry || !asked || asked.answer) return { granted: false, again: false };
+      const shown = entry.shown?.get(question);
+      if (shown && shown.place !== by.place && !shown.isOver) {
+        if (!takesOver(by, shown)) return { granted: false, again: false };
+        const { place } = shown;
+        queueMicrotask(() => this.tellTaken(place, key, question, by.session));
+      }
+      entry.shown ??= new Map();
+      entry.shown.set(question, { ...by, isOver: false });
+      return { granted: true, again: shown !== undefined && shown.place !== by.place && shown.session === by.session };
+    });
+  }
+
+  giveUp(key: string, question: string, place: string): Promise<void> {
+    return this.host.stepWith(key, (entry) => {
+      const shown = entry?.shown?.get(question);
+      if (!entry || shown?.place !== place || shown.isOver) return;
+      entry.shown?.set(question, { ...shown, isOver: true });
+      if (!entry.questions.get(question)?.answer) this.host.needsPlace(entry, question);
+    });
+  }
+
+  clear(): void {
+    this.listeners.clear();
+  }
+
+  private tellTaken(place: string, key: string, question: string, session: string): void {
+    try {
+      this.listeners.get(place)?.taken(key, question, session);
+    } catch (error) {
+      this.host.report(error);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { ShowingListener, ShowingPlace, Showings, ShowVerdict } from '../docket/sessions.js';
+import { nodeOf, type Presence } from './presence.js';
+import { giveUpScript, showScript } from './scripts/showings.js';
+import type { Argument, Reply, Script } from './scripts/script.js';
+
+/** A place of this process. */
+interface Attending {
+  readonly listener: ShowingListener;
+  /** Questions that other processes show; by key and name, what stops waiting for the end of those. */
+  readonly refused: Map<string, () => void>;
+}
+
+/** What the showings need of their engine. */
+export interface RedisShowingsHost {
+  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  readonly presence: Presence;
+}
+
+/** {@link Showings} of several processes: what a process that was killed showed is free once it gave no sign for long enough. */
+export class RedisShowings implements Showings {
+  private readonly places = new Map<string, Attending>();
+
+  constructor(private readonly host: RedisShowingsHost) {}
+
+  attend(place: string, listener: ShowingListener): () => void {
+    const attending: Attending = { listener, refused: new Map() };
+    this.places.set(place, attending);
+    return () => {
+      this.places.delete(place);
+      attending.refused.forEach((stop) => stop());
+    };
+  }
+
+  async show(key: string, question: string, { place, session, waits }: ShowingPlace): Promise<ShowVerdict> {
+    this.forget(place, key, question);
+    const reply = await this.host.run(showScript, key, question, place, waits ? '1' : '0', session);
+    const [verdict, detail] = reply as readonly Reply[];
+    if (verdict === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
+    return { granted: verdict === 'granted', again: detail === '1' };
+  }
+
+  async giveUp(key: string, question: string, place: string): Promise<void> {
+    // What is not shown here only was waited for.
+    if (this.forget(place, key, question)) return;
+    await this.host.run(giveUpScript, key, question, place);
+  }
+
+  /** An entry of the inbox that is about a place of this process. */
+  take(entry: Readonly<Record<string, string>>): void {
+    const { '@place': place = '', '@key': key = '', '@question': question = '', '@session': session = '' } = entry;
+    this.places.get(place)?.listener.taken(key, question, session);
+  }
+
+  private waitForEndOf(shows: string, place: string, key: string, question: string): void {
+    const attending = this.places.get(place);
+    const stop = this.host.presence.onGone(nodeOf(shows), () => {
+      this.forget(place, key, question);
+      attending?.listener.free(key, question);
+    });
+    attending?.refused.set(`${key} ${question}`, stop);
+  }
+
+  private forget(place: string, key: string, question: string): boolean {
+    const refused = this.places.get(place)?.refused;
+    refused?.get(`${key} ${question}`)?.();
+    return refused?.delete(`${key} ${question}`) === true;
+  }
+}
