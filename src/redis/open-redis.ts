@@ -57,6 +57,8 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
         sentinels: [...hosts],
         name: master,
         sentinelRetryStrategy: pause,
+        // For some seconds the old master takes what will be lost; Sentinels tell at once whom to leave.
+        failoverDetector: true,
         sentinelCommandTimeout: deadline,
         ...(sentinelUsername !== undefined && { sentinelUsername }),
         ...(sentinelPassword !== undefined && { sentinelPassword }),

@@ -26,14 +26,24 @@ export interface RedisServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a server on a free port of this machine, or on `port`. Arguments that follow go to the server. */
-export async function startRedis(options: { port?: number; args?: readonly string[] } = {}): Promise<RedisServer> {
+/** How a server is started. */
+export interface RedisStart {
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** A file of settings that the server may write. */
+  readonly config?: string;
+  /** Arguments for the server. */
+  readonly args?: readonly string[];
+}
+
+/** Starts a server on this machine. */
+export async function startRedis(options: RedisStart = {}): Promise<RedisServer> {
   const program = await findRedis();
   // Between the choice of a free port and its use, somebody else may take it.
   for (let tries = 1; ; tries++) {
     const port = options.port ?? (await freePort());
     try {
-      return await start(program, port, options.args ?? []);
+      return await start(program, port, options);
     } catch (error) {
       if (tries === 5) throw error;
     }
@@ -137,10 +147,14 @@ export function freePort(): Promise<number> {
   });
 }
 
-async function start(program: RedisProgram, port: number, args: readonly string[]): Promise<RedisServer> {
+async function start(program: RedisProgram, port: number, { config, args = [] }: RedisStart): Promise<RedisServer> {
   const child = spawn(
     program.command,
-    ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', ...args],
+    [
+      ...(config === undefined ? [] : [config]),
+      ...['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'],
+      ...args,
+    ],
     { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -178,7 +192,8 @@ function ready(child: ChildProcess): Promise<void> {
     child.once('close', () => reject(new Error(`redis-server ended at its start: ${output.slice(-500)}`)));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-5_000);
-      if (/ready to accept connections/i.test(output)) resolve();
+      // The second is what a Sentinel says.
+      if (/ready to accept connections|\+monitor master/i.test(output)) resolve();
     });
   });
 }
