@@ -7,7 +7,7 @@ const wrongDatabase = /DB index is out of range/;
 const noCluster = /cluster support disabled/;
 const inCluster = /^MOVED /;
 /** What a Sentinel says that does not know the master; those it has been told of it knows from its start. */
-const noMaster = /invalid reply: null/;
+const noMaster = /No such master|invalid reply: null/;
 /** The client does not trust the server, or the server the client, or one of them speaks no TLS. */
 const distrust =
   /certificate|self-signed|unable to (get|verify)|altnames|\bERR_(SSL|TLS|OSSL)_|\bSSL routines\b|\bEPROTO\b|\bCERT_/i;

@@ -10,6 +10,7 @@ import { SealedEngine } from '../docket/sealed-engine.js';
 import { Sealer } from '../docket/sealer.js';
 import { MemoryEngine } from '../docket/memory-engine.js';
 import { Worker } from '../docket/worker.js';
+import { makeRedisEngine } from '../redis/open-engine.js';
 import type { RedisTls } from '../redis/tls.js';
 import { TaskChannel } from '../tasks/task-channel.js';
 import type { ServerHealth } from './health.js';
@@ -171,15 +172,12 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
   }
   if (/^(rediss?(\+[a-z]+)?|unix):/i.test(url)) {
-    const { RedisEngine } = await import('../redis/redis-engine.js').catch((error: unknown) => {
-      throw peerMissing(error);
-    });
     const onError = (error: unknown): void => logger.error('The Redis of the docket failed, or a watcher', { error });
     const onReconnect = (): void => meters.count('redisReconnected', {});
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = /^rediss/i.test(url) ? await withCaFile(docket.tls, docketCa) : docket.tls;
     const { lease } = docket;
-    return new RedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
+    return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
   }
   throw new ErrandError(
     'DOCKET_URL',
@@ -198,15 +196,4 @@ async function withCaFile(tls: RedisTls | undefined, file: string | undefined): 
     );
   });
   return { ...tls, ca };
-}
-
-/** The packages for Redis are installed by those who use it. */
-function peerMissing(cause: unknown): unknown {
-  const missing = /Cannot find package '(ioredis|bullmq)'/.exec(messageOf(cause))?.[1];
-  if (missing === undefined) return cause;
-  return new ErrandError(
-    'DOCKET_PEER',
-    `docket.url names a Redis, for which '${missing}' is not installed. Run: npm install ioredis bullmq`,
-    { cause },
-  );
 }

@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from '../../src/server/create-server.js';
 import { defineJob } from '../../src/components/define.js';
+import { root } from '../helpers/child.js';
 import { anAuthority, certificateOf, type Certificate } from '../helpers/certificates.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { freePort, freshName, startRedis, type RedisServer } from '../helpers/redis-server.js';
@@ -94,6 +95,7 @@ describe('a docket of a user', () => {
   const user = `${encodeURIComponent(name)}:${encodeURIComponent(password)}`;
 
   it('who may do no more than the README says works', async () => {
+    expect(await readFile(join(root, 'README.md'), 'utf8')).toContain(`\`${rights}\``);
     const docket = new TestDocket(server.url);
     dockets.push(docket);
     await docket.redis.call('ACL', 'SETUSER', name, 'reset', 'on', `>${password}`, ...rights.split(' '));

@@ -111,7 +111,7 @@ describe('exports', () => {
   });
 
   it('are taken from where they are defined', () => {
-    for (const entry of ['src/index.ts', 'src/client/index.ts']) {
+    for (const entry of ['src/index.ts', 'src/client/index.ts', 'src/redis/index.ts']) {
       const file = sources.find(({ path }) => path === entry);
       expect(file && importsOf(file).filter((specifier) => !specifier.startsWith('.'))).toEqual([]);
     }

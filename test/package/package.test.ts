@@ -106,6 +106,19 @@ describe('a docket on Redis', () => {
   });
 });
 
+describe('errand/redis', () => {
+  it.each(['makeRedisEngine', 'openTicketQueue'])('says the same when %s is called', async (name) => {
+    const script = `
+      const redis = await import('errand/redis');
+      await redis.${name}({ url: 'redis://127.0.0.1', name: 'x' }).catch(({ code, message }) => console.log(code, message));`;
+    expect(await evaluate(script)).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^DOCKET_PEER .+ npm install ioredis bullmq\n$/),
+      stderr: '',
+    });
+  });
+});
+
 describe('the first example', () => {
   it.each([
     ['compiled by tsc', [join('out', 'serve.js')]],
