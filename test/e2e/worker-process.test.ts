@@ -222,6 +222,14 @@ describe('errand worker refuses', () => {
     expect([ended.code, ended.stdout]).toEqual([1, '']);
   });
 
+  it('a server that its file has started', async () => {
+    const server = startServer();
+    await server.listen();
+    expect(() => server.asWorker({})).toThrow(
+      "The server 'fleet' was started by its file already. Let the file only export it.",
+    );
+  });
+
   it('a port that is taken, before it takes any work', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
