@@ -1,18 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ErrandServer } from '../../src/index.js';
-import { asBuilt, cli, fixtureFile, runNode } from '../helpers/child.js';
+import { asBuilt, cli, root, runNode } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { connectInMemory } from '../helpers/transports.js';
 import { startTask, untilStatus } from '../helpers/raw-calls.js';
-import { fleet, recent, stubborn, sum, waits } from './fixtures/fleet.js';
+import { fleet, recent, stubborn, sum, waits } from './fleet/server.js';
 
-const file = fixtureFile('fleet.ts');
+const file = join(root, 'test/e2e/fleet/server.ts');
 const nowhere = 'redis://127.0.0.1:1';
 
 interface WorkerProcess {
@@ -39,8 +39,10 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+  for (const child of children.filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null)) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
   await Promise.all(servers.map((server) => server.close()));
   await redis?.stop('SIGKILL');
   redis = undefined;
@@ -194,8 +196,7 @@ describe('errand worker', () => {
     expect(await (await server.docket.add(sum, { numbers: [1, 1] })).result()).toBe(2);
     expect(await metric(worker, 'errand_redis_reconnected_total')).toBeGreaterThan(0);
     const told = await (await fetch(`${worker.url}/healthz`)).text();
-    for (const text of [worker.log(), told, JSON.stringify(await server.health())])
-      expect(text).not.toContain(password);
+    expect([worker.log(), told, JSON.stringify(await server.health())].join()).not.toContain(password);
   });
 });
 
