@@ -56,6 +56,7 @@ export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/pri
 export { Progress } from './call/progress.js';
 
 export { CurrentDocket, type AddOptions, type Docket, type Schedule, type ScheduleOptions } from './docket/docket.js';
+export type { ExecutionChange } from './docket/follow.js';
 export type { Execution } from './docket/execution.js';
 export type { ExecutionPage, ExecutionSummary, ListOptions, WorkerSummary } from './docket/listing.js';
 export type { DocketStats } from './docket/overview.js';

@@ -1,6 +1,7 @@
 import { ErrandError } from '../base/errors.js';
 import { ignorable } from '../call/life.js';
 import type { Engine } from './engine.js';
+import { follow, type ExecutionChange } from './follow.js';
 import type { ProgressState } from '../call/channel.js';
 import type { ExecutionRecord, ExecutionState } from './record.js';
 import { unknownExecution, waitForEnd, type WaitLimits } from './wait.js';
@@ -46,6 +47,30 @@ export class Execution<Result = unknown> {
    */
   result(limits?: WaitLimits): Promise<Result> {
     return ignorable(this.waiting(this.outcome(limits)));
+  }
+
+  /**
+   * What happens to it: its state as it is (with its progress, if it has any), then each change, until it has ended. A reader
+   * that is behind is told the newest progress only. A call that waits holds no slot of its worker.
+   *
+   * Errors come from the iteration: `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE` when the server closes, or the reason of the
+   * signal.
+   *
+   * @example
+   * ```ts
+   * import type { Execution } from 'errand';
+   *
+   * async function print(execution: Execution) {
+   *   for await (const change of execution.subscribe()) {
+   *     if (change.type === 'state') console.error(change.state);
+   *     else console.error(`${change.progress.current} of ${change.progress.total ?? '?'}`);
+   *   }
+   * }
+   * ```
+   */
+  subscribe({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<ExecutionChange> {
+    const { key, generation, waiting } = this;
+    return follow(this.engine, { key, generation, waiting, ...(signal && { signal }) });
   }
 
   /** Cancels it, running or not. False when it had ended already. */

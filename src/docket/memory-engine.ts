@@ -439,7 +439,7 @@ export class MemoryEngine implements Engine {
 
   private write(entry: Entry, change: Partial<ExecutionRecord>): void {
     const before = entry.record;
-    entry.record = { ...before, updatedAt: this.nowFor(entry), ...change };
+    entry.record = { ...before, updatedAt: this.nowFor(entry), revision: before.revision + 1, ...change };
     this.overview.written(entry, before);
   }
 

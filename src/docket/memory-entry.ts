@@ -43,6 +43,7 @@ export function newRecord(
     redelivered: false,
     createdAt: now,
     updatedAt: now,
+    revision: 0,
     dueAt: now,
   };
 }

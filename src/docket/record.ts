@@ -43,6 +43,8 @@ export interface ExecutionRecord {
   readonly redelivered: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Grows with each write: tells which of two records of one generation is the newer one. */
+  readonly revision: number;
   /** Since when it could run, or from when it can. */
   readonly dueAt: number;
   /** When a scheduled execution becomes due. */

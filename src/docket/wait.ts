@@ -49,9 +49,7 @@ export async function waitForEnd(
         .catch(reject);
       stops.push(
         () => void watching.then((unwatch) => unwatch()).catch(() => undefined),
-        engine.onClose(() =>
-          reject(new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${key}' was waited for.`)),
-        ),
+        engine.onClose(() => reject(closedMeanwhile(key))),
         keepAlive(limit, () => reject(notInTime(key, limit))),
         onAbort(signal, reject),
       );
@@ -62,7 +60,7 @@ export async function waitForEnd(
 }
 
 /** A timer that keeps the process alive, and calls back after `limit` milliseconds where there is a limit. */
-function keepAlive(limit: number | undefined, onLimit: () => void): () => void {
+export function keepAlive(limit: number | undefined, onLimit: () => void): () => void {
   const timer =
     limit === undefined || limit > longestTimer
       ? setInterval(() => undefined, longestTimer)
@@ -70,7 +68,8 @@ function keepAlive(limit: number | undefined, onLimit: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function onAbort(signal: AbortSignal | undefined, reject: (reason: Error) => void): () => void {
+/** Calls back when the signal is aborted. Gives what stops that. */
+export function onAbort(signal: AbortSignal | undefined, reject: (reason: Error) => void): () => void {
   const abort = (): void => reject(signal?.reason as Error);
   signal?.addEventListener('abort', abort, { once: true });
   return () => signal?.removeEventListener('abort', abort);
@@ -81,6 +80,10 @@ const notInTime = (key: string, limit: number | undefined): ErrandError =>
     'WAIT_TIMED_OUT',
     `Execution '${key}' was not finished after ${limit} ms. It goes on; wait longer or cancel it.`,
   );
+
+/** The engine was closed while somebody waited. */
+export const closedMeanwhile = (key: string): ErrandError =>
+  new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${key}' was waited for.`);
 
 /** The one sentence for a key that nothing is known of. */
 export function unknownExecution(key: string): ErrandError {

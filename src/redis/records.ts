@@ -49,6 +49,7 @@ const Execution = z.object({
   redelivered: z.string().transform((digit) => digit === '1'),
   createdAt: count,
   updatedAt: count,
+  revision: count,
   dueAt: count,
   runAt: count.optional(),
   finishedAt: count.optional(),

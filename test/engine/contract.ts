@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 import { addingContract } from './contract/adding.js';
 import { cancellingContract } from './contract/cancelling.js';
 import { eventsContract } from './contract/events.js';
+import { followingContract } from './contract/following.js';
 import { lifecycleContract } from './contract/lifecycle.js';
 import { limitsContract } from './contract/limits.js';
 import { listingContract } from './contract/listing.js';
@@ -36,6 +37,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     schedulesContract(stage);
     questionsContract(stage);
     eventsContract(stage);
+    followingContract(stage);
     slotsContract(stage);
     limitsContract(stage);
     listingContract(stage);

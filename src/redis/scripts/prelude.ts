@@ -33,16 +33,17 @@ local function num(value, otherwise) return tonumber(value) or otherwise end
 
 -- Writes fields of a record, and the time, which does not go back.
 local function write(x, ...)
-  local at = math.max(now, num(redis.call('HGET', x, 'updatedAt'), 0))
-  redis.call('HSET', x, 'updatedAt', text(at), ...)
+  local was = redis.call('HMGET', x, 'updatedAt', 'revision')
+  local at = math.max(now, num(was[1], 0))
+  redis.call('HSET', x, 'updatedAt', text(at), 'revision', num(was[2], 0) + 1, ...)
   return at
 end
 
 -- Brings an execution into a state, and into the list of that.
 local function become(x, key, state, ...)
-  local was = redis.call('HMGET', x, 'updatedAt', 'state', 'order')
+  local was = redis.call('HMGET', x, 'updatedAt', 'state', 'order', 'revision')
   local at = math.max(now, num(was[1], 0))
-  redis.call('HSET', x, 'updatedAt', text(at), 'state', state, ...)
+  redis.call('HSET', x, 'updatedAt', text(at), 'revision', num(was[4], 0) + 1, 'state', state, ...)
   if was[2] ~= state then
     if was[2] then redis.call('ZREM', stateKey(was[2]), key) end
     redis.call('ZADD', stateKey(state), num(was[3], 0), key)

@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ProgressState } from '../call/channel.js';
+import type { Engine } from './engine.js';
+import { isTerminal, type ExecutionRecord, type ExecutionState } from './record.js';
+import { closedMeanwhile, keepAlive, onAbort, unknownExecution } from './wait.js';
+
+/** What happens to an execution. */
+export type ExecutionChange =
+  | { readonly type: 'state'; readonly state: ExecutionState }
+  | { readonly type: 'progress'; readonly progress: ProgressState };
+
+/** Which execution is followed, and how somebody waits for it. */
+export interface Followed {
+  readonly key: string;
+  readonly generation: number;
+  readonly signal?: AbortSignal;
+  waiting<T>(work: Promise<T>): Promise<T>;
+}
+
+/** So many changes of the state are kept for a reader that is behind. */
+const mostStates = 64;
+
+/** See `Execution.subscribe`. */
+export async function* follow(
+  engine: Engine,
+  { key, generation, signal, waiting }: Followed,
+): AsyncGenerator<ExecutionChange, void, undefined> {
+  signal?.throwIfAborted();
+  const changes = new Changes(key, generation);
+  const stops = [
+    engine.onClose(() => changes.fail(closedMeanwhile(key))),
+    onAbort(signal, (reason) => changes.fail(reason)),
+  ];
+  try {
+    // Watching before reading: what happens in between is seen by one of the two.
+    stops.push(await engine.watch({ key }, ({ record }) => changes.see(record)));
+    changes.see(await engine.get(key));
+    for (;;) {
+      const change = changes.shift();
+      if (change) yield change;
+      else if (changes.isOver()) return;
+      else await waiting(nextChange(changes));
+    }
+  } finally {
+    for (const stop of stops) stop();
+  }
+}
+
+async function nextChange(changes: Changes): Promise<void> {
+  const stop = keepAlive(undefined, () => undefined);
+  try {
+    await changes.next();
+  } finally {
+    stop();
+  }
+}
+
+/** What has happened and was not read yet. */
+class Changes {
+  private pending: ExecutionChange[] = [];
+  private seen = -1;
+  private state?: ExecutionState;
+  private progress?: ProgressState;
+  private ended = false;
+  private failure?: { readonly reason: unknown };
+  private wake = (): void => undefined;
+
+  constructor(
+    private readonly key: string,
+    private readonly generation: number,
+  ) {}
+
+  /** The record as it was at some time: what was seen before is not told again, in whatever order it comes. */
+  see(record: ExecutionRecord | undefined): void {
+    if (record?.generation !== this.generation) {
+      this.fail(unknownExecution(this.key));
+      return;
+    }
+    const { revision, state, progress } = record;
+    if (this.ended || revision <= this.seen) return;
+    this.seen = revision;
+    const isFirst = this.state === undefined;
+    if (isFirst) this.tellState(state);
+    if (progress !== undefined && !isDeepStrictEqual(progress, this.progress)) this.tellProgress(progress);
+    if (!isFirst && state !== this.state) this.tellState(state);
+    if (isTerminal(state)) this.ended = true;
+    this.wake();
+  }
+
+  /** What has happened before is still to be read. */
+  fail(reason: unknown): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.failure = { reason };
+    this.wake();
+  }
+
+  shift(): ExecutionChange | undefined {
+    return this.pending.shift();
+  }
+
+  /** Whether nothing more will happen. @throws why, where that is not the end of the execution. */
+  isOver(): boolean {
+    if (this.failure) throw this.failure.reason;
+    return this.ended;
+  }
+
+  /** Resolves when there is something to read. To be called when there is nothing. */
+  next(): Promise<void> {
+    return new Promise((resolve) => (this.wake = resolve));
+  }
+
+  private tellState(state: ExecutionState): void {
+    this.state = state;
+    this.pending.push({ type: 'state', state });
+    const states = this.pending.filter(({ type }) => type === 'state');
+    if (states.length > mostStates) this.pending.splice(this.pending.indexOf(states[0]!), 1);
+  }
+
+  /** Progress that nobody has read is of the past. */
+  private tellProgress(progress: ProgressState): void {
+    this.progress = progress;
+    this.pending = this.pending.filter(({ type }) => type !== 'progress');
+    this.pending.push({ type: 'progress', progress: { ...progress } });
+  }
+}
