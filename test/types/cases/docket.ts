@@ -117,6 +117,26 @@ export async function adding(docket: CurrentDocket): Promise<unknown[]> {
   ];
 }
 
+// docket.schedule and execution.subscribe
+export async function schedules(docket: CurrentDocket, execution: Execution) {
+  const { next } = await docket.schedule('a', { cron: '0 3 * * *' }, Jobs, 'refresh', { full: true }, { retry: 2 });
+  same<Same<typeof next, Date>>();
+  await docket.schedule('b', { every: '15m' }, sweep);
+  for await (const change of execution.subscribe()) {
+    if (change.type === 'state') same<Same<typeof change.state, ExecutionState>>();
+  }
+  return [
+    // @ts-expect-error: it needs its input
+    docket.schedule('a', { every: '15m' }, Jobs, 'refresh'),
+    // @ts-expect-error: full is a boolean
+    docket.schedule('a', { every: '15m' }, index, { full: 1 }),
+    // @ts-expect-error: a duration has a unit
+    docket.schedule('a', { every: 'often' }, sweep),
+    // @ts-expect-error: the id is the key, and when comes first
+    docket.schedule('a', { every: '15m' }, Jobs, 'nothing', undefined, { key: 'b' }),
+  ];
+}
+
 // createServer and with
 abstract class Unfinished {
   abstract run(): string;
