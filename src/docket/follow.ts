@@ -14,7 +14,7 @@ export interface Followed {
   readonly key: string;
   readonly generation: number;
   readonly signal?: AbortSignal;
-  waiting<T>(work: Promise<T>): Promise<T>;
+  readonly waiting: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** So many changes of the state are kept for a reader that is behind. */
@@ -113,8 +113,8 @@ class Changes {
   private tellState(state: ExecutionState): void {
     this.state = state;
     this.pending.push({ type: 'state', state });
-    const states = this.pending.filter(({ type }) => type === 'state');
-    if (states.length > mostStates) this.pending.splice(this.pending.indexOf(states[0]!), 1);
+    const isState = ({ type }: ExecutionChange): boolean => type === 'state';
+    if (this.pending.filter(isState).length > mostStates) this.pending.splice(this.pending.findIndex(isState), 1);
   }
 
   /** Progress that nobody has read is of the past. */
