@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { serverFaults } from '../../src/redis/server-check.js';
+import { eventually } from '../helpers/eventually.js';
+import { rejection } from '../helpers/raw-calls.js';
+import { startRedis, type RedisServer } from '../helpers/redis-server.js';
+import { TestDocket } from '../helpers/redis.js';
+import { anExecution, TestWorker } from './contract/stage.js';
+import { expectWholeWork } from './whole-work.js';
+
+let server: RedisServer;
+let docket: TestDocket;
+beforeEach(async () => {
+  server = await startRedis();
+  docket = new TestDocket(server.url);
+});
+afterEach(async () => {
+  await docket.dispose();
+  await server.stop('SIGKILL');
+});
+
+describe('a Redis that', () => {
+  it('cuts every connection is found again, by workers as well', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    const worker = new TestWorker(engine, 1);
+    await docket.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await eventually(() => engine.add(anExecution('a')));
+    expect(await worker.finish(await worker.next())).toBe(true);
+    await worker.stop();
+    await expectWholeWork(engine, 'b');
+  });
+
+  it('is too slow is an error within the deadline, and then it is not', async () => {
+    const engine = docket.engine({ deadline: 300 });
+    await engine.start();
+    await docket.redis.client('PAUSE', 1_500);
+    const before = performance.now();
+    expect(await rejection(engine.add(anExecution('a')))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await engine.health()).toMatchObject({ ok: false, reason: expect.stringContaining('127.0.0.1') });
+    expect(performance.now() - before).toBeLessThan(1_400);
+    await eventually(async () => expect(await engine.health()).toMatchObject({ ok: true }));
+    await engine.cancel('a');
+  });
+
+  it('is full says so, and takes work again when it is not', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    await docket.redis.config('SET', 'maxmemory', 1);
+    expect(await rejection(docket.engine().start())).toMatchObject({
+      code: 'DOCKET_UNAVAILABLE',
+      message: expect.stringContaining('OOM'),
+    });
+    expect(await engine.health()).toMatchObject({ ok: false, reason: expect.stringContaining('OOM') });
+    await docket.redis.config('SET', 'maxmemory', 0);
+    await expectWholeWork(engine);
+  });
+
+  it('takes another password is an error without either, until it takes this one again', async () => {
+    const acl = (...rules: string[]): Promise<unknown> => docket.redis.call('ACL', 'SETUSER', 'ann', ...rules);
+    await acl('reset', 'on', '>first', '+@all', '~*', '&*');
+    const engine = docket.engine({ url: server.url.replace('//', '//ann:first@'), deadline: 500 });
+    await engine.start();
+    await acl('resetpass', '>second');
+    await docket.redis.client('KILL', 'USER', 'ann');
+    await eventually(async () => expect(await engine.health()).toMatchObject({ ok: false }));
+    const error = await rejection(engine.get('a'));
+    expect(error).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(error.message).not.toMatch(/ann|first|second/);
+    await acl('>first');
+    await eventually(async () => expect(await engine.health()).toMatchObject({ ok: true }));
+    await expectWholeWork(engine);
+  });
+
+  it('has a name that nobody knows is an error within the deadline', async () => {
+    const engine = docket.engine({ url: 'redis://nobody.invalid', deadline: 500 });
+    expect(await rejection(engine.start())).toMatchObject({
+      code: 'DOCKET_UNAVAILABLE',
+      message: expect.stringContaining('nobody.invalid'),
+    });
+  });
+
+  it('may forget tasks is a warning', async () => {
+    await docket.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const warnings: string[] = [];
+    await docket.engine({ onWarning: (warning) => warnings.push(warning) }).start();
+    expect(warnings).toEqual([expect.stringContaining('allkeys-lru')]);
+  });
+});
+
+describe('the version of a Redis', () => {
+  it.each([
+    ['redis_version:6.0.16', /is version 6\.0\.16; the docket needs 6\.2/],
+    ['redis_version:5.0.14', /5\.0\.14/],
+    ['something:else', /unknown/],
+  ])('%s is refused', (info, message) => {
+    expect(serverFaults(`# Server\r\n${info}\r\n`).fault).toMatch(message);
+  });
+
+  it.each([
+    'redis_version:6.2.0',
+    'redis_version:10.0.0',
+    'redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1',
+  ])('%j is taken', (info) => {
+    expect(serverFaults(`# Server\r\n${info}\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n`)).toEqual({});
+  });
+
+  it('need be no more than 6.2 for any command that a docket sends', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    await docket.redis.config('RESETSTAT');
+    await expectWholeWork(engine);
+    const stats = await docket.redis.info('commandstats');
+    const used = [...stats.matchAll(/^cmdstat_([^:|]+)/gm)].map(([, name = '']) => name);
+    expect(used).toEqual(expect.arrayContaining(['evalsha', 'xadd', 'bzpopmin']));
+    const docs = await docket.redis.call('COMMAND', 'DOCS', ...new Set(used));
+    const since = sinceOf(docs);
+    expect(since.size).toBeGreaterThan(20);
+    expect([...since].filter(([, version]) => isYounger(version))).toEqual([]);
+  });
+});
+
+/** Since which version Redis has each command. */
+function sinceOf(docs: unknown): Map<string, string> {
+  const found = new Map<string, string>();
+  const list = docs as readonly unknown[];
+  for (let index = 0; index < list.length; index += 2) {
+    const facts = list[index + 1] as readonly unknown[];
+    const at = facts.indexOf('since');
+    if (at >= 0) found.set(String(list[index]), String(facts[at + 1]));
+  }
+  return found;
+}
+
+function isYounger(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 6 || (major === 6 && minor > 2);
+}
