@@ -58,6 +58,7 @@ export const errorTable = {
     meaning: 'A stored value cannot be opened: its key is not in docket.encryptionKeys, or it was changed.',
   },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key (any more).' },
+  EXECUTION_REPLACED: { meaning: 'A later execution has the key now.' },
   EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', passing: true },
   EXECUTION_LOST: {
     meaning: 'An execution was interrupted without an outcome too often: it may crash its worker.',
@@ -69,7 +70,9 @@ export const errorTable = {
   INPUT_TOO_LARGE: { meaning: 'An input for the docket is larger than the server allows.' },
   RESULT_TOO_LARGE: { meaning: 'What a background call left behind is larger than the server allows.' },
   QUESTION_LIMIT: { meaning: 'A task asked as many questions as the server allows.' },
-  KEY_TAKEN: { meaning: 'docket.add was given the key of a live execution of another component or principal.' },
+  KEY_TAKEN: {
+    meaning: 'docket.add or docket.replace was given the key of a live execution of something or somebody else.',
+  },
   CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not give.' },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
   WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.', passing: true },

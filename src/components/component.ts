@@ -8,7 +8,7 @@ import type { DeclaredMethod, MethodDeclaration } from './declarations.js';
 import type { DefinedComponent } from './define.js';
 import { toForm } from './form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
-import { noRetry, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode } from './options.js';
+import { noRetry, toPriority, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode } from './options.js';
 import { toMilliseconds } from '../base/duration.js';
 import { compileOutput, type Output } from './output.js';
 import { promptArguments } from './prompt.js';
@@ -47,6 +47,8 @@ export interface Component<Frame> {
   /** Milliseconds. */
   readonly timeout: number;
   readonly retry: RetryPolicy;
+  /** 0 goes first. */
+  readonly priority: number;
   /** Parses the whole input; an empty object for a component that takes none. */
   readonly schema: z.ZodType;
   readonly inputJsonSchema: ObjectJsonSchema;
@@ -170,6 +172,7 @@ function compileCommon<Frame>(
     task,
     timeout: options.timeout === undefined ? defaults.timeout : toMilliseconds(options.timeout, `${label}: timeout`),
     retry: options.retry === undefined ? noRetry : toRetryPolicy(options.retry, label),
+    priority: options.priority === undefined ? 0 : toPriority(options.priority, label),
     schema: binding.schema,
     inputJsonSchema,
     takes: binding.sources.some(({ from }) => from === 'param')

@@ -31,6 +31,8 @@ interface RunOptions<Input extends z.ZodType | undefined> {
   readonly timeout?: Duration;
   /** When a background attempt that threw is followed by another. Default: never. */
   readonly retry?: RetryOption;
+  /** Where a background call stands in line: 0 (the default) goes first, larger numbers later, up to 2,097,151. */
+  readonly priority?: number;
 }
 
 /** What tools and jobs have in common. */
@@ -113,6 +115,18 @@ export function toRetryPolicy(option: unknown, where: string): RetryPolicy {
     delay: toMilliseconds(given.delay ?? noRetry.delay, `${where}: retry.delay`),
     maximumDelay: toMilliseconds(given.maximumDelay ?? noRetry.maximumDelay, `${where}: retry.maximumDelay`),
   };
+}
+
+/** What BullMQ can tell apart. */
+const lastPriority = 2 ** 21 - 1;
+
+/** @throws {ErrandError} `OPTIONS_INVALID` */
+export function toPriority(option: unknown, where: string): number {
+  if (Number.isSafeInteger(option) && Number(option) >= 0 && Number(option) <= lastPriority) return Number(option);
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${where}: priority is ${JSON.stringify(option)}. Give a whole number from 0, which goes first, to ${lastPriority}.`,
+  );
 }
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */

@@ -9,7 +9,7 @@ import { takeSnapshot, type SnapshotRules } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import { isDefinedComponent, type DefinedComponent } from '../components/define.js';
-import { toRetryPolicy, type RetryOption } from '../components/options.js';
+import { toPriority, toRetryPolicy, type RetryOption } from '../components/options.js';
 import { encode } from '../components/parse.js';
 import type { Method } from '../components/tool.js';
 import type { Class } from '../injection/tokens.js';
@@ -37,6 +37,8 @@ export interface ScheduleOptions {
   readonly retry?: RetryOption;
   /** How long one attempt may run. */
   readonly timeout?: Duration;
+  /** 0 goes first, larger numbers later, up to 2,097,151. Default: what the component says. */
+  readonly priority?: number;
 }
 
 /** Where an entry differs from what its component says. */
@@ -45,6 +47,12 @@ export interface AddOptions extends ScheduleOptions {
   readonly key?: string;
   /** When it becomes due: a time, or a delay from now. Default: at once. */
   readonly when?: Date | Duration;
+}
+
+/** Where an entry that replaces another differs from what its component says. */
+export interface ReplaceOptions extends AddOptions {
+  /** Whose place it takes: that of the live execution with this key, if there is one. */
+  readonly key: string;
 }
 
 /** A schedule of the docket. */
@@ -68,19 +76,31 @@ type IsInjected<T> = T extends
     ? true
     : false;
 
-/** What follows the method's name: its input, or nothing when its first parameter is injected. */
-export type AddArguments<M, Options = AddOptions> = M extends (...args: infer Parameters) => unknown
+/** The input of a method; undefined when its first parameter is injected. */
+type MethodInput<M> = M extends (...args: infer Parameters) => unknown
   ? Required<Parameters> extends readonly [infer First, ...unknown[]]
     ? IsInjected<First> extends true
-      ? [input?: undefined, options?: Options]
-      : [input: First, options?: Options]
-    : [input?: undefined, options?: Options]
+      ? [input?: undefined]
+      : [input: First]
+    : [input?: undefined]
   : never;
+
+/** What follows the method's name: its input, or nothing when its first parameter is injected. */
+export type AddArguments<M, Options = AddOptions> = M extends Method ? [...MethodInput<M>, options?: Options] : never;
+
+/** What follows the method's name in `replace`. */
+export type ReplaceArguments<M> =
+  [] extends MethodInput<M>
+    ? [input: undefined, options: ReplaceOptions]
+    : [...MethodInput<M>, options: ReplaceOptions];
 
 /** What follows a definition: its input, or nothing when it takes none. */
 export type DefinitionArguments<Input, Options = AddOptions> = undefined extends Input
   ? [input?: Input, options?: Options]
   : [input: Input, options?: Options];
+
+/** What follows a definition in `replace`. */
+export type DefinitionReplaceArguments<Input> = [input: Input, options: ReplaceOptions];
 
 /** What `add` gives for a method. */
 export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;
@@ -122,14 +142,57 @@ export class Docket {
     definition: DefinedComponent<Input, Result>,
     ...rest: DefinitionArguments<NoInfer<Input>>
   ): Promise<Execution<Result>>;
-  async add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
-    const { component, options, work } = await this.prepared('docket.add', target, rest);
-    const { key = randomUUID(), when } = options;
-    const execution = { ...work, key: checkedKey(key, 'docket.add: key'), ...(when !== undefined && dueTime(when)) };
+  add(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
+    return this.enter('add', target, rest);
+  }
+
+  /**
+   * Adds a call of a component in the place of the one that has its key: what still waits is dropped, a run under way is cancelled
+   * and can write nothing any more, and the new call takes its place. With nothing in the way it is `add`.
+   *
+   * Whoever waits for the older call gets `EXECUTION_REPLACED`. What belongs to another component or principal, or was asked for by
+   * a client, is never replaced.
+   *
+   * @example
+   * ```ts
+   * import { CurrentDocket, defineJob } from 'errand';
+   * import { z } from 'zod';
+   *
+   * const remind = defineJob({ name: 'remind', input: z.object({ user: z.string() }), run: async ({ user }) => user });
+   *
+   * export async function postpone(docket: CurrentDocket, user: string): Promise<void> {
+   *   await docket.replace(remind, { user }, { key: `remind-${user}`, when: '1h' });
+   * }
+   * ```
+   * @throws {ErrandError} as {@link Docket.add}.
+   */
+  replace<C extends Class<object>, Name extends MethodName<InstanceType<C>>>(
+    component: C,
+    method: Name,
+    ...rest: ReplaceArguments<InstanceType<C>[Name]>
+  ): Promise<Execution<ResultOf<InstanceType<C>[Name]>>>;
+  replace<Input, Result>(
+    definition: DefinedComponent<Input, Result>,
+    ...rest: DefinitionReplaceArguments<NoInfer<Input>>
+  ): Promise<Execution<Result>>;
+  replace(target: Class<object> | DefinedComponent, ...rest: unknown[]): Promise<Execution> {
+    return this.enter('replace', target, rest);
+  }
+
+  private async enter(
+    how: 'add' | 'replace',
+    target: Class<object> | DefinedComponent,
+    rest: unknown[],
+  ): Promise<Execution> {
+    const where = `docket.${how}`;
+    const { component, options, work } = await this.prepared(where, target, rest);
+    const { when } = options;
+    const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
+    const due = when === undefined ? {} : dueTime(when, where);
     const engine = await this.host.engine();
-    const { added, record } = await engine.add(execution);
+    const { added, record } = await engine[how]({ ...work, key: checkedKey(key, `${where}: key`), ...due });
     if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
-    else this.refuseForeign(record, component);
+    else this.refuseForeign(record, component, how);
     return new Execution(record, added, engine, this.waiting);
   }
 
@@ -209,6 +272,7 @@ export class Docket {
     const component = this.host.catalog().resolve(target, method);
     const stored = await storedInput(component, input, this.host.limits);
     const { retry, timeout } = options;
+    const priority = options.priority === undefined ? component.priority : toPriority(options.priority, call);
     const work = {
       component: component.name,
       owner: this.caller.principal.id,
@@ -217,16 +281,19 @@ export class Docket {
       timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, `${call}: timeout`),
       ttl: this.host.ttl,
       ...(stored !== undefined && { input: stored }),
+      ...(priority > 0 && { priority }),
     };
     return { component, options, work };
   }
 
   /** Idempotent means: the same work. A key that stands for something else is a mistake. */
-  private refuseForeign(record: ExecutionRecord, component: Component<CallFrame>): void {
-    if (record.component === component.name && record.owner === this.caller.principal.id) return;
+  private refuseForeign(record: ExecutionRecord, component: Component<CallFrame>, how: 'add' | 'replace'): void {
+    const same = record.component === component.name && record.owner === this.caller.principal.id;
+    if (same && how === 'add') return;
+    const whose = same ? 'a task that a client asked for' : 'a live execution of another component or principal';
     throw new ErrandError(
       'KEY_TAKEN',
-      `docket.add: the key '${record.key}' belongs to a live execution of another component or principal. Put the component or the principal into the key.`,
+      `docket.${how}: the key '${record.key}' belongs to ${whose}. Put the component or the principal into the key.`,
     );
   }
 
@@ -304,7 +371,7 @@ async function storedInput(component: Component<CallFrame>, input: unknown, limi
     if (input === undefined) return undefined;
     throw new ErrandError(
       'INPUT_INVALID',
-      `${label} takes no input, but docket.add was given one. Declare \`input\` on it, or leave it out.`,
+      `${label} takes no input, but the docket was given one. Declare \`input\` on it, or leave it out.`,
     );
   }
   if (!encodable) {
@@ -318,13 +385,13 @@ async function storedInput(component: Component<CallFrame>, input: unknown, limi
 }
 
 /** A delay stays one: it counts from the engine's now, whatever the clock of this machine says. */
-function dueTime(when: Date | Duration): Pick<NewExecution, 'runAt' | 'delay'> {
-  if (!(when instanceof Date)) return { delay: toMilliseconds(when, 'docket.add: when') };
+function dueTime(when: Date | Duration, where: string): Pick<NewExecution, 'runAt' | 'delay'> {
+  if (!(when instanceof Date)) return { delay: toMilliseconds(when, `${where}: when`) };
   const runAt = when.getTime();
   if (Number.isFinite(runAt)) return { runAt };
   throw new ErrandError(
     'OPTIONS_INVALID',
-    'docket.add: when is an invalid Date. Give a valid one, or a delay such as "5m".',
+    `${where}: when is an invalid Date. Give a valid one, or a delay such as "5m".`,
   );
 }
 

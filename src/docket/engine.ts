@@ -12,7 +12,7 @@ import type { Sessions, Showings } from './sessions.js';
  */
 export type NewExecution = Pick<
   ExecutionRecord,
-  'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'runAt'
+  'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'priority' | 'runAt'
 > & { readonly delay?: number };
 
 /** Executions that are added by a timetable, each under the id of the schedule as its key. */
@@ -25,6 +25,13 @@ export type NewSchedule = Omit<NewExecution, 'key' | 'session' | 'runAt' | 'dela
 export interface ScheduleRecord extends Pick<NewSchedule, 'id' | 'when' | 'component' | 'owner'> {
   /** The next tick. */
   readonly next: number;
+}
+
+/** What became of a wish to add. */
+export interface Addition {
+  /** False when a live execution has the key: then the record is that one's. */
+  readonly added: boolean;
+  readonly record: ExecutionRecord;
 }
 
 /**
@@ -87,6 +94,9 @@ export type Verdict =
   /** This worker cannot make the call: back to the queue after `delay` milliseconds; the attempt does not count. */
   | { readonly type: 'putBack'; readonly delay: number };
 
+/** Why a run no longer owns its execution: that was cancelled, is run by another worker, or has made way for a newer one. */
+export type Revocation = 'cancelled' | 'lost' | 'replaced';
+
 /** What a worker does with deliveries. */
 export interface DeliveryHandler {
   /**
@@ -95,7 +105,7 @@ export interface DeliveryHandler {
    */
   run(delivery: Delivery): Promise<void>;
   /** The run no longer owns its execution. Called once, as soon as it is known. */
-  revoke(run: string, why: 'cancelled' | 'lost'): void;
+  revoke(run: string, why: Revocation): void;
 }
 
 /** Whether an engine works now. */
@@ -148,7 +158,13 @@ export interface Engine {
    * has that many open tasks (executions with a session that have not ended) gets no more: `TASK_LIMIT`, and nothing
    * has changed. Counting and adding are one step.
    */
-  add(execution: NewExecution, limit?: number): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }>;
+  add(execution: NewExecution, limit?: number): Promise<Addition>;
+  /**
+   * Adds an execution in the place of the live one that has its key, as its next generation: the older one leaves the line, its
+   * questions are closed, and a run under way is revoked. One that belongs to another component or owner, or to a session,
+   * stays, and is the answer.
+   */
+  replace(execution: NewExecution): Promise<Addition>;
   get(key: string): Promise<ExecutionRecord | undefined>;
   /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
   list(query: ListQuery): Promise<RecordPage>;
@@ -181,7 +197,7 @@ export interface Engine {
   /** All of them, the next to tick first. */
   schedules(): Promise<readonly ScheduleRecord[]>;
 
-  /** Delivers executions that are due, the oldest due first, at most `concurrency` at once. */
+  /** Delivers executions that are due, at most `concurrency` at once: by priority, and among equals the oldest due first. */
   consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer;
   /** Ends a run. `false` when the run had lost its execution: the verdict is dropped. */
   settle(key: string, run: string, verdict: Verdict): Promise<boolean>;

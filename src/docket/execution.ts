@@ -4,7 +4,7 @@ import type { Engine } from './engine.js';
 import { follow, type ExecutionChange } from './follow.js';
 import type { ProgressState } from '../call/channel.js';
 import type { ExecutionRecord, ExecutionState } from './record.js';
-import { unknownExecution, waitForEnd, type WaitLimits } from './wait.js';
+import { goneExecution, waitForEnd, type WaitLimits } from './wait.js';
 
 /** How somebody waits: a call in a worker gives its slot back meanwhile. */
 export type Waiting = <T>(work: Promise<T>) => Promise<T>;
@@ -28,7 +28,7 @@ export class Execution<Result = unknown> {
   /** Tells it from a later execution under the same key. */
   private readonly generation: number;
 
-  /** @throws {ErrandError} `EXECUTION_UNKNOWN` after the record expired. */
+  /** @throws {ErrandError} `EXECUTION_UNKNOWN` after the record expired, `EXECUTION_REPLACED` when a later one has the key. */
   async state(): Promise<ExecutionState> {
     return (await this.record()).state;
   }
@@ -43,7 +43,7 @@ export class Execution<Result = unknown> {
    * of its worker, and its timeout stands still.
    *
    * @throws {ErrandError} `EXECUTION_FAILED` (its cause has the stored code and message), `EXECUTION_CANCELLED`,
-   * `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE` when the server closes, or `WAIT_TIMED_OUT` when a `timeout` was given.
+   * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` when a later one has the key, `DOCKET_UNAVAILABLE` when the server closes, or `WAIT_TIMED_OUT` when a `timeout` was given.
    */
   result(limits?: WaitLimits): Promise<Result> {
     return ignorable(this.waiting(this.outcome(limits)));
@@ -82,7 +82,7 @@ export class Execution<Result = unknown> {
 
   private async record(): Promise<ExecutionRecord> {
     const record = await this.engine.get(this.key);
-    if (record?.generation !== this.generation) throw unknownExecution(this.key);
+    if (record?.generation !== this.generation) throw goneExecution(this.key, this.generation, record);
     return record;
   }
 

@@ -4,9 +4,18 @@ import type { RunSlots } from './run-slots.js';
 /** So many deliveries may follow each other before sockets and timers get their turn. */
 const longestBurst = 100;
 
+/** What stands in line. */
+interface InLine {
+  readonly priority: number;
+  readonly place: number;
+}
+
+const before = (a: InLine, b: InLine): boolean =>
+  a.priority === b.priority ? a.place < b.place : a.priority < b.priority;
+
 /** Brings what is due to the consumers that have room: the first in line to each of them in turn. */
-export class Dispatcher<T extends { readonly place: number }> {
-  private readonly line = new Heap<T>((a, b) => a.place < b.place);
+export class Dispatcher<T extends InLine> {
+  private readonly line = new Heap<T>(before);
   /** In the order of their turn; also those that take nothing more, until their last run has ended. */
   private readonly consumers = new Set<RunSlots>();
   private pending = false;

@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type {
+  Addition,
   AnswerVerdict,
   CancelVerdict,
   Consumer,
@@ -29,7 +30,7 @@ import { MemorySchedules } from './memory-schedules.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemoryShowings } from './memory-showings.js';
 import { OwnerIndex } from './owner-index.js';
-import { isRepeatable, isTerminal, type ExecutionRecord, type Question } from './record.js';
+import { isRepeatable, isTerminal, makesWay, type ExecutionRecord, type Question } from './record.js';
 import { RunSlots } from './run-slots.js';
 import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
@@ -123,13 +124,24 @@ export class MemoryEngine implements Engine {
     return String(++this.places);
   }
 
-  add(
-    execution: NewExecution,
-    limit = Infinity,
-  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
+  add(execution: NewExecution, limit = Infinity): Promise<Addition> {
     return this.step(() => {
-      const { added, record } = this.addUnlessAlive(execution, limit);
-      return { added, record: copyOfRecord(record) };
+      return this.addUnlessAlive(execution, limit);
+    });
+  }
+
+  replace(execution: NewExecution): Promise<Addition> {
+    return this.step(() => {
+      const known = this.entries.get(execution.key);
+      if (!known || isTerminal(known.record.state)) return { added: true, record: this.enter(execution, known) };
+      if (!makesWay(known.record, execution)) return { added: false, record: copyOfRecord(known.record) };
+      const { run } = known;
+      this.detach(known);
+      this.write(known, { openQuestions: 0 });
+      this.closeQuestions(known);
+      const record = this.enter(execution, known);
+      run?.consumer.revoke(run.token, 'replaced');
+      return { added: true, record };
     });
   }
 
@@ -164,8 +176,7 @@ export class MemoryEngine implements Engine {
       const known = this.entries.get(key);
       if (!known) return { retried: false };
       if (!isRepeatable(known.record)) return { retried: false, record: copyOfRecord(known.record) };
-      this.forget(known);
-      return { retried: true, record: copyOfRecord(this.enter(executionOf(known.record), known.record).record) };
+      return { retried: true, record: this.enter(executionOf(known.record), known) };
     });
   }
 
@@ -299,20 +310,28 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  private addUnlessAlive(execution: NewExecution, limit = Infinity): { added: boolean; record: ExecutionRecord } {
+  private addUnlessAlive(execution: NewExecution, limit = Infinity): Addition {
     const known = this.entries.get(execution.key);
-    if (known && !isTerminal(known.record.state)) return { added: false, record: known.record };
+    if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
     const open = this.openTasks.get(execution.owner) ?? 0;
     if (open >= limit) throw tooManyTasks(limit, open);
-    if (known) this.forget(known);
-    return { added: true, record: this.enter(execution, known?.record).record };
+    return { added: true, record: this.enter(execution, known) };
   }
 
-  private enter(execution: NewExecution, previous: ExecutionRecord | undefined): Entry {
-    const now = Math.max(this.clock.now(), previous?.updatedAt ?? 0);
+  /** Makes an execution of what is new, in the place of an earlier one under its key that is over. */
+  private enter(execution: NewExecution, previous: Entry | undefined): ExecutionRecord {
+    if (previous) this.forget(previous);
+    const now = Math.max(this.clock.now(), previous?.record.updatedAt ?? 0);
     const sequence = ++this.sequence;
     const record = newRecord(execution, now, sequence);
-    const entry: Entry = { record, sequence, place: 0, questions: new Map(), deadlines: new Map() };
+    const entry: Entry = {
+      record,
+      sequence,
+      priority: record.priority ?? 0,
+      place: 0,
+      questions: new Map(),
+      deadlines: new Map(),
+    };
     this.entries.set(record.key, entry);
     this.overview.add(entry);
     if (record.session !== undefined) {
@@ -323,7 +342,7 @@ export class MemoryEngine implements Engine {
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
     if (runAt !== undefined && runAt > now) this.postpone(entry, runAt, { updatedAt: now });
     else this.queue(entry, ++this.place, { updatedAt: now });
-    return entry;
+    return copyOfRecord(entry.record);
   }
 
   private queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
@@ -385,14 +404,28 @@ export class MemoryEngine implements Engine {
   }
 
   private end(entry: Entry, change: Partial<ExecutionRecord>): void {
-    if (entry.queued) this.dispatcher.delete(entry.queued);
-    if (entry.timer) this.timers.delete(entry.timer);
-    entry.queued = undefined;
-    entry.run = undefined;
+    this.detach(entry);
     const finishedAt = this.nowFor(entry);
     const ended = { ...change, openQuestions: 0, runAt: undefined, finishedAt, updatedAt: finishedAt };
     const kept = isRepeatable({ ...entry.record, ...ended }) ? {} : { input: undefined, snapshot: undefined };
     this.write(entry, { ...ended, ...kept });
+    this.closeQuestions(entry);
+    this.countOpen(entry.record, -1);
+    entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
+    this.emit(entry, 'state');
+  }
+
+  /** It is in no line any more, waits for no time, and no run owns it. */
+  private detach(entry: Entry): void {
+    if (entry.queued) this.dispatcher.delete(entry.queued);
+    if (entry.timer) this.timers.delete(entry.timer);
+    entry.queued = undefined;
+    entry.timer = undefined;
+    entry.run = undefined;
+  }
+
+  /** Nobody needs an answer any more. */
+  private closeQuestions(entry: Entry): void {
     for (const question of entry.questions.values()) {
       if (!question.answer) this.watchers.emit({ type: 'closed', record: entry.record, question });
     }
@@ -402,9 +435,6 @@ export class MemoryEngine implements Engine {
     entry.shown = undefined;
     const { key, session } = entry.record;
     if (session !== undefined) this.sessions.ended(session, key);
-    this.countOpen(entry.record, -1);
-    entry.timer = this.timers.add(finishedAt + entry.record.ttl, () => this.forget(entry));
-    this.emit(entry, 'state');
   }
 
   private closeQuestion(entry: Entry, question: Question, answer: Answer): void {

@@ -11,7 +11,8 @@ export interface Entry {
   record: ExecutionRecord;
   /** Grows with each add: the order of lists. */
   readonly sequence: number;
-  /** Its place in line; kept by a run that is interrupted, so that it goes before younger ones. */
+  readonly priority: number;
+  /** Its place in line among equals; kept by a run that is interrupted, so that it goes before younger ones. */
   place: number;
   /** Set while queued. */
   queued?: HeapNode<Entry>;

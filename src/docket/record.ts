@@ -29,6 +29,8 @@ export interface ExecutionRecord {
   readonly timeout: number;
   /** How long the record is kept after the end, in milliseconds. */
   readonly ttl: number;
+  /** Where it stands in line: 0, which is meant where it is absent, goes first, and larger numbers later. */
+  readonly priority?: number;
 
   readonly state: ExecutionState;
   /** Questions without an answer. */
@@ -61,6 +63,14 @@ export interface ExecutionRecord {
 /** Whether nothing more can happen to an execution. */
 export function isTerminal(state: ExecutionState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+/** Whether a live execution makes way for a new one under its key: for the same work of the same owner, and never a task. */
+export function makesWay(
+  live: ExecutionRecord,
+  { component, owner }: { readonly component: string; readonly owner: string },
+): boolean {
+  return !isTask(live) && live.component === component && live.owner === owner;
 }
 
 /** Whether a client asked for it. The rest is work that the program added for itself, and of no concern to clients. */

@@ -1,11 +1,11 @@
-import type { Consumer } from './engine.js';
+import type { Consumer, Revocation } from './engine.js';
 
 /** What the slots of a worker tell its engine. */
 export interface SlotsHost {
   /** There may be room for another run. */
   slotFree(): void;
   /** A run has lost its execution: the handler wants to know. */
-  revoked(run: string, why: 'cancelled' | 'lost'): void;
+  revoked(run: string, why: Revocation): void;
   /** Nothing more is taken, and no run is left. */
   done(slots: RunSlots): void;
 }
@@ -66,7 +66,7 @@ export class RunSlots implements Consumer {
   }
 
   /** Tells a run that it has lost its execution. */
-  revoke(token: string, why: 'cancelled' | 'lost'): void {
+  revoke(token: string, why: Revocation): void {
     const run = this.runs.get(token);
     if (!run || run.revoked) return;
     run.revoked = true;

@@ -4,6 +4,7 @@ import type { Answer, ClientNotice, ClientQuestion, ProgressState, QuestionParam
 import type { WireError } from '../protocol/errors.js';
 import type { Outcome } from '../call/outcome.js';
 import type {
+  Addition,
   AnswerVerdict,
   CancelVerdict,
   Consumer,
@@ -76,12 +77,12 @@ export class SealedEngine implements Engine {
     return this.engine.onClose(listener);
   }
 
-  async add(
-    execution: NewExecution,
-    limit?: number,
-  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
-    const { added, record } = await this.engine.add(this.sealedExecution(execution), limit);
-    return { added, record: this.openRecord(record) };
+  async add(execution: NewExecution, limit?: number): Promise<Addition> {
+    return this.openAddition(await this.engine.add(this.sealedExecution(execution), limit));
+  }
+
+  async replace(execution: NewExecution): Promise<Addition> {
+    return this.openAddition(await this.engine.replace(this.sealedExecution(execution)));
   }
 
   async get(key: string): Promise<ExecutionRecord | undefined> {
@@ -175,6 +176,10 @@ export class SealedEngine implements Engine {
   async questions(key: string): Promise<readonly Question[]> {
     const questions = await this.engine.questions(key);
     return questions.flatMap((question) => this.openQuestion(key, question) ?? []);
+  }
+
+  private openAddition({ added, record }: Addition): Addition {
+    return { added, record: this.openRecord(record) };
   }
 
   private async run(delivery: Delivery, handler: DeliveryHandler): Promise<void> {

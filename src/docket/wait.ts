@@ -17,7 +17,8 @@ export interface WaitLimits {
  * The record of an execution once it is terminal. The process stays alive as long as somebody waits.
  *
  * @param generation - the one that is waited for, where it must not be a later one under the same key
- * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `WAIT_TIMED_OUT` after the timeout,
+ * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `EXECUTION_REPLACED` when a later one has
+ * its key, `WAIT_TIMED_OUT` after the timeout,
  * `DOCKET_UNAVAILABLE` when the engine closes. Rejects with the signal's reason when that is aborted.
  */
 export async function waitForEnd(
@@ -33,15 +34,17 @@ export async function waitForEnd(
     return await new Promise<ExecutionRecord>((resolve, reject) => {
       const see = (record: ExecutionRecord | undefined): void => {
         if (record === undefined || (generation !== undefined && record.generation !== generation)) {
-          reject(unknownExecution(key));
+          reject(goneExecution(key, generation, record));
         } else if (isTerminal(record.state)) {
           resolve(record);
         }
       };
       // Watching before reading: what happens in between is seen by one of the two.
       const watching = engine.watch({ key }, ({ type, record }) => {
+        // What was told of an earlier one under the key comes late.
+        if (type !== 'state' || record.generation < (generation ?? 0)) return;
         // Events carry the engine's own record; what is handed out must not change it.
-        if (type === 'state') see(isTerminal(record.state) ? copyOfJson(record) : record);
+        see(isTerminal(record.state) ? copyOfJson(record) : record);
       });
       watching
         .then(() => engine.get(key))
@@ -90,5 +93,20 @@ export function unknownExecution(key: string): ErrandError {
   return new ErrandError(
     'EXECUTION_UNKNOWN',
     `No execution has the key '${key}'. It was never added, or its record expired.`,
+  );
+}
+
+/** What became of the execution of a generation that is not the current one. */
+export function goneExecution(
+  key: string,
+  generation: number | undefined,
+  current: ExecutionRecord | undefined,
+): ErrandError {
+  if (current === undefined || generation === undefined || current.generation < generation) {
+    return unknownExecution(key);
+  }
+  return new ErrandError(
+    'EXECUTION_REPLACED',
+    `A later execution has the key '${key}' now. docket.get('${key}') gives that one.`,
   );
 }

@@ -10,7 +10,7 @@ import { parseInput, RunningCall } from '../call/running-call.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
-import type { Consumer, Delivery, DeliveryHandler, Engine, Verdict } from './engine.js';
+import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
 import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
 import { refuseSealed } from './sealer.js';
@@ -69,14 +69,8 @@ export class Worker implements DeliveryHandler {
   }
 
   /** Part of {@link DeliveryHandler}. */
-  revoke(run: string, why: 'cancelled' | 'lost'): void {
-    this.running
-      .get(run)
-      ?.end(
-        why === 'cancelled'
-          ? new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true })
-          : new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
-      );
+  revoke(run: string, why: Revocation): void {
+    this.running.get(run)?.end(revocations[why]());
   }
 
   /** Part of {@link DeliveryHandler}. */
@@ -276,6 +270,12 @@ export class Worker implements DeliveryHandler {
     }
   }
 }
+
+const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
+  cancelled: () => new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true }),
+  replaced: () => new ErrandError('CALL_CANCELLED', 'The call has made way for a newer one under its key.'),
+  lost: () => new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
+};
 
 const handedBack = (): ErrandError =>
   new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');

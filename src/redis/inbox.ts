@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from './open-redis.js';
-import type { EngineEvent, Unwatch, Watched } from '../docket/engine.js';
+import type { EngineEvent, Revocation, Unwatch, Watched } from '../docket/engine.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
 import { Watchers, type OnError } from '../docket/watchers.js';
 import { keyOf } from './keys.js';
@@ -22,7 +22,7 @@ export const inboxSilence = 4 * readWait;
 /** What an inbox needs of its engine. */
 export interface InboxHost {
   /** A run of this process has lost its execution. */
-  revoked(run: string, why: 'cancelled' | 'lost'): void;
+  revoked(run: string, why: Revocation): void;
   /** The execution as it is now, with its questions, for watchers that may have missed something. */
   current(
     key: string,
@@ -208,7 +208,7 @@ export class Inbox {
     if (number > this.lastNumber + 1) this.missed = true;
     this.lastNumber = Math.max(number, this.lastNumber);
     if (fields['@event'] === 'revoke') {
-      this.host.revoked(String(fields['@run']), fields['@why'] === 'lost' ? 'lost' : 'cancelled');
+      this.host.revoked(String(fields['@run']), fields['@why'] as Revocation);
       return;
     }
     if (fields['@event'] === 'session') return this.host.session(fields);

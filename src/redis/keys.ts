@@ -42,6 +42,10 @@ const parts = {
   schedule: 'schedule:',
   /** Sorted set: the ids of the schedules, by the time at which a process is told to make the next tick. */
   schedules: 'schedules',
+  /** List: BullMQ's line of tickets without a priority; the last one is the next. */
+  line: 'tickets:wait',
+  /** Sorted set: BullMQ's line of those with one. */
+  prioritized: 'tickets:prioritized',
   /** Sorted set: what is to be done later, by its time. */
   due: 'due',
   /** Counter: the last ticket. */

@@ -40,6 +40,7 @@ const Execution = z.object({
   retry: json<RetryPolicy>(),
   timeout: count,
   ttl: count,
+  priority: count.optional(),
   state: z.enum(['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled']),
   openQuestions: count,
   generation: count,
@@ -168,11 +169,12 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
 
 /** The fields of a new execution, as names and values in turn. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
-  const { key, component, owner, session, input, snapshot, retry, timeout, ttl } = execution;
+  const { key, component, owner, session, input, snapshot, retry, timeout, ttl, priority = 0 } = execution;
   const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
   if (session !== undefined) fields.push('session', session);
   if (input !== undefined) fields.push('input', JSON.stringify(input));
   if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
+  if (priority > 0) fields.push('priority', priority);
   fields.push('retry', JSON.stringify(retry), 'timeout', timeout, 'ttl', Math.ceil(ttl));
   return fields;
 }

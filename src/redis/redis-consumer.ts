@@ -4,7 +4,7 @@ import { Job, Worker } from 'bullmq';
 import type { RedisClient } from './open-redis.js';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
-import type { Consumer, Delivery, DeliveryHandler } from '../docket/engine.js';
+import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../docket/engine.js';
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
@@ -43,7 +43,7 @@ export class RedisConsumer implements Consumer {
   /** Tickets whose lock is renewed, by the run that they have become. */
   private readonly held = new Map<string, HeldTicket>();
   /** Runs that were revoked before their handler was called. */
-  private readonly early = new Map<string, 'cancelled' | 'lost'>();
+  private readonly early = new Map<string, Revocation>();
   private readonly begun = new Set<string>();
   private readonly renewing: NodeJS.Timeout;
   private readonly taking: Promise<void>;
@@ -103,7 +103,7 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Told by the engine. The handler hears of it once its run has begun. */
-  revoke(run: string, why: 'cancelled' | 'lost'): void {
+  revoke(run: string, why: Revocation): void {
     if (this.begun.has(run)) this.slots.revoke(run, why);
     else if (this.held.has(run)) this.early.set(run, why);
   }
@@ -243,7 +243,7 @@ export class RedisConsumer implements Consumer {
     });
   }
 
-  private tellRevoked(run: string, why: 'cancelled' | 'lost'): void {
+  private tellRevoked(run: string, why: Revocation): void {
     try {
       this.handler.revoke(run, why);
     } catch (error) {

@@ -6,6 +6,7 @@ import { isWellFormed } from '../base/json.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import { Cursors } from '../docket/cursors.js';
 import type {
+  Addition,
   AnswerVerdict,
   CancelVerdict,
   Consumer,
@@ -180,29 +181,12 @@ export class RedisEngine implements Engine {
     return placeOf(this.node, ++this.places);
   }
 
-  async add(
-    execution: NewExecution,
-    limit = Infinity,
-  ): Promise<{ readonly added: boolean; readonly record: ExecutionRecord }> {
-    const { key, owner, session, runAt = 0, delay = 0 } = execution;
-    const most = Number.isFinite(limit) ? limit : -1;
-    const task = session === undefined ? '0' : '1';
-    const [verdict, value, place] = await this.run(
-      addScript,
-      this.request(),
-      key,
-      owner,
-      task,
-      most,
-      runAt,
-      delay,
-      ...executionFields(execution),
-    );
-    if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
-    const record = recordIn(value) as ExecutionRecord;
-    if (verdict === 'known') return { added: false, record };
-    if (place !== undefined) await this.enqueue(key, place);
-    return { added: true, record };
+  add(execution: NewExecution, limit = Infinity): Promise<Addition> {
+    return this.enter(execution, '0', limit);
+  }
+
+  replace(execution: NewExecution): Promise<Addition> {
+    return this.enter(execution, '1', Infinity);
   }
 
   async get(key: string): Promise<ExecutionRecord | undefined> {
@@ -242,8 +226,7 @@ export class RedisEngine implements Engine {
   async cancel(key: string, reason?: string): Promise<CancelVerdict> {
     const args = [this.request(), key, reason === undefined ? '0' : '1', reason ?? ''];
     const [verdict, ticket] = await this.run(cancelScript, ...args);
-    // Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up.
-    if (ticket !== undefined) void this.tickets?.remove(String(ticket)).catch(this.report);
+    this.discard(ticket);
     return verdict as CancelVerdict;
   }
 
@@ -363,6 +346,20 @@ export class RedisEngine implements Engine {
     await this.connections.close();
   }
 
+  private async enter(execution: NewExecution, replaces: '0' | '1', limit: number): Promise<Addition> {
+    const { key, component, owner, session, runAt = 0, delay = 0 } = execution;
+    const most = Number.isFinite(limit) ? limit : -1;
+    const task = session === undefined ? '0' : '1';
+    const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay];
+    const [verdict, value, place, old] = await this.run(addScript, ...facts, ...executionFields(execution));
+    if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
+    const record = recordIn(value) as ExecutionRecord;
+    if (verdict === 'known') return { added: false, record };
+    this.discard(old);
+    await this.enqueue(key, place);
+    return { added: true, record };
+  }
+
   private async claim({ key, ticket }: Ticket, run: string): Promise<Delivery | undefined> {
     const [verdict, value] = await this.run(claimScript, key, ticket, this.node, run);
     if (verdict === 'run') return this.delivery(key, run, value);
@@ -404,15 +401,21 @@ export class RedisEngine implements Engine {
 
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
     const [verdict, place] = await this.run(settleScript, this.request(), key, run, how, delay, ...fields);
-    if (place !== undefined) await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
+    await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
     return verdict === 'settled';
+  }
+
+  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. */
+  private discard(ticket: Reply | undefined): void {
+    if (typeof ticket === 'string') void this.tickets?.remove(ticket).catch(this.report);
   }
 
   /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
   private async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
-    const [ticket, delay] = place as readonly Reply[];
+    if (!Array.isArray(place)) return;
+    const [ticket, delay, priority] = place as readonly Reply[];
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
-    else await this.tickets?.add(key, String(ticket), front).catch(this.report);
+    else await this.tickets?.add(key, String(ticket), Number(priority), front).catch(this.report);
   }
 
   /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */

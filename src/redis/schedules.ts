@@ -43,12 +43,15 @@ export class Schedules {
    * Makes a tick. Gives the ticket of its execution, which there is none of where another process was first or the one before
    * is alive; and how long it is until the tick that follows.
    */
-  async tick([id, when, tick]: DueTick, now: number): Promise<{ readonly ticket?: string; readonly wait: number }> {
+  async tick(
+    [id, when, tick]: DueTick,
+    now: number,
+  ): Promise<{ readonly ticket?: readonly Reply[]; readonly wait: number }> {
     try {
       const following = nextTick(timetableIn(when, id), now, Number(tick));
-      const ticket = await this.scripts.run(tickScript, id, when, tick, following);
+      const ticket = (await this.scripts.run(tickScript, id, when, tick, following)) as readonly Reply[] | null;
       this.failing.delete(id);
-      return { wait: following - now, ...(ticket !== null && { ticket: String(ticket) }) };
+      return { wait: following - now, ...(ticket !== null && { ticket }) };
     } catch (error) {
       if (!this.failing.has(id)) this.report(error);
       this.failing.add(id);

@@ -12,8 +12,8 @@ const longestLook = 1_000;
 /** So long it waits for more to become due, rather than look for each by itself. */
 const shortestLook = 5;
 
-/** Executions with their tickets. */
-type Due = readonly (readonly [key: string, ticket: string])[];
+/** Executions with their tickets and priorities. */
+type Due = readonly (readonly [key: string, ticket: string, priority: string])[];
 
 /** What {@link dueScript} gives. */
 type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now: string, next: string];
@@ -62,14 +62,20 @@ export class Tickets {
   }
 
   /** Brings a ticket into the line; to its front where its execution was there before. */
-  async add(key: string, ticket: string, front = false): Promise<void> {
+  async add(key: string, ticket: string, priority: number, front = false): Promise<void> {
     await this.queue.add(
       'run',
       { key, ticket },
-      { jobId: `t${ticket}`, lifo: front, removeOnComplete: true, removeOnFail: true },
+      {
+        jobId: `t${ticket}`,
+        // BullMQ keeps what has no priority in a list, which costs less.
+        ...(priority > 0 ? { priority } : { lifo: front }),
+        removeOnComplete: true,
+        removeOnFail: true,
+      },
     );
     // Where this gets lost, the ticket is added a second time, which changes nothing.
-    this.scripts.run(ticketedScript, ticket, key).catch(() => undefined);
+    this.scripts.run(ticketedScript, ticket, key, front ? '1' : '0').catch(() => undefined);
   }
 
   /** Takes a ticket out of the line. One that a worker has already is dropped by that. */
@@ -94,7 +100,7 @@ export class Tickets {
   private async tick(due: DueTick, now: number): Promise<void> {
     const { ticket, wait } = await this.schedules.tick(due, now);
     this.look(wait);
-    if (ticket !== undefined) await this.add(due[0], ticket);
+    if (ticket !== undefined) await this.add(due[0], String(ticket[0]), Number(ticket[2]));
   }
 
   private async doDue(): Promise<void> {
@@ -102,8 +108,8 @@ export class Tickets {
     try {
       const [due, missing, ticks, now, next] = (await this.scripts.run(dueScript)) as DueReply;
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestLook), longestLook);
-      await Promise.all(due.map(([key, ticket]) => this.add(key, ticket)));
-      for (const [key, ticket] of missing) await this.add(key, ticket, true);
+      await Promise.all(due.map(([key, ticket, priority]) => this.add(key, ticket, Number(priority))));
+      for (const [key, ticket, priority] of missing) await this.add(key, ticket, Number(priority), true);
       await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;
     } catch (error) {

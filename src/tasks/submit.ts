@@ -64,6 +64,7 @@ export async function submitTask(
     retry: component.retry,
     timeout: component.timeout,
     ttl: grantedTtl(submission.ttl, ttl, limits.ttl),
+    ...(component.priority > 0 && { priority: component.priority }),
     ...(stored !== undefined && { input: stored }),
   };
   const { record } = await engine.add(execution, limits.openTasks);

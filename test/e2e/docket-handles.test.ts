@@ -84,7 +84,7 @@ describe('an execution', () => {
     expect(await first.cancel()).toBe(true);
     const second = await server.docket.add(other, undefined, { key: 'k', when: '1h' });
     for (const refused of [first.result(), first.state()]) {
-      expect(await rejection(refused)).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
+      expect(await rejection(refused)).toMatchObject({ code: 'EXECUTION_REPLACED' });
     }
     expect(await first.cancel()).toBe(false);
     expect(await second.state()).toBe('scheduled');

@@ -207,7 +207,7 @@ describe('a docket without encryption keys', () => {
 
   it('tells BullMQ nothing but the key of the execution and the number of its ticket', async () => {
     await callAcross(serverWith(undefined), serverWith(undefined));
-    const lines = (await seenInRedis()).split('\n').filter((line) => line.includes(':tickets'));
+    const lines = (await seenInRedis()).split('\n').filter((line) => line.includes(`${docket.prefix}:tickets`));
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.join('\n')).not.toMatch(/whisper/);
   });

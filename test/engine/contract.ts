@@ -7,7 +7,9 @@ import { lifecycleContract } from './contract/lifecycle.js';
 import { limitsContract } from './contract/limits.js';
 import { listingContract } from './contract/listing.js';
 import { overviewContract } from './contract/overview.js';
+import { prioritiesContract } from './contract/priorities.js';
 import { questionsContract } from './contract/questions.js';
+import { replacingContract } from './contract/replacing.js';
 import { runningContract } from './contract/running.js';
 import { schedulesContract } from './contract/schedules.js';
 import { sessionsContract } from './contract/sessions.js';
@@ -31,6 +33,8 @@ export function engineContract(name: string, make: MakeEngine): void {
     afterEach(() => open.close());
 
     addingContract(stage);
+    replacingContract(stage);
+    prioritiesContract(stage);
     runningContract(stage);
     cancellingContract(stage);
     timeContract(stage);

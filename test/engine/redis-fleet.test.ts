@@ -126,6 +126,36 @@ describe('several engines on one docket', () => {
     expect(new Set(done.values())).toEqual(new Set([1]));
   });
 
+  it('replace each other while all of them work: the last one counts, and no run that made way writes', async () => {
+    const engines = [await engine(), await engine(), await engine()];
+    const accepted: string[] = [];
+    for (const each of engines) {
+      each.consume(
+        { worker: 'many', concurrency: 2 },
+        {
+          async run({ record: { key, generation }, run }) {
+            await each.progress(key, run, { current: generation });
+            const verdict = { type: 'finish', outcome: { result: generation } } as const;
+            if (await each.settle(key, run, verdict)) accepted.push(`${key} ${generation}`);
+          },
+          revoke: () => undefined,
+        },
+      );
+    }
+    const { session: _, ...work } = anExecution('');
+    const keys = Array.from({ length: 60 }, (_, index) => `k${index % 3}`);
+    const made = await Promise.all(keys.map((key, index) => engines[index % 3]!.replace({ ...work, key })));
+    for (const key of ['k0', 'k1', 'k2']) {
+      const generations = made.filter(({ record }) => record.key === key).map(({ record }) => record.generation);
+      expect(new Set(generations).size).toBe(20);
+      await eventually(async () => {
+        const outcome = { result: Math.max(...generations) };
+        expect(await engines[0]!.get(key)).toMatchObject({ state: 'completed', outcome });
+      });
+    }
+    expect(new Set(accepted).size).toBe(accepted.length);
+  });
+
   it('answer the deadline of a question although the process that asked is gone', async () => {
     const [asking, other] = [await engine(), await engine()];
     await asking.add(anExecution('a'));

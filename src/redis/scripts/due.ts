@@ -6,6 +6,9 @@ const most = 100;
 /** How long the process that is told of a tick has time for it, before others are told, in milliseconds. */
 const tickGrace = 1_000;
 
+/** How many that wait again are kept in order; who comes after them may be a little early. */
+const longestFront = 1_000;
+
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
  * executions are queued, what has expired is taken off the lists. Gives the tickets of those that are queued, the tickets
@@ -28,12 +31,12 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
     if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
-    if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key) } end
+    if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key), redis.call('HGET', x, 'priority') or '0' } end
   else
-    local known = redis.call('HMGET', x, 'ticket', 'state')
+    local known = redis.call('HMGET', x, 'ticket', 'state', 'priority')
     if known[1] == name and known[2] == 'queued' then
       awaitTicket(key, name)
-      missing[#missing + 1] = { key, name }
+      missing[#missing + 1] = { key, name, known[3] or '0' }
     end
   end
 end
@@ -51,5 +54,33 @@ end
 return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '' }
 `);
 
-/** ARGV: the ticket, its key. The ticket is in the queue. */
-export const ticketedScript = new Script(`return redis.call('ZREM', dueKey(), 't:' .. ARGV[1] .. ':' .. ARGV[2])`);
+/**
+ * ARGV: the ticket, its key, '1' when it came to the front of the line. The ticket is in the queue. What waits again goes before
+ * younger work of its priority, but not before older work that waits again too.
+ */
+export const ticketedScript = new Script(`
+local ticket, key, front = ARGV[1], ARGV[2], ARGV[3] == '1'
+redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
+if not front then return 1 end
+local priority = tonumber(redis.call('HGET', executionKey(key), 'priority') or 0)
+if priority > 0 then
+  -- BullMQ orders by priority and then by a counter that begins with 1; equals are ordered by their names.
+  redis.call('ZADD', prioritizedKey(), 'XX', text(priority * 4294967296), 't' .. ticket)
+  return 1
+end
+-- The next one is the last of the list. What waits again is told by the dot in its ticket.
+local again, sorted = {}, true
+for _, job in ipairs(redis.call('LRANGE', lineKey(), -${longestFront}, -1)) do
+  if string.find(job, '.', 1, true) then
+    if again[1] and again[#again] < job then sorted = false end
+    again[#again + 1] = job
+  else
+    again, sorted = {}, true
+  end
+end
+if sorted then return 1 end
+table.sort(again, function(a, b) return a > b end)
+redis.call('LTRIM', lineKey(), 0, -#again - 1)
+redis.call('RPUSH', lineKey(), unpack(again))
+return 1
+`);

@@ -1,22 +1,33 @@
 import { Script } from './script.js';
 
 /**
- * ARGV: the request, key, owner, '1' for a task, the limit of open tasks or -1, when it is due or 0, how long it is delayed or
- * 0, then the fields of the record.
+ * ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of open tasks or -1, when it is due
+ * or 0, how long it is delayed or 0, then the fields of the record. Of one that was replaced before it ran, the ticket comes
+ * last.
  */
 export const addScript = new Script(`
-local request, key, owner, task, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
-local delay = tonumber(ARGV[7])
-local runAt = delay > 0 and now + delay or tonumber(ARGV[6])
+local request, key, owner, task, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5] == '1'
+local component, limit, delay = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[9])
+local runAt = delay > 0 and now + delay or tonumber(ARGV[8])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'addedBy')
+local known = redis.call('HMGET', x, 'state', 'addedBy', 'owner', 'component', 'session', 'run', 'node', 'ticket')
 -- The reply of this very step was lost and the command sent again.
 if known[2] == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
-if known[1] and not terminal[known[1]] then return { 'known', redis.call('HGETALL', x) } end
+local live = known[1] and not terminal[known[1]]
+if live and (not replaces or known[3] ~= owner or known[4] ~= component or known[5]) then
+  return { 'known', redis.call('HGETALL', x) }
+end
 local open = tonumber(redis.call('GET', openKey(owner)) or 0)
 if limit >= 0 and open >= limit then return { 'limit', open } end
 
-local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 8) })
+if live then
+  redis.call('HSET', x, 'openQuestions', 0)
+  closeQuestions(x, key)
+  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known[8] or '') .. ':' .. key)
+  redis.call('ZREM', stateKey(known[1]), key)
+  if known[6] then post(known[7], { '@event', 'revoke', '@run', known[6], '@why', 'replaced' }) end
+end
+local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 10) })
 if task then
   purge(owner, 20)
   redis.call('INCR', openKey(owner))
@@ -25,7 +36,7 @@ if task then
   redis.call('SADD', sessionTasksKey(redis.call('HGET', x, 'session')), key)
   keepLists(owner)
 end
-return { 'added', redis.call('HGETALL', x), ticket }
+return { 'added', redis.call('HGETALL', x), ticket, live and not known[6] and known[8] }
 `);
 
 /** ARGV: the request, key, '1' when there is a reason, the reason. */

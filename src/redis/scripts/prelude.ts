@@ -151,16 +151,21 @@ local function awaitTicket(key, ticket)
   redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
 end
 
--- The ticket of an execution that waits, and how long until it is due. Nil for any other.
+-- The ticket of an execution that waits, how long until it is due, and its priority. Nil for any other.
 local function ticketOf(x)
-  local known = redis.call('HMGET', x, 'state', 'ticket', 'runAt')
+  local known = redis.call('HMGET', x, 'state', 'ticket', 'runAt', 'priority')
   if known[1] ~= 'queued' and known[1] ~= 'scheduled' then return nil end
-  return { known[2], text(math.max(num(known[3], 0) - now, 0)) }
+  return { known[2], text(math.max(num(known[3], 0) - now, 0)), known[4] or '0' }
 end
 
--- Gives an execution a ticket for the line: to be brought there now, or once its time has come.
-local function enqueue(x, key, runAt, ...)
-  local ticket = redis.call('INCR', sequenceKey())
+-- The place in line that goes with a ticket, as a text that sorts.
+local function placeOf(ticket) return string.format('%016d', string.match(ticket, '^%d+')) end
+
+-- Gives an execution a ticket for the line: to be brought there now, or once its time has come. With a place, it stands
+-- there again.
+local function enqueue(x, key, runAt, place, ...)
+  local ticket = text(redis.call('INCR', sequenceKey()))
+  if place then ticket = place .. '.' .. ticket end
   redis.call('HDEL', x, 'run', 'node')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
@@ -171,15 +176,15 @@ local function enqueue(x, key, runAt, ...)
     awaitTicket(key, ticket)
   end
   emit(x, 'state')
-  return { ticket, text(math.max(runAt - now, 0)) }
+  return { ticket, text(math.max(runAt - now, 0)), redis.call('HGET', x, 'priority') or '0' }
 end
 
--- What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet.
+-- What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its place.
 local function promote(x, key)
-  local ticket = redis.call('HGET', x, 'ticket')
+  local ticket = text(redis.call('INCR', sequenceKey()))
   redis.call('ZREM', dueKey(), 'x::' .. key)
   redis.call('HDEL', x, 'runAt')
-  become(x, key, 'queued')
+  become(x, key, 'queued', 'ticket', ticket)
   awaitTicket(key, ticket)
   emit(x, 'state')
   return ticket
@@ -245,6 +250,17 @@ local function purge(owner, most)
   end
 end
 
+-- An execution needs its questions no more.
+local function closeQuestions(x, key)
+  for _, name in ipairs(questionNames(key)) do
+    if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
+      redis.call('SREM', askedKey(), name .. ':' .. key)
+      emit(x, 'closed', unpack(question(key, name)))
+    end
+  end
+  redis.call('DEL', questionsKey(key))
+end
+
 -- Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
 -- requests lets those that are sent again have the same answer.
 local function finish(x, key, request, state, ...)
@@ -257,14 +273,10 @@ local function finish(x, key, request, state, ...)
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (facts[4] or '') .. ':' .. key)
   local answeredBy = {}
   for _, name in ipairs(questionNames(key)) do
-    if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
-      redis.call('SREM', askedKey(), name .. ':' .. key)
-      emit(x, 'closed', unpack(question(key, name)))
-    end
     answeredBy[#answeredBy + 1] = redis.call('HGET', questionsKey(key), 'b:' .. name) or nil
   end
   if #answeredBy > 0 then redis.call('HSET', x, 'answeredBy', table.concat(answeredBy, ' ')) end
-  redis.call('DEL', questionsKey(key))
+  closeQuestions(x, key)
   emit(x, 'state')
   -- Redis takes a key away in the millisecond after its time.
   local expires = at + num(facts[3], 3600000)

@@ -34,7 +34,7 @@ return { 'run', redis.call('HGETALL', x) }
 export const settleScript = new Script(`
 local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'run', 'settledBy', 'attempt', 'losses')
+local known = redis.call('HMGET', x, 'run', 'settledBy', 'attempt', 'losses', 'ticket')
 if known[1] ~= run then
   -- The reply of this very step was lost and the command sent again.
   if known[2] == request then return { 'settled', ticketOf(x) } end
@@ -47,8 +47,12 @@ end
 redis.call('HSET', x, 'settledBy', request, unpack(ARGV, 6))
 if how == 'handBack' or how == 'putBack' then redis.call('HSET', x, 'attempt', num(known[3], 1) - 1) end
 if how == 'vanish' then redis.call('HSET', x, 'losses', num(known[4], 0) + 1) end
-if how == 'handBack' or how == 'vanish' then redis.call('HSET', x, 'redelivered', 1) end
-return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0) }
+local place = nil
+if how == 'handBack' or how == 'vanish' then
+  redis.call('HSET', x, 'redelivered', 1)
+  place = placeOf(known[5])
+end
+return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, place) }
 `);
 
 /** ARGV: key, run, the event, the name and the value that it carries. Progress is kept in the record, a notice is not. */

@@ -60,5 +60,5 @@ for i = 1, #all, 2 do
     fields[#fields + 1] = all[i + 1]
   end
 end
-return create(x, id, 0, fields)[1]
+return create(x, id, 0, fields)
 `);

@@ -10,6 +10,7 @@ import type {
   EngineEvent,
   NewExecution,
   NewSchedule,
+  Revocation,
   Watched,
 } from '../../../src/docket/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/record.js';
@@ -116,7 +117,7 @@ export class TestWorker implements DeliveryHandler {
     return new Promise((resolve) => this.ends.set(delivery.run, resolve));
   }
 
-  revoke(run: string, why: 'cancelled' | 'lost'): void {
+  revoke(run: string, why: Revocation): void {
     this.revoked.push({ run, why });
   }
 

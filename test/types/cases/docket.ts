@@ -82,8 +82,24 @@ export async function adding(docket: CurrentDocket): Promise<unknown[]> {
   const greeted = await docket.add(greet, { quarter: 'Q1' }, { timeout: '1m' });
   same<Same<typeof greeted, Execution<string>>>();
   await docket.add(sweep);
-  await docket.add(sweep, undefined, { key: 'sweep' });
+  await docket.add(sweep, undefined, { key: 'sweep', priority: 5 });
+  const replaced = await docket.replace(Jobs, 'refresh', { full: true }, { key: 'nightly', when: '5m', priority: 1 });
+  same<Same<typeof replaced, Execution<{ refreshed: number }>>>();
+  await docket.replace(Jobs, 'sweep', undefined, { key: 'sweep' });
+  await docket.replace(sweep, undefined, { key: 'sweep' });
+  const again = await docket.replace(greet, { quarter: 'Q1' }, { key: 'greet' });
+  same<Same<typeof again, Execution<string>>>();
   return [
+    // @ts-expect-error: what is replaced has a key
+    docket.replace(Jobs, 'refresh', { full: true }, { when: '5m' }),
+    // @ts-expect-error: so it has options
+    docket.replace(Jobs, 'sweep'),
+    // @ts-expect-error: full is a boolean
+    docket.replace(Jobs, 'refresh', { full: 'yes' }, { key: 'nightly' }),
+    // @ts-expect-error: it takes nothing
+    docket.replace(sweep, { full: true }, { key: 'sweep' }),
+    // @ts-expect-error: also here a key is needed
+    docket.replace(greet, { quarter: 'Q1' }, {}),
     // @ts-expect-error: there is no such method
     docket.add(Jobs, 'refreshed', { full: true }),
     // @ts-expect-error: a property is no method
