@@ -106,6 +106,14 @@ export const instruments = {
     attributes: ['errand.component', 'errand.question.kind'],
     buckets: humanTimes,
   },
+  requestDuration: {
+    name: 'mcp.server.operation.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'How long requests of clients took, by their method.',
+    attributes: ['mcp.method.name', 'gen_ai.tool.name', 'gen_ai.prompt.name', 'error.type'],
+    buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
+  },
   redisReconnected: {
     name: 'errand.redis.reconnected',
     kind: 'counter',
@@ -205,6 +213,11 @@ export function readingOf<Name extends Named<'gauge'>>(
 export class Meters {
   private readonly sinks = new Set<MeterSink>();
   private readonly gauges = new Set<Gauge>();
+
+  /** Whether somebody wants to know. */
+  get isUsed(): boolean {
+    return this.sinks.size > 0;
+  }
 
   /** Hands on everything from now on, until the returned function is called. */
   attach(sink: MeterSink): () => void {

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { describeIssues } from '../components/parse.js';
-import type { Answer, QuestionKind, QuestionParams } from './channel.js';
+import type { SpanOptions } from '../base/tracing.js';
+import { questionMethods, type Answer, type QuestionKind, type QuestionParams } from './channel.js';
 import { requireOfClient } from './client-needs.js';
 import type { CallFrame } from './frame.js';
 
@@ -49,11 +50,26 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
   const key = journal.name({ kind, params, key: options.key });
   try {
     const sent = asking.send?.(key) ?? params;
-    return accept(asking, await channel.ask({ kind, params: sent, key, deadline, onDeadline }, life));
+    const answer = await frame.tracing.span(
+      () => asked(kind, key),
+      async (span) => {
+        const given = await channel.ask({ kind, params: sent, key, deadline, onDeadline }, life);
+        if ('error' in given) span.fail(String(given.error.code), given.error.message);
+        return given;
+      },
+    );
+    return accept(asking, answer);
   } finally {
     journal.close(key);
   }
 }
+
+/** The span from a question to its answer, also where another process shows it. */
+const asked = (kind: QuestionKind, key: string): SpanOptions => ({
+  name: questionMethods[kind],
+  kind: 'client',
+  attributes: { 'mcp.method.name': questionMethods[kind], 'errand.question.key': key },
+});
 
 function accept<Result>({ label, result }: Asking<Result>, answer: Answer): Result {
   if ('error' in answer) {

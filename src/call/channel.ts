@@ -21,6 +21,13 @@ export type ClientNotice =
 /** What can be asked: the user (with a form or at a URL), the client's model, or the client's roots. */
 export type QuestionKind = 'elicitation' | 'sampling' | 'roots';
 
+/** How MCP calls the request of each kind. */
+export const questionMethods: Readonly<Record<QuestionKind, string>> = {
+  elicitation: 'elicitation/create',
+  sampling: 'sampling/createMessage',
+  roots: 'roots/list',
+};
+
 /** The parameters of a question, as the protocol has them. */
 export interface QuestionParams {
   readonly [name: string]: Json;

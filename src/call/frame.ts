@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
+import type { Tracing } from '../base/tracing.js';
 import type { Component } from '../components/component.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation } from '../protocol/types.js';
@@ -40,6 +41,7 @@ export interface CallSettings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meters: Meters;
+  readonly tracing: Tracing;
   readonly disclosure: ErrorDisclosure;
   /** How long a call that was ended early may take to settle, in milliseconds. */
   readonly grace: number;
@@ -48,7 +50,7 @@ export interface CallSettings {
 }
 
 /** Everything that one call knows about where it runs. Built-in tokens are made from it. */
-export interface CallFrame extends Pick<CallSettings, 'logger' | 'grace' | 'questionDeadline'> {
+export interface CallFrame extends Pick<CallSettings, 'logger' | 'tracing' | 'grace' | 'questionDeadline'> {
   readonly component: Component<CallFrame>;
   readonly mode: Mode;
   readonly input: unknown;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import type { Tracing } from '../base/tracing.js';
 import type { Json } from '../base/json.js';
 import type { Meters } from '../base/meters.js';
 import type { CallFrame, Caller } from '../call/frame.js';
@@ -27,6 +28,7 @@ import {
 } from './listing.js';
 import type { DocketStats } from './overview.js';
 import type { ExecutionRecord } from './record.js';
+import { inSendingSpan } from './spans.js';
 import { toTimetable, type ScheduleWhen, type Timetable } from './timetable.js';
 import { unknownExecution } from './wait.js';
 import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
@@ -114,6 +116,7 @@ export interface DocketHost {
   readonly ttl: number;
   readonly limits: Limits;
   readonly snapshots: SnapshotRules;
+  readonly tracing: Tracing;
   /** The started engine. Rejects when the server has no background component or is closed. */
   engine(): Promise<Engine>;
 }
@@ -190,7 +193,8 @@ export class Docket {
     const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
     const due = when === undefined ? {} : dueTime(when, where);
     const engine = await this.host.engine();
-    const { added, record } = await engine[how]({ ...work, key: checkedKey(key, `${where}: key`), ...due });
+    const execution = { ...work, key: checkedKey(key, `${where}: key`), ...due };
+    const { added, record } = await inSendingSpan(this.host.tracing, execution, (traced) => engine[how](traced));
     if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
     else this.refuseForeign(record, component, how);
     return new Execution(record, added, engine, this.waiting);

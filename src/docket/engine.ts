@@ -12,7 +12,18 @@ import type { Sessions, Showings } from './sessions.js';
  */
 export type NewExecution = Pick<
   ExecutionRecord,
-  'key' | 'component' | 'input' | 'owner' | 'session' | 'snapshot' | 'retry' | 'timeout' | 'ttl' | 'priority' | 'runAt'
+  | 'key'
+  | 'component'
+  | 'input'
+  | 'owner'
+  | 'session'
+  | 'snapshot'
+  | 'trace'
+  | 'retry'
+  | 'timeout'
+  | 'ttl'
+  | 'priority'
+  | 'runAt'
 > & { readonly delay?: number };
 
 /** Executions that are added by a timetable, each under the id of the schedule as its key. */

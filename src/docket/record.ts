@@ -1,4 +1,5 @@
 import type { Json } from '../base/json.js';
+import type { TraceContext } from '../base/tracing.js';
 import type { Answer, ProgressState, QuestionKind } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import type { RetryPolicy } from '../components/options.js';
@@ -22,6 +23,8 @@ export interface ExecutionRecord {
   readonly owner: string;
   /** The session whose connection follows it, where a client asked for it. */
   readonly session?: string;
+  /** The span that added it: whoever works on it goes on with its trace. */
+  readonly trace?: TraceContext;
   /** What the worker restores before user code runs. The engine does not look inside. */
   readonly snapshot?: Json;
   readonly retry: RetryPolicy;

@@ -56,9 +56,10 @@ export class RunMeter {
     this.since ??= this.clock.now();
   }
 
-  /** The call threw; what it threw is counted by its code, of which there are few. */
-  threw(thrown: unknown): void {
+  /** The call threw; what it threw is counted by its code, of which there are few. Gives that code. */
+  threw(thrown: unknown): string {
     if (ErrandError.is(thrown)) this.errorType = thrown.code;
+    return this.errorType;
   }
 
   ended(outcome: RunOutcome): void {

@@ -1,4 +1,5 @@
-import { ErrandError } from '../base/errors.js';
+import { ErrandError, messageOf } from '../base/errors.js';
+import type { OpenSpan } from '../base/tracing.js';
 import type { Logger } from '../base/logger.js';
 import { channelWithoutClient, type ClientChannel } from '../call/channel.js';
 import type { CallFrame, CallSettings } from '../call/frame.js';
@@ -14,6 +15,7 @@ import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Verdict }
 import type { RetryPolicy } from '../components/options.js';
 import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
 import { refuseSealed } from './sealer.js';
+import { processing } from './spans.js';
 import { auditFields, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
@@ -95,7 +97,10 @@ export class Worker implements DeliveryHandler {
     this.running.set(run, life);
     try {
       if (this.stopping) life.end(handedBack());
-      await this.make(component, delivery, life, meter);
+      await this.host.tracing.span(
+        () => processing(record, this.name),
+        (span) => this.make(component, delivery, life, meter, span),
+      );
     } finally {
       life.finish();
       this.running.delete(run);
@@ -127,6 +132,7 @@ export class Worker implements DeliveryHandler {
     delivery: Delivery,
     life: CallLife,
     meter: RunMeter,
+    span: OpenSpan,
   ): Promise<void> {
     const { record } = delivery;
     const id = isTask(record) ? { taskId: record.key } : { key: record.key };
@@ -146,7 +152,7 @@ export class Worker implements DeliveryHandler {
       const value = await new RunningCall(frame, release).answer;
       verdict = await this.success(component, value, record, logger);
     } catch (thrown) {
-      meter.threw(thrown);
+      span.fail(meter.threw(thrown), messageOf(thrown));
       verdict = this.failure(component, thrown, record, life, logger);
     }
     let outcome: RunOutcome = 'lost';
@@ -156,6 +162,7 @@ export class Worker implements DeliveryHandler {
       else if (await this.wasCancelled(record, life)) outcome = 'cancelled';
     } finally {
       meter.ended(outcome);
+      span.set({ 'errand.outcome': outcome });
     }
     await released;
   }
@@ -194,7 +201,7 @@ export class Worker implements DeliveryHandler {
     const taskChannel = this.host.taskChannel(delivery);
     const channel = client === undefined ? channelWithoutClient(taskChannel) : taskChannel;
     const { key, attempt, redelivered, createdAt } = record;
-    const { grace, questionDeadline } = this.host;
+    const { tracing, grace, questionDeadline } = this.host;
     return {
       component,
       mode: 'background',
@@ -205,6 +212,7 @@ export class Worker implements DeliveryHandler {
       progress: new Progress(channel, life),
       caller,
       logger,
+      tracing,
       grace,
       questionDeadline,
       execution: { key, attempt, redelivered, addedAt: createdAt, worker: this.name },

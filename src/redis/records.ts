@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../base/json.js';
 import { ErrandError } from '../base/errors.js';
+import type { TraceContext } from '../base/tracing.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import { noRetry, type RetryPolicy } from '../components/options.js';
@@ -37,6 +38,7 @@ const Execution = z.object({
   owner: z.string(),
   session: z.string().optional(),
   snapshot: json<Json>().optional(),
+  trace: json<TraceContext>().optional(),
   retry: json<RetryPolicy>(),
   timeout: count,
   ttl: count,
@@ -169,11 +171,12 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
 
 /** The fields of a new execution, as names and values in turn. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
-  const { key, component, owner, session, input, snapshot, retry, timeout, ttl, priority = 0 } = execution;
+  const { key, component, owner, session, input, snapshot, trace, retry, timeout, ttl, priority = 0 } = execution;
   const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
   if (session !== undefined) fields.push('session', session);
   if (input !== undefined) fields.push('input', JSON.stringify(input));
   if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
+  if (trace !== undefined) fields.push('trace', JSON.stringify(trace));
   if (priority > 0) fields.push('priority', priority);
   fields.push('retry', JSON.stringify(retry), 'timeout', timeout, 'ttl', Math.ceil(ttl));
   return fields;

@@ -1,6 +1,7 @@
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, withoutPassword } from '../base/errors.js';
 import { Meters } from '../base/meters.js';
+import { Tracing } from '../base/tracing.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { CallFrame } from '../call/frame.js';
@@ -15,6 +16,7 @@ import { builtIns, CurrentServer } from './built-ins.js';
 import type { ServerHealth } from './health.js';
 import type { HttpListener, ListenOptions } from './http.js';
 import type { Monitor, MonitorOptions } from './monitor.js';
+import { attachOpenTelemetry } from './open-telemetry.js';
 import {
   callSettings,
   resolveOptions,
@@ -155,7 +157,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
     const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    const options = { ...this.options, docket, meters: new Meters() };
+    const options = { ...this.options, docket, meters: new Meters(), tracing: new Tracing() };
     return new ErrandServer<Tools>(options, (builtIns) => this.injector.with(override, builtIns));
   }
 
@@ -250,8 +252,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   private async makeReady(): Promise<Core> {
-    await this.injector.start();
     const { options, catalog } = this;
+    await attachOpenTelemetry(options.tracing, options.meters);
+    await this.injector.start();
     if (catalog.hasBackground) {
       const { Background } = await import('./background.js');
       this.background ??= await Background.start(options, catalog);
@@ -281,6 +284,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return {
       catalog: () => this.catalog,
       meters: options.meters,
+      tracing: options.tracing,
       ttl: options.docket.ttl,
       limits: options.docket.limits,
       snapshots: snapshotRules(options),

@@ -4,6 +4,7 @@ import { ErrandError } from '../base/errors.js';
 import { isWellFormed } from '../base/json.js';
 import { Logger } from '../base/logger.js';
 import { Meters } from '../base/meters.js';
+import { Tracing } from '../base/tracing.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
@@ -188,6 +189,7 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly tasks: TaskMode;
   readonly clock: Clock;
   readonly meters: Meters;
+  readonly tracing: Tracing;
   /** A PEM file of certificates that the environment names. */
   readonly docketCa: string | undefined;
 };
@@ -214,7 +216,14 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
     );
   }
   const tasks = toTaskMode(given.data.tasks, 'createServer: tasks');
-  return { ...given.data, tasks, clock: systemClock, meters: new Meters(), docketCa: environment['ERRAND_DOCKET_CA'] };
+  return {
+    ...given.data,
+    tasks,
+    clock: systemClock,
+    meters: new Meters(),
+    tracing: new Tracing(),
+    docketCa: environment['ERRAND_DOCKET_CA'],
+  };
 }
 
 /** What a wrong option of the docket may come from. */
@@ -241,8 +250,8 @@ const withoutUndefined = (value: Record<string, unknown>): object =>
 
 /** What the options say of calls. */
 export function callSettings(options: ResolvedOptions): CallSettings {
-  const { clock, logger, meters, errors, grace, questionDeadline } = options;
-  return { clock, logger, meters, disclosure: errors, grace, questionDeadline };
+  const { clock, logger, meters, tracing, errors, grace, questionDeadline } = options;
+  return { clock, logger, meters, tracing, disclosure: errors, grace, questionDeadline };
 }
 
 /** What of its caller travels with a background call. */

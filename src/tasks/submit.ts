@@ -3,18 +3,21 @@ import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
+import type { Tracing } from '../base/tracing.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/running-call.js';
 import { takeSnapshot, type SnapshotClient, type SnapshotRules } from '../call/snapshot.js';
 import type { Component } from '../components/component.js';
 import type { Engine, NewExecution } from '../docket/engine.js';
 import { inputWithin, type Limits } from '../docket/limits.js';
+import { inSendingSpan } from '../docket/spans.js';
 import { auditFields, type ExecutionRecord } from '../docket/record.js';
 import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
 /** What the server says of what clients ask for. */
 export interface SubmissionSettings {
   readonly snapshots: SnapshotRules;
+  readonly tracing: Tracing;
   /** How long the record of a finished task is kept when its client does not say, in milliseconds. */
   readonly ttl: number;
   readonly limits: Limits;
@@ -49,7 +52,7 @@ export interface Submission {
 export async function submitTask(
   engine: Engine,
   submission: Submission,
-  { snapshots, ttl, limits, logger, meters }: SubmissionSettings,
+  { snapshots, ttl, limits, logger, meters, tracing }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
   const { component, input, caller, client, session } = submission;
   // Before the schema sees it, which may take its time for a large input.
@@ -67,7 +70,7 @@ export async function submitTask(
     ...(component.priority > 0 && { priority: component.priority }),
     ...(stored !== undefined && { input: stored }),
   };
-  const { record } = await engine.add(execution, limits.openTasks);
+  const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, limits.openTasks));
   meters.count('executionsAdded', { 'errand.component': component.recordName });
   logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;

@@ -1,4 +1,4 @@
-import type { ClientNotice, QuestionKind } from '../../call/channel.js';
+import { questionMethods, type ClientNotice } from '../../call/channel.js';
 import type { Question } from '../../docket/record.js';
 
 /** A message to the client before it has an id and a task. */
@@ -7,15 +7,9 @@ interface ClientMessage {
   readonly params: Record<string, unknown>;
 }
 
-const requests: Record<QuestionKind, string> = {
-  elicitation: 'elicitation/create',
-  sampling: 'sampling/createMessage',
-  roots: 'roots/list',
-};
-
 /** How this revision asks a question; the same for foreground calls and tasks. */
 export function requestOf({ kind, params }: Pick<Question, 'kind' | 'params'>): ClientMessage {
-  return { method: requests[kind], params: params as Record<string, unknown> };
+  return { method: questionMethods[kind], params: params as Record<string, unknown> };
 }
 
 /** How this revision tells what is not answered. */

@@ -79,7 +79,7 @@ async function callInForeground(
   { component, input, progressToken }: ComponentRequest,
   extra: RequestExtra,
 ): Promise<object> {
-  const { clock, logger, disclosure, grace, questionDeadline } = core;
+  const { clock, logger, tracing, disclosure, grace, questionDeadline } = core;
   const life = new CallLife(clock, component.timeout);
   const { requestId, sessionId } = extra;
   facts.calls.enter(requestId, life);
@@ -97,6 +97,7 @@ async function callInForeground(
       progress: new Progress(channel, life),
       caller: callerOf(extra),
       logger,
+      tracing,
       client: facts.client(),
       requestId,
       sessionId,

@@ -24,6 +24,7 @@ import { longestToken, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
+import { observed } from './observed-request.js';
 import { parseQuestionId, QuestionDelivery, type Turns } from './question-delivery.js';
 import type { KnownClient } from './session-claim.js';
 import type { RequestExtra } from './session-channel.js';
@@ -246,8 +247,10 @@ export class Connection {
     const route = this.routes.get(method);
     if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
     if (isTaskMethod(method)) this.refuseCall(extra.requestId);
+    const protocolVersion = this.negotiated ?? LATEST_PROTOCOL_VERSION;
     try {
-      return await route(params, extra);
+      const request = { method, params, extra, protocolVersion, overHttp: !this.streams.single };
+      return await observed(this.core, request, async () => route(params, extra));
     } catch (error) {
       if (error instanceof ProtocolError) throw error;
       this.core.logger.error('A request failed', { method, error });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Logger, type LogFields } from '../../../src/base/logger.js';
 import { Meters } from '../../../src/base/meters.js';
+import { Tracing } from '../../../src/base/tracing.js';
 import type { CallFrame } from '../../../src/call/frame.js';
 import { Catalog } from '../../../src/components/catalog.js';
 import { defineJob, defineTool, type DefinedComponent } from '../../../src/components/define.js';
@@ -33,6 +34,7 @@ function work(name: string, ...components: DefinedComponent[]): Worker {
     }),
     clock,
     meters,
+    tracing: new Tracing(),
     logger: new Logger((_level, message, fields) => log.push({ message, fields })),
     disclosure: 'mask',
     grace: 1_000,
