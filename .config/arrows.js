@@ -72,5 +72,9 @@ export const owners = {
   bullmq: { folders: ['redis'], why: 'BullMQ is optional and loaded only when used' },
   '@nestjs': { folders: ['nest'], why: 'NestJS is optional and loaded only when used' },
   'prom-client': { folders: ['server'], why: 'everyone else counts by the Meters of src/base, whoever reads them' },
+  '@opentelemetry': {
+    folders: ['server'],
+    why: 'everyone else makes spans by the Tracing of src/base, whoever sees them',
+  },
   jiti: { folders: ['cli'], why: 'loading TypeScript at run time belongs to the command' },
 };

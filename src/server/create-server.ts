@@ -82,6 +82,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   /** They tell until the very end that the server closes. */
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
+  /** Once, however often the start is tried. */
+  private observed: Promise<void> | undefined;
   private isReady = false;
   private background: Background | undefined;
   private closing: Promise<void> | undefined;
@@ -253,7 +255,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   private async makeReady(): Promise<Core> {
     const { options, catalog } = this;
-    await attachOpenTelemetry(options.tracing, options.meters);
+    this.observed ??= attachOpenTelemetry(options.tracing, options.meters);
+    await this.observed;
     await this.injector.start();
     if (catalog.hasBackground) {
       const { Background } = await import('./background.js');

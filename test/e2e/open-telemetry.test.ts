@@ -123,7 +123,7 @@ const idOf = (span: ReadableSpan): string => span.spanContext().spanId;
 const answer = () => ({ action: 'accept' as const, content: { value: true } });
 
 describe('a trace', () => {
-  it('is one from the client through submission, queue, worker and question to the result, across processes', async () => {
+  it('is one from the client through submission, queue, worker and question to the result, across processes [F25]', async () => {
     const [holding, working] = [serverOn(docket.url, false), serverOn(docket.url, false)];
     await working.startWorker({ name: 'the worker' });
     await using peer = await connectInMemory(holding, { answer });
@@ -229,15 +229,15 @@ describe('a trace', () => {
   });
 
   it.each([
-    '',
-    'x',
-    '00-xyz',
-    '00-00000000000000000000000000000000-0000000000000000-01',
-    42,
-    null,
-    {},
-    'y'.repeat(1_000),
-  ])('survives a client that sends %p for one', async (traceparent) => {
+    ['nothing', ''],
+    ['a word', 'x'],
+    ['half of one', '00-xyz'],
+    ['one of zeros', '00-00000000000000000000000000000000-0000000000000000-01'],
+    ['a number', 42],
+    ['null', null],
+    ['an object', {}],
+    ['a long text', 'y'.repeat(1_000)],
+  ])('survives a client that sends %s for one', async (_, traceparent) => {
     await using peer = await connectInMemory(serverOn('memory://', true));
     const params = { name: 'delegates', arguments: {}, _meta: { traceparent } };
     const result = await peer.client.request({ method: 'tools/call', params }, CallToolResultSchema);

@@ -72,12 +72,7 @@ export const reference: readonly ReferenceFault[] = [
     '2025-11-25 demands that such a call is refused.',
     'fastmcp#3203',
   ),
-  later(
-    25,
-    'The work of a task is a trace of its own.',
-    'The trace context travels with a task, but no spans are made yet.',
-    'fastmcp#4506',
-  ),
+  tested(25, 'The work of a task is a trace of its own.', 'fastmcp#4506'),
   explained(26, 'The stored arguments of a task expire before it runs, and it runs without.', 'fastmcp#5143'),
   tested(
     27,
