@@ -20,7 +20,7 @@ export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Pro
 
 /** Until an SDK is registered there is a proxy that stands for none. */
 function takesSpans({ trace }: typeof Api): boolean {
-  const provider = trace.getTracerProvider() as Partial<Api.ProxyTracerProvider>;
+  const provider: { getDelegateTracer?(name: string): unknown } = trace.getTracerProvider();
   return provider.getDelegateTracer === undefined || provider.getDelegateTracer(scope) !== undefined;
 }
 

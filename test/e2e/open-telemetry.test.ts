@@ -191,7 +191,8 @@ describe('a trace', () => {
   it('of work that nobody traced begins with its run, and never with the request that happened to start the worker', async () => {
     const server = serverOn('memory://', true);
     await trace.getTracer('user').startActiveSpan('around', async (span) => {
-      await using _peer = await connectInMemory(server);
+      const peer = await connectInMemory(server);
+      await peer[Symbol.asyncDispose]();
       span.end();
     });
     const execution = await server.docket.add(flaky);

@@ -45,7 +45,7 @@ export async function observed(core: Core, request: ObservedRequest, work: () =>
       () => ({
         name: target.name === undefined ? request.method : `${request.method} ${target.name}`,
         kind: 'server',
-        parent: params._meta as TraceContext | undefined,
+        parent: params._meta,
         about,
         attributes: {
           ...names,
@@ -92,8 +92,9 @@ async function traceOfTask(
   { method, extra }: ObservedRequest,
   taskId: string | undefined,
 ): Promise<TraceContext | undefined> {
-  if (engine === undefined || taskId === undefined || !['tasks/result', 'tasks/cancel'].includes(method))
+  if (engine === undefined || taskId === undefined || !['tasks/result', 'tasks/cancel'].includes(method)) {
     return undefined;
+  }
   try {
     const record = await engine.get(taskId);
     return record?.owner === principalOf(extra.authInfo).id ? record.trace : undefined;
