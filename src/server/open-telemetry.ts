@@ -20,8 +20,9 @@ export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Pro
 
 /** Until an SDK is registered there is a proxy that stands for none. */
 function takesSpans({ trace }: typeof Api): boolean {
-  const provider: { getDelegateTracer?(name: string): unknown } = trace.getTracerProvider();
-  return provider.getDelegateTracer === undefined || provider.getDelegateTracer(scope) !== undefined;
+  const provider: object = trace.getTracerProvider();
+  if (!('getDelegateTracer' in provider)) return true;
+  return (provider as { getDelegateTracer(name: string): unknown }).getDelegateTracer(scope) !== undefined;
 }
 
 /** Spans as OpenTelemetry has them. */
