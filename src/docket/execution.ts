@@ -53,7 +53,7 @@ export class Execution<Result = unknown> {
    * What happens to it: its state as it is (with its progress, if it has any), then each change, until it has ended. A reader
    * that is behind is told the newest progress only. A call that waits holds no slot of its worker.
    *
-   * Errors come from the iteration: `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE` when the server closes, or the reason of the
+   * Errors come from the iteration: `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED`, `DOCKET_UNAVAILABLE` when the server closes, or the reason of the
    * signal.
    *
    * @example

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ProgressState } from '../call/channel.js';
 import type { Engine } from './engine.js';
 import { isTerminal, type ExecutionRecord, type ExecutionState } from './record.js';
-import { closedMeanwhile, keepAlive, onAbort, unknownExecution } from './wait.js';
+import { closedMeanwhile, goneExecution, keepAlive, onAbort } from './wait.js';
 
 /** What happens to an execution. */
 export type ExecutionChange =
@@ -33,7 +33,11 @@ export async function* follow(
   ];
   try {
     // Watching before reading: what happens in between is seen by one of the two.
-    stops.push(await engine.watch({ key }, ({ record }) => changes.see(record)));
+    const watching = engine.watch({ key }, ({ record }) => {
+      // What was told of an earlier one under the key comes late.
+      if (record.generation >= generation) changes.see(record);
+    });
+    stops.push(await watching);
     changes.see(await engine.get(key));
     for (;;) {
       const change = changes.shift();
@@ -73,7 +77,7 @@ class Changes {
   /** The record as it was at some time: what was seen before is not told again, in whatever order it comes. */
   see(record: ExecutionRecord | undefined): void {
     if (record?.generation !== this.generation) {
-      this.fail(unknownExecution(this.key));
+      this.fail(goneExecution(this.key, this.generation, record));
       return;
     }
     const { revision, state, progress } = record;

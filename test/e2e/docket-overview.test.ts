@@ -125,7 +125,7 @@ describe('the docket as a whole', () => {
     const again = await server.docket.retry('a');
     expect(again.key).toBe('a');
     expect(await again.result()).toBe('mended');
-    expect(await rejection(failed.state())).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
+    expect(await rejection(failed.state())).toMatchObject({ code: 'EXECUTION_REPLACED' });
     expect(await rejection(server.docket.retry('a'))).toMatchObject({
       code: 'RETRY_REFUSED',
       message: "Execution 'a' is completed. Only one that has failed can be run again.",

@@ -95,7 +95,7 @@ export function followingContract(stage: () => Stage): void {
       const first = await handle('a');
       await worker.finish(delivery);
       await stage().add('a', { delay: 60_000 });
-      await expect(read(first.subscribe())).rejects.toMatchObject({ code: 'EXECUTION_UNKNOWN' });
+      await expect(read(first.subscribe())).rejects.toMatchObject({ code: 'EXECUTION_REPLACED' });
       const second = await handle('a');
       const changes = second.subscribe()[Symbol.asyncIterator]();
       expect(await changes.next()).toMatchObject({ value: { state: 'scheduled' } });
