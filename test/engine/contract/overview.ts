@@ -37,7 +37,7 @@ export function overviewContract(stage: () => Stage): void {
       const { summaries, nextCursor } = await stage().engine.browse({ limit: 10 });
       expect(summaries.map(({ key }) => key)).toEqual(['of the program', 'of ben', 'of anna']);
       expect(nextCursor).toBeUndefined();
-      const { input, snapshot, retry, timeout, ttl, dueAt, ...rest } = await stage().record('of anna');
+      const { input, snapshot, retry, timeout, ttl, dueAt, revision, ...rest } = await stage().record('of anna');
       expect(summaries[2]).toEqual(JSON.parse(JSON.stringify(rest)));
       expect(JSON.stringify(summaries)).not.toContain('secret');
     });
