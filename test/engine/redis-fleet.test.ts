@@ -209,6 +209,31 @@ describe('a process that missed entries of its inbox', () => {
   });
 });
 
+describe('a process that missed entries about a session', () => {
+  it('tells its watchers how the tasks of that are now, also the one that has ended', async () => {
+    const [one, other] = [await engine(), await engine()];
+    const session = { session: 'of anna' };
+    await one.add(anExecution('open'));
+    const events = await watched(one, session);
+    await one.add(anExecution('ends'));
+    await expectEvents(events, ['state queued']);
+    const watching = `${docket.prefix}:watch:session:of anna`;
+    const [node] = await docket.redis.smembers(watching);
+    await docket.redis.srem(watching, node!);
+    await other.cancel('ends');
+    const delivery = await work(other).next();
+    await other.ask('open', delivery.run, { ...question, key: 'q' });
+    expect(events).toHaveLength(1);
+    await docket.redis.incrby(`${docket.prefix}:node:${node}`, 2);
+    await watched(one, { key: 'wake' });
+    await other.add({ ...anExecution('wake'), owner: 'bert', session: 'of bert' });
+    await eventually(() => {
+      const told = events.slice(1).map(({ type, record }) => `${type} ${record.key} ${record.state}`);
+      expect(told.sort()).toEqual(['question open running', 'state ends cancelled', 'state open running']);
+    });
+  });
+});
+
 describe('a worker that is killed', () => {
   it('is followed by another, which gets the earlier answers and keeps the first from writing', async () => {
     const child = spawn(
