@@ -2,13 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Command } from './arguments.js';
+import { printableLines } from './printing.js';
 import { runCommand } from './run.js';
+import { tasksCommand } from './tasks.js';
 import { workerCommand } from './worker.js';
+import { workersCommand } from './workers.js';
 
 /** By name, in the order of the help. */
 const commands: ReadonlyMap<string, Command> = new Map([
   ['run', runCommand],
   ['worker', workerCommand],
+  ['tasks', tasksCommand],
+  ['workers', workersCommand],
 ]);
 
 const help = `Usage:
@@ -40,9 +45,11 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).then(
   // Whatever the user's code keeps open, the server is closed.
-  () => process.exit(0),
+  () => process.exit(),
   (error: unknown) => {
-    process.stderr.write(`errand: ${messageOf(error)}\n`);
+    process.stderr.write(`errand: ${printableLines(messageOf(error))}\n`);
+    // What Redis said is in the message.
+    if (ErrandError.is(error, 'DOCKET_UNAVAILABLE') || ErrandError.is(error, 'DOCKET_URL')) process.exit(1);
     // Our own errors say it all; of the user's code the place is worth knowing.
     const thrown = ErrandError.is(error) ? error.cause : error;
     if (thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);

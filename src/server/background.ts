@@ -158,7 +158,12 @@ export class Background {
   }
 }
 
-async function makeEngine(options: ResolvedOptions): Promise<Engine> {
+/**
+ * The engine that the options name, not started yet.
+ *
+ * @throws {ErrandError} `DOCKET_URL`, `DOCKET_PEER`
+ */
+export async function makeEngine(options: ResolvedOptions): Promise<Engine> {
   const { name, docket, logger } = options;
   const engine = await makePlainEngine(options);
   if (docket.encryptionKeys === undefined) return engine;

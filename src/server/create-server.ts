@@ -239,6 +239,15 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return this.closing;
   }
 
+  /**
+   * Its options, for whoever looks into its docket from outside; `docket` wins over what they say of that.
+   *
+   * @internal
+   */
+  optionsWith(docket: Pick<DocketOptions, 'url' | 'name'>): ResolvedOptions {
+    return { ...this.options, docket: { ...this.options.docket, ...docket } };
+  }
+
   private get isClosing(): boolean {
     return this.closing !== undefined;
   }
