@@ -5,7 +5,7 @@ import { ErrandError, messageOf } from '../base/errors.js';
 export interface Command {
   /** How it is used: its lines in the help. */
   readonly usage: string;
-  /** Does what it is told by the arguments that follow its name. */
+  /** Does what it is told by the arguments that follow its name. Sets `process.exitCode` where that says more than an error. */
   run(args: readonly string[]): Promise<void>;
 }
 

@@ -13,6 +13,16 @@ export const docketOptions = {
   server: { type: 'string' },
 } as const;
 
+/** How {@link docketOptions} are told in the help. */
+export const docketUsage = `             [--docket-url <url>]   where the docket is (ERRAND_DOCKET_URL)
+             [--docket-name <name>] which it is (ERRAND_DOCKET_NAME)
+             [--server <file>]      take both from a server file`;
+
+/** Whoever reads the output may have read enough. */
+export function endWithReader(): void {
+  process.stdout.on('error', () => process.exit(0));
+}
+
 /** How {@link docketOptions} come out. */
 export interface DocketAddress {
   readonly 'docket-url'?: string | undefined;

@@ -4,7 +4,7 @@ import { executionStates, type RecordSummary } from '../docket/overview.js';
 import { isTerminal } from '../docket/record.js';
 import { unknownExecution, waitForEnd } from '../docket/wait.js';
 import { jsonLine, printable } from './printing.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stop-signal.js';
 
 /**
  * `errand tasks watch [key]`: prints what happens, of one execution until it ends, of all until somebody stops it. Gives

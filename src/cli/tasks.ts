@@ -1,11 +1,11 @@
-import { parseArgs } from 'node:util';
 import { ErrandError } from '../base/errors.js';
 import type { Engine } from '../docket/engine.js';
 import { retryRefused, toSummary } from '../docket/listing.js';
 import { executionStates, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionState } from '../docket/record.js';
 import { unknownExecution } from '../docket/wait.js';
-import { docketOptions, withDocket } from './docket-access.js';
+import { readArguments, type Command } from './arguments.js';
+import { docketOptions, docketUsage, endWithReader, withDocket } from './docket-access.js';
 import { jsonLine, printable, span, table } from './printing.js';
 import { errorText, show } from './tasks-show.js';
 import { watch, whatNow } from './tasks-watch.js';
@@ -88,25 +88,43 @@ const commands = new Map<string | undefined, TaskCommand>([
   ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (engine) => retry(engine, key) }],
 ]);
 
-/** `errand tasks …`: what is in a docket, and what becomes of it. Gives the exit code. */
-export async function tasks([name, ...args]: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { ...docketOptions, ...options },
-  });
-  const command = commands.get(name);
-  const [atLeast, atMost] = command?.keys ?? [0, 0];
-  if (command === undefined || positionals.length < atLeast || positionals.length > atMost) {
-    throw unusable(`errand does not know '${['tasks', name, ...positionals].join(' ')}'.`);
-  }
-  for (const option of Object.keys(options) as (keyof Values)[]) {
-    if (values[option] === undefined || command.options.includes(option)) continue;
-    throw unusable(`errand tasks ${name} has no --${option}.`);
-  }
-  const work = command.prepare(values as Values, positionals[0] ?? '');
-  return withDocket(values, work);
-}
+const usage = `  errand tasks ls                   list the executions of a docket, the newest first
+             [--state <state>] [--component <name>] [--limit <number>]
+  errand tasks dead                 list those that failed, with their errors
+             [--component <name>] [--limit <number>]
+  errand tasks show <key>           show one, with its questions and what came of it
+             [--input]              and what it was given
+  errand tasks watch [key]          print what happens: to one until it ends, or to all
+  errand tasks cancel <key>         cancel one, running or not
+             [--reason <text>]      and say why
+  errand tasks retry <key>          run one that failed again
+${docketUsage}
+             [--json]               print a line of JSON for each; not for cancel and retry`;
+
+/** `errand tasks …`: what is in a docket, and what becomes of it. */
+export const tasksCommand: Command = {
+  usage,
+  async run(args) {
+    const {
+      values,
+      positionals: [name, ...positionals],
+    } = readArguments(args, { ...docketOptions, ...options }, usage);
+    const command = commands.get(name);
+    const [atLeast, atMost] = command?.keys ?? [0, 0];
+    if (command === undefined || positionals.length < atLeast || positionals.length > atMost) {
+      throw unusable(
+        `errand does not know '${['tasks', ...(name === undefined ? [] : [name]), ...positionals].join(' ')}'.`,
+      );
+    }
+    for (const option of Object.keys(options) as (keyof Values)[]) {
+      if (values[option] === undefined || command.options.includes(option)) continue;
+      throw unusable(`errand tasks ${name} has no --${option}.`);
+    }
+    const work = command.prepare(values, positionals[0] ?? '');
+    endWithReader();
+    process.exitCode = await withDocket(values, work);
+  },
+};
 
 /** Which executions are listed, and how many at most. */
 interface Wanted {
@@ -198,8 +216,4 @@ function printTable(headings: readonly string[], rows: readonly (readonly string
 
 const ago = (at: number | undefined): string => (at === undefined ? '' : `${span(Date.now() - at)} ago`);
 
-const unusable = (what: string): ErrandError =>
-  new ErrandError(
-    'OPTIONS_INVALID',
-    `${what} See errand --help: errand tasks ls, show <key>, watch [key], cancel <key>, retry <key>, dead.`,
-  );
+const unusable = (what: string): ErrandError => new ErrandError('OPTIONS_INVALID', `${what}\nUsage:\n${usage}`);

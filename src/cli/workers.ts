@@ -1,34 +1,45 @@
-import { parseArgs } from 'node:util';
+import { ErrandError } from '../base/errors.js';
 import { toWorkerSummary } from '../docket/listing.js';
-import { docketOptions, withDocket } from './docket-access.js';
+import { readArguments, type Command } from './arguments.js';
+import { docketOptions, docketUsage, endWithReader, withDocket } from './docket-access.js';
 import { jsonLine, span, table } from './printing.js';
 
-/** `errand workers`: who works on a docket. Gives the exit code. */
-export async function workers(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { ...docketOptions, json: { type: 'boolean' } },
-  });
-  const found = await withDocket(values, async (engine) => (await engine.workers()).map(toWorkerSummary));
-  if (values.json === true) {
-    for (const worker of found) process.stdout.write(jsonLine(worker));
-  } else if (found.length === 0) {
-    process.stderr.write('No worker is alive.\n');
-  } else {
-    const rows = found.map(
-      ({ name, version = '', host, pid, concurrency, running, waiting, startedAt, components }) => [
-        name,
-        version,
-        host,
-        String(pid),
-        `${running}/${concurrency}`,
-        String(waiting),
-        span(Date.now() - startedAt.getTime()),
-        components.join(' '),
-      ],
-    );
-    const headings = ['NAME', 'VERSION', 'HOST', 'PID', 'RUNNING', 'WAITING', 'UP', 'COMPONENTS'];
-    process.stdout.write(table(headings, rows, process.stdout.columns));
-  }
-  return 0;
-}
+const usage = `  errand workers                    list the workers of a docket that are alive
+${docketUsage}
+             [--json]               print a line of JSON for each`;
+
+/** `errand workers`: who works on a docket. */
+export const workersCommand: Command = {
+  usage,
+  async run(args) {
+    const { values, positionals } = readArguments(args, { ...docketOptions, json: { type: 'boolean' } }, usage);
+    if (positionals.length > 0) {
+      throw new ErrandError(
+        'OPTIONS_INVALID',
+        `errand does not know 'workers ${positionals.join(' ')}'.\nUsage:\n${usage}`,
+      );
+    }
+    endWithReader();
+    const found = await withDocket(values, async (engine) => (await engine.workers()).map(toWorkerSummary));
+    if (values.json === true) {
+      for (const worker of found) process.stdout.write(jsonLine(worker));
+    } else if (found.length === 0) {
+      process.stderr.write('No worker is alive.\n');
+    } else {
+      const rows = found.map(
+        ({ name, version = '', host, pid, concurrency, running, waiting, startedAt, components }) => [
+          name,
+          version,
+          host,
+          String(pid),
+          `${running}/${concurrency}`,
+          String(waiting),
+          span(Date.now() - startedAt.getTime()),
+          components.join(' '),
+        ],
+      );
+      const headings = ['NAME', 'VERSION', 'HOST', 'PID', 'RUNNING', 'WAITING', 'UP', 'COMPONENTS'];
+      process.stdout.write(table(headings, rows, process.stdout.columns));
+    }
+  },
+};
