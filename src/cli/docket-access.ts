@@ -38,8 +38,14 @@ export interface DocketAddress {
  * `DOCKET_UNAVAILABLE`, `SERVER_FILE`; and what `work` throws.
  */
 export async function withDocket<T>(address: DocketAddress, work: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = await makeEngine(await optionsFor(address));
+  let started = false;
+  const logger = new Logger((_level, message, { error }) => {
+    // What goes wrong before, the start fails with.
+    if (started) process.stderr.write(`errand: ${printableLines(`${message}: ${messageOf(error)}`)}\n`);
+  });
+  const engine = await makeEngine(await optionsFor(address, logger));
   await engine.start();
+  started = true;
   try {
     return await work(engine);
   } finally {
@@ -47,12 +53,9 @@ export async function withDocket<T>(address: DocketAddress, work: (engine: Engin
   }
 }
 
-async function optionsFor(address: DocketAddress): Promise<ResolvedOptions> {
+async function optionsFor(address: DocketAddress, logger: Logger): Promise<ResolvedOptions> {
   const { 'docket-url': url, 'docket-name': name, server: file } = address;
   const said = { ...(url !== undefined && { url }), ...(name !== undefined && { name }) };
-  const logger = new Logger((_level, message, { error }) => {
-    process.stderr.write(`errand: ${printableLines(`${message}: ${messageOf(error)}`)}\n`);
-  });
   const options =
     file === undefined
       ? resolveOptions({ name: 'errand', version: '0', components: [], logger, docket: said }, process.env)

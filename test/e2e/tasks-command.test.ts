@@ -232,8 +232,8 @@ describe('errand tasks', () => {
 
   it('tells what it does not understand, and which docket it cannot look into', async () => {
     const nowhere = 'redis://127.0.0.1:1';
-    const refused = async (args: string[], message: RegExp, env: Record<string, string> = {}): Promise<void> => {
-      const { code, stdout, stderr } = await runNode([cli, ...args], { env: { ...environment(), ...env } });
+    const refused = async (args: string[], message: RegExp, env = environment()): Promise<void> => {
+      const { code, stdout, stderr } = await runNode([cli, ...args], { env });
       expect(stderr).toMatch(message);
       expect([code, stdout]).toEqual([1, '']);
     };
@@ -246,7 +246,7 @@ describe('errand tasks', () => {
       ['tasks', 'ls', '--docket-url', 'memory://'],
       /^errand: The docket is at 'memory:\/\/': it lives in the memory/,
     );
-    await refused(['tasks', 'ls'], /^errand: Which docket\? Give --docket-name/, { ERRAND_DOCKET_NAME: '' });
+    await refused(['tasks', 'ls'], /^errand: Which docket\? Give --docket-name/, { ERRAND_DOCKET_URL: docket.url });
     await refused(
       ['workers', '--docket-url', nowhere],
       /^errand: The Redis of the docket, redis:\/\/127\.0\.0\.1:1, could not be reached within 5000 ms: .*\n$/,
