@@ -100,8 +100,8 @@ describe('errand tasks', () => {
       errand('tasks', 'ls', '--json'),
       errand('tasks', 'ls', '--json', '--state', 'queued', '--component', 'greet', '--limit', '1'),
       errand('tasks', 'dead'),
-      runNode([cli, 'tasks', 'ls', '--json', '--server', fixtureFile('docket-address.ts')], {
-        env: { ...asBuilt, FIXTURE_DOCKET_URL: docket.url, FIXTURE_DOCKET_NAME: docket.name },
+      runNode([cli, 'tasks', 'ls', '--json', '--server', fixtureFile('errands.ts'), '--docket-name', docket.name], {
+        env: { ...asBuilt, ERRAND_DOCKET_URL: docket.url },
       }),
     ]);
     expect(text).toMatchObject({ code: 0, stderr: '' });
@@ -120,7 +120,7 @@ describe('errand tasks', () => {
     ]);
     expect(jsonOf(some)).toEqual([expect.objectContaining({ key: 'b', isTask: false, attempt: 0 })]);
     expect(nothing).toMatchObject({ code: 0, stdout: '', stderr: 'There is none.\n' });
-    // The file says which docket; nothing of it runs.
+    // The file is asked for what is not said; nothing of it runs.
     expect(jsonOf(byServer)).toHaveLength(3);
     expect((await server.docket.stats()).states).toMatchObject({ queued: 2, scheduled: 1 });
   });
