@@ -31,7 +31,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
     if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
-    if redis.call('HGET', x, 'state') == 'scheduled' then queued[#queued + 1] = { key, promote(x, key), redis.call('HGET', x, 'priority') or '0' } end
+    if facts(x).state == 'scheduled' then queued[#queued + 1] = { key, promote(x, key), facts(x).priority or '0' } end
   else
     local known = redis.call('HMGET', x, 'ticket', 'state', 'priority')
     if known[1] == name and known[2] == 'queued' then

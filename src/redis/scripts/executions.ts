@@ -10,22 +10,24 @@ local request, key, owner, task, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[4] =
 local component, limit, delay = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[9])
 local runAt = delay > 0 and now + delay or tonumber(ARGV[8])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'addedBy', 'owner', 'component', 'session', 'run', 'node', 'ticket')
+local known = facts(x)
 -- The reply of this very step was lost and the command sent again.
-if known[2] == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
-local live = known[1] and not terminal[known[1]]
-if live and (not replaces or known[3] ~= owner or known[4] ~= component or known[5]) then
+if known.addedBy == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
+local live = known.state and not terminal[known.state]
+if live and (not replaces or known.owner ~= owner or known.component ~= component or known.session) then
   return { 'known', redis.call('HGETALL', x) }
 end
-local open = tonumber(redis.call('GET', openKey(owner)) or 0)
-if limit >= 0 and open >= limit then return { 'limit', open } end
+if limit >= 0 then
+  local open = tonumber(redis.call('GET', openKey(owner)) or 0)
+  if open >= limit then return { 'limit', open } end
+end
 
 if live then
   redis.call('HSET', x, 'openQuestions', 0)
   closeQuestions(x, key)
-  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known[8] or '') .. ':' .. key)
-  redis.call('ZREM', stateKey(known[1]), key)
-  if known[6] then post(known[7], { '@event', 'revoke', '@run', known[6], '@why', 'replaced' }) end
+  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known.ticket or '') .. ':' .. key)
+  redis.call('ZREM', stateKey(known.state), key)
+  if known.run then post(known.node, { '@event', 'revoke', '@run', known.run, '@why', 'replaced' }) end
 end
 local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 10) })
 if task then
@@ -33,27 +35,31 @@ if task then
   redis.call('INCR', openKey(owner))
   redis.call('ZREM', endedKey(owner), key)
   redis.call('ZADD', tasksKey(owner), ticket[1], key)
-  redis.call('SADD', sessionTasksKey(redis.call('HGET', x, 'session')), key)
+  redis.call('SADD', sessionTasksKey(facts(x).session), key)
   keepLists(owner)
 end
-return { 'added', redis.call('HGETALL', x), ticket, live and not known[6] and known[8] }
+return { 'added', redis.call('HGETALL', x), ticket, live and not known.run and known.ticket }
 `);
 
 /** ARGV: the request, key, '1' when there is a reason, the reason. */
 export const cancelScript = new Script(`
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'run', 'node', 'ticket', 'settledBy')
-if not known[1] then return { 'unknown' } end
-if known[5] == request then return { 'cancelled', known[4] } end
-if terminal[known[1]] then return { 'terminal' } end
-if ARGV[3] == '1' then redis.call('HSET', x, 'reason', ARGV[4]) end
-finish(x, key, request, 'cancelled')
-if known[2] then
-  post(known[3], { '@event', 'revoke', '@run', known[2], '@why', 'cancelled' })
+local record = facts(x)
+if not record.state then return { 'unknown' } end
+if record.settledBy == request then return { 'cancelled', record.ticket } end
+if terminal[record.state] then return { 'terminal' } end
+local run, node, ticket = record.run, record.node, record.ticket
+if ARGV[3] == '1' then
+  finish(x, key, request, 'cancelled', 'reason', ARGV[4])
+else
+  finish(x, key, request, 'cancelled')
+end
+if run then
+  post(node, { '@event', 'revoke', '@run', run, '@why', 'cancelled' })
   return { 'cancelled' }
 end
-return { 'cancelled', known[4] }
+return { 'cancelled', ticket }
 `);
 
 /** ARGV: owner, the sequence number below which to go on or '+inf', how many. The pages are found without scanning. */

@@ -31,22 +31,55 @@ local function text(number) return string.format('%.0f', number) end
 -- A number in a record, which may be one that this version cannot read.
 local function num(value, otherwise) return tonumber(value) or otherwise end
 
--- Writes fields of a record, and the time, which does not go back.
+-- What steps ask of a record, read once; false where it is missing. From then on these are written by write(), become()
+-- and drop() only.
+local names = { 'key', 'owner', 'component', 'session', 'priority', 'ttl', 'state', 'attempt', 'losses', 'ticket', 'run', 'node', 'runAt', 'order',
+  'updatedAt', 'revision', 'addedBy', 'settledBy' }
+local records = {}
+local function facts(x)
+  if not records[x] then
+    local values = redis.call('HMGET', x, unpack(names))
+    local record = {}
+    for i, name in ipairs(names) do record[name] = values[i] end
+    records[x] = record
+  end
+  return records[x]
+end
+
+-- The time that is written into a record, which does not go back.
+local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end
+
+-- Writes fields of a record, and the time.
 local function write(x, ...)
-  local was = redis.call('HMGET', x, 'updatedAt', 'revision')
-  local at = math.max(now, num(was[1], 0))
-  redis.call('HSET', x, 'updatedAt', text(at), 'revision', num(was[2], 0) + 1, ...)
+  local record, fields, at = facts(x), { ... }, timeOf(x)
+  record.updatedAt = text(at)
+  record.revision = num(record.revision, 0) + 1
+  for i = 1, #fields, 2 do
+    if record[fields[i]] ~= nil then record[fields[i]] = tostring(fields[i + 1]) end
+  end
+  redis.call('HSET', x, 'updatedAt', record.updatedAt, 'revision', record.revision, ...)
   return at
+end
+
+-- Takes fields out of a record, those that are in it.
+local function drop(x, ...)
+  local record, present = facts(x), {}
+  for _, name in ipairs({ ... }) do
+    if record[name] then
+      present[#present + 1] = name
+      record[name] = false
+    end
+  end
+  if #present > 0 then redis.call('HDEL', x, unpack(present)) end
 end
 
 -- Brings an execution into a state, and into the list of that.
 local function become(x, key, state, ...)
-  local was = redis.call('HMGET', x, 'updatedAt', 'state', 'order', 'revision')
-  local at = math.max(now, num(was[1], 0))
-  redis.call('HSET', x, 'updatedAt', text(at), 'revision', num(was[4], 0) + 1, 'state', state, ...)
-  if was[2] ~= state then
-    if was[2] then redis.call('ZREM', stateKey(was[2]), key) end
-    redis.call('ZADD', stateKey(state), num(was[3], 0), key)
+  local was = facts(x).state
+  local at = write(x, 'state', state, ...)
+  if was ~= state then
+    if was then redis.call('ZREM', stateKey(was), key) end
+    redis.call('ZADD', stateKey(state), num(facts(x).order, 0), key)
   end
   return at
 end
@@ -111,9 +144,9 @@ end
 
 -- Sends an event with the record as it is now to every process that watches the execution, its session or everything.
 local function emit(x, event, ...)
-  local names = redis.call('HMGET', x, 'key', 'session')
-  local sets = { allWatchKey(), keyWatchKey(names[1]) }
-  if names[2] then sets[3] = sessionWatchKey(names[2]) end
+  local record = facts(x)
+  local sets = { allWatchKey(), keyWatchKey(record.key or '') }
+  if record.session then sets[3] = sessionWatchKey(record.session) end
   local nodes = redis.call('SUNION', unpack(sets))
   if #nodes == 0 then return end
   local entry = { '@event', event, ... }
@@ -144,7 +177,7 @@ local function question(key, name)
 end
 
 -- Whether the run still has its execution.
-local function owns(x, run) return redis.call('HGET', x, 'run') == run end
+local function owns(x, run) return facts(x).run == run end
 
 -- A ticket is remembered until it is known to be in the queue.
 local function awaitTicket(key, ticket)
@@ -153,9 +186,9 @@ end
 
 -- The ticket of an execution that waits, how long until it is due, and its priority. Nil for any other.
 local function ticketOf(x)
-  local known = redis.call('HMGET', x, 'state', 'ticket', 'runAt', 'priority')
-  if known[1] ~= 'queued' and known[1] ~= 'scheduled' then return nil end
-  return { known[2], text(math.max(num(known[3], 0) - now, 0)), known[4] or '0' }
+  local record = facts(x)
+  if record.state ~= 'queued' and record.state ~= 'scheduled' then return nil end
+  return { record.ticket, text(math.max(num(record.runAt, 0) - now, 0)), record.priority or '0' }
 end
 
 -- The place in line that goes with a ticket, as a text that sorts.
@@ -166,24 +199,24 @@ local function placeOf(ticket) return string.format('%016d', string.match(ticket
 local function enqueue(x, key, runAt, place, ...)
   local ticket = text(redis.call('INCR', sequenceKey()))
   if place then ticket = place .. '.' .. ticket end
-  redis.call('HDEL', x, 'run', 'node')
+  drop(x, 'run', 'node')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
     redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
   else
-    redis.call('HDEL', x, 'runAt')
+    drop(x, 'runAt')
     become(x, key, 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
     awaitTicket(key, ticket)
   end
   emit(x, 'state')
-  return { ticket, text(math.max(runAt - now, 0)), redis.call('HGET', x, 'priority') or '0' }
+  return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0' }
 end
 
 -- What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its place.
 local function promote(x, key)
   local ticket = text(redis.call('INCR', sequenceKey()))
   redis.call('ZREM', dueKey(), 'x::' .. key)
-  redis.call('HDEL', x, 'runAt')
+  drop(x, 'runAt')
   become(x, key, 'queued', 'ticket', ticket)
   awaitTicket(key, ticket)
   emit(x, 'state')
@@ -227,19 +260,20 @@ end
 -- Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket. Generations
 -- are numbered through the docket: one that has expired is not taken for a later one.
 local function create(x, key, runAt, fields)
-  local known = redis.call('HMGET', x, 'updatedAt', 'owner', 'session')
-  redis.call('DEL', x)
-  if known[3] then
-    redis.call('ZREM', tasksKey(known[2]), key)
-    redis.call('ZREM', endedKey(known[2]), key)
-    keepLists(known[2])
+  local known = facts(x)
+  if known.state then redis.call('DEL', x) end
+  if known.session then
+    redis.call('ZREM', tasksKey(known.owner), key)
+    redis.call('ZREM', endedKey(known.owner), key)
+    keepLists(known.owner)
   end
   unlist(key)
-  local at = text(math.max(now, num(known[1], 0)))
-  local number = redis.call('INCR', sequenceKey())
-  redis.call('HSET', x, 'generation', number, 'order', number, 'createdAt', at, 'updatedAt', at,
+  local at, number = text(timeOf(x)), redis.call('INCR', sequenceKey())
+  local record = { updatedAt = known.updatedAt }
+  for _, name in ipairs(names) do record[name] = record[name] or false end
+  records[x] = record
+  return enqueue(x, key, runAt, nil, 'generation', number, 'order', number, 'createdAt', at,
     'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(fields))
-  return enqueue(x, key, runAt)
 end
 
 -- Takes from the lists of an owner what has expired.
@@ -264,29 +298,33 @@ end
 -- Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
 -- requests lets those that are sent again have the same answer.
 local function finish(x, key, request, state, ...)
-  local at = become(x, key, state, 'settledBy', request, ...)
-  local facts = redis.call('HMGET', x, 'owner', 'session', 'ttl', 'ticket')
-  redis.call('HSET', x, 'finishedAt', text(at), 'openQuestions', 0)
-  redis.call('HDEL', x, 'run', 'node', 'runAt')
+  local record, at = facts(x), timeOf(x)
+  -- What runs is neither to be looked for in the queue nor to be brought there.
+  if record.state ~= 'running' then
+    redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (record.ticket or '') .. ':' .. key)
+  end
+  become(x, key, state, 'settledBy', request, 'finishedAt', text(at), 'openQuestions', 0, ...)
+  drop(x, 'run', 'node', 'runAt')
   -- Work of the program that failed can be run again.
-  if state ~= 'failed' or facts[2] then redis.call('HDEL', x, 'input', 'snapshot') end
-  redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (facts[4] or '') .. ':' .. key)
+  if state ~= 'failed' or record.session then redis.call('HDEL', x, 'input', 'snapshot') end
   local answeredBy = {}
-  for _, name in ipairs(questionNames(key)) do
+  local questions = questionNames(key)
+  for _, name in ipairs(questions) do
     answeredBy[#answeredBy + 1] = redis.call('HGET', questionsKey(key), 'b:' .. name) or nil
   end
   if #answeredBy > 0 then redis.call('HSET', x, 'answeredBy', table.concat(answeredBy, ' ')) end
-  closeQuestions(x, key)
+  if #questions > 0 then closeQuestions(x, key) end
   emit(x, 'state')
   -- Redis takes a key away in the millisecond after its time.
-  local expires = at + num(facts[3], 3600000)
+  local expires = at + num(record.ttl, 3600000)
   redis.call('PEXPIREAT', x, text(expires - 1))
   listUntil(state, key, expires)
-  if facts[2] then
-    if redis.call('DECR', openKey(facts[1])) <= 0 then redis.call('DEL', openKey(facts[1])) end
-    redis.call('ZADD', endedKey(facts[1]), text(expires), key)
-    keepLists(facts[1])
-    leaveSession(facts[2], key)
+  if record.session then
+    local owner = record.owner
+    if redis.call('DECR', openKey(owner)) <= 0 then redis.call('DEL', openKey(owner)) end
+    redis.call('ZADD', endedKey(owner), text(expires), key)
+    keepLists(owner)
+    leaveSession(record.session, key)
   end
 end
 `;

@@ -7,22 +7,23 @@ import { Script } from './script.js';
 export const claimScript = new Script(`
 local key, ticket, node, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'ticket', 'run', 'node', 'attempt', 'losses')
-if not known[1] then
+local record = facts(x)
+if not record.state then
   unlistMissing(key)
   return { 'missing' }
 end
-if terminal[known[1]] or known[2] ~= ticket then return { 'drop' } end
+if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
 -- The reply of this very step was lost and the command sent again.
-if known[3] == run then return { 'run', redis.call('HGETALL', x) } end
-if known[1] == 'running' then
-  redis.call('HDEL', x, 'run', 'node')
-  become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(known[6], 0) + 1)
+if record.run == run then return { 'run', redis.call('HGETALL', x) } end
+if record.state == 'running' then
+  local lost, worker = record.run, record.node
+  drop(x, 'run', 'node')
+  become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1)
   emit(x, 'state')
-  post(known[4], { '@event', 'revoke', '@run', known[3], '@why', 'lost' })
+  post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
 end
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
-become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(known[5], 0) + 1)
+become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
 emit(x, 'state')
 return { 'run', redis.call('HGETALL', x) }
 `);
@@ -34,23 +35,23 @@ return { 'run', redis.call('HGETALL', x) }
 export const settleScript = new Script(`
 local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'run', 'settledBy', 'attempt', 'losses', 'ticket')
-if known[1] ~= run then
+local record = facts(x)
+if record.run ~= run then
   -- The reply of this very step was lost and the command sent again.
-  if known[2] == request then return { 'settled', ticketOf(x) } end
+  if record.settledBy == request then return { 'settled', ticketOf(x) } end
   return { 'lost' }
 end
 if how == 'finish' then
   finish(x, key, request, unpack(ARGV, 6))
   return { 'settled' }
 end
-redis.call('HSET', x, 'settledBy', request, unpack(ARGV, 6))
-if how == 'handBack' or how == 'putBack' then redis.call('HSET', x, 'attempt', num(known[3], 1) - 1) end
-if how == 'vanish' then redis.call('HSET', x, 'losses', num(known[4], 0) + 1) end
+write(x, 'settledBy', request, unpack(ARGV, 6))
+if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
+if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
 local place = nil
 if how == 'handBack' or how == 'vanish' then
-  redis.call('HSET', x, 'redelivered', 1)
-  place = placeOf(known[5])
+  write(x, 'redelivered', 1)
+  place = placeOf(record.ticket)
 end
 return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, place) }
 `);
