@@ -77,6 +77,14 @@ export interface RecordPage {
   readonly nextCursor?: string;
 }
 
+/** What became of a wish to run something again. */
+export interface Retried {
+  /** Whether it runs again. */
+  readonly retried: boolean;
+  /** The execution as it is now; undefined where nobody knows it (any more). */
+  readonly record?: ExecutionRecord;
+}
+
 /** What became of a wish to cancel. */
 export type CancelVerdict = 'cancelled' | 'terminal' | 'unknown';
 
@@ -176,6 +184,7 @@ export interface Engine {
    * stays, and is the answer.
    */
   replace(execution: NewExecution): Promise<Addition>;
+  /** The record of an execution as it is now; undefined where nobody knows it (any more). */
   get(key: string): Promise<ExecutionRecord | undefined>;
   /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
   list(query: ListQuery): Promise<RecordPage>;
@@ -184,6 +193,7 @@ export interface Engine {
    * none, and be followed by another. `CURSOR_INVALID` for a cursor that is not ours.
    */
   browse(query: BrowseQuery): Promise<SummaryPage>;
+  /** How much of what there is in the docket now. */
   stats(): Promise<DocketStats>;
   /** The workers that are alive, in the order in which they began. One that was killed is told of until its lease has passed three times. */
   workers(): Promise<readonly WorkerRecord[]>;
@@ -191,7 +201,7 @@ export interface Engine {
    * Runs a failed execution that no client asked for again, as the next generation: as if it had been added anew with what
    * was kept of it. Gives the record as it is then, or as it is where nothing was done.
    */
-  retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }>;
+  retry(key: string): Promise<Retried>;
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
   /** Events in order, never synchronously. */

@@ -51,7 +51,7 @@ import { WorkerRegistry } from './worker-registry.js';
 /** How long what a look at the health writes stays in Redis, in milliseconds. */
 const healthLife = 10_000;
 
-/** Options of {@link RedisEngine}. */
+/** Which docket, and how to reach its Redis. */
 export interface RedisEngineOptions {
   /**
    * `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`, `redis+cluster://host:7000,host:7001` or

@@ -20,6 +20,7 @@ type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now
 
 /** What a ticket of the queue carries: everything else is in the record. */
 export interface Ticket {
+  /** Of the execution. */
   readonly key: string;
   /** Grows with each place in line that the execution gets; the last one counts. */
   readonly ticket: string;
