@@ -1,6 +1,6 @@
 import type * as Api from '@opentelemetry/api';
 import { ErrandError, messageOf } from '../base/errors.js';
-import type { Instrument, Meters, MeterSink } from '../base/meters.js';
+import { instruments, type Instrument, type Meters, type MeterSink } from '../base/meters.js';
 import type { OpenSpan, SpanAttributes, SpanOptions, TraceContext, TraceSink, Tracing } from '../base/tracing.js';
 
 /** What spans and measurements are said to come from. */
@@ -15,7 +15,9 @@ export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Pro
   if (api === undefined) return;
   if (takesSpans(api)) tracing.attach(new OpenTelemetrySpans(api));
   const meter = api.metrics.getMeter(scope);
-  if (meter !== api.createNoopMeter()) meters.attach(new OpenTelemetryMeters(meter));
+  if (meter === api.createNoopMeter()) return;
+  meters.attach(new OpenTelemetryMeters(meter));
+  observeGauges(meter, meters);
 }
 
 /** Until an SDK is registered there is a proxy that stands for none. */
@@ -115,6 +117,23 @@ class OpenTelemetryMeters implements MeterSink {
     const histogram = this.meter.createHistogram(name, { unit, description, advice });
     return (value: number, attributes: Readonly<Record<string, string>>) => histogram.record(value, attributes);
   }
+}
+
+/** Levels are read together, and only when the SDK collects. */
+function observeGauges(meter: Api.Meter, meters: Meters): void {
+  const gauges = new Map<string, Api.ObservableGauge>();
+  for (const { name, kind, unit, description } of Object.values(instruments)) {
+    if (kind === 'gauge') gauges.set(name, meter.createObservableGauge(name, { unit, description }));
+  }
+  meter.addBatchObservableCallback(
+    async (observed) => {
+      for (const { instrument, value, attributes } of await meters.readings()) {
+        const gauge = gauges.get(instrument.name);
+        if (gauge !== undefined) observed.observe(gauge, value, attributes);
+      }
+    },
+    [...gauges.values()],
+  );
 }
 
 /** Of low cardinality, as `error.type` has to be. */

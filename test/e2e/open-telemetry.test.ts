@@ -263,6 +263,8 @@ describe('measurements', () => {
     expect(names).toContain('messaging.process.duration s');
     expect(names).toContain('mcp.server.operation.duration s');
     expect(names).toContain('errand.execution.added {execution}');
+    const workers = found.find(({ descriptor }) => descriptor.name === 'errand.docket.workers');
+    expect(workers?.dataPoints.map(({ value }) => value)).toContain(1);
     const durations = found.filter(({ descriptor }) => descriptor.name === 'mcp.server.operation.duration');
     const attributes = durations.flatMap(({ dataPoints }) => dataPoints.map((point) => point.attributes));
     expect(attributes).toContainEqual({ 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': 'publish' });
