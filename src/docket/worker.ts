@@ -153,6 +153,14 @@ export class Worker implements DeliveryHandler {
       verdict = await this.success(component, value, record, logger);
     } catch (thrown) {
       span.fail(meter.threw(thrown), messageOf(thrown));
+      if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && life.over?.code !== 'CALL_HANDED_BACK') {
+        // Nothing is wrong with the call. Without a verdict it counts as lost, and is made again once the docket is back.
+        logger.warning('A call was lost because its docket could not be reached', { error: thrown });
+        meter.ended('lost');
+        span.set({ 'errand.outcome': 'lost' });
+        await released;
+        return;
+      }
       verdict = this.failure(component, thrown, record, life, logger);
     }
     let outcome: RunOutcome = 'lost';

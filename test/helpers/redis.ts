@@ -105,7 +105,7 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
   return left;
 }
 
-async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
+export async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
   const found = new Set<string>();
   // The braces are part of the name here, and so are the characters that mean something to a pattern.
   const match = `${prefix.replace(/[[\]*?\\^]/g, '\\$&')}:*`;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { ErrandError } from '../../../src/base/errors.js';
 import { Logger, type LogFields } from '../../../src/base/logger.js';
 import { Meters } from '../../../src/base/meters.js';
 import { Tracing } from '../../../src/base/tracing.js';
@@ -118,6 +119,28 @@ it('gives up what is lost again and again, because it may crash its workers', as
   await clock.advance(0);
   expect(await engine.get('known')).toMatchObject({ state: 'failed', outcome: { error: { code: 'EXECUTION_LOST' } } });
   expect(counted).toEqual(['errand.execution.given_up known', 'errand.run.ended known failed']);
+  await worker.stop();
+});
+
+it('makes a call again that could not reach its docket, which is counted as a loss and is no failure', async () => {
+  let calls = 0;
+  const cut = defineJob({
+    name: 'cut',
+    run: () => {
+      if (++calls === 1) throw new ErrandError('DOCKET_UNAVAILABLE', 'The Redis of the docket is away.');
+      return 'made after all';
+    },
+  });
+  const worker = work('patient', cut);
+  await engine.add(execution('cut'));
+  await clock.advance(0);
+  expect(await engine.get('cut')).toMatchObject({
+    state: 'completed',
+    outcome: { result: 'made after all' },
+    losses: 1,
+    redelivered: true,
+  });
+  expect(log.map(({ message }) => message)).toEqual(['A call was lost because its docket could not be reached']);
   await worker.stop();
 });
 

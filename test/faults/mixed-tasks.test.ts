@@ -1,0 +1,212 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { prefixOf } from '../../src/redis/keys.js';
+import { root } from '../helpers/child.js';
+import { eventually } from '../helpers/eventually.js';
+import { keysOf, leaks, testRedisUrl } from '../helpers/redis.js';
+import { freshName } from '../helpers/redis-server.js';
+import { Fleet, StubbornClient } from './fleet.js';
+
+const count = 150;
+const kinds = ['plain', 'progressing', 'asking', 'asking', 'failing', 'adding', 'asking', 'slow', 'plain', 'asking'];
+
+/** Numbers that look random and are the same for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const given = process.env['ERRAND_TEST_SEED'];
+const seed = given === undefined ? Date.now() % 1_000_000 : Number(given);
+
+describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
+  it('each ends once, each question is answered once, nothing is lost and nothing is left', async () => {
+    const random = randomOf(seed);
+    const name = freshName();
+    const log = new Redis(testRedisUrl());
+    const stop = new AbortController();
+    const fleet = await Fleet.start(join(root, 'test/faults/servers/mixed.ts'), {
+      nodes: 2,
+      workers: 2,
+      env: { ERRAND_DOCKET_NAME: name, FAULTS_LOG_URL: testRedisUrl(), FAULTS_LOG: name, FAULTS_LEASE: '2s' },
+    });
+    const redis = new Redis(fleet.url, { maxRetriesPerRequest: null });
+    redis.on('error', () => undefined);
+    const chaos: string[] = [];
+    let given = 0;
+    // No two answers are the same, so that it shows which one counted.
+    const answer = async (question: string): Promise<string> => {
+      const each = `answer ${++given} to ${question}`;
+      await sleep(random() * 300);
+      return each;
+    };
+    const tasks = new Map<string, { readonly kind: string; readonly n: number }>();
+    const undone = new Map<number, string>();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Not done: ${JSON.stringify([...undone].slice(0, 20))}`)), 50_000);
+    });
+    const client = new StubbornClient(fleet.nodes, answer, stop.signal);
+    try {
+      await Promise.race([play(), late]);
+    } catch (error) {
+      const records = await recordsOf(redis, prefixOf(name)).catch(() => []);
+      const open = records.filter(({ state }) => !isEnd(state)).map(({ component, state }) => `${component} ${state}`);
+      const what = `${undone.size} tasks not done; of ${records.length} open: ${open.slice(0, 10).join(', ')}`;
+      const how = `ERRAND_TEST_SEED=${seed}; killed: ${chaos.join(', ')}; ${what}`;
+      const troubles = client.troubles.slice(-8).join('\n');
+      throw new Error(`${how}\n${fleet.lastWords}\n${troubles}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      stop.abort();
+      redis.disconnect();
+      await fleet.stop();
+      await log.del(name);
+      log.disconnect();
+    }
+
+    async function play(): Promise<void> {
+      const cancelled = new Set<string>();
+
+      const submit = async (n: number): Promise<void> => {
+        const kind = kinds[n % kinds.length]!;
+        const params = { name: kind, arguments: { n }, task: { ttl: 600_000 } };
+        const { result, error } = await client.request('tools/call', params);
+        if (error) throw new Error(error.message);
+        const { taskId } = result?.['task'] as { taskId: string };
+        tasks.set(taskId, { kind, n });
+        if (kind === 'slow') {
+          await sleep(random() * 3_000);
+          await cancel(taskId);
+          cancelled.add(taskId);
+          return;
+        }
+        await follow(taskId, { kind, n });
+      };
+      const cancel = async (taskId: string): Promise<void> => {
+        const { error } = await client.request('tasks/cancel', { taskId });
+        // It was cancelled already, by a request whose answer was lost.
+        if (error && !/cancelled|terminal|ended/.test(error.message)) throw new Error(error.message);
+      };
+      const follow = async (taskId: string, { kind, n }: { kind: string; n: number }): Promise<void> => {
+        const { result, error } = await client.request('tasks/result', { taskId });
+        if (error) throw new Error(`${kind} ${n}: ${error.message}`);
+        expect(JSON.stringify(result?.['content'])).toMatch(new RegExp(`"${kind} ${n}\\b`));
+      };
+
+      await client.request('ping', {});
+      const all = Promise.all(
+        Array.from({ length: count }, async (_, n) => {
+          await sleep((n / count) * 3_000);
+          undone.set(n, kinds[n % kinds.length]!);
+          await submit(n);
+          undone.delete(n);
+        }),
+      );
+      let watching = true;
+      const ends = watchEnds(redis, name, () => watching);
+      const kills: ('worker' | 'node' | 'redis')[] = ['worker', 'worker', 'node', 'redis'];
+      const causing = (async () => {
+        while (kills.length > 0) {
+          await sleep(300 + random() * 900);
+          const [what = 'redis'] = kills.splice(Math.floor(random() * kills.length), 1);
+          const index = Math.floor(random() * 2);
+          chaos.push(`${what} ${index}`);
+          await fleet.kill(what, index);
+        }
+      })();
+      await Promise.all([all, causing]);
+
+      // A submission whose answer was lost has made a task that its client knows nothing of: it is brought to its end.
+      const prefix = prefixOf(name);
+      const records = await eventually(async () => {
+        const found = await recordsOf(redis, prefix);
+        expect(found.length).toBeGreaterThan(0);
+        return found;
+      });
+      const unknown = records.filter(({ key, component }) => !tasks.has(key) && component !== 'later');
+      await Promise.all(
+        unknown.map(async ({ key, component, input }) => {
+          if (component === 'slow') return cancel(key);
+          if (input) await follow(key, { kind: component, n: (JSON.parse(input) as { n: number }).n });
+        }),
+      );
+      await eventually(async () => {
+        const open = (await recordsOf(redis, prefix)).filter(({ state }) => !isEnd(state));
+        expect(open).toEqual([]);
+      });
+      watching = false;
+      expect(await ends).toEqual([]);
+
+      const after = new Map((await recordsOf(redis, prefix)).map((record) => [record.key, record]));
+      for (const [taskId, { kind, n }] of tasks) {
+        const record = after.get(taskId);
+        expect([kind, n, record?.state]).toEqual([kind, n, cancelled.has(taskId) ? 'cancelled' : 'completed']);
+      }
+      // Whatever was run again got the answers of before.
+      const used = new Map<string, Set<string>>();
+      const done = new Set<number>();
+      for (const line of await log.lrange(name, 0, -1)) {
+        const step = JSON.parse(line) as { n?: number; question?: string; answer?: string; later?: number };
+        if (step.later !== undefined) done.add(step.later);
+        if (step.question === undefined) continue;
+        const id = `${step.n} ${step.question}`;
+        used.set(id, (used.get(id) ?? new Set()).add(step.answer!));
+      }
+      for (const [id, answers] of used) expect([id, answers.size]).toEqual([id, 1]);
+      for (const { kind, n } of tasks.values()) if (kind === 'adding') expect(done).toContain(n);
+
+      await fleet.leave();
+      expect(await leaks(redis, prefix)).toEqual([]);
+    }
+  }, 60_000);
+});
+
+const isEnd = (state: string): boolean => ['completed', 'failed', 'cancelled'].includes(state);
+
+/** What the test looks at of a record. */
+interface Fields {
+  readonly key: string;
+  readonly component: string;
+  readonly state: string;
+  readonly generation: string;
+  readonly input?: string;
+  readonly outcome?: string;
+  readonly finishedAt?: string;
+}
+
+async function recordsOf(redis: Redis, prefix: string): Promise<Fields[]> {
+  const keys = (await keysOf(redis, prefix)).filter((key) => key.startsWith(`${prefix}:execution:`));
+  const records = await Promise.all(keys.map((key) => redis.hgetall(key)));
+  return records as unknown as Fields[];
+}
+
+/**
+ * Looks at all records again and again: one that has ended must stay as it is. Gives those that did not. A call that is made
+ * again may add its job again after that has ended, which is another generation.
+ */
+async function watchEnds(redis: Redis, name: string, watching: () => boolean): Promise<string[]> {
+  const changed: string[] = [];
+  const ended = new Map<string, string>();
+  while (watching()) {
+    for (const { key, state, outcome, finishedAt, generation } of await recordsOf(redis, prefixOf(name))) {
+      const id = `${key} ${generation}`;
+      if (!isEnd(state)) {
+        if (ended.has(id)) changed.push(`${id} is ${state} after its end`);
+        continue;
+      }
+      const end = [state, finishedAt, outcome].join(' ');
+      if ((ended.get(id) ?? end) !== end) changed.push(`${id}: ${ended.get(id)}, then ${end}`);
+      ended.set(id, end);
+    }
+    await sleep(250);
+  }
+  return changed;
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { z } from 'zod';
+import {
+  Context,
+  createServer,
+  CurrentDocket,
+  CurrentExecution,
+  defineJob,
+  defineTool,
+  Logger,
+  Progress,
+} from '../../../src/index.js';
+
+/** Where calls note what they do: a Redis that is not killed. */
+const { FAULTS_LOG_URL: logUrl = '', FAULTS_LOG: logName = '', FAULTS_LEASE: lease = '2s' } = process.env;
+const log = new Redis(logUrl, { lazyConnect: true });
+
+const Numbered = z.object({ n: z.number().int() });
+
+/** Notes a step of a call, before anything else can happen to it. */
+async function note(step: object): Promise<void> {
+  await log.rpush(logName, JSON.stringify(step));
+}
+
+const plain = defineTool({
+  name: 'plain',
+  input: Numbered,
+  task: 'required',
+  run: ({ n }) => `plain ${n}`,
+});
+
+const progressing = defineTool({
+  name: 'progressing',
+  input: Numbered,
+  task: 'required',
+  inject: [Progress],
+  run: async ({ n }, progress) => {
+    await progress.setTotal(4);
+    for (let step = 1; step <= 4; step++) {
+      await sleep(100);
+      await progress.increment();
+    }
+    return `progressing ${n}`;
+  },
+});
+
+const asking = defineTool({
+  name: 'asking',
+  input: Numbered,
+  task: 'required',
+  inject: [Context],
+  run: async ({ n }, ctx) => {
+    const answers: string[] = [];
+    for (const question of n % 2 === 0 ? ['first'] : ['first', 'second']) {
+      const { action, content } = (await ctx.elicit(`${n} ${question}`, z.string())) as {
+        action: string;
+        content?: string;
+      };
+      await note({ n, question, answer: content ?? action });
+      answers.push(content ?? action);
+      await sleep(50);
+    }
+    return `asking ${n}: ${answers.join(', ')}`;
+  },
+});
+
+const failing = defineTool({
+  name: 'failing',
+  input: Numbered,
+  task: 'required',
+  retry: { attempts: 3, delay: 300, backoff: 'fixed' },
+  inject: [CurrentExecution],
+  run: ({ n }, { attempt }) => {
+    if (attempt === 1) throw new TypeError('not at the first attempt');
+    return `failing ${n}`;
+  },
+});
+
+const later = defineJob({
+  name: 'later',
+  input: Numbered,
+  run: async ({ n }) => {
+    await note({ later: n });
+    return n;
+  },
+});
+
+const adding = defineTool({
+  name: 'adding',
+  input: Numbered,
+  task: 'required',
+  inject: [CurrentDocket],
+  run: async ({ n }, docket) => {
+    const execution = await docket.add(later, { n }, { key: `later-${n}`, when: 500 });
+    return `adding ${n}: ${String(await execution.result())}`;
+  },
+});
+
+const slow = defineTool({
+  name: 'slow',
+  input: Numbered,
+  task: 'required',
+  inject: [AbortSignal],
+  run: async ({ n }, signal) => {
+    await sleep(60_000, undefined, { signal });
+    return `slow ${n}`;
+  },
+});
+
+export default createServer({
+  name: 'mixed',
+  version: '1.0.0',
+  components: [plain, progressing, asking, failing, later, adding, slow],
+  logger: new Logger(() => undefined),
+  docket: { worker: false, lease: lease as '2s' },
+  grace: '1s',
+});
