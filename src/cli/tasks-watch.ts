@@ -53,7 +53,7 @@ async function watchOne(engine: Engine, key: string, print: Print): Promise<numb
   if (now === undefined) throw unknownExecution(key);
   if (!isTerminal(now.state)) print('now', now);
   printing = true;
-  early.filter(({ record }) => record.updatedAt > now.updatedAt).forEach(take);
+  early.filter(({ record }) => record.revision > now.revision).forEach(take);
   const ended = await Promise.race([waitForEnd(engine, key), stopSignal()]);
   if (ended === undefined) return 130;
   print('state', ended);

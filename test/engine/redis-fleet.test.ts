@@ -252,8 +252,10 @@ describe('a worker that is killed', () => {
       await eventually(async () => expect(await here.answer('a', 'first', { result: 'one' })).toBe('accepted'));
       await eventually(() => expect(said[2]).toMatch(/^asks second /));
       await eventually(async () => expect(await here.questions('a')).toHaveLength(2));
+      expect(await here.workers()).toMatchObject([{ name: 'child', pid: child.pid }]);
       child.kill('SIGKILL');
       await ended;
+      expect((await here.stats()).states.running).toBe(1);
 
       const lines: string[] = [];
       const working = await engine();
@@ -269,6 +271,13 @@ describe('a worker that is killed', () => {
       expect(await here.answer('a', 'second', { result: 'two' })).toBe('accepted');
       await eventually(async () => expect(isTerminal((await here.get('a'))!.state)).toBe(true));
       expect(await here.get('a')).toMatchObject({ state: 'completed', outcome: { result: ['one', 'two'] } });
+      await eventually(async () => expect((await here.workers()).map(({ name }) => name)).toEqual(['next']));
+      const { states, openQuestions, workers: alive } = await here.stats();
+      expect({ states, openQuestions, alive }).toMatchObject({
+        states: { queued: 0, running: 0, completed: 1 },
+        openQuestions: 0,
+        alive: 1,
+      });
     } finally {
       child.kill('SIGKILL');
       await ended;
