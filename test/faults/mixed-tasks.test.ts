@@ -154,10 +154,10 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
       const used = new Map<string, Set<string>>();
       const done = new Set<number>();
       for (const line of await log.lrange(name, 0, -1)) {
-        const step = JSON.parse(line) as { n?: number; question?: string; answer?: string; later?: number };
+        const step = JSON.parse(line) as { task?: string; question?: string; answer?: string; later?: number };
         if (step.later !== undefined) done.add(step.later);
         if (step.question === undefined) continue;
-        const id = `${step.n} ${step.question}`;
+        const id = `${step.task} ${step.question}`;
         used.set(id, (used.get(id) ?? new Set()).add(step.answer!));
       }
       for (const [id, answers] of used) expect([id, answers.size]).toEqual([id, 1]);

@@ -49,15 +49,15 @@ const asking = defineTool({
   name: 'asking',
   input: Numbered,
   task: 'required',
-  inject: [Context],
-  run: async ({ n }, ctx) => {
+  inject: [Context, CurrentExecution],
+  run: async ({ n }, ctx, { key }) => {
     const answers: string[] = [];
     for (const question of n % 2 === 0 ? ['first'] : ['first', 'second']) {
       const { action, content } = (await ctx.elicit(`${n} ${question}`, z.string())) as {
         action: string;
         content?: string;
       };
-      await note({ n, question, answer: content ?? action });
+      await note({ task: key, question, answer: content ?? action });
       answers.push(content ?? action);
       await sleep(50);
     }
