@@ -70,7 +70,10 @@ export const prefixOf = (docket: string): string => `{errand:${encodeURIComponen
 /** The key of one thing. `name` is empty for what a docket has one of. */
 export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${parts[part]}${name}`;
 
-/** The same for scripts: `executionKey(name)` and so on. Scripts are given the prefix as their first key. */
-export const keysLua = Object.entries(parts)
-  .map(([name, part]) => `local function ${name}Key(name) return KEYS[1] .. ':${part}' .. (name or '') end`)
-  .join('\n');
+/** The same for scripts, by name: `executionKey(name)` and so on. Scripts are given the prefix as their first key. */
+export const keyDefinitions: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(parts).map(([name, part]) => [
+    `${name}Key`,
+    `local function ${name}Key(name) return KEYS[1] .. ':${part}' .. (name or '') end`,
+  ]),
+);

@@ -1,5 +1,5 @@
 import { endsKept } from '../../docket/sessions.js';
-import { keysLua } from '../keys.js';
+import { keyDefinitions } from '../keys.js';
 
 /** How many events a process may be behind before it has to read again what it watches. */
 const longestInbox = 10_000;
@@ -14,28 +14,41 @@ const listSlack = 600_000;
 const missedLife = 3_600_000;
 
 /**
- * What the scripts share. Values that users gave are texts of JSON to the scripts, which never look inside: Lua's JSON
- * takes an empty list for an empty object. Numbers are written by text(), as Lua would write large ones with an exponent.
+ * What the scripts share, by the name of what each part defines; a part needs only those before it. Values that users gave
+ * are texts of JSON to the scripts, which never look inside: Lua's JSON takes an empty list for an empty object. Numbers
+ * are written by text(), as Lua would write large ones with an exponent.
  */
-export const prelude = `
-${keysLua}
+const shared: Readonly<Record<string, string>> = {
+  ...keyDefinitions,
 
+  now: `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local terminal = { completed = true, failed = true, cancelled = true }
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
+
+  terminal: `
+local terminal = { completed = true, failed = true, cancelled = true }`,
+
+  unseen: `
 local unseen = { input = true, run = true, node = true, ticket = true, order = true,
-  addedBy = true, settledBy = true, answeredBy = true }
+  addedBy = true, settledBy = true, answeredBy = true }`,
 
-local function text(number) return string.format('%.0f', number) end
+  text: `
+local function text(number) return string.format('%.0f', number) end`,
 
--- A number in a record, which may be one that this version cannot read.
-local function num(value, otherwise) return tonumber(value) or otherwise end
+  // A number in a record, which may be one that this version cannot read.
+  num: `
+local function num(value, otherwise) return tonumber(value) or otherwise end`,
 
--- What steps ask of a record, read once; false where it is missing. From then on these are written by write(), become()
--- and drop() only.
+  // What steps ask of a record, read once; false where it is missing. From then on these are written by write(),
+  // become() and drop() only.
+  names: `
 local names = { 'key', 'owner', 'component', 'session', 'priority', 'ttl', 'state', 'attempt', 'losses', 'ticket', 'run', 'node', 'runAt', 'order',
-  'updatedAt', 'revision', 'addedBy', 'settledBy' }
-local records = {}
+  'updatedAt', 'revision', 'addedBy', 'settledBy' }`,
+
+  records: `
+local records = {}`,
+
+  facts: `
 local function facts(x)
   if not records[x] then
     local values = redis.call('HMGET', x, unpack(names))
@@ -44,12 +57,14 @@ local function facts(x)
     records[x] = record
   end
   return records[x]
-end
+end`,
 
--- The time that is written into a record, which does not go back.
-local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end
+  // The time that is written into a record, which does not go back.
+  timeOf: `
+local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end`,
 
--- Writes fields of a record, and the time.
+  // Writes fields of a record, and the time.
+  write: `
 local function write(x, ...)
   local record, fields, at = facts(x), { ... }, timeOf(x)
   record.updatedAt = text(at)
@@ -59,9 +74,10 @@ local function write(x, ...)
   end
   redis.call('HSET', x, 'updatedAt', record.updatedAt, 'revision', record.revision, ...)
   return at
-end
+end`,
 
--- Takes fields out of a record, those that are in it.
+  // Takes fields out of a record, those that are in it.
+  drop: `
 local function drop(x, ...)
   local record, present = facts(x), {}
   for _, name in ipairs({ ... }) do
@@ -71,9 +87,10 @@ local function drop(x, ...)
     end
   end
   if #present > 0 then redis.call('HDEL', x, unpack(present)) end
-end
+end`,
 
--- Brings an execution into a state, and into the list of that.
+  // Brings an execution into a state, and into the list of that.
+  become: `
 local function become(x, key, state, ...)
   local was = facts(x).state
   local at = write(x, 'state', state, ...)
@@ -82,57 +99,67 @@ local function become(x, key, state, ...)
     redis.call('ZADD', stateKey(state), num(facts(x).order, 0), key)
   end
   return at
-end
+end`,
 
--- Takes executions that have ended out of the lists of those.
+  // Takes executions that have ended out of the lists of those.
+  unlist: `
 local function unlist(...)
   if redis.call('ZREM', expiringKey(), ...) == 0 then return end
   for state in pairs(terminal) do redis.call('ZREM', stateKey(state), ...) end
-end
+end`,
 
--- Takes an execution whose record is gone before its end out of the lists.
+  // Takes an execution whose record is gone before its end out of the lists.
+  unlistMissing: `
 local function unlistMissing(key)
   for _, state in ipairs({ 'scheduled', 'queued', 'running' }) do redis.call('ZREM', stateKey(state), key) end
-end
+end`,
 
--- Takes what has expired out of the lists; whether there may be more.
+  // Takes what has expired out of the lists; whether there may be more.
+  forgetExpired: `
 local function forgetExpired(most)
   local keys = redis.call('ZRANGEBYSCORE', expiringKey(), '-inf', text(now), 'LIMIT', 0, most)
   if #keys > 0 then unlist(unpack(keys)) end
   return #keys == most
-end
+end`,
 
--- The lists of what has ended live at least as long as the last record that they name.
+  // The lists of what has ended live at least as long as the last record that they name.
+  listUntil: `
 local function listUntil(state, key, expiresAt)
   redis.call('ZADD', expiringKey(), text(expiresAt), key)
   if redis.call('PTTL', stateKey(state)) >= expiresAt - now then return end
   local life = expiresAt - now + ${listSlack}
   redis.call('PEXPIRE', stateKey(state), text(life))
   if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end
-end
+end`,
 
--- Sends an entry to a process, unless that has gone.
+  // Sends an entry to a process, unless that has gone.
+  post: `
 local function post(node, entry)
   if redis.call('EXISTS', nodeKey(node)) == 0 then return false end
   local number = redis.call('INCR', nodeKey(node))
   redis.call('XADD', inboxKey(node), 'MAXLEN', '~', '${longestInbox}', '*', '@number', number, unpack(entry))
   return true
-end
+end`,
 
--- The process of a place, and whether it is there.
-local function nodeOf(place) return string.match(place, '^(.*)/') or '' end
-local function isThere(place) return redis.call('EXISTS', aliveKey(nodeOf(place))) == 1 end
+  // The process of a place, and whether it is there.
+  nodeOf: `
+local function nodeOf(place) return string.match(place, '^(.*)/') or '' end`,
 
--- Tells every process that serves a session.
+  isThere: `
+local function isThere(place) return redis.call('EXISTS', aliveKey(nodeOf(place))) == 1 end`,
+
+  // Tells every process that serves a session.
+  spread: `
 local function spread(session, from, kind, value)
   local entry = { '@event', 'session', '@session', session, '@from', from, '@type', kind, '@value', value }
   for _, node in ipairs(redis.call('SMEMBERS', sessionWatchKey(session))) do
     if not post(node, entry) then redis.call('SREM', sessionWatchKey(session), node) end
   end
   return 1
-end
+end`,
 
--- A task of a session has ended. Where it had a place to be told at and has none now, that is remembered.
+  // A task of a session has ended. Where it had a place to be told at and has none now, that is remembered.
+  leaveSession: `
 local function leaveSession(session, key)
   redis.call('SREM', sessionTasksKey(session), key)
   local holder = redis.call('HGET', sessionKey(session), 'holder')
@@ -140,9 +167,10 @@ local function leaveSession(session, key)
   redis.call('RPUSH', missedKey(session), key)
   redis.call('LTRIM', missedKey(session), -${endsKept}, -1)
   redis.call('PEXPIRE', missedKey(session), ${missedLife})
-end
+end`,
 
--- Sends an event with the record as it is now to every process that watches the execution, its session or everything.
+  // Sends an event with the record as it is now to every process that watches the execution, its session or everything.
+  emit: `
 local function emit(x, event, ...)
   local record = facts(x)
   local sets = { allWatchKey(), keyWatchKey(record.key or '') }
@@ -162,9 +190,10 @@ local function emit(x, event, ...)
       for _, set in ipairs(sets) do redis.call('SREM', set, node) end
     end
   end
-end
+end`,
 
--- A question as pairs of names and values.
+  // A question as pairs of names and values.
+  question: `
 local function question(key, name)
   local questions = questionsKey(key)
   local all = redis.call('HMGET', questions, 'q:' .. name, 'c:' .. name, 'e:' .. name, 'd:' .. name, 'a:' .. name)
@@ -174,28 +203,33 @@ local function question(key, name)
     fields[12] = all[5]
   end
   return fields
-end
+end`,
 
--- Whether the run still has its execution.
-local function owns(x, run) return facts(x).run == run end
+  // Whether the run still has its execution.
+  owns: `
+local function owns(x, run) return facts(x).run == run end`,
 
--- A ticket is remembered until it is known to be in the queue.
+  // A ticket is remembered until it is known to be in the queue.
+  awaitTicket: `
 local function awaitTicket(key, ticket)
   redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
-end
+end`,
 
--- The ticket of an execution that waits, how long until it is due, and its priority. Nil for any other.
+  // The ticket of an execution that waits, how long until it is due, and its priority. Nil for any other.
+  ticketOf: `
 local function ticketOf(x)
   local record = facts(x)
   if record.state ~= 'queued' and record.state ~= 'scheduled' then return nil end
   return { record.ticket, text(math.max(num(record.runAt, 0) - now, 0)), record.priority or '0' }
-end
+end`,
 
--- The place in line that goes with a ticket, as a text that sorts.
-local function placeOf(ticket) return string.format('%016d', string.match(ticket, '^%d+')) end
+  // The place in line that goes with a ticket, as a text that sorts.
+  placeOf: `
+local function placeOf(ticket) return string.format('%016d', string.match(ticket, '^%d+')) end`,
 
--- Gives an execution a ticket for the line: to be brought there now, or once its time has come. With a place, it stands
--- there again.
+  // Gives an execution a ticket for the line: to be brought there now, or once its time has come. With a place, it
+  // stands there again.
+  enqueue: `
 local function enqueue(x, key, runAt, place, ...)
   local ticket = text(redis.call('INCR', sequenceKey()))
   if place then ticket = place .. '.' .. ticket end
@@ -210,9 +244,11 @@ local function enqueue(x, key, runAt, place, ...)
   end
   emit(x, 'state')
   return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0' }
-end
+end`,
 
--- What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its place.
+  // What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its
+  // place.
+  promote: `
 local function promote(x, key)
   local ticket = text(redis.call('INCR', sequenceKey()))
   redis.call('ZREM', dueKey(), 'x::' .. key)
@@ -221,9 +257,10 @@ local function promote(x, key)
   awaitTicket(key, ticket)
   emit(x, 'state')
   return ticket
-end
+end`,
 
--- Closes a question with its answer, and remembers which request gave it.
+  // Closes a question with its answer, and remembers which request gave it.
+  closeQuestion: `
 local function closeQuestion(x, key, name, answer, request)
   redis.call('HSET', questionsKey(key), 'a:' .. name, answer, 'b:' .. name, request)
   redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key)
@@ -232,9 +269,10 @@ local function closeQuestion(x, key, name, answer, request)
   write(x, 'openQuestions', left)
   emit(x, 'closed', unpack(question(key, name)))
   if left == 0 then emit(x, 'state') end
-end
+end`,
 
--- The names of the questions of an execution, the oldest first.
+  // The names of the questions of an execution, the oldest first.
+  questionNames: `
 local function questionNames(key)
   local order = {}
   local fields = redis.call('HGETALL', questionsKey(key))
@@ -242,9 +280,10 @@ local function questionNames(key)
     if string.sub(fields[i], 1, 2) == 'n:' then order[tonumber(fields[i + 1])] = string.sub(fields[i], 3) end
   end
   return order
-end
+end`,
 
--- The lists of an owner without open tasks live as long as the last record that they name.
+  // The lists of an owner without open tasks live as long as the last record that they name.
+  keepLists: `
 local function keepLists(owner)
   local lists = { tasksKey(owner), endedKey(owner) }
   if redis.call('EXISTS', openKey(owner)) == 1 then
@@ -255,10 +294,11 @@ local function keepLists(owner)
   for _, list in ipairs(lists) do
     if last[2] then redis.call('PEXPIREAT', list, last[2]) else redis.call('DEL', list) end
   end
-end
+end`,
 
--- Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket. Generations
--- are numbered through the docket: one that has expired is not taken for a later one.
+  // Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket.
+  // Generations are numbered through the docket: one that has expired is not taken for a later one.
+  create: `
 local function create(x, key, runAt, fields)
   local known = facts(x)
   if known.state then redis.call('DEL', x) end
@@ -274,17 +314,19 @@ local function create(x, key, runAt, fields)
   records[x] = record
   return enqueue(x, key, runAt, nil, 'generation', number, 'order', number, 'createdAt', at,
     'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(fields))
-end
+end`,
 
--- Takes from the lists of an owner what has expired.
+  // Takes from the lists of an owner what has expired.
+  purge: `
 local function purge(owner, most)
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', endedKey(owner), '-inf', text(now), 'LIMIT', 0, most)) do
     redis.call('ZREM', endedKey(owner), key)
     redis.call('ZREM', tasksKey(owner), key)
   end
-end
+end`,
 
--- An execution needs its questions no more.
+  // An execution needs its questions no more.
+  closeQuestions: `
 local function closeQuestions(x, key)
   for _, name in ipairs(questionNames(key)) do
     if redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key) == 1 then
@@ -293,10 +335,11 @@ local function closeQuestions(x, key)
     end
   end
   redis.call('DEL', questionsKey(key))
-end
+end`,
 
--- Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
--- requests lets those that are sent again have the same answer.
+  // Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
+  // requests lets those that are sent again have the same answer.
+  finish: `
 local function finish(x, key, request, state, ...)
   local record, at = facts(x), timeOf(x)
   -- What runs is neither to be looked for in the queue nor to be brought there.
@@ -326,5 +369,14 @@ local function finish(x, key, request, state, ...)
     keepLists(owner)
     leaveSession(record.session, key)
   end
-end
-`;
+end`,
+};
+
+/** A script with the parts that it names, and those that they name: what a script does not use costs each of its runs. */
+export function withShared(body: string): string {
+  let text = body;
+  for (const [name, part] of Object.entries(shared).reverse()) {
+    if (new RegExp(`\\b${name}\\b`).test(text)) text = `${part}\n${text}`;
+  }
+  return text;
+}

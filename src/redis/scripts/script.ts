@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RedisClient } from '../open-redis.js';
-import { prelude } from './prelude.js';
+import { withShared } from './prelude.js';
 
 /** What travels to a script. */
 export type Argument = string | number;
@@ -15,7 +15,7 @@ export class Script {
 
   /** `body` is Lua. It is given the docket's prefix as KEYS[1], and what {@link ScriptRunner.run} is given as ARGV. */
   constructor(body: string) {
-    this.text = `${prelude}\n${body}`;
+    this.text = withShared(body);
     this.sha = createHash('sha1').update(this.text).digest('hex');
   }
 }
