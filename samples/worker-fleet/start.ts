@@ -41,7 +41,8 @@ async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'tel
 async function startRedis(processes: Processes): Promise<string> {
   const command = await findRedis();
   const port = String(await freePort());
-  const args = ['--bind', '127.0.0.1', '--port', port, '--save', '', '--appendonly', 'no'];
+  // Nothing is kept, and no dump is read that lies in the folder from which this was started.
+  const args = ['--bind', '127.0.0.1', '--port', port, '--save', '', '--appendonly', 'no', '--dir', here('.')];
   await processes.start({ name: 'redis', command, args, ready: /ready to accept connections/i });
   return `redis://127.0.0.1:${port}`;
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createServer, Socket, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -153,6 +154,8 @@ async function start(program: RedisProgram, port: number, { config, args = [] }:
     [
       ...(config === undefined ? [] : [config]),
       ...['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'],
+      // Nothing is read that lies about, and what a replica writes to take over its master's data is removed again.
+      ...['--dir', tmpdir(), '--dbfilename', `errand-${port}.rdb`, '--rdb-del-sync-files', 'yes'],
       ...args,
     ],
     { env: program.env, stdio: ['ignore', 'pipe', 'ignore'] },
