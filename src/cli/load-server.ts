@@ -23,9 +23,12 @@ export async function loadServer(file: string): Promise<ErrandServer> {
 
 async function load(path: string): Promise<unknown> {
   // The user's file and this command must see the same classes, so that only TypeScript is transpiled, never a package.
-  const jiti = createJiti(import.meta.url, { interopDefault: false, tryNative: false });
+  // Without interopDefault, the default of a CommonJS package that this command has loaded before would be undefined there.
+  const jiti = createJiti(import.meta.url, { interopDefault: true, tryNative: false });
   try {
-    return (await jiti.import<{ default?: unknown }>(path)).default;
+    const loaded = await jiti.import<{ default?: unknown }>(path);
+    // Otherwise the interop gives the whole module for it.
+    return 'default' in loaded ? loaded.default : undefined;
   } catch (error) {
     if (ErrandError.is(error)) throw error;
     throw new ErrandError('SERVER_FILE', `${path} cannot be loaded: ${messageOf(error)}`, { cause: error });
