@@ -1,22 +1,17 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { Queue, QueueEvents } from 'bullmq';
+import type { ErrandServer } from 'errand';
 import { Redis } from 'ioredis';
 import { freshName } from '../../helpers/redis-server.js';
-import { NoopJobs, noopServer, type Place } from './noop.js';
-
-const jiti = createRequire(import.meta.url)
-  .resolve('jiti/package.json')
-  .replace(/package\.json$/, 'lib/jiti-cli.mjs');
-const program = fileURLToPath(new URL('worker.ts', import.meta.url));
+import { BenchJobs, benchServer, type Place } from './work.js';
+import { startWorker } from './worker-process.js';
 
 /** One who is given work in this process and does it in another. */
 export interface Contestant {
   readonly name: 'errand' | 'bullmq';
-  /** Adds one task; what it gives resolves when the result is known here. */
-  submit(): Promise<() => Promise<unknown>>;
+  readonly place: Place;
+  /** Adds one task; what it gives resolves when the result is known here: of `stamp`, when it began. */
+  submit(job?: 'noop' | 'stamp'): Promise<() => Promise<unknown>>;
   /** How many have not ended. */
   left(): Promise<number>;
   /** Starts the worker's process. */
@@ -24,21 +19,17 @@ export interface Contestant {
   close(): Promise<void>;
 }
 
-async function startWorker(name: string, place: Place, concurrency: number): Promise<ChildProcess> {
-  const child = fork(jiti, [program, name, place.url, place.name, String(concurrency)]);
-  await once(child, 'message');
-  return child;
-}
-
 /** Errand as its users have it: `docket.add` and `execution.result()`. */
-export function errandContestant(url: string): Contestant {
+export function errandContestant(url: string): Contestant & { readonly server: ErrandServer } {
   const place = { url, name: freshName() };
-  const server = noopServer(place);
-  const redis = new Redis(url);
+  const server = benchServer(place);
+  const redis = new Redis(url, { lazyConnect: true });
   return {
     name: 'errand',
-    submit: async () => {
-      const execution = await server.docket.add(NoopJobs, 'noop');
+    place,
+    server,
+    submit: async (job = 'noop') => {
+      const execution = await server.docket.add(BenchJobs, job);
       return () => execution.result();
     },
     left: async () => {
@@ -68,8 +59,9 @@ export function bullContestant(url: string): Contestant {
   for (const each of [queue, events]) each.setMaxListeners(0);
   return {
     name: 'bullmq',
-    submit: async () => {
-      const job = await queue.add('noop', {});
+    place,
+    submit: async (name = 'noop') => {
+      const job = await queue.add(name, {});
       return () => job.waitUntilFinished(events);
     },
     left: async () => {
