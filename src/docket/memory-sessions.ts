@@ -99,7 +99,7 @@ export class MemorySessions implements Sessions {
       if (session) {
         session.holder = place;
         session.missed = [];
-        this.spread(id, { type: 'held', place }, place);
+        this.spread(id, { type: 'held', place });
       }
       return [...missed, ...(this.open.get(id) ?? [])];
     });

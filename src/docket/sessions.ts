@@ -36,14 +36,16 @@ export interface Sessions {
   end(id: string, unusedBut?: string): Promise<void>;
   /**
    * Calls back with what the other places tell and with what becomes of the session, in order and never synchronously.
-   * Begins with the place that holds it, where there is one. Returns what stops that.
+   * Begins with the place that holds it, where there is one; from then on tells each that does, also that place itself.
+   * Returns what stops that.
    */
   serve(id: string, place: string, listener: (news: SessionNews) => void): Promise<() => void>;
   /** Tells the other places that serve it. */
   tell(id: string, place: string, message: Json): Promise<void>;
   /**
    * From now on, messages that belong to no request go out at that place and nowhere else. Gives the tasks of which the
-   * client may not know how they stand: those that are open, and those that ended while there was no such place.
+   * client may not know how they stand: those that are open, and those that ended while there was no such place. Where the
+   * place serves the session, it has been told which place holds it before this resolves: itself, or one that came later.
    */
   hold(id: string, place: string): Promise<readonly string[]>;
   /** The place has no stream for that any more. Does nothing where another holds the session. */

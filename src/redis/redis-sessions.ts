@@ -20,8 +20,9 @@ type Listener = (news: SessionNews) => void;
 /** A session that places of this process serve. */
 interface Served {
   readonly places: Map<string, Listener>;
-  /** The place that holds it, as far as this process knows. */
+  /** The place that holds it, as far as this process knows, and how often that had changed then. */
   holder: string | undefined;
+  changes: number;
   stopWaiting: (() => void) | undefined;
 }
 
@@ -66,6 +67,7 @@ export class RedisSessions implements Sessions {
     const served = this.served.get(id) ?? {
       places: new Map<string, Listener>(),
       holder: undefined,
+      changes: 0,
       stopWaiting: undefined,
     };
     this.served.set(id, served);
@@ -78,8 +80,9 @@ export class RedisSessions implements Sessions {
     try {
       const unwatch = await this.host.watch(id);
       // Asked once the news come: whoever holds it from now on is told.
-      const holder = String(await this.host.run(holderScript, id));
-      if (holder !== '') this.deliver(id, place, { type: 'held', place: this.holdBy(id, served, holder) });
+      const [changes, holder] = await this.holderOf(id);
+      if (changes >= served.changes) this.holdBy(id, served, changes, holder);
+      if (served.holder !== undefined) this.deliver(id, place, { type: 'held', place: served.holder });
       return () => {
         stop();
         unwatch();
@@ -95,7 +98,10 @@ export class RedisSessions implements Sessions {
   }
 
   async hold(id: string, place: string): Promise<readonly string[]> {
-    return ((await this.host.run(holdScript, id, place)) as readonly Reply[]).map(String);
+    const [changes, tasks] = (await this.host.run(holdScript, id, place)) as readonly [number, readonly Reply[]];
+    // Where that came first, the same is no news when it comes from Redis.
+    if (changes > 0) this.held(id, changes, place);
+    return tasks.map(String);
   }
 
   async leave(id: string, place: string): Promise<void> {
@@ -110,8 +116,10 @@ export class RedisSessions implements Sessions {
   take(entry: Readonly<Record<string, string>>): void {
     const { '@session': id = '', '@from': from = '', '@type': type, '@value': value = '' } = entry;
     switch (type) {
-      case 'held':
-        return this.held(id, value === '' ? undefined : value, from);
+      case 'held': {
+        const [changes, holder] = [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)];
+        return this.held(id, Number(changes), holder === '' ? undefined : holder, from);
+      }
       case 'ended':
         return this.spread(id, { type }, from);
       case 'changed':
@@ -130,23 +138,37 @@ export class RedisSessions implements Sessions {
         continue;
       }
       this.spread(id, { type: 'changed', client: stored.client }, '');
-      const holder = String(await this.host.run(holderScript, id));
-      this.held(id, holder === '' ? undefined : holder, holder);
+      const [changes, holder] = await this.holderOf(id);
+      const served = this.served.get(id);
+      // Also where Redis has lost the last changes.
+      if (served) this.holdBy(id, served, changes, holder);
+      this.spread(id, { type: 'held', place: holder }, '');
     }
   }
 
-  private held(id: string, place: string | undefined, from: string): void {
+  private async holderOf(id: string): Promise<[changes: number, place: string | undefined]> {
+    const [changes, place] = (await this.host.run(holderScript, id)) as readonly [number, string];
+    return [changes, place === '' ? undefined : place];
+  }
+
+  private held(id: string, changes: number, place: string | undefined, from = ''): void {
     const served = this.served.get(id);
-    if (served) this.spread(id, { type: 'held', place: this.holdBy(id, served, place) }, from);
+    if (served === undefined || changes <= served.changes) return;
+    this.holdBy(id, served, changes, place);
+    // Who holds it is told as well: each place knows from its news alone who that is.
+    this.spread(id, { type: 'held', place }, place === undefined ? from : '');
   }
 
   /** A holder whose process is killed says nothing. */
-  private holdBy(id: string, served: Served, place: string | undefined): string | undefined {
+  private holdBy(id: string, served: Served, changes: number, place: string | undefined): void {
     served.stopWaiting?.();
     served.holder = place;
-    const onGone = (): void => this.held(id, undefined, place ?? '');
+    served.changes = changes;
+    const onGone = (): void => {
+      served.holder = undefined;
+      this.spread(id, { type: 'held', place: undefined }, '');
+    };
     served.stopWaiting = place === undefined ? undefined : this.host.presence.onGone(nodeOf(place), onGone);
-    return place;
   }
 
   private spread(id: string, news: SessionNews, from: string): void {

@@ -124,11 +124,13 @@ export class SharedSession {
       tasks = await this.engine.sessions.hold(this.id, this.place);
     } catch (error) {
       this.failed('held', error);
+      // Better at two places than at none; which it is, is told once the engine can be reached.
+      this.heard(this.place);
     }
-    if (this.stopped) return;
-    if (!this.host.hasStream) return this.leave();
-    this.holder = 'here';
-    this.host.placed();
+    // Otherwise the others would wait for ever for what a place without a stream tells.
+    if (this.stopped || !this.host.hasStream) return this.leave();
+    // Another place may have it since.
+    if (this.holder !== 'here') return;
     try {
       await this.host.catchUp(tasks);
     } catch (error) {
@@ -170,10 +172,9 @@ export class SharedSession {
   }
 
   private heard(place: string | undefined): void {
-    if (place === this.place) return;
     // An older stream here serves again, when the newer one has gone.
     if (place === undefined && this.host.hasStream) return void this.hold();
-    this.holder = place === undefined ? 'nobody' : 'elsewhere';
+    this.holder = place === undefined ? 'nobody' : place === this.place ? 'here' : 'elsewhere';
     this.host.placed();
   }
 

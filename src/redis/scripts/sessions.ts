@@ -37,34 +37,43 @@ return 1
 /** ARGV: session, place, what it tells. */
 export const tellSessionScript = new Script(`return spread(ARGV[1], ARGV[2], 'message', ARGV[3])`);
 
-/** ARGV: session. Gives the place that holds it, where its process is alive. */
+/**
+ * How often the place that holds a session has changed tells later news from earlier, as a process may hear of what others
+ * did after the answer to what it did later itself.
+ */
+const becomeHolder = `
+local function becomeHolder(holder)
+  local s = sessionKey(ARGV[1])
+  redis.call('HSET', s, 'holder', holder)
+  local number = redis.call('HINCRBY', s, 'holds', 1)
+  spread(ARGV[1], ARGV[2], 'held', number .. ' ' .. holder)
+  return number
+end`;
+
+/** ARGV: session. Gives how often its holder has changed, and the place that holds it, where its process is alive. */
 export const holderScript = new Script(`
-local holder = redis.call('HGET', sessionKey(ARGV[1]), 'holder')
-return holder and isThere(holder) and holder or ''
+local found = redis.call('HMGET', sessionKey(ARGV[1]), 'holds', 'holder')
+return { tonumber(found[1] or 0), found[2] and isThere(found[2]) and found[2] or '' }
 `);
 
-/** ARGV: session, place. Gives its open tasks, and those of which nobody heard that they ended. */
-export const holdScript = new Script(`
+/**
+ * ARGV: session, place. Gives how often its holder has changed, 0 where it is not kept; then its open tasks, and those of
+ * which nobody heard that they ended.
+ */
+export const holdScript = new Script(`${becomeHolder}
 local s = sessionKey(ARGV[1])
 local open = redis.call('SMEMBERS', sessionTasksKey(ARGV[1]))
-if redis.call('EXISTS', s) == 0 then return open end
+if redis.call('EXISTS', s) == 0 then return { 0, open } end
 local missed = redis.call('LRANGE', missedKey(ARGV[1]), 0, -1)
 redis.call('DEL', missedKey(ARGV[1]))
-if redis.call('HGET', s, 'holder') ~= ARGV[2] then
-  redis.call('HSET', s, 'holder', ARGV[2])
-  spread(ARGV[1], ARGV[2], 'held', ARGV[2])
-end
 for _, key in ipairs(open) do missed[#missed + 1] = key end
-return missed
+return { becomeHolder(ARGV[2]), missed }
 `);
 
 /** ARGV: session, place. */
-export const leaveSessionScript = new Script(`
-local s = sessionKey(ARGV[1])
-if redis.call('HGET', s, 'holder') ~= ARGV[2] then return 0 end
-redis.call('HSET', s, 'holder', '')
-spread(ARGV[1], ARGV[2], 'held', '')
-return 1
+export const leaveSessionScript = new Script(`${becomeHolder}
+if redis.call('HGET', sessionKey(ARGV[1]), 'holder') ~= ARGV[2] then return 0 end
+return becomeHolder('')
 `);
 
 /** ARGV: session. */

@@ -83,16 +83,22 @@ export function sessionsContract(stage: () => Stage): void {
       const [one, other] = [await serve('s'), await serve('s')];
       await sessions.save('s', one.place, anna, minute);
       await sessions.hold('s', one.place);
+      expect(one.news).toEqual([{ type: 'held', place: one.place }]);
       await sessions.hold('s', other.place);
+      expect(other.news.at(-1)).toEqual({ type: 'held', place: other.place });
       await sessions.leave('s', one.place);
       const late = await serve('s');
       await sessions.leave('s', other.place);
       await eventually(() => {
         expect(one.news).toEqual([
+          { type: 'held', place: one.place },
           { type: 'held', place: other.place },
           { type: 'held', place: undefined },
         ]);
-        expect(other.news).toEqual([{ type: 'held', place: one.place }]);
+        expect(other.news).toEqual([
+          { type: 'held', place: one.place },
+          { type: 'held', place: other.place },
+        ]);
         expect(late.news).toEqual([
           { type: 'held', place: other.place },
           { type: 'held', place: undefined },
