@@ -111,9 +111,8 @@ try {
   process.exitCode ??= 1;
   for (const line of processes.lastLines) console.error(line);
   console.error(error instanceof Trouble ? error.message : error);
-} finally {
-  await processes.stop();
 }
-if (process.exitCode === undefined) tell('everything is stopped');
+await processes.stop();
+if (process.exitCode === undefined) tell('what was started here is stopped');
 // Whatever a client that was interrupted has left open.
 process.exit();

@@ -58,7 +58,7 @@ describe('samples/worker-fleet', () => {
         expect(stdout).toContain(`${killed} imported Aalto`);
         expect(stdout).toContain(`${other} has finished what ${killed} began`);
         expect(stdout.match(/node B asks/g)).toHaveLength(2);
-        expect(stdout).toContain('everything is stopped');
+        expect(stdout).toContain('what was started here is stopped');
         await removeCatalogues(docket.url);
       } finally {
         await docket.dispose();
