@@ -20,6 +20,7 @@ const tell = (line: string): void => {
 
 /** Two nodes and two workers, each a process of its own, on the Redis that there is or one that is started for them. */
 async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'tell'>> {
+  tell('starting two nodes and two workers');
   const env = {
     ERRAND_DOCKET_URL: process.env.ERRAND_DOCKET_URL ?? (await startRedis(processes)),
     // Two who run this on one Redis do not meet.
@@ -53,7 +54,7 @@ async function findRedis(): Promise<string> {
     if (found !== undefined) return command;
   }
   throw new Trouble(
-    'There is no redis-server or valkey-server on the PATH: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to a Redis that runs, or use Docker as README.md says.',
+    'There is no redis-server or valkey-server on the PATH: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to a Redis that runs, or use Docker as samples/worker-fleet/README.md says.',
   );
 }
 
@@ -73,7 +74,9 @@ async function composedFleet(): Promise<Omit<Surroundings, 'tell'>> {
   for (const node of [nodeA, nodeB]) {
     const health = await fetch(`${node}/healthz`).catch(() => undefined);
     if (health?.ok !== true) {
-      throw new Trouble(`No healthy node answers at ${node}: start the fleet with docker compose, as README.md says.`);
+      throw new Trouble(
+        `No healthy node answers at ${node}: start the fleet with docker compose, as samples/worker-fleet/README.md says.`,
+      );
     }
   }
   return {
