@@ -94,6 +94,13 @@ export type AnswerVerdict = 'accepted' | 'answered' | 'ended' | 'unknown';
 /** Stops a watch. Safe to call twice. */
 export type Unwatch = () => void;
 
+/** Somebody waits for the end of an execution. */
+export interface EndWatch {
+  /** As it was when the watch began; absent where nobody knows it (any more). */
+  readonly record?: ExecutionRecord;
+  readonly unwatch: Unwatch;
+}
+
 /** One run of one execution, given to a worker. */
 export interface Delivery {
   /** The record as it was when the run began: state `running`, the attempt counted. */
@@ -206,6 +213,11 @@ export interface Engine {
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
   /** Events in order, never synchronously. */
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
+  /**
+   * For whoever waits for the end of an execution: gives the record as it is now, and tells `listener` of it once it has
+   * ended or is that of a later execution under the key. It may be told of other states on the way.
+   */
+  watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch>;
 
   /**
    * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there

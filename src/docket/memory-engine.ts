@@ -9,6 +9,7 @@ import type {
   Consumer,
   Delivery,
   DeliveryHandler,
+  EndWatch,
   Engine,
   EngineEvent,
   Health,
@@ -194,6 +195,17 @@ export class MemoryEngine implements Engine {
 
   watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     return this.step(() => this.watchers.add(of, listener));
+  }
+
+  watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
+    return this.step(() => {
+      const unwatch = this.watchers.add({ key }, ({ type, record }) => {
+        // Events carry the record itself; what is handed out must not change it.
+        if (type === 'state') listener(isTerminal(record.state) ? copyOfRecord(record) : record);
+      });
+      const record = this.entries.get(key)?.record;
+      return { unwatch, ...(record && { record: copyOfRecord(record) }) };
+    });
   }
 
   schedule(schedule: NewSchedule): Promise<ScheduleRecord> {

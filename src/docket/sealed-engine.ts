@@ -10,6 +10,7 @@ import type {
   Consumer,
   Delivery,
   DeliveryHandler,
+  EndWatch,
   Engine,
   EngineEvent,
   Health,
@@ -121,6 +122,11 @@ export class SealedEngine implements Engine {
       const opened = this.openEvent(event);
       if (opened) listener(opened);
     });
+  }
+
+  async watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
+    const { record, unwatch } = await this.engine.watchEnd(key, (ended) => listener(this.openRecord(ended)));
+    return { unwatch, ...(record && { record: this.openRecord(record) }) };
   }
 
   /** Its executions have its id as their key, so that what is sealed for one opens for them. */

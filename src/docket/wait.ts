@@ -1,7 +1,6 @@
 import { longestTimer } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import { copyOfJson } from '../base/json.js';
 import type { Engine } from './engine.js';
 import { isTerminal, type ExecutionRecord } from './record.js';
 
@@ -39,19 +38,13 @@ export async function waitForEnd(
           resolve(record);
         }
       };
-      // Watching before reading: what happens in between is seen by one of the two.
-      const watching = engine.watch({ key }, ({ type, record }) => {
+      const watching = engine.watchEnd(key, (record) => {
         // What was told of an earlier one under the key comes late.
-        if (type !== 'state' || record.generation < (generation ?? 0)) return;
-        // Events carry the engine's own record; what is handed out must not change it.
-        see(isTerminal(record.state) ? copyOfJson(record) : record);
+        if (record.generation >= (generation ?? 0)) see(record);
       });
-      watching
-        .then(() => engine.get(key))
-        .then(see)
-        .catch(reject);
+      watching.then(({ record }) => see(record)).catch(reject);
       stops.push(
-        () => void watching.then((unwatch) => unwatch()).catch(() => undefined),
+        () => void watching.then(({ unwatch }) => unwatch()).catch(() => undefined),
         engine.onClose(() => reject(closedMeanwhile(key))),
         keepAlive(limit, () => reject(notInTime(key, limit))),
         onAbort(signal, reject),

@@ -5,8 +5,8 @@ import { isTerminal, type ExecutionRecord, type Question } from '../docket/recor
 import { Watchers, type OnError } from '../docket/watchers.js';
 import { keyOf } from './keys.js';
 import { eventIn, fieldsOf } from './records.js';
-import { beatScript, joinScript, leaveScript, unwatchScript, watchScript } from './scripts/inbox.js';
-import type { ScriptRunner } from './scripts/script.js';
+import { beatScript, joinScript, leaveScript, unwatchScript, watchEndScript, watchScript } from './scripts/inbox.js';
+import type { Reply, Script, ScriptRunner } from './scripts/script.js';
 
 /** How long a process is taken to live, and its inbox kept, without a sign of it; and how often it gives one. */
 const life = 600_000;
@@ -40,8 +40,12 @@ export interface InboxHost {
 
 /** What is watched here. */
 interface Subject {
-  readonly of: Watched;
+  readonly of: Watched | { readonly end: string };
   watching: number;
+  /** The number of the last entry that Redis had sent when it was told of a watch; Infinity until that is known. */
+  since: number;
+  /** Of an end, the number of the entry that told of it: Redis has forgotten the watches before. */
+  ended: number;
   /** Of a session, the tasks that were heard of and have not ended: when entries are missed, one may have been its end. */
   readonly open: Set<string>;
 }
@@ -109,36 +113,61 @@ export class Inbox {
 
   /** Tells `listener` of everything that happens after the promise has resolved. */
   async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
+    return (await this.enter(of, of, listener, watchScript, ...named(of))).unwatch;
+  }
+
+  /** Gives the fields of the record as it is now, and tells `listener` of its end, or of a later one under the key. */
+  async watchEnd(
+    key: string,
+    listener: (record: ExecutionRecord) => void,
+  ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
+    const hear = (event: EngineEvent): void => {
+      if (event.type === 'state') listener(event.record);
+    };
+    return this.enter({ end: key }, { key }, hear, watchEndScript, key);
+  }
+
+  /** The reply of `script` begins with the number of the last entry that was sent. */
+  private async enter(
+    of: Subject['of'],
+    heard: Watched,
+    listener: (event: EngineEvent) => void,
+    script: Script,
+    ...args: readonly string[]
+  ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
     const name = named(of).join(' ');
-    const subject = this.subjects.get(name) ?? { of, watching: 0, open: new Set() };
+    const subject = this.subjects.get(name) ?? { of, watching: 0, since: Infinity, ended: 0, open: new Set() };
     this.subjects.set(name, subject);
     subject.watching++;
+    subject.since = Infinity;
     let after: number | undefined;
     const early: EngineEvent[] = [];
     const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
-    const stopListening = this.watchers.add(of, (event) => {
+    const stopListening = this.watchers.add(heard, (event) => {
       if (after === undefined) early.push(event);
       else if (isNew(event)) listener(event);
     });
     let active = true;
-    const stop = (): void => {
+    const unwatch = (): void => {
       if (!active) return;
       active = false;
       stopListening();
       if (--subject.watching > 0 || this.closed) return;
       this.subjects.delete(name);
+      if (subject.ended > subject.since) return;
       // Commands keep their order: whoever watches again is added after this.
       this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
     };
     try {
-      const number = await this.scripts.run(watchScript, this.node, watchLife, ...named(of));
-      after = number === null ? this.lastNumber : Number(number);
+      const [number, fields] = (await this.scripts.run(script, this.node, watchLife, ...args)) as readonly Reply[];
+      after = number == null ? this.lastNumber : Number(number);
+      subject.since = after;
+      for (const event of early.filter(isNew)) this.guarded(() => listener(event));
+      return { fields, unwatch };
     } catch (error) {
-      stop();
+      unwatch();
       throw error;
     }
-    for (const event of early.filter(isNew)) this.guarded(() => listener(event));
-    return stop;
   }
 
   private async join(): Promise<void> {
@@ -173,7 +202,10 @@ export class Inbox {
   }
 
   private async renew(): Promise<void> {
-    const subjects = [...this.subjects.values()].map(({ of }) => named(of));
+    const subjects = [...this.subjects.values()].map((subject) => {
+      subject.since = Infinity;
+      return named(subject.of);
+    });
     for (let index = 0; index < subjects.length; index += 500) {
       await this.scripts.run(watchScript, this.node, watchLife, ...subjects.slice(index, index + 500).flat());
     }
@@ -214,7 +246,11 @@ export class Inbox {
     if (fields['@event'] === 'session') return this.host.session(fields);
     if (fields['@event'] === 'taken') return this.host.taken(fields);
     const event = eventIn(fields);
-    if (event) this.tell(event, number);
+    if (!event) return;
+    const { key, state } = event.record;
+    const waiting = isTerminal(state) ? this.subjects.get(named({ end: key }).join(' ')) : undefined;
+    if (waiting) waiting.ended = number;
+    this.tell(event, number);
   }
 
   /** Tells the watchers of executions how those are now. */
@@ -234,6 +270,7 @@ export class Inbox {
     for (const { of, open } of [...this.subjects.values()]) {
       const concerned = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
       if ('key' in of) concerned.push(of.key);
+      if ('end' in of) concerned.push(of.end);
       for (const key of concerned) keys.add(key);
     }
     for (const key of keys) {
@@ -264,7 +301,8 @@ export class Inbox {
 }
 
 /** A subject as scripts take it. */
-function named(of: Watched): [kind: 'key' | 'session' | 'all', name: string] {
+function named(of: Subject['of']): [kind: 'key' | 'end' | 'session' | 'all', name: string] {
   if ('key' in of) return ['key', of.key];
+  if ('end' in of) return ['end', of.end];
   return 'session' in of ? ['session', of.session] : ['all', ''];
 }

@@ -12,6 +12,7 @@ import type {
   Consumer,
   Delivery,
   DeliveryHandler,
+  EndWatch,
   Engine,
   EngineEvent,
   Health,
@@ -232,6 +233,12 @@ export class RedisEngine implements Engine {
 
   async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
     return this.guard(() => this.inbox.watch(of, listener));
+  }
+
+  async watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
+    const { fields, unwatch } = await this.guard(() => this.inbox.watchEnd(key, listener));
+    const record = recordIn(fields);
+    return { unwatch, ...(record && { record }) };
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {

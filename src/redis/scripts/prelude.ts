@@ -170,11 +170,14 @@ local function leaveSession(session, key)
 end`,
 
   // Sends an event with the record as it is now to every process that watches the execution, its session or everything.
+  // Who waits for the end only is told of no run.
   emit: `
 local function emit(x, event, ...)
   local record = facts(x)
   local sets = { allWatchKey(), keyWatchKey(record.key or '') }
-  if record.session then sets[3] = sessionWatchKey(record.session) end
+  if record.session then sets[#sets + 1] = sessionWatchKey(record.session) end
+  local ending = event == 'state' and record.state ~= 'running' and endWatchKey(record.key or '')
+  if ending then sets[#sets + 1] = ending end
   local nodes = redis.call('SUNION', unpack(sets))
   if #nodes == 0 then return end
   local entry = { '@event', event, ... }
@@ -190,6 +193,7 @@ local function emit(x, event, ...)
       for _, set in ipairs(sets) do redis.call('SREM', set, node) end
     end
   end
+  if ending and terminal[record.state] then redis.call('DEL', ending) end
 end`,
 
   // A question as pairs of names and values.

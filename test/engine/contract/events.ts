@@ -1,11 +1,72 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EngineEvent } from '../../../src/docket/engine.js';
+import type { EndWatch, EngineEvent } from '../../../src/docket/engine.js';
 import { isTerminal } from '../../../src/docket/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { settled } from '../../helpers/fake-clock.js';
 import { aQuestion, anExecution, expectEvents, type Stage } from './stage.js';
 
 export function eventsContract(stage: () => Stage): void {
+  describe('watchEnd', () => {
+    const watchEnd = async (key: string): Promise<EndWatch & { readonly states: string[] }> => {
+      const states: string[] = [];
+      const watch = await stage().engine.watchEnd(key, (record) => {
+        states.push(`${record.generation} ${record.state}`);
+      });
+      return { ...watch, states };
+    };
+
+    it('gives the record as it is, and tells of the end', async () => {
+      const worker = stage().work(1);
+      await stage().add('a', { input: 'kept' });
+      const early = await watchEnd('a');
+      expect(early.record).toMatchObject({ key: 'a', input: 'kept' });
+      const delivery = await worker.next();
+      const { generation } = delivery.record;
+      const late = await watchEnd('a');
+      expect(late.record).toMatchObject({ generation, state: 'running' });
+      await worker.finish(delivery, 'done');
+      const end = `${generation} completed`;
+      await eventually(() => expect([early.states.at(-1), late.states.at(-1)]).toEqual([end, end]));
+      const after = await watchEnd('a');
+      expect(after.record).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
+      expect(await watchEnd('unknown')).not.toHaveProperty('record');
+      for (const { unwatch } of [early, late, after]) unwatch();
+    });
+
+    it('tells of each end of what is added again, also where an earlier one was watched', async () => {
+      await stage().add('a');
+      const first = await watchEnd('a');
+      await stage().engine.cancel('a');
+      await eventually(() => expect(first.states).toHaveLength(1));
+      await stage().add('a');
+      const second = await watchEnd('a');
+      first.unwatch();
+      await stage().engine.cancel('a');
+      const { generation } = await stage().record('a');
+      await eventually(() => expect(second.states).toEqual([`${generation} cancelled`]));
+    });
+
+    it('tells of a later execution that takes the place of the one that is watched', async () => {
+      const { session: _none, ...ofProgram } = anExecution('a');
+      const { record } = await stage().engine.add(ofProgram);
+      const watch = await watchEnd('a');
+      await stage().engine.replace(ofProgram);
+      const later = (await stage().record('a')).generation;
+      expect(later).toBeGreaterThan(record.generation);
+      await eventually(() => expect(watch.states.at(-1)).toBe(`${later} queued`));
+      watch.unwatch();
+    });
+
+    it('tells nothing to whoever has stopped', async () => {
+      await stage().add('a');
+      const [one, other] = [await watchEnd('a'), await watchEnd('a')];
+      one.unwatch();
+      await stage().engine.cancel('a');
+      await eventually(() => expect(other.states).toHaveLength(1));
+      expect(one.states).toEqual([]);
+    });
+  });
+
   describe('watch', () => {
     it('tells whoever watches everything of each execution, a task or not, once', async () => {
       const all = await stage().watch({ all: true });
