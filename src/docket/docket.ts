@@ -59,6 +59,7 @@ export interface ReplaceOptions extends AddOptions {
 
 /** A schedule of the docket. */
 export interface Schedule {
+  /** Unique in the docket. The executions that it adds have it as their key. */
   readonly id: string;
   /** With nothing left open; `every` is milliseconds. */
   readonly when: Timetable;

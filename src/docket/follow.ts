@@ -6,8 +6,18 @@ import { closedMeanwhile, goneExecution, keepAlive, onAbort } from './wait.js';
 
 /** What happens to an execution. */
 export type ExecutionChange =
-  | { readonly type: 'state'; readonly state: ExecutionState }
-  | { readonly type: 'progress'; readonly progress: ProgressState };
+  | {
+      /** It has gone over into another state. */
+      readonly type: 'state';
+      /** The new one; the first change tells the one that it was found in. */
+      readonly state: ExecutionState;
+    }
+  | {
+      /** It has said how far it is. */
+      readonly type: 'progress';
+      /** As far as it is. */
+      readonly progress: ProgressState;
+    };
 
 /** Which execution is followed, and how somebody waits for it. */
 export interface Followed {

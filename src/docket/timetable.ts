@@ -21,12 +21,22 @@ export type ScheduleWhen =
       readonly every: Duration;
     };
 
-/** The same with nothing left open, as it is stored; `every` is milliseconds. */
-export const Timetable = z.union([
+/** The same with nothing left open, as it is stored. */
+export type Timetable =
+  | {
+      /** As it was given, without blanks around it. */
+      readonly cron: string;
+      /** An IANA name. */
+      readonly timezone: string;
+    }
+  | {
+      /** Milliseconds. */
+      readonly every: number;
+    };
+export const Timetable: z.ZodType<Timetable> = z.union([
   z.strictObject({ cron: z.string(), timezone: z.string() }),
   z.strictObject({ every: z.number() }),
 ]);
-export type Timetable = z.infer<typeof Timetable>;
 
 const shortestEvery = 1_000;
 const longestEvery = 100 * 365 * 24 * 3_600_000;
