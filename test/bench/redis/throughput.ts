@@ -46,18 +46,18 @@ export async function reached(contestant: Contestant, most: number): Promise<{ a
 export async function throughput(url: string): Promise<void> {
   head('errand/s', 'bullmq/s');
   for (const [concurrency, count, goal] of [
-    [1, 200, ''],
-    [10, 1_000, ' (goal: at least 0.9)'],
-    [100, 2_000, ' (goal: at least 0.9)'],
+    [1, 100, ''],
+    [10, 500, ' (goal: at least 0.9)'],
+    [100, 1_500, ' (goal: at least 0.9)'],
   ] as const) {
-    const { ours, theirs, timeRatio } = await endToEnd(url, concurrency, { count, rounds: 9 });
+    const { ours, theirs, timeRatio } = await endToEnd(url, concurrency, { count, rounds: 7 });
     row(`submit, run, result; ${concurrency} at once${goal}`, [ours, theirs], tasks(1 / timeRatio));
   }
   for (const concurrency of [10, 100]) {
     const rounds: { ours: number; theirs: number }[] = [];
     while (rounds.length < 3) {
-      const ours = await drain(errandContestant(url), concurrency, 5_000);
-      rounds.push({ ours, theirs: await drain(bullContestant(url), concurrency, 5_000) });
+      const ours = await drain(errandContestant(url), concurrency, 4_000);
+      rounds.push({ ours, theirs: await drain(bullContestant(url), concurrency, 4_000) });
     }
     const median = (of: (round: (typeof rounds)[number]) => number): number => quantile(rounds.map(of), 0.5);
     row(
