@@ -14,6 +14,8 @@ export const nodeOf = (place: string): string => place.slice(0, place.lastIndexO
 /** Says that this process is alive, and finds out which of the others, on whom something here depends, are not. */
 export class Presence {
   private readonly waiting = new Map<string, Set<() => void>>();
+  /** By name, what Redis is still to be told. */
+  private readonly owed = new Map<string, () => Promise<unknown>>();
   private signing?: NodeJS.Timeout;
   private looking?: NodeJS.Timeout;
   private isLooking = false;
@@ -38,6 +40,7 @@ export class Presence {
     clearInterval(this.signing);
     clearInterval(this.looking);
     this.waiting.clear();
+    this.owed.clear();
     await this.scripts.run(signOffScript, this.node);
   }
 
@@ -54,8 +57,24 @@ export class Presence {
     };
   }
 
+  /**
+   * Gives something up. Where Redis cannot be reached now, it is told with the first sign that reaches it: as long as this
+   * process is alive, others would wait for what it does not have any more.
+   */
+  async giveUp(name: string, tell: () => Promise<unknown>): Promise<void> {
+    this.owed.set(name, tell);
+    await tell();
+    if (this.owed.get(name) === tell) this.owed.delete(name);
+  }
+
+  /** It was taken again, so that it must not be given up later. */
+  tookAgain(name: string): void {
+    this.owed.delete(name);
+  }
+
   private async sign(): Promise<void> {
     await this.scripts.run(signScript, this.node, Math.ceil(this.lease * lifePerLease));
+    for (const [name, tell] of [...this.owed]) if (this.owed.get(name) === tell) await this.giveUp(name, tell);
   }
 
   private async look(): Promise<void> {

@@ -98,6 +98,7 @@ export class RedisSessions implements Sessions {
   }
 
   async hold(id: string, place: string): Promise<readonly string[]> {
+    this.host.presence.tookAgain(holding(id, place));
     const [changes, tasks] = (await this.host.run(holdScript, id, place)) as readonly [number, readonly Reply[]];
     // Where that came first, the same is no news when it comes from Redis.
     if (changes > 0) this.held(id, changes, place);
@@ -105,7 +106,7 @@ export class RedisSessions implements Sessions {
   }
 
   async leave(id: string, place: string): Promise<void> {
-    await this.host.run(leaveSessionScript, id, place);
+    await this.host.presence.giveUp(holding(id, place), () => this.host.run(leaveSessionScript, id, place));
   }
 
   async openTasks(id: string): Promise<readonly string[]> {
@@ -187,3 +188,5 @@ export class RedisSessions implements Sessions {
     });
   }
 }
+
+const holding = (session: string, place: string): string => `session ${session} ${place}`;

@@ -33,6 +33,7 @@ export class RedisShowings implements Showings {
 
   async show(key: string, question: string, { place, session, waits }: ShowingPlace): Promise<ShowVerdict> {
     this.forget(place, key, question);
+    this.host.presence.tookAgain(showing(place, key, question));
     const reply = await this.host.run(showScript, key, question, place, waits ? '1' : '0', session);
     const [verdict, detail] = reply as readonly Reply[];
     if (verdict === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
@@ -42,7 +43,9 @@ export class RedisShowings implements Showings {
   async giveUp(key: string, question: string, place: string): Promise<void> {
     // What is not shown here only was waited for.
     if (this.forget(place, key, question)) return;
-    await this.host.run(giveUpScript, key, question, place);
+    await this.host.presence.giveUp(showing(place, key, question), () =>
+      this.host.run(giveUpScript, key, question, place),
+    );
   }
 
   /** An entry of the inbox that is about a place of this process. */
@@ -66,3 +69,5 @@ export class RedisShowings implements Showings {
     return refused?.delete(`${key} ${question}`) === true;
   }
 }
+
+const showing = (place: string, key: string, question: string): string => `showing ${place} ${key} ${question}`;

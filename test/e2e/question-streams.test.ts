@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { Context, defineTool, Logger, type ErrandServer } from '../../src/index.js';
@@ -63,6 +64,32 @@ describe('a question of a task, over HTTP', () => {
     await untilStandalone(() => expect(told(peer, asked)).toHaveLength(1));
     await untilStatus(peer.client, taskId, 'completed');
     expect(spy.of('GET')[0]?.text).toContain(asked);
+  });
+
+  it('comes again on the standalone stream that a client opens because it lost the first, of which nobody told', async () => {
+    const noStream = new Response(null, { status: 405 });
+    const through: typeof fetch = (to, init) => (init?.method === 'GET' ? Promise.resolve(noStream) : fetch(to, init));
+    await using peer = await connectHttp(url, { fetch: through, answer: () => accept('unused') });
+    const session = (peer.client.transport as StreamableHTTPClientTransport).sessionId!;
+    const open = async (): Promise<{ text: string; ended: boolean }> => {
+      const response = await fetch(url, { headers: { accept: 'text/event-stream', 'mcp-session-id': session } });
+      expect(response.status).toBe(200);
+      const stream = { text: '', ended: false };
+      void (async () => {
+        for await (const chunk of response.body!) stream.text += Buffer.from(chunk).toString();
+        stream.ended = true;
+      })();
+      return stream;
+    };
+    const lost = await open();
+    const { taskId } = await startTask(peer.client, 'favourite');
+    await untilStandalone(() => expect(lost.text).toContain(asked));
+    const stream = await open();
+    await untilStandalone(() => expect(stream.text).toMatch(/notifications\/cancelled[^]*elicitation\/create/));
+    await eventually(() => expect(lost.ended).toBe(true));
+    await peer.client.experimental.tasks.cancelTask(taskId);
+    await eventually(() => expect(stream.text).toContain('"status":"cancelled"'));
+    expect(lost.text.match(/elicitation\/create/g)).toHaveLength(1);
   });
 
   it('comes again when the standalone stream on which it was shown is dropped', async () => {

@@ -4,7 +4,7 @@ import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { TestDocket } from '../helpers/redis.js';
-import { anExecution, TestWorker } from './contract/stage.js';
+import { anExecution, aQuestion, TestWorker } from './contract/stage.js';
 import { expectWholeWork } from './whole-work.js';
 
 let server: RedisServer;
@@ -53,6 +53,28 @@ describe('a Redis that', () => {
     expect(await engine.health()).toMatchObject({ ok: false, reason: expect.stringContaining('OOM') });
     await docket.redis.config('SET', 'maxmemory', 0);
     await expectWholeWork(engine);
+  });
+
+  it('is full when a process gives up what it shows and holds is told when it is not', async () => {
+    const [engine, other] = [docket.engine({ lease: 3_000 }), docket.engine()];
+    await Promise.all([engine.start(), other.start()]);
+    const [place, elsewhere] = [engine.newPlace(), other.newPlace()];
+    const worker = new TestWorker(engine, 1);
+    await engine.add(anExecution('a'));
+    const delivery = await worker.next();
+    await engine.ask('a', delivery.run, aQuestion('q'));
+    await engine.showings.show('a', 'q', { place, session: 's', waits: true });
+    await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
+    await engine.sessions.hold('s', place);
+    await docket.redis.config('SET', 'maxmemory', 1);
+    expect(await rejection(engine.showings.giveUp('a', 'q', place))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.sessions.leave('s', place))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    await docket.redis.config('SET', 'maxmemory', 0);
+    const another = { place: elsewhere, session: 'another', waits: true };
+    await eventually(async () => expect(await other.showings.show('a', 'q', another)).toMatchObject({ granted: true }));
+    await eventually(async () => expect(await docket.redis.hget(`${docket.prefix}:session:s`, 'holder')).toBe(''));
+    await worker.finish(delivery);
+    await worker.stop();
   });
 
   it('takes another password is an error without either, until it takes this one again', async () => {

@@ -35,12 +35,14 @@ export class HttpSession implements Streams, SharedSessionHost {
   readonly lasting = true;
   readonly silent = false;
   onStandalone?: () => void;
+  onReplaced?: () => void;
   /** When a request last came, by the clock of the core. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
   /** The requests whose response streams are open, each with those who want to know when the client drops it. */
   private readonly underWay = new Map<RequestId, Set<() => void>>();
-  private standaloneStreams = 0;
+  /** The standalone stream that the client opened last, as long as it is open. */
+  private standaloneStream: symbol | undefined;
   private openStreams = 0;
   private stopping: Promise<void> | undefined;
   private connection: Connection | undefined;
@@ -101,7 +103,7 @@ export class HttpSession implements Streams, SharedSessionHost {
   }
 
   get hasStream(): boolean {
-    return this.standaloneStreams > 0;
+    return this.standaloneStream !== undefined;
   }
 
   /** Whether no stream is open, so that nobody would notice if the session were gone. */
@@ -138,7 +140,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     for (const id of ids) this.underWay.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,
-      await this.transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
+      await this.respond(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
     );
     if (!isStream(response)) {
       this.finish(ids, false);
@@ -220,16 +222,31 @@ export class HttpSession implements Streams, SharedSessionHost {
     if (level !== undefined) this.connection?.setLevel(level);
   }
 
+  /** A client that opens its stream again has lost the old one, though nobody may have told this side. */
+  private async respond(
+    ...request: Parameters<WebStandardStreamableHTTPServerTransport['handleRequest']>
+  ): Promise<Response> {
+    const response = await this.transport.handleRequest(...request);
+    // The SDK's word for a second standalone stream.
+    if (response.status !== 409) return response;
+    this.transport.closeStandaloneSSEStream();
+    this.standaloneStream = undefined;
+    this.onReplaced?.();
+    return this.transport.handleRequest(...request);
+  }
+
   private openStandalone(onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
-    this.standaloneStreams++;
+    const stream = Symbol('standalone');
+    this.standaloneStream = stream;
     // Once the stream is on its way to the client.
     queueMicrotask(() => {
       if (this.shared === undefined) this.onStandalone?.();
       else void this.shared.hold();
     });
     return (dropped) => {
-      this.standaloneStreams--;
       onEnd(dropped);
+      if (this.standaloneStream !== stream) return;
+      this.standaloneStream = undefined;
       if (this.shared === undefined) this.onStandalone?.();
       else void this.shared.leave();
     };

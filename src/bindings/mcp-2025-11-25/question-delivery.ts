@@ -101,6 +101,11 @@ export class QuestionDelivery {
     private readonly mayAsk: (question: Question) => boolean,
     private readonly turns: Turns,
   ) {
+    streams.onReplaced = () => {
+      for (const { questions } of this.tasks.values()) {
+        for (const pending of questions.values()) if (pending.shownAt === 'standalone') pending.shownAt = undefined;
+      }
+    };
     streams.onStandalone = () => {
       for (const { questions } of this.tasks.values()) {
         for (const pending of questions.values()) {
@@ -142,9 +147,11 @@ export class QuestionDelivery {
     return pending !== undefined;
   }
 
-  /** The answer was lost on its way: the question is shown when somebody asks for it again. */
+  /** The answer was lost on its way: the question is free for whoever can show it again, here or elsewhere. */
   lost({ taskId, question }: QuestionAddress): void {
     const asking = this.tasks.get(taskId);
+    const pending = asking?.questions.get(question);
+    if (pending !== undefined) this.giveUpTurn(pending);
     asking?.questions.delete(question);
     this.tidy(taskId, asking);
   }
@@ -324,7 +331,7 @@ export class QuestionDelivery {
       ({ granted, again }) => {
         // It was given up, or taken, before this came.
         if (pending.turn !== 'asked') {
-          if (granted && pending.turn === 'none' && !pending.settled) this.turns.giveUp(taskId, question.key);
+          if (granted && pending.turn === 'none') this.turns.giveUp(taskId, question.key);
           return;
         }
         pending.turn = granted ? 'ours' : 'theirs';
@@ -334,6 +341,14 @@ export class QuestionDelivery {
         else this.sayWhoWaits(pending);
       },
       () => {
+        if (pending.turn === 'asked' && pending.shownAt !== undefined) {
+          // It stays where it is shown; who waits is said the next time.
+          pending.turn = 'ours';
+          pending.waits = !pending.waits;
+          return;
+        }
+        // The engine may have given it to us all the same.
+        if (pending.turn !== 'theirs') this.turns.giveUp(taskId, question.key);
         if (pending.turn !== 'asked') return;
         pending.turn = 'none';
         this.later(pending, retryDelay, () => this.place(pending));

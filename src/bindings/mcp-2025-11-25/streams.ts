@@ -17,6 +17,8 @@ export interface Streams {
   readonly silent: boolean;
   /** Calls back when the standalone stream opens, and when it ends, here or elsewhere. One listener. */
   onStandalone?: () => void;
+  /** Calls back when a standalone stream takes the place of another, on which what was sent may not have arrived. One listener. */
+  onReplaced?: () => void;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
   onDropped(request: RequestId, listener: () => void): () => void;
   /** Ends the response stream of a request that will not be answered, because the client cancelled it. */

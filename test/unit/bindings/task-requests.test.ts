@@ -9,6 +9,7 @@ import { anonymous } from '../../../src/call/principal.js';
 import { MemoryEngine } from '../../../src/docket/memory-engine.js';
 import type { EngineEvent, Unwatch, Watched } from '../../../src/docket/engine.js';
 import type { ExecutionRecord, Question } from '../../../src/docket/record.js';
+import type { Showings, ShowVerdict } from '../../../src/docket/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
 import { relayTo } from '../../../src/tasks/relay.js';
 import { aQuestion, Stage } from '../../engine/contract/stage.js';
@@ -19,10 +20,10 @@ import { rejection } from '../../helpers/raw-calls.js';
 /** An engine that is far away: what it reads is on its way until the test lets it arrive. */
 class DistantEngine extends MemoryEngine {
   /** What takes its time. */
-  distant: 'records' | 'questions' | undefined;
+  distant: 'records' | 'questions' | 'verdicts' | undefined;
   /** Whether events stay on their way. */
   silent = false;
-  /** Whether nobody can begin to watch. */
+  /** Whether nobody can begin to watch, nor hears whether a question may be shown. */
   broken = false;
   private readonly underWay: (() => void)[] = [];
 
@@ -36,6 +37,14 @@ class DistantEngine extends MemoryEngine {
     const questions = await super.questions(key);
     if (this.distant === 'questions') await this.journey();
     return questions;
+  }
+
+  /** Whether a question may be shown. */
+  async verdict(...asked: Parameters<Showings['show']>): Promise<ShowVerdict> {
+    const verdict = await this.showings.show(...asked);
+    if (this.distant === 'verdicts') await this.journey();
+    if (this.broken) throw new Error('The line is down');
+    return verdict;
   }
 
   override async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
@@ -62,7 +71,7 @@ class TestStreams implements Streams {
   readonly single = false;
   readonly lasting = true;
   readonly silent = false;
-  readonly standalone = true;
+  standalone = true;
   readonly elsewhere = false;
   onStandalone?: () => void;
   private readonly listeners = new Map<RequestId, () => void>();
@@ -99,7 +108,7 @@ class TestConnection {
     {
       session: 'of anna',
       ask: (taskId, question, waits) =>
-        engine.showings.show(taskId, question, { place: this.place, session: 'of anna', waits }),
+        engine.verdict(taskId, question, { place: this.place, session: 'of anna', waits }),
       giveUp: (taskId, question) => void engine.showings.giveUp(taskId, question, this.place),
     },
   );
@@ -283,6 +292,58 @@ describe('a connection that is closed', () => {
     connection.streams.onStandalone?.();
     await clock.advance(10_000);
     expect(connection.of(asked)).toEqual([]);
+  });
+});
+
+describe('a question that nobody can show any more', () => {
+  const mayBeShownElsewhere = async (): Promise<void> => {
+    const elsewhere = { place: engine.newPlace(), session: 'of bob', waits: true };
+    await eventually(async () => {
+      expect(await engine.showings.show('task', 'q1', elsewhere)).toMatchObject({ granted: true });
+    });
+  };
+
+  it('because the connection closed before it heard that it may, can be shown elsewhere', async () => {
+    await askedTask();
+    const connection = await TestConnection.open();
+    engine.distant = 'verdicts';
+    const { outcome, cancel } = connection.wait(1);
+    await stage.quiet();
+    connection.delivery.clear();
+    cancel();
+    await engine.arrive();
+    await outcome;
+    expect(connection.of(asked)).toEqual([]);
+    await mayBeShownElsewhere();
+  });
+
+  it('because it was not heard that it may, can be shown elsewhere', async () => {
+    await askedTask();
+    const connection = await TestConnection.open();
+    connection.streams.standalone = false;
+    engine.distant = 'verdicts';
+    const { outcome, cancel } = connection.wait(1);
+    await stage.quiet();
+    engine.broken = true;
+    await engine.arrive();
+    engine.broken = false;
+    cancel();
+    await outcome;
+    expect(connection.of(asked)).toEqual([]);
+    await mayBeShownElsewhere();
+  });
+
+  it('because its answer was lost on the way, can be shown elsewhere', async () => {
+    await askedTask();
+    const connection = await TestConnection.open();
+    const { outcome, cancel } = connection.wait(1);
+    await eventually(() => expect(connection.of(asked)).toHaveLength(1));
+    connection.delivery.answered({ taskId: 'task', question: 'q1' }, anonymous.id);
+    cancel();
+    await outcome;
+    connection.streams.standalone = false;
+    connection.delivery.lost({ taskId: 'task', question: 'q1' });
+    await mayBeShownElsewhere();
   });
 });
 
