@@ -55,14 +55,8 @@ export type { ElicitUrl, ElicitUrlAnswer, ElicitUrlOptions } from './call/url-el
 export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/principal.js';
 export { Progress } from './call/progress.js';
 
-export {
-  CurrentDocket,
-  type AddOptions,
-  type Docket,
-  type ReplaceOptions,
-  type Schedule,
-  type ScheduleOptions,
-} from './docket/docket.js';
+export { CurrentDocket, type Docket, type Schedule } from './docket/docket.js';
+export type { AddOptions, ReplaceOptions, ScheduleOptions } from './docket/add-arguments.js';
 export type { ExecutionChange } from './docket/follow.js';
 export type { Execution } from './docket/execution.js';
 export type { ExecutionPage, ExecutionSummary, ListOptions, WorkerSummary } from './docket/listing.js';

@@ -1,22 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import type { Tracing } from '../base/tracing.js';
-import type { Json } from '../base/json.js';
 import type { Meters } from '../base/meters.js';
+import type { Tracing } from '../base/tracing.js';
 import type { CallFrame, Caller } from '../call/frame.js';
-import { anonymous, CurrentHeaders, type CurrentAccessToken, type CurrentPrincipal } from '../call/principal.js';
-import { takeSnapshot, type SnapshotRules } from '../call/snapshot.js';
-import type { Catalog } from '../components/catalog.js';
+import { anonymous, CurrentHeaders } from '../call/principal.js';
 import type { Component } from '../components/component.js';
-import { isDefinedComponent, type DefinedComponent } from '../components/define.js';
-import { toPriority, toRetryPolicy, type RetryOption } from '../components/options.js';
-import { encode } from '../components/parse.js';
-import type { Method } from '../components/tool.js';
+import type { DefinedComponent } from '../components/define.js';
 import type { Class } from '../injection/tokens.js';
-import type { Engine, NewExecution, ScheduleRecord } from './engine.js';
+import type {
+  AddArguments,
+  DefinitionArguments,
+  DefinitionReplaceArguments,
+  MethodName,
+  ReplaceArguments,
+  ResultOf,
+  ScheduleOptions,
+} from './add-arguments.js';
+import type { Engine, ScheduleRecord } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
-import { inputWithin, type Limits } from './limits.js';
 import {
   retryRefused,
   toBrowseQuery,
@@ -27,35 +28,11 @@ import {
   type WorkerSummary,
 } from './listing.js';
 import type { DocketStats } from './overview.js';
+import { checkedKey, dueTime, prepareWork, type PreparingHost } from './prepared-work.js';
 import type { ExecutionRecord } from './record.js';
 import { inSendingSpan } from './spans.js';
-import { toTimetable, type ScheduleWhen, type Timetable } from './timetable.js';
+import type { ScheduleWhen, Timetable } from './timetable.js';
 import { unknownExecution } from './wait.js';
-import type { CurrentExecution, CurrentWorker } from './worker-tokens.js';
-
-/** Where the executions of a schedule differ from what their component says. */
-export interface ScheduleOptions {
-  /** When an attempt that threw is followed by another. Default: what the component says. */
-  readonly retry?: RetryOption;
-  /** How long one attempt may run. */
-  readonly timeout?: Duration;
-  /** 0 goes first, larger numbers later, up to 2,097,151. Default: what the component says. */
-  readonly priority?: number;
-}
-
-/** Where an entry differs from what its component says. */
-export interface AddOptions extends ScheduleOptions {
-  /** Makes `add` idempotent: while an execution with this key is alive, adding again gives that one. Default: a UUID. */
-  readonly key?: string;
-  /** When it becomes due: a time, or a delay from now. Default: at once. */
-  readonly when?: Date | Duration;
-}
-
-/** Where an entry that replaces another differs from what its component says. */
-export interface ReplaceOptions extends AddOptions {
-  /** Whose place it takes: that of the live execution with this key, if there is one. */
-  readonly key: string;
-}
 
 /** A schedule of the docket. */
 export interface Schedule {
@@ -69,54 +46,9 @@ export interface Schedule {
   readonly next: Date;
 }
 
-type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
-
-/** What is injected, as far as its type tells: tokens of Errand, and whatever has methods, which no input has. */
-type IsInjected<T> = T extends
-  CurrentPrincipal | CurrentAccessToken | CurrentExecution | CurrentWorker | { docket: Docket }
-  ? true
-  : true extends { [Name in keyof T]: T[Name] extends Method ? true : never }[keyof T]
-    ? true
-    : false;
-
-/** The input of a method; undefined when its first parameter is injected. */
-type MethodInput<M> = M extends (...args: infer Parameters) => unknown
-  ? Required<Parameters> extends readonly [infer First, ...unknown[]]
-    ? IsInjected<First> extends true
-      ? [input?: undefined]
-      : [input: First]
-    : [input?: undefined]
-  : never;
-
-/** What follows the method's name: its input, or nothing when its first parameter is injected. */
-export type AddArguments<M, Options = AddOptions> = M extends Method ? [...MethodInput<M>, options?: Options] : never;
-
-/** What follows the method's name in `replace`. */
-export type ReplaceArguments<M> =
-  [] extends MethodInput<M>
-    ? [input: undefined, options: ReplaceOptions]
-    : [...MethodInput<M>, options: ReplaceOptions];
-
-/** What follows a definition: its input, or nothing when it takes none. */
-export type DefinitionArguments<Input, Options = AddOptions> = undefined extends Input
-  ? [input?: Input, options?: Options]
-  : [input: Input, options?: Options];
-
-/** What follows a definition in `replace`. */
-export type DefinitionReplaceArguments<Input> = [input: Input, options: ReplaceOptions];
-
-/** What `add` gives for a method. */
-export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;
-
 /** What a docket needs of its server. */
-export interface DocketHost {
-  /** Known only after the components were compiled, which may inject the docket. */
-  catalog(): Catalog<CallFrame>;
+export interface DocketHost extends PreparingHost {
   readonly meters: Meters;
-  /** How long a record is kept after the end, in milliseconds. */
-  readonly ttl: number;
-  readonly limits: Limits;
-  readonly snapshots: SnapshotRules;
   readonly tracing: Tracing;
   /** The started engine. Rejects when the server has no background component or is closed. */
   engine(): Promise<Engine>;
@@ -189,7 +121,7 @@ export class Docket {
     rest: unknown[],
   ): Promise<Execution> {
     const where = `docket.${how}`;
-    const { component, options, work } = await this.prepared(where, target, rest);
+    const { component, options, work } = await prepareWork(how, target, rest, this.host, this.caller);
     const { when } = options;
     const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
     const due = when === undefined ? {} : dueTime(when, where);
@@ -246,8 +178,10 @@ export class Docket {
     ...rest: unknown[]
   ): Promise<Schedule> {
     const key = checkedKey(id, 'docket.schedule: id');
+    // Few dockets have schedules, and what reads cron is loaded for those.
+    const { toTimetable } = await import('./timetable.js');
     const timetable = toTimetable(when);
-    const { work } = await this.prepared('docket.schedule', target, rest);
+    const { work } = await prepareWork('schedule', target, rest, this.host, this.caller);
     const engine = await this.host.engine();
     return toSchedule(await engine.schedule({ id: key, when: timetable, ...work }));
   }
@@ -260,35 +194,6 @@ export class Docket {
   /** All schedules of the docket, the next to tick first. */
   async schedules(): Promise<readonly Schedule[]> {
     return (await (await this.host.engine()).schedules()).map(toSchedule);
-  }
-
-  /** What is to be done, checked. */
-  private async prepared(
-    call: string,
-    target: Class<object> | DefinedComponent,
-    rest: unknown[],
-  ): Promise<{
-    readonly component: Component<CallFrame>;
-    readonly options: AddOptions;
-    readonly work: Omit<NewExecution, 'key'>;
-  }> {
-    const method = isDefinedComponent(target) ? undefined : (rest.shift() as string);
-    const [input, options = {}] = rest as [unknown, AddOptions?];
-    const component = this.host.catalog().resolve(target, method);
-    const stored = await storedInput(component, input, this.host.limits);
-    const { retry, timeout } = options;
-    const priority = options.priority === undefined ? component.priority : toPriority(options.priority, call);
-    const work = {
-      component: component.name,
-      owner: this.caller.principal.id,
-      snapshot: takeSnapshot(this.caller, this.host.snapshots),
-      retry: retry === undefined ? component.retry : toRetryPolicy(retry, call),
-      timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, `${call}: timeout`),
-      ttl: this.host.ttl,
-      ...(stored !== undefined && { input: stored }),
-      ...(priority > 0 && { priority }),
-    };
-    return { component, options, work };
   }
 
   /** Idempotent means: the same work. A key that stands for something else is a mistake. */
@@ -352,62 +257,9 @@ export class Docket {
 /** This server's docket, as an injectable token. What a call adds keeps the principal of the call. */
 export class CurrentDocket extends Docket {}
 
-async function storedInput(component: Component<CallFrame>, input: unknown, limits: Limits): Promise<Json | undefined> {
-  const { kind, label, task, takes, encodable, schema } = component;
-  if (kind === 'prompt' || kind === 'resource') {
-    throw new ErrandError(
-      'COMPONENT_INVALID',
-      `${label} is a ${kind}, which only clients ask for. Make it a job or a tool to add it to the docket.`,
-    );
-  }
-  if (task === 'forbidden') {
-    throw new ErrandError(
-      'COMPONENT_INVALID',
-      `${label} runs in the foreground only, so it cannot be added to the docket. Set \`task: 'optional'\` on it, or make it a job.`,
-    );
-  }
-  if (takes === 'named arguments') {
-    throw new ErrandError(
-      'COMPONENT_INVALID',
-      `${label} takes arguments by @param, which only clients give by name. Give it an \`input\` to add it to the docket.`,
-    );
-  }
-  if (takes === 'nothing') {
-    if (input === undefined) return undefined;
-    throw new ErrandError(
-      'INPUT_INVALID',
-      `${label} takes no input, but the docket was given one. Declare \`input\` on it, or leave it out.`,
-    );
-  }
-  if (!encodable) {
-    throw new ErrandError(
-      'SCHEMA_UNSUPPORTED',
-      `${label}: its input has a transform that cannot be turned around, so it cannot be stored. Use z.codec(), which can.`,
-    );
-  }
-  const encoded = await encode(schema, input, 'INPUT_INVALID', `${label}: input`);
-  return inputWithin(limits, encoded, `${label}: input`);
-}
-
-/** A delay stays one: it counts from the engine's now, whatever the clock of this machine says. */
-function dueTime(when: Date | Duration, where: string): Pick<NewExecution, 'runAt' | 'delay'> {
-  if (!(when instanceof Date)) return { delay: toMilliseconds(when, `${where}: when`) };
-  const runAt = when.getTime();
-  if (Number.isFinite(runAt)) return { runAt };
-  throw new ErrandError(
-    'OPTIONS_INVALID',
-    `${where}: when is an invalid Date. Give a valid one, or a delay such as "5m".`,
-  );
-}
-
 const toSchedule = ({ id, when, component, next }: ScheduleRecord): Schedule => ({
   id,
   when,
   component,
   next: new Date(next),
 });
-
-function checkedKey(key: unknown, what: string): string {
-  if (typeof key === 'string' && key.length > 0 && key.length <= 512) return key;
-  throw new ErrandError('OPTIONS_INVALID', `${what} is ${JSON.stringify(key)}. Give a string of 1 to 512 characters.`);
-}

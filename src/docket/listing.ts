@@ -93,7 +93,10 @@ export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQue
       `docket.list: limit is ${String(limit)}. Give a whole number from 1 to 1000.`,
     );
   }
-  const { state } = query;
+  const { state, component } = query;
+  if (component === '') {
+    throw new ErrandError('OPTIONS_INVALID', 'docket.list: component is empty. Name one, or leave it out to list all.');
+  }
   if (state !== undefined && !executionStates.includes(state)) {
     throw new ErrandError(
       'OPTIONS_INVALID',
