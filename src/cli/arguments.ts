@@ -28,17 +28,24 @@ export function readArguments<const Options extends CommandOptions>(
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new ErrandError('OPTIONS_INVALID', `${messageOf(error)}\nUsage:\n${usage}`);
+    // What Node.js says after that is of no use here: it tells how to give what looks like an option and is none.
+    const [what = ''] = messageOf(error).split('. To specify');
+    throw new ErrandError('OPTIONS_INVALID', `${what.replace(/\.?$/, '.')}\nUsage:\n${usage}`);
   }
 }
 
-/** The one file that a command takes. */
+/**
+ * The one file that a command takes.
+ *
+ * @throws {ErrandError} `OPTIONS_INVALID`
+ */
 export function onlyFile(command: string, positionals: readonly string[], usage: string): string {
   const [file, ...rest] = positionals;
   if (file !== undefined && rest.length === 0) return file;
+  const got = file === undefined ? 'none' : positionals.join(', ');
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `errand does not know '${[command, ...positionals].join(' ')}'.\nUsage:\n${usage}`,
+    `errand ${command} takes one server file, and was given ${got}.\nUsage:\n${usage}`,
   );
 }
 

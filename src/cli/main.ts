@@ -35,7 +35,8 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   } else if (name === undefined || name === '--help' || name === '-h') {
     process.stdout.write(help);
   } else if (command === undefined) {
-    throw new ErrandError('OPTIONS_INVALID', `errand does not know '${[name, ...args].join(' ')}'.\n${help}`);
+    const known = [...commands.keys()].join(', ');
+    throw new ErrandError('OPTIONS_INVALID', `errand has no command '${name}'. Give one of ${known}, or --help.`);
   } else if (args.some((arg) => arg === '--help' || arg === '-h')) {
     process.stdout.write(`Usage:\n${command.usage}\n`);
   } else {
@@ -48,10 +49,8 @@ main(process.argv.slice(2)).then(
   () => process.exit(),
   (error: unknown) => {
     process.stderr.write(`errand: ${printableLines(messageOf(error))}\n`);
-    // What Redis said is in the message.
-    if (ErrandError.is(error, 'DOCKET_UNAVAILABLE') || ErrandError.is(error, 'DOCKET_URL')) process.exit(1);
     // Our own errors say it all; of the user's code the place is worth knowing.
-    const thrown = ErrandError.is(error) ? error.cause : error;
+    const thrown = ErrandError.is(error, 'SERVER_FILE') ? error.cause : ErrandError.is(error) ? undefined : error;
     if (thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
     process.exit(1);
   },

@@ -111,9 +111,16 @@ export const tasksCommand: Command = {
     } = readArguments(args, { ...docketOptions, ...options }, usage);
     const command = commands.get(name);
     const [atLeast, atMost] = command?.keys ?? [0, 0];
-    if (command === undefined || positionals.length < atLeast || positionals.length > atMost) {
+    if (command === undefined) {
+      const known = [...commands.keys()].join(', ');
       throw unusable(
-        `errand does not know '${['tasks', ...(name === undefined ? [] : [name]), ...positionals].join(' ')}'.`,
+        `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${name}'`}: give one of ${known}.`,
+      );
+    }
+    if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
+    if (positionals.length > atMost) {
+      throw unusable(
+        `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${positionals.join(', ')}.`,
       );
     }
     for (const option of Object.keys(options) as (keyof Values)[]) {

@@ -16,7 +16,7 @@ export const workersCommand: Command = {
     if (positionals.length > 0) {
       throw new ErrandError(
         'OPTIONS_INVALID',
-        `errand does not know 'workers ${positionals.join(' ')}'.\nUsage:\n${usage}`,
+        `errand workers takes no names, and was given ${positionals.join(', ')}.\nUsage:\n${usage}`,
       );
     }
     endWithReader();

@@ -1,7 +1,7 @@
 import { ErrandError } from '../base/errors.js';
 import { parseAddress, type RedisAddress } from './address.js';
 import { openRedis, type OpenOptions, type RedisClient } from './open-redis.js';
-import { asRefusal, reasonOf, withoutCommand } from './refusals.js';
+import { asRefusal, reasonOf, wasGivenUp, withoutCommand } from './refusals.js';
 import { serverFaults } from './server-check.js';
 import { checkTls, type RedisTls } from './tls.js';
 
@@ -26,12 +26,15 @@ export class RedisConnections {
   readonly commands: RedisClient;
   private readonly all: RedisClient[] = [];
   private readonly address: RedisAddress;
+  /** Why {@link RedisConnections.commands} broke last. */
+  private broken: unknown;
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS` */
   constructor(private readonly options: ConnectionOptions) {
     this.address = parseAddress(options.url);
     checkTls(this.address, options.tls);
     this.commands = this.open({ commandDeadline: options.deadline });
+    this.commands.on('error', (error: unknown) => (this.broken = error));
   }
 
   /**
@@ -69,7 +72,8 @@ export class RedisConnections {
 
   /** What is thrown for an error of a command. */
   unavailable(cause: unknown, what = 'failed'): ErrandError {
-    const why = reasonOf(cause);
+    // A command that found no connection says only that.
+    const why = reasonOf(wasGivenUp(cause) ? (this.broken ?? cause) : cause).replace(/\.+$/, '');
     return new ErrandError(
       'DOCKET_UNAVAILABLE',
       `The Redis of the docket, ${this.address.shown}, ${what}${why && `: ${why}`}.`,

@@ -47,6 +47,10 @@ export function reasonOf(error: unknown): string {
   return messageOf(cause) || codeOf(cause) || 'no answer';
 }
 
+/** Whether a command failed because its connection broke and could not be made again in time. */
+export const wasGivenUp = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'MaxRetriesPerRequestError';
+
 /** Errors of ioredis carry the command with its arguments: the password, or what a user has said. */
 export function withoutCommand(error: unknown): unknown {
   if (error instanceof Error) {

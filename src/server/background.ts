@@ -15,6 +15,7 @@ import type { RedisTls } from '../redis/tls.js';
 import { TaskChannel } from '../tasks/task-channel.js';
 import type { ServerHealth } from './health.js';
 import { callSettings, type ResolvedOptions } from './options.js';
+import { TroubleLog } from './trouble-log.js';
 
 /** A worker that was started by hand. */
 export interface RunningWorker {
@@ -177,8 +178,12 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
   }
   if (/^(rediss?(\+[a-z]+)?|unix):/i.test(url)) {
-    const onError = (error: unknown): void => logger.error('The Redis of the docket failed, or a watcher', { error });
-    const onReconnect = (): void => meters.count('redisReconnected', {});
+    const trouble = new TroubleLog(logger, clock);
+    const onError = (error: unknown): void => trouble.failed(error);
+    const onReconnect = (): void => {
+      meters.count('redisReconnected', {});
+      trouble.reconnected();
+    };
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = /^rediss/i.test(url) ? await withCaFile(docket.tls, docketCa) : docket.tls;
     const { lease } = docket;
@@ -186,7 +191,7 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
   }
   throw new ErrandError(
     'DOCKET_URL',
-    `docket.url is '${withoutPassword(url)}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
+    `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
   );
 }
 

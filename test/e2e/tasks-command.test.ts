@@ -237,11 +237,20 @@ describe('errand tasks', () => {
       expect(stderr).toMatch(message);
       expect([code, stdout]).toEqual([1, '']);
     };
-    await refused(['tasks'], /^errand: errand does not know 'tasks'\.\nUsage:\n  errand tasks ls/);
-    await refused(['tasks', 'ls', '--fast'], /^errand: Unknown option '--fast'.*\nUsage:/s);
+    await refused(
+      ['tasks'],
+      /^errand: errand tasks does nothing by itself: give one of ls, .*\.\nUsage:\n  errand tasks ls/,
+    );
+    await refused(['tasks', 'lst'], /^errand: errand tasks has no 'lst': give one of ls, .*\.\nUsage:/);
+    await refused(['tasks', 'show'], /^errand: errand tasks show needs the key of an execution\.\nUsage:/);
+    await refused(
+      ['tasks', 'retry', 'a', 'b'],
+      /^errand: errand tasks retry takes one key, and was given a, b\.\nUsage:/,
+    );
+    await refused(['tasks', 'ls', '--fast'], /^errand: Unknown option '--fast'\.\nUsage:/);
     await refused(['tasks', 'ls', '--reason', 'x'], /^errand: errand tasks ls has no --reason/);
     await refused(['tasks', 'ls', '--state', 'dead'], /^errand: --state is "dead"\. Give one of scheduled, /);
-    await refused(['workers', 'x'], /^errand: errand does not know 'workers x'\.\nUsage:/);
+    await refused(['workers', 'x'], /^errand: errand workers takes no names, and was given x\.\nUsage:/);
     await refused(
       ['tasks', 'ls', '--docket-url', 'memory://'],
       /^errand: The docket is at 'memory:\/\/': it lives in the memory/,

@@ -188,11 +188,21 @@ describe('errand worker', () => {
     await eventually(async () => {
       expect(await healthOf(worker)).toEqual([503, expect.objectContaining({ status: 'unhealthy' })]);
     });
-    expect(await server.health()).toMatchObject({ status: 'unhealthy', reason: expect.any(String) });
+    expect(await server.health()).toMatchObject({
+      status: 'unhealthy',
+      reason: expect.stringMatching(/failed: (Error: )?connect ECONNREFUSED 127\.0\.0\.1:\d+\.$/),
+    });
     expect(await healthOf(worker, '/livez')).toEqual([200, { status: 'ok' }]);
     expect(await metric(worker, 'errand_docket_workers')).toBe(0);
+    const troubles = worker.lines().filter(({ level }) => level === 'error');
+    const said = troubles.map(({ error }) => (error as Error).message);
+    expect(said.length).toBeGreaterThan(0);
+    expect(said).toEqual([...new Set(said)]);
     redis = await startRedis({ port: redis.port, args: ['--requirepass', password] });
     await eventually(async () => expect((await healthOf(worker))[0]).toBe(200));
+    expect(worker.lines()).toContainEqual(
+      expect.objectContaining({ level: 'info', message: 'The Redis of the docket is reached again' }),
+    );
     await eventually(async () => expect((await server.health()).status).toBe('ok'));
     expect(await (await server.docket.add(sum, { numbers: [1, 1] })).result()).toBe(2);
     expect(await metric(worker, 'errand_redis_reconnected_total')).toBeGreaterThan(0);
@@ -204,15 +214,19 @@ describe('errand worker', () => {
 describe('errand worker refuses', () => {
   it.each([
     ['a docket in memory', [], /^errand: The docket of 'fleet' is memory:\/\/: it lives in the process .*--docket-url/],
-    ['no file', ['--name', 'x'], /^errand: errand does not know 'worker'\.\nUsage:\n {2}errand worker <file>/],
+    [
+      'no file',
+      ['--name', 'x'],
+      /^errand: errand worker takes one server file, and was given none\.\nUsage:\n {2}errand worker/,
+    ],
     ['a concurrency of none', ['--concurrency', '0'], /^errand: --concurrency is "0"\. Give a whole number/],
     ['a port that is none', ['--port', 'x'], /^errand: --port is "x"\. Give a port/],
-    ['an option of others', ['--stateless'], /^errand: Unknown option '--stateless'.*\nUsage:/s],
+    ['an option of others', ['--stateless'], /^errand: Unknown option '--stateless'\.\nUsage:/],
     ['a name that cannot be seen', ['--name', ' '], /startWorker: name is empty\./],
     [
       'an engine that nobody has',
       ['--docket-url', 'mongodb://a:secret@b'],
-      /^errand: docket\.url is 'mongodb:\/\/…@b'/m,
+      /^errand: docket\.url, or ERRAND_DOCKET_URL, is 'mongodb:\/\/…@b'/m,
     ],
     ['a Redis out of reach', ['--docket-url', 'redis://a:secret@127.0.0.1:1'], /could not be reached within 5000 ms/],
   ])('%s in one clear error, with exit code 1', async (what, args, message) => {
@@ -238,7 +252,7 @@ describe('errand worker refuses', () => {
     const { port } = taken.address() as AddressInfo;
     const args = [cli, 'worker', file, '--docket-url', docket.url, '--port', String(port)];
     const { code, stderr } = await runNode(args, { env: { ...asBuilt } });
-    expect(stderr).toMatch(/^errand: Cannot listen on 127\.0\.0\.1, port \d+: .*Choose another port\./);
+    expect(stderr).toMatch(/^errand: Cannot listen on 127\.0\.0\.1, port \d+: .*Choose another port\.\n$/);
     expect(code).toBe(1);
     taken.close();
   });

@@ -1,0 +1,33 @@
+import { expect, it } from '@jest/globals';
+import { Logger } from '../../../src/base/logger.js';
+import { TroubleLog } from '../../../src/server/trouble-log.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
+
+it('the same trouble is told once a minute, and its end once', async () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const log = new TroubleLog(
+    new Logger((level, message, { error }) =>
+      lines.push(error instanceof Error ? error.message : `${level}: ${message}`),
+    ),
+    clock,
+  );
+  const said = (): string[] => lines.splice(0);
+  log.reconnected();
+  log.failed(new Error('refused'));
+  log.failed(new Error('refused'));
+  log.failed(new Error('closed'));
+  expect(said()).toEqual(['refused', 'closed']);
+  await clock.advance(59_999);
+  log.failed(new Error('refused'));
+  expect(said()).toEqual([]);
+  await clock.advance(1);
+  log.failed(new Error('refused'));
+  log.failed(new Error('refused'));
+  expect(said()).toEqual(['refused']);
+  log.reconnected();
+  log.reconnected();
+  expect(said()).toEqual(['info: The Redis of the docket is reached again']);
+  log.failed(new Error('refused'));
+  expect(said()).toEqual(['refused']);
+});
