@@ -28,6 +28,7 @@ export type {
   JobOptions,
   PromptOptions,
   ResourceOptions,
+  LimitsOption,
   RetryOption,
   TaskMode,
   TaskOption,

@@ -12,6 +12,7 @@ import {
 } from './component.js';
 import { declaredMethods } from './declarations.js';
 import { isDefinedComponent, type DefinedComponent } from './define.js';
+import type { ComponentLimits } from './options.js';
 
 /** What `components` of createServer takes: a class, a definition, or a class with the lifetime of its instances. */
 export type ComponentEntry =
@@ -58,6 +59,15 @@ export class Catalog<Frame> {
   /** What can run in the background, by the names that records of the docket have. */
   get background(): string[] {
     return [...this.byName].filter(([, { task }]) => task !== 'forbidden').map(([name]) => name);
+  }
+
+  /** What bounds those of them that have limits, by the same names. */
+  get limits(): ReadonlyMap<string, ComponentLimits> {
+    const limited = new Map<string, ComponentLimits>();
+    for (const [name, { task, limits }] of this.byName) {
+      if (task !== 'forbidden' && limits !== undefined) limited.set(name, limits);
+    }
+    return limited;
   }
 
   /** Whether a client may ask for a task of this kind. */

@@ -8,7 +8,16 @@ import type { DeclaredMethod, MethodDeclaration } from './declarations.js';
 import type { DefinedComponent } from './define.js';
 import { toForm } from './form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
-import { noRetry, toPriority, toRetryPolicy, toTaskMode, type RetryPolicy, type TaskMode } from './options.js';
+import {
+  noRetry,
+  toLimits,
+  toPriority,
+  toRetryPolicy,
+  toTaskMode,
+  type ComponentLimits,
+  type RetryPolicy,
+  type TaskMode,
+} from './options.js';
 import { toMilliseconds } from '../base/duration.js';
 import { compileOutput, type Output } from './output.js';
 import { promptArguments } from './prompt.js';
@@ -49,6 +58,8 @@ export interface Component<Frame> {
   readonly retry: RetryPolicy;
   /** 0 goes first. */
   readonly priority: number;
+  /** What bounds its background calls. */
+  readonly limits?: ComponentLimits;
   /** Parses the whole input; an empty object for a component that takes none. */
   readonly schema: z.ZodType;
   readonly inputJsonSchema: ObjectJsonSchema;
@@ -161,6 +172,12 @@ function compileCommon<Frame>(
   const inputJsonSchema = toObjectJsonSchema(binding.schema, `${label}: input`);
   const address = kind === 'resource' ? new ResourceAddress(declaration.uri, label) : undefined;
   address?.check(inputJsonSchema);
+  if (task === 'forbidden' && options.limits !== undefined) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      `${label}: limits bound calls in the background, and none of it runs there. Set \`task\` to 'optional' or 'required', or remove limits.`,
+    );
+  }
   const modes: Mode[] =
     task === 'required' ? ['background'] : task === 'optional' ? ['foreground', 'background'] : ['foreground'];
   return {
@@ -173,6 +190,7 @@ function compileCommon<Frame>(
     timeout: options.timeout === undefined ? defaults.timeout : toMilliseconds(options.timeout, `${label}: timeout`),
     retry: options.retry === undefined ? noRetry : toRetryPolicy(options.retry, label),
     priority: options.priority === undefined ? 0 : toPriority(options.priority, label),
+    ...(options.limits !== undefined && { limits: toLimits(options.limits, label) }),
     schema: binding.schema,
     inputJsonSchema,
     takes: binding.sources.some(({ from }) => from === 'param')

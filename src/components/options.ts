@@ -23,6 +23,17 @@ export type RetryOption =
       readonly maximumDelay?: Duration;
     };
 
+/**
+ * What bounds the background calls of a component on all workers of a docket together. A call that has to wait because of it is
+ * `queued`, and keeps no other component waiting.
+ */
+export interface LimitsOption {
+  /** How many run at once. One that waits for an answer counts as well. */
+  readonly concurrency?: number;
+  /** How many begin within a time, which is counted from the first of them. Each attempt counts. */
+  readonly rate?: { readonly max: number; readonly duration: Duration };
+}
+
 /** What all components have in common. */
 interface RunOptions<Input extends z.ZodType | undefined> {
   /** The whole input, an object or a union of objects: the first parameter without a decorator of its own receives it. */
@@ -33,6 +44,11 @@ interface RunOptions<Input extends z.ZodType | undefined> {
   readonly retry?: RetryOption;
   /** Where a background call stands in line: 0 (the default) goes first, larger numbers later, up to 2,097,151. */
   readonly priority?: number;
+  /**
+   * How many calls of it run in the background at once, and how many begin there in a time, however many workers there are.
+   * Calls in the foreground are not counted. Default: as many as the workers can make.
+   */
+  readonly limits?: LimitsOption;
 }
 
 /** What tools and jobs have in common. */
@@ -127,6 +143,37 @@ export function toPriority(option: unknown, where: string): number {
     'OPTIONS_INVALID',
     `${where}: priority is ${JSON.stringify(option)}. Give a whole number from 0, which goes first, to ${lastPriority}.`,
   );
+}
+
+/** Limits with nothing left to parse. */
+export interface ComponentLimits {
+  readonly concurrency?: number;
+  /** `duration` in milliseconds. */
+  readonly rate?: { readonly max: number; readonly duration: number };
+}
+
+const Limits = z
+  .strictObject({
+    concurrency: z.int().min(1).optional(),
+    rate: z.strictObject({ max: z.int().min(1), duration: z.union([z.number(), z.string()]) }).optional(),
+  })
+  .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined);
+
+/** @throws {ErrandError} `OPTIONS_INVALID` */
+export function toLimits(option: unknown, where: string): ComponentLimits {
+  const { data } = Limits.safeParse(option);
+  const duration = data?.rate && toMilliseconds(data.rate.duration, `${where}: limits.rate.duration`);
+  if (!data || duration === 0) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      `${where}: limits is ${JSON.stringify(option)}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.`,
+    );
+  }
+  return {
+    ...(data.concurrency !== undefined && { concurrency: data.concurrency }),
+    // Redis counts in whole milliseconds.
+    ...(data.rate && duration !== undefined && { rate: { max: data.rate.max, duration: Math.ceil(duration) } }),
+  };
 }
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */

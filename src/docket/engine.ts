@@ -1,5 +1,6 @@
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
+import type { ComponentLimits } from '../components/options.js';
 import type { WireError } from '../protocol/errors.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
@@ -144,6 +145,15 @@ export interface Health {
   readonly reason?: string;
 }
 
+/** What a worker brings to its engine. */
+export interface ConsumeOptions extends WorkerIdentity {
+  /**
+   * What bounds components, by their names in the docket: it holds for the runs that this worker takes, and counts those of
+   * all workers that know a bound. An execution that has to wait for its component holds no slot and stays `queued`.
+   */
+  readonly limits?: ReadonlyMap<string, ComponentLimits>;
+}
+
 /** The intake of one worker. */
 export interface Consumer {
   /** Gives the slot of a waiting run back, so that another execution can start. */
@@ -230,8 +240,11 @@ export interface Engine {
   /** All of them, the next to tick first. */
   schedules(): Promise<readonly ScheduleRecord[]>;
 
-  /** Delivers executions that are due, at most `concurrency` at once: by priority, and among equals the oldest due first. */
-  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer;
+  /**
+   * Delivers executions that are due, at most `concurrency` at once: by priority, and among equals the oldest due first. One
+   * whose component is bound and has no place for it is left out until there is one.
+   */
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer;
   /** Ends a run. `false` when the run had lost its execution: the verdict is dropped. */
   settle(key: string, run: string, verdict: Verdict): Promise<boolean>;
   /** `false` when the run had lost its execution. */

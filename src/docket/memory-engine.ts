@@ -6,6 +6,7 @@ import type {
   Addition,
   AnswerVerdict,
   CancelVerdict,
+  ConsumeOptions,
   Consumer,
   Delivery,
   DeliveryHandler,
@@ -26,7 +27,7 @@ import { tooManyQuestions, tooManyTasks } from './limits.js';
 import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, executionOf, newRecord, type Entry } from './memory-entry.js';
 import { MemoryOverview } from './memory-overview.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from './overview.js';
 import { MemorySchedules } from './memory-schedules.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemoryShowings } from './memory-showings.js';
@@ -65,7 +66,11 @@ export class MemoryEngine implements Engine {
   /** How many tasks of each owner have not ended; owners without one are not in it. */
   private readonly openTasks = new Map<string, number>();
   private readonly handlers = new Map<RunSlots, DeliveryHandler>();
-  private readonly dispatcher = new Dispatcher<Entry>((entry, consumer) => this.deliver(entry, consumer));
+  private readonly dispatcher = new Dispatcher<Entry>({
+    deliver: (entry, consumer) => this.deliver(entry, consumer),
+    now: () => this.clock.now(),
+    at: (time, run) => this.timers.add(time, run),
+  });
   private sequence = 0;
   private place = 0;
   private places = 0;
@@ -220,7 +225,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => this.plans.list());
   }
 
-  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closed) throw unavailable();
     const consumer = new RunSlots(options.concurrency, {
       slotFree: () => this.dispatcher.dispatchSoon(),
@@ -233,7 +238,7 @@ export class MemoryEngine implements Engine {
     });
     this.handlers.set(consumer, handler);
     this.overview.workerBegins(consumer, options, this.clock.now());
-    this.dispatcher.add(consumer);
+    this.dispatcher.add(consumer, options.limits);
     return consumer;
   }
 
@@ -339,6 +344,7 @@ export class MemoryEngine implements Engine {
     const entry: Entry = {
       record,
       sequence,
+      component: record.component,
       priority: record.priority ?? 0,
       place: 0,
       questions: new Map(),
@@ -364,7 +370,7 @@ export class MemoryEngine implements Engine {
   }
 
   private postpone(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
-    entry.run = undefined;
+    this.leave(entry);
     this.write(entry, { ...change, state: 'scheduled', runAt, dueAt: runAt });
     entry.timer = this.timers.add(runAt, () => {
       entry.timer = undefined;
@@ -375,7 +381,7 @@ export class MemoryEngine implements Engine {
 
   private queue(entry: Entry, place: number, change: Partial<ExecutionRecord>): void {
     const dueAt = entry.record.runAt ?? this.nowFor(entry);
-    entry.run = undefined;
+    this.leave(entry);
     entry.place = place;
     this.write(entry, { ...change, state: 'queued', runAt: undefined, dueAt });
     entry.queued = this.dispatcher.push(entry);
@@ -433,7 +439,14 @@ export class MemoryEngine implements Engine {
     if (entry.timer) this.timers.delete(entry.timer);
     entry.queued = undefined;
     entry.timer = undefined;
+    this.leave(entry);
+  }
+
+  /** No run owns it any more, which gives the place of that to another of its component. */
+  private leave(entry: Entry): void {
+    if (!entry.run) return;
     entry.run = undefined;
+    this.dispatcher.left(entry.component);
   }
 
   /** Nobody needs an answer any more. */

@@ -11,6 +11,7 @@ export interface Entry {
   record: ExecutionRecord;
   /** Grows with each add: the order of lists. */
   readonly sequence: number;
+  readonly component: string;
   readonly priority: number;
   /** Its place in line among equals; kept by a run that is interrupted, so that it goes before younger ones. */
   place: number;

@@ -7,6 +7,7 @@ import type {
   Addition,
   AnswerVerdict,
   CancelVerdict,
+  ConsumeOptions,
   Consumer,
   Delivery,
   DeliveryHandler,
@@ -23,7 +24,7 @@ import type {
   Verdict,
   Watched,
 } from './engine.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealPlace } from './sealer.js';
@@ -144,7 +145,7 @@ export class SealedEngine implements Engine {
     return this.engine.schedules();
   }
 
-  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     return this.engine.consume(options, {
       run: (delivery) => this.run(delivery, handler),
       revoke: (run, why) => handler.revoke(run, why),

@@ -51,6 +51,7 @@ export class Worker implements DeliveryHandler {
         worker: name,
         concurrency,
         components: host.catalog.background,
+        limits: host.catalog.limits,
         ...(host.version !== undefined && { version: host.version }),
       },
       this,

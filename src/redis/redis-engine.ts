@@ -9,6 +9,7 @@ import type {
   Addition,
   AnswerVerdict,
   CancelVerdict,
+  ConsumeOptions,
   Consumer,
   Delivery,
   DeliveryHandler,
@@ -26,7 +27,7 @@ import type {
   Watched,
 } from '../docket/engine.js';
 import { lostTooOften, mostLosses, tooManyQuestions, tooManyTasks } from '../docket/limits.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from '../docket/overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
@@ -255,7 +256,7 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.plans.list());
   }
 
-  consume(options: WorkerIdentity, handler: DeliveryHandler): Consumer {
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { addingContract } from './contract/adding.js';
+import { boundsContract } from './contract/bounds.js';
 import { cancellingContract } from './contract/cancelling.js';
 import { eventsContract } from './contract/events.js';
 import { followingContract } from './contract/following.js';
@@ -43,6 +44,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     eventsContract(stage);
     followingContract(stage);
     slotsContract(stage);
+    boundsContract(stage);
     limitsContract(stage);
     listingContract(stage);
     overviewContract(stage);

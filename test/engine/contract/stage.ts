@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { Json } from '../../../src/base/json.js';
 import type { ClientQuestion } from '../../../src/call/channel.js';
+import type { ComponentLimits } from '../../../src/components/options.js';
 import type {
   Consumer,
   Delivery,
@@ -71,8 +72,8 @@ export class Stage {
   }
 
   /** A worker whose runs go on until the test ends them. */
-  work(concurrency = 1): TestWorker {
-    const worker = new TestWorker(this.engine, concurrency);
+  work(concurrency = 1, limits?: Readonly<Record<string, ComponentLimits>>): TestWorker {
+    const worker = new TestWorker(this.engine, concurrency, limits);
     this.workers.push(worker);
     return worker;
   }
@@ -108,8 +109,9 @@ export class TestWorker implements DeliveryHandler {
   constructor(
     private readonly engine: Engine,
     concurrency: number,
+    limits: Readonly<Record<string, ComponentLimits>> = {},
   ) {
-    this.consumer = engine.consume({ worker: 'worker', concurrency }, this);
+    this.consumer = engine.consume({ worker: 'worker', concurrency, limits: new Map(Object.entries(limits)) }, this);
   }
 
   run(delivery: Delivery): Promise<void> {

@@ -1,0 +1,209 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Delivery, Verdict } from '../../../src/docket/engine.js';
+import { eventually } from '../../helpers/eventually.js';
+import { anExecution, aQuestion, type Stage, type TestWorker } from './stage.js';
+
+const one = { report: { concurrency: 1 } };
+
+/** What this worker has begun, by key, in that order. */
+const begun = (worker: TestWorker): string[] => worker.begun.map(({ record }) => record.key);
+
+export function boundsContract(stage: () => Stage): void {
+  const settle = (worker: TestWorker, { record, run }: Delivery, verdict: Verdict): Promise<boolean> =>
+    stage()
+      .engine.settle(record.key, run, verdict)
+      .finally(() => worker.end({ record, run }));
+
+  describe('a component with a bound of concurrency', () => {
+    it('leaves free slots to others, and what waits is queued until a run of it has ended', async () => {
+      const worker = stage().work(3, one);
+      const first = await stage().begin('a', worker);
+      for (const key of ['b', 'c']) await stage().add(key);
+      const other = await stage().begin('other', worker, { component: 'sweep' });
+      expect(other.record.key).toBe('other');
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a', 'other']);
+      expect((await stage().record('b')).state).toBe('queued');
+      expect((await stage().engine.stats()).states).toMatchObject({ queued: 2, running: 2 });
+      await worker.finish(first);
+      await worker.finish(await worker.next());
+      await worker.finish(await worker.next());
+      expect(begun(worker)).toEqual(['a', 'other', 'b', 'c']);
+    });
+
+    it('is bound on all workers together, and bounds no other component', async () => {
+      const workers = [
+        stage().work(2, { report: { concurrency: 2 } }),
+        stage().work(2, { report: { concurrency: 2 } }),
+      ];
+      for (const key of ['a', 'b', 'c', 'd']) await stage().add(key);
+      const running = (): Delivery[] => workers.flatMap((worker) => worker.begun);
+      await eventually(() => expect(running()).toHaveLength(2));
+      for (const key of ['x', 'y']) await stage().add(key, { component: 'sweep' });
+      await eventually(() => expect(running()).toHaveLength(4));
+      await stage().quiet();
+      expect(running().map(({ record }) => record.key)).toEqual(expect.arrayContaining(['a', 'b', 'x', 'y']));
+      for (const worker of workers) for (const delivery of [...worker.begun]) await worker.finish(delivery);
+      await eventually(() => expect(running()).toHaveLength(6));
+    });
+
+    it('counts a run that waits for an answer without a slot', async () => {
+      const worker = stage().work(1, one);
+      const asking = await stage().begin('asks', worker);
+      await stage().engine.ask('asks', asking.run, aQuestion('q'));
+      worker.consumer.park(asking.run);
+      await stage().add('waits');
+      const other = await stage().begin('other', worker, { component: 'sweep' });
+      await worker.finish(other);
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['asks', 'other']);
+      await stage().engine.answer('asks', 'q', { result: 'yes' });
+      await worker.consumer.unpark(asking.run);
+      await worker.finish(asking);
+      expect((await worker.next()).record.key).toBe('waits');
+    });
+
+    it('gives a place to the least number of priority, and to the oldest among equals', async () => {
+      const worker = stage().work(9, one);
+      const busy = await stage().begin('busy', worker);
+      await stage().add('later', { priority: 2 });
+      await stage().add('soon', { priority: 1 });
+      await stage().add('soon-too', { priority: 1 });
+      await stage().add('first');
+      await stage().add('second');
+      await stage().quiet();
+      let running = busy;
+      for (let index = 0; index < 5; index++) {
+        await worker.finish(running);
+        running = await worker.next();
+      }
+      expect(begun(worker)).toEqual(['busy', 'first', 'second', 'soon', 'soon-too', 'later']);
+    });
+
+    const ways: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
+      ['finishes', (worker, run) => worker.finish(run)],
+      [
+        'fails',
+        (worker, run) => settle(worker, run, { type: 'finish', outcome: { error: { code: 'E', message: '' } } }),
+      ],
+      ['is tried again later', (worker, run) => settle(worker, run, retryIn(60_000))],
+      ['is put back', (worker, run) => settle(worker, run, { type: 'putBack', delay: 60_000 })],
+      ['is cancelled', () => stage().engine.cancel('a')],
+    ];
+    it.each(ways)('has a place again when its run %s', async (_, leave) => {
+      const worker = stage().work(3, one);
+      const first = await stage().begin('a', worker);
+      await stage().add('b');
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a']);
+      await leave(worker, first);
+      expect((await worker.next()).record.key).toBe('b');
+      await stage().add('c');
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a', 'b']);
+    });
+
+    const interruptions: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
+      ['is handed back', (worker, run) => settle(worker, run, { type: 'handBack' })],
+      ['is lost', (worker, run) => Promise.resolve(worker.end(run))],
+    ];
+    it.each(interruptions)('gives the place of a run that %s to it again, as it is the oldest', async (_, leave) => {
+      const worker = stage().work(3, one);
+      const first = await stage().begin('a', worker);
+      await stage().add('b');
+      await stage().quiet();
+      await leave(worker, first);
+      // It may take a moment until it stands in line again, in which the other may go first: one at a time it is in any case.
+      const again = await worker.next();
+      await stage().quiet();
+      expect(worker.begun).toHaveLength(2);
+      await worker.finish(again);
+      await worker.finish(await worker.next());
+      expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
+    });
+
+    it('gives the place of a run that has made way to one execution, be it its successor or another', async () => {
+      const worker = stage().work(3, one);
+      const work = { session: undefined };
+      const first = await stage().begin('a', worker, work);
+      await stage().add('b', work);
+      await stage().quiet();
+      await stage().engine.replace({ ...anExecution('a'), ...work });
+      const next = await worker.next();
+      worker.end(first);
+      await stage().quiet();
+      expect(worker.begun).toHaveLength(2);
+      await worker.finish(next);
+      await worker.finish(await worker.next());
+      expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
+    });
+
+    it('forgets what is cancelled or replaced while it waits', async () => {
+      const worker = stage().work(3, one);
+      const work = { session: undefined };
+      const first = await stage().begin('a', worker, work);
+      for (const key of ['b', 'c', 'd']) await stage().add(key, work);
+      await stage().quiet();
+      expect(await stage().engine.cancel('b')).toBe('cancelled');
+      await stage().engine.replace({ ...anExecution('c'), ...work, input: 'new' });
+      await stage().quiet();
+      await worker.finish(first);
+      await worker.finish(await worker.next());
+      const last = await worker.next();
+      expect(begun(worker)).toEqual(['a', 'd', 'c']);
+      expect(last.record.input).toBe('new');
+      await worker.finish(last);
+      await stage().quiet();
+      expect(worker.begun).toHaveLength(3);
+    });
+
+    it('holds nobody back on a worker that knows no bound', async () => {
+      const bound = stage().work(3, one);
+      await stage().begin('a', bound);
+      await stage().add('b');
+      await stage().quiet();
+      await bound.consumer.stopIntake();
+      const free = stage().work(3);
+      await stage().begin('c', free);
+      await stage().begin('d', free);
+      expect(begun(bound)).toEqual(['a']);
+    });
+  });
+
+  describe('a component with a rate', () => {
+    it('begins so many in a time, and the rest when it has passed, in their order', async () => {
+      const worker = stage().work(9, { report: { rate: { max: 2, duration: 700 } } });
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await stage().add(key);
+      await worker.finish(await worker.next());
+      await worker.finish(await worker.next());
+      const other = await stage().begin('other', worker, { component: 'sweep' });
+      await worker.finish(other);
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a', 'b', 'other']);
+      await stage().pass(700);
+      await eventually(() => expect(begun(worker)).toHaveLength(5));
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a', 'b', 'other', 'c', 'd']);
+      await stage().pass(700);
+      await eventually(() => expect(begun(worker).at(-1)).toBe('e'));
+    });
+
+    it('counts each attempt, and is kept together with a bound of concurrency', async () => {
+      const worker = stage().work(9, { report: { concurrency: 1, rate: { max: 2, duration: 600 } } });
+      const first = await stage().begin('a', worker);
+      for (const key of ['b', 'c']) await stage().add(key);
+      await stage().quiet();
+      expect(begun(worker)).toEqual(['a']);
+      await settle(worker, first, retryIn(0));
+      await worker.finish(await worker.next());
+      await stage().quiet();
+      expect(worker.begun).toHaveLength(2);
+      await stage().pass(600);
+      await worker.finish(await worker.next());
+      await worker.finish(await worker.next());
+      expect(begun(worker).slice(1).sort()).toEqual(['a', 'b', 'c']);
+    });
+  });
+}
+
+const retryIn = (delay: number): Verdict => ({ type: 'retry', error: { code: 'E', message: '' }, delay });
