@@ -48,6 +48,12 @@ const parts = {
   line: 'tickets:wait',
   /** Sorted set: BullMQ's line of those with one. */
   prioritized: 'tickets:prioritized',
+  /**
+   * Of a component that is bound: `limits:` hash; `running:` set of the executions that run; `called:` set of those that
+   * have a ticket because there is a place for them; `blocked:` sorted set of those that wait for one, in their order;
+   * `starts:` counter of the runs that began in the time of its rate, which lives so long.
+   */
+  gate: 'gate:',
   /** Sorted set: what is to be done later, by its time. */
   due: 'due',
   /** Counter: the last ticket. */

@@ -5,7 +5,7 @@ import type { TraceContext } from '../base/tracing.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
 import { noRetry, type RetryPolicy } from '../components/options.js';
-import type { EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine.js';
+import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine.js';
 import { summaryFields, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import { Timetable } from '../docket/timetable.js';
@@ -180,6 +180,16 @@ export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>
   if (priority > 0) fields.push('priority', priority);
   fields.push('retry', JSON.stringify(retry), 'timeout', timeout, 'ttl', Math.ceil(ttl));
   return fields;
+}
+
+/** The limits of components as a claim names them: name, runs at once, begins in a time, that time. */
+export function limitArguments(limits: ConsumeOptions['limits'] = new Map()): Argument[] {
+  return [...limits].flatMap(([component, { concurrency, rate }]) => [
+    component,
+    concurrency ?? '',
+    rate?.max ?? '',
+    rate?.duration ?? '',
+  ]);
 }
 
 /** What is kept of a question besides its name, its times and what is answered at its deadline. */

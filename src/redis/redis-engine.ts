@@ -37,7 +37,7 @@ import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { browse, stats } from './overview.js';
 import { placeOf, Presence } from './presence.js';
-import { executionFields, questionIn, questionText, recordIn, repairedFields } from './records.js';
+import { executionFields, limitArguments, questionIn, questionText, recordIn, repairedFields } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
@@ -47,7 +47,7 @@ import { answerScript, askScript, questionsScript } from './scripts/questions.js
 import { claimScript, reportScript, settleScript } from './scripts/runs.js';
 import { Schedules } from './schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
-import { Tickets, type Ticket } from './tickets.js';
+import { Tickets, type Called, type Ticket } from './tickets.js';
 import { WorkerRegistry } from './worker-registry.js';
 
 /** How long what a look at the health writes stays in Redis, in milliseconds. */
@@ -227,8 +227,9 @@ export class RedisEngine implements Engine {
 
   async cancel(key: string, reason?: string): Promise<CancelVerdict> {
     const args = [this.request(), key, reason === undefined ? '0' : '1', reason ?? ''];
-    const [verdict, ticket] = await this.run(cancelScript, ...args);
+    const [verdict, ticket, called] = await this.run(cancelScript, ...args);
     this.discard(ticket);
+    await this.call(called);
     return verdict as CancelVerdict;
   }
 
@@ -258,12 +259,13 @@ export class RedisEngine implements Engine {
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
+    const limits = limitArguments(options.limits);
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: (this.forWorkers ??= this.connections.patient()),
       deadline: this.deadline,
       lease: this.lease,
-      claim: (ticket, run) => this.claim(ticket, run),
+      claim: (ticket, run) => this.claim(ticket, run, limits),
       ended: async ({ record, run }) => {
         if (!this.settled.delete(run)) await this.leave(record.key, run, 'vanish');
       },
@@ -359,18 +361,25 @@ export class RedisEngine implements Engine {
     const most = Number.isFinite(limit) ? limit : -1;
     const task = session === undefined ? '0' : '1';
     const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay];
-    const [verdict, value, place, old] = await this.run(addScript, ...facts, ...executionFields(execution));
+    const [verdict, value, place, old, called] = await this.run(addScript, ...facts, ...executionFields(execution));
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
     const record = recordIn(value) as ExecutionRecord;
     if (verdict === 'known') return { added: false, record };
     this.discard(old);
+    await this.call(called);
     await this.enqueue(key, place);
     return { added: true, record };
   }
 
-  private async claim({ key, ticket }: Ticket, run: string): Promise<Delivery | undefined> {
-    const [verdict, value] = await this.run(claimScript, key, ticket, this.node, run);
+  private async claim(
+    { key, ticket }: Ticket,
+    run: string,
+    limits: readonly Argument[],
+  ): Promise<Delivery | undefined> {
+    const [verdict, value, called] = await this.run(claimScript, key, ticket, this.node, run, ...limits);
+    await this.call(called);
     if (verdict === 'run') return this.delivery(key, run, value);
+    if (verdict === 'wait' && value !== '') this.tickets?.look(Number(value));
     if (verdict === 'missing') this.report(recordMissing(key));
     return undefined;
   }
@@ -408,7 +417,8 @@ export class RedisEngine implements Engine {
   }
 
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const [verdict, place] = await this.run(settleScript, this.request(), key, run, how, delay, ...fields);
+    const [verdict, place, called] = await this.run(settleScript, this.request(), key, run, how, delay, ...fields);
+    await this.call(called);
     await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
     return verdict === 'settled';
   }
@@ -424,6 +434,12 @@ export class RedisEngine implements Engine {
     const [ticket, delay, priority] = place as readonly Reply[];
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
     else await this.tickets?.add(key, String(ticket), Number(priority), front).catch(this.report);
+  }
+
+  /** Who had to wait for a place, and has one now. The same holds for their tickets. */
+  private async call(called: Reply | undefined): Promise<void> {
+    if (Array.isArray(called) && called.length > 0)
+      await this.tickets?.call(called as unknown as Called).catch(this.report);
   }
 
   /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */

@@ -16,7 +16,13 @@ const shortestLook = 5;
 type Due = readonly (readonly [key: string, ticket: string, priority: string])[];
 
 /** What {@link dueScript} gives. */
-type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now: string, next: string];
+type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now: string, next: string, called: Called];
+
+/** Executions that may pass the gate of their component, each with its ticket. */
+export type Called = readonly (readonly [
+  key: string,
+  place: readonly [ticket: string, delay: string, priority: string],
+])[];
 
 /** What a ticket of the queue carries: everything else is in the record. */
 export interface Ticket {
@@ -79,6 +85,11 @@ export class Tickets {
     this.scripts.run(ticketedScript, ticket, key, front ? '1' : '0').catch(() => undefined);
   }
 
+  /** Brings those that were called back into the line. */
+  async call(called: Called): Promise<void> {
+    await Promise.all(called.map(([key, [ticket, , priority]]) => this.add(key, ticket, Number(priority), true)));
+  }
+
   /** Takes a ticket out of the line. One that a worker has already is dropped by that. */
   async remove(ticket: string): Promise<void> {
     await this.queue.remove(`t${ticket}`);
@@ -107,9 +118,10 @@ export class Tickets {
   private async doDue(): Promise<void> {
     let wait: number = longestLook;
     try {
-      const [due, missing, ticks, now, next] = (await this.scripts.run(dueScript)) as DueReply;
+      const [due, missing, ticks, now, next, called] = (await this.scripts.run(dueScript)) as DueReply;
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestLook), longestLook);
       await Promise.all(due.map(([key, ticket, priority]) => this.add(key, ticket, Number(priority))));
+      await this.call(called);
       for (const [key, ticket, priority] of missing) await this.add(key, ticket, Number(priority), true);
       await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;

@@ -57,13 +57,16 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
   const owners = new Set<string>();
   const tickets = new Set<string>();
   const sessions = new Set<string>();
+  const gates = new Set<string>();
   for (const key of named('execution:')) {
-    const { state = '', key: name = '', owner = '', ticket = '', session = '' } = await redis.hgetall(key);
+    const fields = await redis.hgetall(key);
+    const { state = '', key: name = '', owner = '', ticket = '', session = '', gate, component } = fields;
     if (['completed', 'failed', 'cancelled'].includes(state)) continue;
     owners.add(owner);
     live.add(name);
     tickets.add(ticket);
     sessions.add(session);
+    if (gate !== undefined) for (const part of ['limits', gate]) gates.add(`gate:${part}:${component}`);
   }
   const schedules = await redis.zrange(`${prefix}:schedules`, '0', '-1');
   const allowed = new Set(
@@ -96,6 +99,7 @@ export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
       ...(schedules.length > 0 ? ['schedules', ...schedules.map((id) => `schedule:${id}`)] : []),
       ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
       ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
+      ...gates,
       ...[...sessions].map((session) => `session-tasks:${session}`),
       ...[...tickets].map((ticket) => `tickets:t${ticket}`),
     ].map((name) => `${prefix}:${name}`),

@@ -12,8 +12,8 @@ const longestFront = 1_000;
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
  * executions are queued, what has expired is taken off the lists. Gives the tickets of those that are queued, the tickets
- * that never were seen in the queue, the ticks of schedules for this process to make, the time, and how long it is until the
- * next is due.
+ * that never were seen in the queue, the ticks of schedules for this process to make, the time, how long it is until the
+ * next is due, and who was called before a gate.
  */
 export const dueScript = new Script(`
 local queued, missing, ticks = {}, {}, {}
@@ -32,6 +32,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
     if facts(x).state == 'scheduled' then queued[#queued + 1] = { key, promote(x, key), facts(x).priority or '0' } end
+  elseif kind == 'g' then
+    gates(key).repair()
   else
     local known = redis.call('HMGET', x, 'ticket', 'state', 'priority')
     if known[1] == name and known[2] == 'queued' then
@@ -45,13 +47,13 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', schedulesKey(), '-inf', text(now
   local known = redis.call('HMGET', scheduleKey(id), '@when', '@next')
   ticks[#ticks + 1] = { id, known[1], known[2] }
 end
-if forgetExpired(500) then return { queued, missing, ticks, text(now), '0' } end
+if forgetExpired(500) then return { queued, missing, ticks, text(now), '0', called } end
 local following
 for _, set in ipairs({ dueKey(), schedulesKey() }) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   if first then following = math.min(following or math.huge, tonumber(first)) end
 end
-return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '' }
+return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called }
 `);
 
 /**

@@ -2,8 +2,8 @@ import { Script } from './script.js';
 
 /**
  * ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of open tasks or -1, when it is due
- * or 0, how long it is delayed or 0, then the fields of the record. Of one that was replaced before it ran, the ticket comes
- * last.
+ * or 0, how long it is delayed or 0, then the fields of the record. The ticket of one that was replaced before it ran comes
+ * fourth, and who was called then.
  */
 export const addScript = new Script(`
 local request, key, owner, task, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5] == '1'
@@ -23,6 +23,7 @@ if limit >= 0 then
 end
 
 if live then
+  if known.gate then gates(known.component).leave(x, key) end
   redis.call('HSET', x, 'openQuestions', 0)
   closeQuestions(x, key)
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known.ticket or '') .. ':' .. key)
@@ -38,10 +39,10 @@ if task then
   redis.call('SADD', sessionTasksKey(facts(x).session), key)
   keepLists(owner)
 end
-return { 'added', redis.call('HGETALL', x), ticket, live and not known.run and known.ticket }
+return { 'added', redis.call('HGETALL', x), ticket, live and not known.run and known.ticket or false, called }
 `);
 
-/** ARGV: the request, key, '1' when there is a reason, the reason. */
+/** ARGV: the request, key, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
 export const cancelScript = new Script(`
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
@@ -57,9 +58,9 @@ else
 end
 if run then
   post(node, { '@event', 'revoke', '@run', run, '@why', 'cancelled' })
-  return { 'cancelled' }
+  return { 'cancelled', false, called }
 end
-return { 'cancelled', ticket }
+return { 'cancelled', ticket, called }
 `);
 
 /** ARGV: owner, the sequence number below which to go on or '+inf', how many. The pages are found without scanning. */

@@ -1,5 +1,6 @@
 import { endsKept } from '../../docket/sessions.js';
 import { keyDefinitions } from '../keys.js';
+import { gates } from './gates.js';
 
 /** How many events a process may be behind before it has to read again what it watches. */
 const longestInbox = 10_000;
@@ -29,7 +30,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
 local terminal = { completed = true, failed = true, cancelled = true }`,
 
   unseen: `
-local unseen = { input = true, run = true, node = true, ticket = true, order = true,
+local unseen = { input = true, run = true, node = true, ticket = true, order = true, gate = true,
   addedBy = true, settledBy = true, answeredBy = true }`,
 
   text: `
@@ -43,7 +44,7 @@ local function num(value, otherwise) return tonumber(value) or otherwise end`,
   // become() and drop() only.
   names: `
 local names = { 'key', 'owner', 'component', 'session', 'priority', 'ttl', 'state', 'attempt', 'losses', 'ticket', 'run', 'node', 'runAt', 'order',
-  'updatedAt', 'revision', 'addedBy', 'settledBy' }`,
+  'updatedAt', 'revision', 'addedBy', 'settledBy', 'gate' }`,
 
   records: `
 local records = {}`,
@@ -263,6 +264,13 @@ local function promote(x, key)
   return ticket
 end`,
 
+  // Executions that have found a place, each with its ticket, which is to be brought to the front of the line.
+  called: `
+local called = {}`,
+
+  // What keeps the components that are bound within their limits.
+  gates,
+
   // Closes a question with its answer, and remembers which request gave it.
   closeQuestion: `
 local function closeQuestion(x, key, name, answer, request)
@@ -346,6 +354,7 @@ end`,
   finish: `
 local function finish(x, key, request, state, ...)
   local record, at = facts(x), timeOf(x)
+  if record.gate then gates(record.component).leave(x, key) end
   -- What runs is neither to be looked for in the queue nor to be brought there.
   if record.state ~= 'running' then
     redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (record.ticket or '') .. ':' .. key)

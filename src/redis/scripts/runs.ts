@@ -1,8 +1,10 @@
 import { Script } from './script.js';
 
 /**
- * ARGV: key, ticket, the process, the run. A ticket that is not the last one of its execution is dropped. One whose
- * execution runs already was delivered before, and the worker that had it is lost, which is counted.
+ * ARGV: key, ticket, the process, the run, then of each component that is bound its name, how many may run at once, how many
+ * may begin in a time, and that time; '' for what is not bound. A ticket that is not the last one of its execution is dropped.
+ * One whose execution runs already was delivered before, and the worker that had it is lost, which is counted. Who was called
+ * comes third; of one that has to wait, how long it is until the time of the rate has passed comes second.
  */
 export const claimScript = new Script(`
 local key, ticket, node, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -22,15 +24,25 @@ if record.state == 'running' then
   emit(x, 'state')
   post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
 end
+local bound
+for i = 5, #ARGV, 4 do
+  if ARGV[i] == record.component then bound = i end
+end
+if bound then
+  local passes, wait = gates(record.component).pass(x, key, tonumber(ARGV[bound + 1]), tonumber(ARGV[bound + 2]), ARGV[bound + 3])
+  if not passes then return { 'wait', wait and text(wait) or '', called } end
+elseif record.gate then
+  gates(record.component).leave(x, key)
+end
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
 become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
 emit(x, 'state')
-return { 'run', redis.call('HGETALL', x) }
+return { 'run', redis.call('HGETALL', x), called }
 `);
 
 /**
  * ARGV: the request, key, run, how it ends, the delay in milliseconds, of a finish the state, then fields of the record. Of
- * several requests that ended runs of the execution, the last is remembered.
+ * several requests that ended runs of the execution, the last is remembered. Gives its ticket if it runs again, and who was called.
  */
 export const settleScript = new Script(`
 local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -43,8 +55,9 @@ if record.run ~= run then
 end
 if how == 'finish' then
   finish(x, key, request, unpack(ARGV, 6))
-  return { 'settled' }
+  return { 'settled', false, called }
 end
+if record.gate then gates(record.component).leave(x, key) end
 write(x, 'settledBy', request, unpack(ARGV, 6))
 if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
 if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
@@ -53,7 +66,7 @@ if how == 'handBack' or how == 'vanish' then
   write(x, 'redelivered', 1)
   place = placeOf(record.ticket)
 end
-return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, place) }
+return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, place), called }
 `);
 
 /** ARGV: key, run, the event, the name and the value that it carries. Progress is kept in the record, a notice is not. */
