@@ -2,6 +2,7 @@
  * A worker in a process of its own, to be killed: asks two questions in turn, says on stdout what it does, and finishes
  * with both answers.
  */
+import type { ComponentLimits } from '../../src/components/options.js';
 import type { Delivery, Engine } from '../../src/docket/engine.js';
 import { RedisEngine } from '../../src/redis/redis-engine.js';
 import type { Answer } from '../../src/call/channel.js';
@@ -33,13 +34,13 @@ export async function askTwice(engine: Engine, delivery: Delivery, say: (line: s
   await engine.settle(delivery.record.key, delivery.run, { type: 'finish', outcome: { result } });
 }
 
-const [, program = '', url, name, lease] = process.argv;
+const [, program = '', url, name, lease, limits = '[]'] = process.argv;
 if (program.endsWith('redis-worker.ts') && url !== undefined && name !== undefined) {
   const engine = new RedisEngine({ url, name, lease: Number(lease) });
   await engine.start();
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
   engine.consume(
-    { worker: 'child', concurrency: 5 },
+    { worker: 'child', concurrency: 5, limits: new Map(JSON.parse(limits) as [string, ComponentLimits][]) },
     { run: (delivery) => askTwice(engine, delivery, say), revoke: () => undefined },
   );
   say('ready');

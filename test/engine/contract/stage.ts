@@ -105,6 +105,8 @@ export class TestWorker implements DeliveryHandler {
   readonly consumer: Consumer;
   private readonly ends = new Map<string, () => void>();
   private taken = 0;
+  /** What was on its way here when it stopped ends at once. */
+  private isStopping = false;
 
   constructor(
     private readonly engine: Engine,
@@ -116,6 +118,7 @@ export class TestWorker implements DeliveryHandler {
 
   run(delivery: Delivery): Promise<void> {
     this.begun.push(delivery);
+    if (this.isStopping) return Promise.resolve();
     return new Promise((resolve) => this.ends.set(delivery.run, resolve));
   }
 
@@ -150,6 +153,7 @@ export class TestWorker implements DeliveryHandler {
   }
 
   async stop(): Promise<void> {
+    this.isStopping = true;
     await this.consumer.stopIntake();
     for (const delivery of this.begun) this.end(delivery);
     await this.consumer.idle();

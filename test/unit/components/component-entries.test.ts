@@ -185,6 +185,31 @@ describe('components is refused', () => {
       "Tools.run: retry is null. Give the number of attempts (1 or more) or { attempts, delay, backoff: 'fixed' | 'exponential', maximumDelay }.",
     ],
     [
+      'limits',
+      { task: true, limits: {} },
+      'Tools.run: limits is {}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+    ],
+    [
+      'limits.concurrency',
+      { task: true, limits: { concurrency: 0 } },
+      'Tools.run: limits is {"concurrency":0}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+    ],
+    [
+      'limits.rate',
+      { task: true, limits: { rate: { max: 5, duration: 0 } } },
+      'Tools.run: limits is {"rate":{"max":5,"duration":0}}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+    ],
+    [
+      'limits.rate.duration',
+      { task: true, limits: { rate: { max: 5, duration: 'soon' } } },
+      "Tools.run: limits.rate.duration is \"soon\". Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
+    ],
+    [
+      'place for limits',
+      { task: false, limits: { concurrency: 1 } },
+      "Tools.run: limits bound calls in the background, and none of it runs there. Set `task` to 'optional' or 'required', or remove limits.",
+    ],
+    [
       'retry.delay',
       { retry: { attempts: 2, delay: -1 } },
       "Tools.run: retry.delay is -1. Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
