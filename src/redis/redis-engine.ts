@@ -438,8 +438,8 @@ export class RedisEngine implements Engine {
 
   /** Who had to wait for a place, and has one now. The same holds for their tickets. */
   private async call(called: Reply | undefined): Promise<void> {
-    if (Array.isArray(called) && called.length > 0)
-      await this.tickets?.call(called as unknown as Called).catch(this.report);
+    if (!Array.isArray(called) || called.length === 0) return;
+    await this.tickets?.call(called as Called).catch(this.report);
   }
 
   /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */

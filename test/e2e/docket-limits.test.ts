@@ -6,7 +6,7 @@ import { TestDocket } from '../helpers/redis.js';
 
 /** The calls that run, and how many there were at once of each component. */
 const running: string[] = [];
-const most: Record<string, number> = {};
+let most: Record<string, number> = {};
 let open = (): void => undefined;
 let opened = Promise.resolve();
 
@@ -38,7 +38,7 @@ describe.each(['memory', 'redis'])('limits of components on %s', (engine) => {
 
   beforeEach(() => {
     running.length = 0;
-    for (const name of Object.keys(most)) delete most[name];
+    most = {};
     opened = new Promise((resolve) => (open = resolve));
     docket = engine === 'redis' ? new TestDocket() : undefined;
     server = createServer({

@@ -106,7 +106,13 @@ export function boundsContract(stage: () => Stage): void {
 
     const interruptions: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
       ['is handed back', (worker, run) => settle(worker, run, { type: 'handBack' })],
-      ['is lost', (worker, run) => Promise.resolve(worker.end(run))],
+      [
+        'is lost',
+        (worker, run) => {
+          worker.end(run);
+          return Promise.resolve();
+        },
+      ],
     ];
     it.each(interruptions)('gives the place of a run that %s to it again, as it is the oldest', async (_, leave) => {
       const worker = stage().work(3, one);
