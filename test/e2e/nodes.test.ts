@@ -6,9 +6,11 @@ import type { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/cl
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { HttpSessions } from '../../src/bindings/mcp-2025-11-25/http-sessions.js';
 import { connect } from '../../src/client/connect.js';
-import type { ErrandServer } from '../../src/index.js';
+import { defineTool, type ErrandServer } from '../../src/index.js';
 import { asBuilt, cli, root } from '../helpers/child.js';
+import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
+import { FakeClock, settled } from '../helpers/fake-clock.js';
 import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
 import { RoundRobin } from '../helpers/round-robin.js';
@@ -95,6 +97,9 @@ async function childNode(): Promise<{ readonly url: string; kill(): Promise<void
     },
   };
 }
+
+/** What makes a server have an engine. */
+const stays = defineTool({ name: 'stays', task: 'optional', run: () => 'stayed' });
 
 const sessionOf = ({ client }: Peer): string => (client.transport as StreamableHTTPClientTransport).sessionId!;
 
@@ -216,6 +221,48 @@ describe('a session', () => {
     expect(await send(second.url, session, 'POST', list, asBert)).toBe(404);
     expect(await send(second.url, session.replace(/^./, 'x'), 'POST', list, fetchAs('anna'))).toBe(404);
     await peer.client.close();
+  });
+
+  it('carries no more of a message from node to node than what others need of it', async () => {
+    const [one, other] = (await urlsOf(2)) as [string, string];
+    const session = sessionOf(await client(one));
+    expect(await send(other, session, 'POST', list)).toBe(200);
+    const flood = 'x'.repeat(200_000);
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7, reason: flood } };
+    const tooLong = { ...cancelled, params: { requestId: flood } };
+    const messages = [cancelled, tooLong, { jsonrpc: '2.0', id: 'errand:nobody', result: { flood } }];
+    for (const message of messages) expect(await send(other, session, 'POST', message)).toBe(202);
+    expect(await send(other, session, 'POST', list)).toBe(200);
+    const inboxes = (await docket.keys()).filter((key) => key.includes(':inbox:'));
+    const entries = await Promise.all(inboxes.map((key) => docket.redis.xrange(key, '-', '+')));
+    const sent = JSON.stringify(entries);
+    expect(sent).toContain('notifications/cancelled');
+    expect(sent.length).toBeLessThan(50_000);
+  });
+
+  it('with an open stream on one node stays, though another has not seen it for long', async () => {
+    const clock = new FakeClock();
+    const server = serverWithClock({ name: 'idle', version: '1.0.0', components: [stays] }, clock);
+    servers.push(server);
+    const [one, other] = [
+      await server.listen({ sessionTimeout: '30s' }),
+      await server.listen({ sessionTimeout: '30s' }),
+    ];
+    const noStream = new Response(null, { status: 405 });
+    const peer = await client(one.url, {
+      fetch: (to, init) => (init?.method === 'GET' ? Promise.resolve(noStream) : fetch(to, init)),
+    });
+    const session = sessionOf(peer);
+    const stream = await fetch(other.url, { headers: { 'mcp-session-id': session, accept: 'text/event-stream' } });
+    expect(stream.status).toBe(200);
+    await clock.advance(10_000);
+    expect(await send(one.url, session, 'POST', list)).toBe(200);
+    for (let second = 0; second < 120; second += 5) {
+      await clock.advance(5_000);
+      await settled();
+    }
+    expect(await send(other.url, session, 'POST', list)).toBe(200);
+    await stream.body?.cancel();
   });
 
   it('has one stream at a time: the newer one is told, and the older one again when that has gone', async () => {

@@ -13,6 +13,7 @@ import type { Json } from '../../base/json.js';
 import type { Answer } from '../../call/channel.js';
 import { mayBeAsked } from '../../call/client-needs.js';
 import type { Unwatch } from '../../docket/engine.js';
+import { answerWithin } from '../../docket/limits.js';
 import type { Question } from '../../docket/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
@@ -22,7 +23,7 @@ import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabi
 import { callComponent, type ConnectionFacts } from './component-calls.js';
 import { longestToken, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
-import { ForegroundQuestions } from './foreground-questions.js';
+import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
 import { parseQuestionId, QuestionDelivery, type Turns } from './question-delivery.js';
@@ -283,7 +284,9 @@ export class Connection {
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
       const { onForeignAnswer } = this.options;
-      if (onForeignAnswer !== undefined && !this.foreign) return onForeignAnswer(message);
+      if (onForeignAnswer !== undefined && !this.foreign && isForegroundQuestion(id)) {
+        return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
+      }
       logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
       return;
     }

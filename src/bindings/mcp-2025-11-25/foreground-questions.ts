@@ -4,6 +4,9 @@ import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import { requestOf } from './client-messages.js';
 import { questionIdPrefix } from './wire-transport.js';
 
+/** Whether an id on the wire can be one of a question of a foreground call, here or at another place. */
+export const isForegroundQuestion = (id: string): boolean => /^errand:[\w-]{8}-\d{1,15}$/.test(id);
+
 /** A question that was sent. */
 export interface SentQuestion {
   /** Rejects when it could not be sent. */

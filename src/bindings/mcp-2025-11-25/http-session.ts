@@ -3,6 +3,7 @@ import type { CurrentPrincipal } from '../../call/principal.js';
 import { refuse, rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import type { Core } from '../core.js';
+import { longestToken } from './component-requests.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import {
   isStream,
@@ -257,7 +258,10 @@ export class HttpSession implements Streams, SharedSessionHost {
     const message = body as Partial<JSONRPCMessage & { method: string; params: { requestId?: RequestId } }> | null;
     if (message?.method !== 'notifications/cancelled' || this.shared === undefined) return;
     const request = message.params?.requestId;
-    if (request !== undefined && !this.underWay.has(request)) this.shared.passOn(message as JSONRPCMessage);
+    // No more than that: whatever else a client writes would travel through the engine to every place.
+    const isId = typeof request === 'number' || (typeof request === 'string' && request.length <= longestToken);
+    if (!isId || this.underWay.has(request)) return;
+    this.shared.passOn({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: request } });
   }
 
   /** The SDK would send the answer to the first of two requests with one id on the stream of the second. */

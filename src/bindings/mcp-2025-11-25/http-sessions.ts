@@ -14,8 +14,9 @@ import {
 import { HttpSession, type SessionSetup } from './http-session.js';
 import { readSharedClient } from './shared-session.js';
 
-/** How often sessions are looked through for those that nobody uses, in milliseconds. */
-const sweepInterval = 60_000;
+/** How often at least and at most sessions are looked through for those that nobody uses, in milliseconds. */
+const longestSweep = 60_000;
+const shortestSweep = 1_000;
 
 /** The largest `initialize`, in characters of JSON: a session keeps what its client says of itself, and so does each task. */
 const largestInitialize = 64 * 1024;
@@ -128,13 +129,11 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   private async find(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
-    const { engine, logger } = this.core;
+    const { engine } = this.core;
     const stored = idPattern.test(id) ? await engine?.sessions.find(id) : undefined;
     const client = stored && readSharedClient(stored.client);
     if (client === undefined || stored?.owner !== principal.id) return sessionNotFound;
-    const session = await this.open({ id, owner: principal, client });
-    if (session instanceof HttpSession) logger.debug('A session that began elsewhere is served here', { session: id });
-    return session;
+    return this.open({ id, owner: principal, client });
   }
 
   /** Gives what is to be answered where no session can be opened. */
@@ -178,7 +177,9 @@ export class HttpSessions implements HttpEndpoint {
 
   /** A client that vanished without a DELETE must not keep its session for ever. */
   private scheduleSweep(): void {
-    this.stopSweep ??= this.core.clock.schedule(sweepInterval, () => {
+    // Often enough that one with an open stream here is known to be in use before it is too old elsewhere.
+    const pause = Math.min(longestSweep, Math.max(shortestSweep, this.limits.idleTimeout / 3));
+    this.stopSweep ??= this.core.clock.schedule(pause, () => {
       this.stopSweep = undefined;
       const oldest = this.core.clock.now() - this.limits.idleTimeout;
       for (const session of this.sessions.values()) {
