@@ -1,8 +1,14 @@
+import type { Clock } from '../base/clock.js';
+import { ErrandError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Answer, ClientNotice } from '../call/channel.js';
-import type { Engine, EngineEvent, Unwatch } from '../docket/engine.js';
+import type { AnswerVerdict, Engine, EngineEvent, Unwatch } from '../docket/engine.js';
 import { answerWithin, type Limits } from '../docket/limits.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
+
+/** How long an answer is kept for a docket that cannot be reached, and how often it is tried, in milliseconds. */
+const answerPatience = 120_000;
+const answerPause = 500;
 
 /** What a connection does with what the tasks of its session send. */
 export interface TaskListener {
@@ -48,20 +54,50 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
   await Promise.all(keys.map(tell));
 }
 
+/** What {@link relayAnswer} needs of its server. */
+export interface AnswerHost {
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Whose answer it is, and to what. */
+export interface AnswerAddress {
+  readonly taskId: string;
+  readonly question: string;
+  readonly principal: string;
+}
+
 /**
  * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
- * a second answer; both are logged.
+ * a second answer; both are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
  */
-export async function relayAnswer(
-  engine: Engine,
-  to: { readonly taskId: string; readonly question: string; readonly principal: string },
-  answer: Answer,
-  { limits, logger }: { readonly limits: Limits; readonly logger: Logger },
-): Promise<void> {
-  const record = await engine.get(to.taskId);
-  const isOurs = record?.owner === to.principal;
-  const verdict = isOurs ? await engine.answer(to.taskId, to.question, answerWithin(limits, answer)) : 'unknown';
-  if (verdict !== 'accepted') {
-    logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Answer, host: AnswerHost): Promise<void> {
+  const { limits, logger, clock } = host;
+  const stored = answerWithin(limits, answer);
+  const until = clock.now() + answerPatience;
+  let closed = false;
+  const forget = engine.onClose(() => (closed = true));
+  const hasTime = (): boolean => !closed && clock.now() < until;
+  try {
+    for (;;) {
+      try {
+        const verdict = await giveAnswer(engine, to, stored);
+        if (verdict !== 'accepted') {
+          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+        }
+        return;
+      } catch (error) {
+        if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE') || !hasTime()) throw error;
+      }
+      await new Promise<void>((resolve) => void clock.schedule(answerPause, resolve));
+    }
+  } finally {
+    forget();
   }
+}
+
+async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerVerdict> {
+  const record = await engine.get(to.taskId);
+  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer) : 'unknown';
 }

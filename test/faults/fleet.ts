@@ -67,7 +67,7 @@ export class Fleet {
       fleet.members.nodes.push(new Member(['run', file, '--http', String(port)], all));
     }
     for (let index = 0; index < workers; index++) {
-      fleet.members.workers.push(new Member(['worker', file, '--concurrency', '20', '--name', `w${index}`], all));
+      fleet.members.workers.push(new Member(['worker', file, '--concurrency', '50', '--name', `w${index}`], all));
     }
     for (const member of fleet.all) member.start();
     return fleet;
@@ -76,6 +76,11 @@ export class Fleet {
   /** Of the Redis, which keeps its port. */
   get url(): string {
     return this.redis.url;
+  }
+
+  /** Where its Redis keeps what it was told. */
+  get data(): string {
+    return this.folder;
   }
 
   /** Kills one process at once, and starts it again. */
@@ -113,8 +118,10 @@ export class Fleet {
   }
 }
 
-/** What is answered is on the disk. */
-const persistent = (folder: string): string[] => ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder];
+/** What is answered is on the disk, and the file keeps all that was ever written. */
+const persistent = (folder: string): string[] => [
+  ...['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0', '--dir', folder],
+];
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -141,6 +148,7 @@ interface Message {
 export class StubbornClient {
   /** What went wrong, the last of it, for a test that fails. */
   readonly troubles: string[] = [];
+  /** By node. One that failed has none until it works again: one request finds that out for all that wait. */
   private readonly sessions = new Map<string, Promise<string>>();
   private turn = 0;
   private id = 0;
@@ -155,33 +163,60 @@ export class StubbornClient {
   async request(method: string, params: object): Promise<Message> {
     for (;;) {
       const node = this.nodes[this.turn++ % this.nodes.length]!;
+      const session = await this.session(node);
       try {
-        const message = await this.once(node, method, params);
+        const message = await this.once(node, session, method, params);
         // The docket cannot be reached just now, or a node began before its Redis.
         if (message.error === undefined || !isPassing(message.error)) return message;
-        this.troubles.push(`${method}: ${message.error.message}`);
+        this.fails(node, session, `${method}: ${message.error.message}`);
       } catch (error) {
-        this.sessions.delete(node);
-        this.troubles.push(`${method}: ${String(error)}`);
+        this.fails(node, session, `${method}: ${String(error)}`);
       }
       this.stopped.throwIfAborted();
-      await sleep(100);
     }
   }
 
-  private async once(node: string, method: string, params: object): Promise<Message> {
-    let session = this.sessions.get(node);
-    if (session === undefined) {
-      session = this.open(node);
-      this.sessions.set(node, session);
-    }
+  private async once(node: string, session: string, method: string, params: object): Promise<Message> {
     const id = ++this.id;
-    const response = await this.post(node, await session, { jsonrpc: '2.0', id, method, params });
+    const response = await this.post(node, session, { jsonrpc: '2.0', id, method, params });
     for await (const message of messagesOf(response)) {
       if (message.method === undefined && message.id === id) return message;
-      if (message.method === 'elicitation/create') void this.reply(node, await session, message);
+      if (message.method === 'elicitation/create') void this.reply(node, session, message);
     }
     throw new Error('The stream ended before the result');
+  }
+
+  private session(node: string): Promise<string> {
+    let session = this.sessions.get(node);
+    if (session === undefined) {
+      session = this.reach(node);
+      session.catch(() => undefined);
+      this.sessions.set(node, session);
+    }
+    return session;
+  }
+
+  private async reach(node: string): Promise<string> {
+    for (;;) {
+      this.stopped.throwIfAborted();
+      try {
+        return await this.open(node);
+      } catch (error) {
+        this.note(`initialize: ${String(error)}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  private fails(node: string, session: string, trouble: string): void {
+    this.note(trouble);
+    // Others may have found a new one meanwhile.
+    void this.sessions.get(node)?.then((current) => current === session && this.sessions.delete(node));
+  }
+
+  private note(trouble: string): void {
+    this.troubles.push(trouble);
+    if (this.troubles.length > 20) this.troubles.shift();
   }
 
   private async reply(node: string, session: string, { id, params }: Message): Promise<void> {
@@ -199,7 +234,7 @@ export class StubbornClient {
     };
     const response = await this.post(node, undefined, { jsonrpc: '2.0', id: 0, method: 'initialize', params });
     const session = response.headers.get('mcp-session-id') ?? '';
-    await discard(response);
+    for await (const message of messagesOf(response)) if (message.error) throw new Error(message.error.message);
     await discard(await this.post(node, session, { jsonrpc: '2.0', method: 'notifications/initialized' }));
     return session;
   }
