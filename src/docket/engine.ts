@@ -221,13 +221,17 @@ export interface Engine {
   retry(key: string): Promise<Retried>;
   /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
   cancel(key: string, reason?: string): Promise<CancelVerdict>;
-  /** Events in order, never synchronously. */
-  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch>;
+  /**
+   * Events in order, never synchronously. `gone` is called when events were missed and the record of a watched key is no more: it
+   * expired meanwhile, or the engine has lost its data.
+   */
+  watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch>;
   /**
    * For whoever waits for the end of an execution: gives the record as it is now, and tells `listener` of it once it has
-   * ended or is that of a later execution under the key. It may be told of other states on the way.
+   * ended or is that of a later execution under the key. It may be told of other states on the way, and is told `undefined`
+   * where {@link Engine.watch} calls `gone`.
    */
-  watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch>;
+  watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch>;
 
   /**
    * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProgressState } from '../call/channel.js';
-import type { Engine } from './engine.js';
+import type { Engine, EngineEvent } from './engine.js';
 import { isTerminal, type ExecutionRecord, type ExecutionState } from './record.js';
 import { closedMeanwhile, goneExecution, keepAlive, onAbort } from './wait.js';
 
@@ -43,11 +43,11 @@ export async function* follow(
   ];
   try {
     // Watching before reading: what happens in between is seen by one of the two.
-    const watching = engine.watch({ key }, ({ record }) => {
+    const hear = ({ record }: EngineEvent): void => {
       // What was told of an earlier one under the key comes late.
       if (record.generation >= generation) changes.see(record);
-    });
-    stops.push(await watching);
+    };
+    stops.push(await engine.watch({ key }, hear, () => changes.see(undefined)));
     changes.see(await engine.get(key));
     for (;;) {
       const change = changes.shift();

@@ -202,7 +202,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => this.watchers.add(of, listener));
   }
 
-  watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
+  watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
     return this.step(() => {
       const unwatch = this.watchers.add({ key }, ({ type, record }) => {
         // Events carry the record itself; what is handed out must not change it.

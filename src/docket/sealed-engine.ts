@@ -24,6 +24,7 @@ import type {
   Verdict,
   Watched,
 } from './engine.js';
+import { lostTooOften } from './limits.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import { SealedSessions } from './sealed-sessions.js';
@@ -118,15 +119,16 @@ export class SealedEngine implements Engine {
     return this.engine.cancel(key, reason);
   }
 
-  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
-    return this.engine.watch(of, (event) => {
+  watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
+    const open = (event: EngineEvent): void => {
       const opened = this.openEvent(event);
       if (opened) listener(opened);
-    });
+    };
+    return this.engine.watch(of, open, gone);
   }
 
-  async watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
-    const { record, unwatch } = await this.engine.watchEnd(key, (ended) => listener(this.openRecord(ended)));
+  async watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
+    const { record, unwatch } = await this.engine.watchEnd(key, (ended) => listener(ended && this.openRecord(ended)));
     return { unwatch, ...(record && { record: this.openRecord(record) }) };
   }
 
@@ -257,6 +259,8 @@ export class SealedEngine implements Engine {
   }
 
   private openOutcome(key: string, outcome: Outcome): Outcome {
+    // The engine itself has ended it, and says nothing of users. The words are ours, whoever wrote it.
+    if ('error' in outcome && outcome.error.code === 'EXECUTION_LOST') return lostTooOften(`'${key}'`);
     const sealed = 'error' in outcome ? outcome.error.message : outcome.result;
     return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);
   }

@@ -40,7 +40,7 @@ export async function waitForEnd(
       };
       const watching = engine.watchEnd(key, (record) => {
         // What was told of an earlier one under the key comes late.
-        if (record.generation >= (generation ?? 0)) see(record);
+        if (record === undefined || record.generation >= (generation ?? 0)) see(record);
       });
       watching.then(({ record }) => see(record)).catch(reject);
       stops.push(

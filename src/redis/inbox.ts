@@ -48,7 +48,27 @@ interface Subject {
   ended: number;
   /** Of a session, the tasks that were heard of and have not ended: when entries are missed, one may have been its end. */
   readonly open: Set<string>;
+  /** Who is told when the record is no more. */
+  readonly gone: Set<() => void>;
 }
+
+/** What somebody wants to hear. */
+interface NewWatch {
+  readonly of: Subject['of'];
+  /** Whose events are those. */
+  readonly heard: Watched;
+  readonly listener: (event: EngineEvent) => void;
+  readonly gone?: (() => void) | undefined;
+}
+
+const newSubject = (of: Subject['of']): Subject => ({
+  of,
+  watching: 0,
+  since: Infinity,
+  ended: 0,
+  open: new Set(),
+  gone: new Set(),
+});
 
 /**
  * What reaches this process from others: one stream, read by one connection that waits, however many executions are
@@ -111,35 +131,37 @@ export class Inbox {
     void this.rejoin().catch(this.host.report);
   }
 
-  /** Tells `listener` of everything that happens after the promise has resolved. */
-  async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
-    return (await this.enter(of, of, listener, watchScript, ...named(of))).unwatch;
+  /** Tells `listener` of everything that happens after the promise has resolved; `gone` is called as the engine says. */
+  async watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
+    return (await this.enter({ of, heard: of, listener, gone }, watchScript, ...named(of))).unwatch;
   }
 
   /** Gives the fields of the record as it is now, and tells `listener` of its end, or of a later one under the key. */
   async watchEnd(
     key: string,
-    listener: (record: ExecutionRecord) => void,
+    listener: (record: ExecutionRecord | undefined) => void,
   ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
     const hear = (event: EngineEvent): void => {
       if (event.type === 'state') listener(event.record);
     };
-    return this.enter({ end: key }, { key }, hear, watchEndScript, key);
+    const watch = { of: { end: key }, heard: { key }, listener: hear, gone: () => listener(undefined) };
+    return this.enter(watch, watchEndScript, key);
   }
 
   /** The reply of `script` begins with the number of the last entry that was sent. */
   private async enter(
-    of: Subject['of'],
-    heard: Watched,
-    listener: (event: EngineEvent) => void,
+    { of, heard, listener, gone = () => undefined }: NewWatch,
     script: Script,
     ...args: readonly string[]
   ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
     const name = named(of).join(' ');
-    const subject = this.subjects.get(name) ?? { of, watching: 0, since: Infinity, ended: 0, open: new Set() };
+    const subject = this.subjects.get(name) ?? newSubject(of);
     this.subjects.set(name, subject);
     subject.watching++;
     subject.since = Infinity;
+    // Each watch is one, also where two have the same listener.
+    const tellGone = (): void => gone();
+    subject.gone.add(tellGone);
     let after: number | undefined;
     const early: EngineEvent[] = [];
     const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
@@ -152,6 +174,7 @@ export class Inbox {
       if (!active) return;
       active = false;
       stopListening();
+      subject.gone.delete(tellGone);
       if (--subject.watching > 0 || this.closed) return;
       this.subjects.delete(name);
       if (subject.ended > subject.since) return;
@@ -275,10 +298,19 @@ export class Inbox {
     }
     for (const key of keys) {
       const current = await this.host.current(key);
-      if (!current) continue;
+      if (!current) {
+        this.tellGone(key);
+        continue;
+      }
       const { record, questions } = current;
       for (const question of questions) this.tell({ type: question.answer ? 'closed' : 'question', record, question });
       this.tell({ type: 'state', record });
+    }
+  }
+
+  private tellGone(key: string): void {
+    for (const subject of [{ key }, { end: key }]) {
+      for (const tell of [...(this.subjects.get(named(subject).join(' '))?.gone ?? [])]) this.guarded(tell);
     }
   }
 

@@ -1,6 +1,11 @@
 import type { Cursors } from '../docket/cursors.js';
-import { executionStates, type BrowseQuery, type DocketStats, type SummaryPage } from '../docket/overview.js';
-import { summaryIn } from './records.js';
+import {
+  executionStates,
+  type BrowseQuery,
+  type DocketStats,
+  type RecordSummary,
+  type SummaryPage,
+} from '../docket/overview.js';
 import { browseScript, statsScript } from './scripts/overview.js';
 import type { Reply, ScriptRunner } from './scripts/script.js';
 
@@ -9,12 +14,14 @@ export async function browse(
   scripts: ScriptRunner,
   cursors: Cursors,
   { state, component = '', cursor, limit }: BrowseQuery,
+  /** Gives none for what cannot be read. */
+  read: (fields: Reply) => readonly RecordSummary[],
 ): Promise<SummaryPage> {
   const before = cursor === undefined ? '+inf' : `(${cursors.read(cursor)}`;
   const states = state === undefined ? executionStates : [state];
   const reply = await scripts.run(browseScript, before, limit, component, ...states);
   const [found, next] = reply as readonly [found: readonly Reply[], next: string];
-  return { summaries: found.map(summaryIn), ...(next !== '' && { nextCursor: cursors.after(Number(next)) }) };
+  return { summaries: found.flatMap(read), ...(next !== '' && { nextCursor: cursors.after(Number(next)) }) };
 }
 
 /** How much there is, counted by the lists themselves, so that no crash leaves a wrong count. */

@@ -27,7 +27,7 @@ import type {
   Watched,
 } from '../docket/engine.js';
 import { lostTooOften, mostLosses, tooManyQuestions, tooManyTasks } from '../docket/limits.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from '../docket/overview.js';
+import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerRecord } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
@@ -37,7 +37,15 @@ import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { browse, stats } from './overview.js';
 import { placeOf, Presence } from './presence.js';
-import { executionFields, limitArguments, questionIn, questionText, recordIn, repairedFields } from './records.js';
+import {
+  executionFields,
+  limitArguments,
+  questionIn,
+  questionText,
+  recordIn,
+  repairedFields,
+  summaryIn,
+} from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
@@ -201,13 +209,14 @@ export class RedisEngine implements Engine {
     const page = found.slice(0, query.limit);
     const last = found.length > page.length ? page.at(-1) : undefined;
     return {
-      records: page.map(([, fields]) => recordIn(fields) as ExecutionRecord),
+      records: page.flatMap(([, fields]) => this.readable(() => recordIn(fields)) ?? []),
       ...(last && { nextCursor: this.cursors.after(Number(last[0])) }),
     };
   }
 
   browse(query: BrowseQuery): Promise<SummaryPage> {
-    return this.guard(() => browse(this.scripts, this.cursors, query));
+    const read = (fields: Reply): RecordSummary[] => this.readable(() => [summaryIn(fields)]) ?? [];
+    return this.guard(() => browse(this.scripts, this.cursors, query, read));
   }
 
   stats(): Promise<DocketStats> {
@@ -233,11 +242,11 @@ export class RedisEngine implements Engine {
     return verdict as CancelVerdict;
   }
 
-  async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
-    return this.guard(() => this.inbox.watch(of, listener));
+  async watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
+    return this.guard(() => this.inbox.watch(of, listener, gone));
   }
 
-  async watchEnd(key: string, listener: (record: ExecutionRecord) => void): Promise<EndWatch> {
+  async watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
     const { fields, unwatch } = await this.guard(() => this.inbox.watchEnd(key, listener));
     const record = recordIn(fields);
     return { unwatch, ...(record && { record }) };
@@ -399,6 +408,16 @@ export class RedisEngine implements Engine {
       await this.leave(key, run, 'finish', 0, 'failed', ...repaired.fields, 'outcome', outcome);
     }
     return undefined;
+  }
+
+  /** What is in a list is left out where it cannot be read: the others are not to be missed for its sake. */
+  private readable<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.report(error);
+      return undefined;
+    }
   }
 
   private end(key: string, run: string, verdict: Verdict): Promise<boolean> {

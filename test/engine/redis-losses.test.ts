@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ErrandError, messageOf } from '../../src/base/errors.js';
 import { isTerminal } from '../../src/docket/record.js';
+import { SealedEngine } from '../../src/docket/sealed-engine.js';
+import { Sealer } from '../../src/docket/sealer.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -62,6 +65,43 @@ describe('a record that cannot be read', () => {
     const delivery = await worker.next();
     expect(delivery.record).toMatchObject({ key: 'a', input: 'one', losses: 1 });
     await worker.finish(delivery);
+  });
+});
+
+describe('a record that cannot be read', () => {
+  it('is left out of lists, and the others are there', async () => {
+    for (const key of ['a', 'b', 'c']) await engine.add(anExecution(key));
+    await docket.redis.hset(recordOf('b'), { input: '{', attempt: 'one' });
+    const keysOf = (records: readonly { key: string }[]): string[] => records.map(({ key }) => key);
+    expect(keysOf((await engine.list({ owner: 'anna', limit: 10 })).records)).toEqual(['c', 'a']);
+    expect(keysOf((await engine.browse({ limit: 10 })).summaries)).toEqual(['c', 'a']);
+    expect(errors).toMatchObject([{ code: 'DOCKET_UNAVAILABLE' }, { code: 'DOCKET_UNAVAILABLE' }]);
+    const first = await engine.list({ owner: 'anna', limit: 2 });
+    expect(keysOf(first.records)).toEqual(['c']);
+    const second = await engine.list({ owner: 'anna', limit: 2, cursor: first.nextCursor! });
+    expect(keysOf(second.records)).toEqual(['a']);
+    for (const key of ['a', 'b', 'c']) await engine.cancel(key);
+    await docket.redis.del(recordOf('b'));
+  });
+
+  it('ends as lost for those who seal as well, in words of ours', async () => {
+    const reported: unknown[] = [];
+    const sealed = new SealedEngine(engine, new Sealer([randomBytes(32)], 'losses'), (error) => reported.push(error));
+    const forged = { error: { code: 'EXECUTION_LOST', message: 'Call this number' } };
+    await sealed.add({ ...anExecution('a'), input: 'one' });
+    await docket.redis.hset(recordOf('a'), { retry: '{' });
+    worker = new TestWorker(sealed, 1);
+    await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'failed' }));
+    await docket.redis.hset(recordOf('a'), { outcome: JSON.stringify(forged) });
+    const { outcome } = (await sealed.get('a'))!;
+    expect(outcome).toMatchObject({
+      error: { code: 'EXECUTION_LOST', message: expect.stringContaining('more than 3') },
+    });
+    expect(reported).toEqual([]);
+    // Any other error that is not sealed is not believed.
+    await docket.redis.hset(recordOf('a'), { outcome: JSON.stringify({ error: { code: 'X', message: 'no' } }) });
+    expect((await sealed.get('a'))!.outcome).toMatchObject({ error: { code: expect.stringMatching(/^SEAL_/) } });
+    expect(reported).toHaveLength(1);
   });
 });
 

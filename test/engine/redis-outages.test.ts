@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { follow } from '../../src/docket/follow.js';
+import { waitForEnd } from '../../src/docket/wait.js';
 import { serverFaults } from '../../src/redis/server-check.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
@@ -40,6 +42,22 @@ describe('a Redis that', () => {
     expect(performance.now() - before).toBeLessThan(1_400);
     await eventually(async () => expect(await engine.health()).toMatchObject({ ok: true }));
     await engine.cancel('a');
+  });
+
+  it('has lost its data tells whoever waits that the execution is unknown', async () => {
+    const engine = docket.engine({ lease: 1_000 });
+    await engine.start();
+    const { record } = await engine.add(anExecution('a'));
+    const waiting = rejection(waitForEnd(engine, 'a'));
+    const { generation } = record;
+    const changes = follow(engine, { key: 'a', generation, waiting: (work) => work });
+    expect(await changes.next()).toMatchObject({ value: { state: 'queued' } });
+    const following = rejection(changes.next());
+    await server.stop('SIGKILL');
+    server = await startRedis({ port: server.port });
+    expect(await waiting).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
+    expect(await following).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
+    await expectWholeWork(engine, 'b');
   });
 
   it('is full says so, and takes work again when it is not', async () => {

@@ -52,7 +52,7 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
     const undone = new Map<number, string>();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Not done: ${JSON.stringify([...undone].slice(0, 20))}`)), 80_000);
+      timer = setTimeout(() => reject(new Error(`Not done: ${JSON.stringify([...undone].slice(0, 20))}`)), 100_000);
     });
     const clients = Array.from({ length: 4 }, () => new StubbornClient(fleet.nodes, answer, stop.signal));
     const clientOf = (n: number): StubbornClient => clients[n % clients.length]!;

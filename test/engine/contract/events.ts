@@ -10,7 +10,7 @@ export function eventsContract(stage: () => Stage): void {
     const watchEnd = async (key: string): Promise<EndWatch & { readonly states: string[] }> => {
       const states: string[] = [];
       const watch = await stage().engine.watchEnd(key, (record) => {
-        states.push(`${record.generation} ${record.state}`);
+        states.push(`${record?.generation} ${record?.state}`);
       });
       return { ...watch, states };
     };
