@@ -97,8 +97,11 @@ export function boundsContract(stage: () => Stage): void {
       await stage().add('b');
       await stage().quiet();
       expect(begun(worker)).toEqual(['a']);
+      const left = performance.now();
       await leave(worker, first);
       expect((await worker.next()).record.key).toBe('b');
+      // It was called, and not only found by whoever looks every ten seconds.
+      expect(performance.now() - left).toBeLessThan(7_000);
       await stage().add('c');
       await stage().quiet();
       expect(begun(worker)).toEqual(['a', 'b']);
