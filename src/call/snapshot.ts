@@ -54,16 +54,18 @@ export interface SnapshotRules {
 }
 
 /**
+ * Gives undefined for what {@link restoreSnapshot} makes of nothing: anybody, without headers.
+ *
  * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
  */
-export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: SnapshotClient): Json {
+export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: SnapshotClient): Json | undefined {
   const { principal, accessToken, headers } = caller;
+  const travelling = headers.entries().filter(([name]) => rules.headers.has(name) && !secretHeaders.has(name));
+  if (principal === anonymous && !accessToken && travelling.length === 0 && !client) return undefined;
   const snapshot: z.infer<typeof Snapshot> = {
     version: 1,
     principal: { id: principal.id, facts: principal.facts },
-    headers: Object.fromEntries(
-      headers.entries().filter(([name]) => rules.headers.has(name) && !secretHeaders.has(name)),
-    ),
+    headers: Object.fromEntries(travelling),
     ...(accessToken !== undefined && {
       accessToken: {
         clientId: accessToken.clientId,

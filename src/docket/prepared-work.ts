@@ -47,16 +47,17 @@ export async function prepareWork(
   const options = checkedOptions(given, how === 'schedule' ? scheduleOptions : addOptions, call);
   const component = host.catalog().resolve(target, method as string | undefined);
   const stored = await storedInput(component, input, host.limits);
+  const snapshot = takeSnapshot(caller, host.snapshots);
   const { retry, timeout } = options;
   const priority = options.priority === undefined ? component.priority : toPriority(options.priority, call);
   const work = {
     component: component.name,
     owner: caller.principal.id,
-    snapshot: takeSnapshot(caller, host.snapshots),
     retry: retry === undefined ? component.retry : toRetryPolicy(retry, call),
     timeout: timeout === undefined ? component.timeout : toMilliseconds(timeout, `${call}: timeout`),
     ttl: host.ttl,
     ...(stored !== undefined && { input: stored }),
+    ...(snapshot !== undefined && { snapshot }),
     ...(priority > 0 && { priority }),
   };
   return { component, options, work };

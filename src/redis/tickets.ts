@@ -3,7 +3,7 @@ import type { RedisClient } from './open-redis.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
 import type { DueTick, Schedules } from './schedules.js';
-import { dueScript, ticketedScript } from './scripts/due.js';
+import { dueScript, frontScript, ticketedScript } from './scripts/due.js';
 import type { ScriptRunner } from './scripts/script.js';
 
 /** At the latest after so many milliseconds a process looks for what is due, whoever made it so. */
@@ -11,6 +11,10 @@ const longestLook = 1_000;
 
 /** So long it waits for more to become due, rather than look for each by itself. */
 const shortestLook = 5;
+
+/** So many tickets that are in the line are told of together, or those of so many milliseconds: much less than Redis waits. */
+const mostArrived = 100;
+const arrivalWait = 250;
 
 /** Executions with their tickets and priorities. */
 type Due = readonly (readonly [key: string, ticket: string, priority: string])[];
@@ -37,6 +41,9 @@ export class Tickets {
   private readonly queue: Queue<Ticket>;
   private timer?: NodeJS.Timeout;
   private nextLook = Infinity;
+  /** What is in the line since Redis was told the last time. */
+  private arrived: string[] = [];
+  private arrival?: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   /** Whether the last look failed, which is reported once. */
   private failing = false;
@@ -65,6 +72,7 @@ export class Tickets {
     this.closed = true;
     clearTimeout(this.timer);
     await this.looking;
+    await this.tellArrived();
     await this.queue.close();
   }
 
@@ -82,7 +90,13 @@ export class Tickets {
       },
     );
     // Where this gets lost, the ticket is added a second time, which changes nothing.
-    this.scripts.run(ticketedScript, ticket, key, front ? '1' : '0').catch(() => undefined);
+    if (front) {
+      this.scripts.run(frontScript, ticket, key).catch(() => undefined);
+      return;
+    }
+    this.arrived.push(ticket, key);
+    if (this.arrived.length >= 2 * mostArrived) void this.tellArrived();
+    else this.arrival ??= setTimeout(() => void this.tellArrived(), arrivalWait).unref();
   }
 
   /** Brings those that were called back into the line. */
@@ -107,6 +121,13 @@ export class Tickets {
       this.nextLook = Infinity;
       this.looking = this.looking.then(() => this.doDue());
     }, wait).unref();
+  }
+
+  private async tellArrived(): Promise<void> {
+    clearTimeout(this.arrival);
+    this.arrival = undefined;
+    const arrived = this.arrived.splice(0);
+    if (arrived.length > 0) await this.scripts.run(ticketedScript, ...arrived).catch(() => undefined);
   }
 
   private async tick(due: DueTick, now: number): Promise<void> {

@@ -58,17 +58,18 @@ export async function submitTask(
   // Before the schema sees it, which may take its time for a large input.
   const stored = storedInput(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
+  const snapshot = takeSnapshot(caller, snapshots, client);
   const execution: NewExecution = {
     key: submission.taskId,
     component: component.recordName,
     owner: caller.principal.id,
     session,
-    snapshot: takeSnapshot(caller, snapshots, client),
     retry: component.retry,
     timeout: component.timeout,
     ttl: grantedTtl(submission.ttl, ttl, limits.ttl),
     ...(component.priority > 0 && { priority: component.priority }),
     ...(stored !== undefined && { input: stored }),
+    ...(snapshot !== undefined && { snapshot }),
   };
   const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, limits.openTasks));
   meters.count('executionsAdded', { 'errand.component': component.recordName });

@@ -56,14 +56,20 @@ end
 return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called }
 `);
 
-/**
- * ARGV: the ticket, its key, '1' when it came to the front of the line. The ticket is in the queue. What waits again goes before
- * younger work of its priority, but not before older work that waits again too.
- */
+/** ARGV: tickets, each with its key. They are in the queue. */
 export const ticketedScript = new Script(`
-local ticket, key, front = ARGV[1], ARGV[2], ARGV[3] == '1'
+local members = {}
+for i = 1, #ARGV, 2 do members[#members + 1] = 't:' .. ARGV[i] .. ':' .. ARGV[i + 1] end
+return redis.call('ZREM', dueKey(), unpack(members))
+`);
+
+/**
+ * ARGV: a ticket that is in the queue, at the front of the line, and its key. What waits again goes before younger work of
+ * its priority, but not before older work that waits again too.
+ */
+export const frontScript = new Script(`
+local ticket, key = ARGV[1], ARGV[2]
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
-if not front then return 1 end
 local priority = tonumber(redis.call('HGET', executionKey(key), 'priority') or 0)
 if priority > 0 then
   -- BullMQ orders by priority and then by a counter that begins with 1; equals are ordered by their names.

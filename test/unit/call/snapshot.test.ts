@@ -51,6 +51,17 @@ describe('a snapshot', () => {
     });
   });
 
+  it('of nobody, with no header that travels, is nothing, and is restored as that', () => {
+    const headers = new CurrentHeaders({ cookie: 'a' });
+    expect(takeSnapshot({ principal: anonymous, headers }, allowed)).toBeUndefined();
+    expect(restoreSnapshot(undefined).caller.principal).toBe(anonymous);
+    const told = new CurrentHeaders({ 'x-request-id': '42' });
+    expect(takeSnapshot({ principal: anonymous, headers: told }, allowed)).toMatchObject({
+      headers: { 'x-request-id': '42' },
+    });
+    expect(takeSnapshot({ principal: anonymous, headers }, allowed, client)).toMatchObject({ client });
+  });
+
   it('is the same whether it went through JSON or not, so that memory and Redis restore alike', () => {
     const taken = takeSnapshot(callerWith(), allowed, client);
     expect(restoreSnapshot(taken)).toEqual(restoreSnapshot(elsewhere(taken)));
