@@ -83,7 +83,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
   /** Once, however often the start is tried. */
-  private observed: Promise<void> | undefined;
+  private observed: Promise<() => void> | undefined;
   private isReady = false;
   private background: Background | undefined;
   private closing: Promise<void> | undefined;
@@ -335,6 +335,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     } finally {
       const engine = this.background?.engine.close();
       await Promise.allSettled([engine]);
+      (await this.observed)?.();
       await Promise.all([...this.monitors].map((monitor) => monitor.close()));
       await engine;
     }

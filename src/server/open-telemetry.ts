@@ -8,16 +8,18 @@ const scope = 'errand';
 
 /**
  * Hands spans and measurements to the SDK of OpenTelemetry that the program has registered before the server starts.
- * Without one, or without `@opentelemetry/api`, nothing is made and nothing costs anything.
+ * Without one, or without `@opentelemetry/api`, nothing is made and nothing costs anything. Gives what takes back what the SDK
+ * would otherwise keep as long as the process lives: who is asked for levels.
  */
-export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Promise<void> {
+export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Promise<() => void> {
+  const nothing = (): void => undefined;
   const api = await import('@opentelemetry/api').catch(() => undefined);
-  if (api === undefined) return;
+  if (api === undefined) return nothing;
   if (takesSpans(api)) tracing.attach(new OpenTelemetrySpans(api));
   const meter = api.metrics.getMeter(scope);
-  if (meter === api.createNoopMeter()) return;
+  if (meter === api.createNoopMeter()) return nothing;
   meters.attach(new OpenTelemetryMeters(meter));
-  observeGauges(meter, meters);
+  return observeGauges(meter, meters);
 }
 
 /** Until an SDK is registered there is a proxy that stands for none. */
@@ -119,21 +121,21 @@ class OpenTelemetryMeters implements MeterSink {
   }
 }
 
-/** Levels are read together, and only when the SDK collects. */
-function observeGauges(meter: Api.Meter, meters: Meters): void {
+/** Levels are read together, and only when the SDK collects, until the returned function is called. */
+function observeGauges(meter: Api.Meter, meters: Meters): () => void {
   const gauges = new Map<string, Api.ObservableGauge>();
   for (const { name, kind, unit, description } of Object.values(instruments)) {
     if (kind === 'gauge') gauges.set(name, meter.createObservableGauge(name, { unit, description }));
   }
-  meter.addBatchObservableCallback(
-    async (observed) => {
-      for (const { instrument, value, attributes } of await meters.readings()) {
-        const gauge = gauges.get(instrument.name);
-        if (gauge !== undefined) observed.observe(gauge, value, attributes);
-      }
-    },
-    [...gauges.values()],
-  );
+  const read = async (observed: Api.BatchObservableResult): Promise<void> => {
+    for (const { instrument, value, attributes } of await meters.readings()) {
+      const gauge = gauges.get(instrument.name);
+      if (gauge !== undefined) observed.observe(gauge, value, attributes);
+    }
+  };
+  const observables = [...gauges.values()];
+  meter.addBatchObservableCallback(read, observables);
+  return () => meter.removeBatchObservableCallback(read, observables);
 }
 
 /** Of low cardinality, as `error.type` has to be. */

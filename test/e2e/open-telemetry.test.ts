@@ -33,7 +33,8 @@ import { TestDocket } from '../helpers/redis.js';
 import { connectInMemory } from '../helpers/transports.js';
 
 const spans = new InMemorySpanExporter();
-const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+// Of what is told anew each time, what is told no more is seen.
+const measured = new InMemoryMetricExporter(AggregationTemporality.DELTA);
 const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
 
 beforeAll(() => {
@@ -253,12 +254,7 @@ describe('measurements', () => {
     const { taskId } = await startTask(peer.client, 'publish');
     await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
     await spanOf('process publish');
-    await reader.forceFlush();
-    const found = measured
-      .getMetrics()
-      .flatMap(({ scopeMetrics }) =>
-        scopeMetrics.flatMap((each) => (each.scope.name === 'errand' ? each.metrics : [])),
-      );
+    const found = await collected();
     const names = new Set(found.map(({ descriptor }) => `${descriptor.name} ${descriptor.unit}`));
     expect(names).toContain('messaging.process.duration s');
     expect(names).toContain('mcp.server.operation.duration s');
@@ -269,4 +265,26 @@ describe('measurements', () => {
     const attributes = durations.flatMap(({ dataPoints }) => dataPoints.map((point) => point.attributes));
     expect(attributes).toContainEqual({ 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': 'publish' });
   });
+
+  it('of levels end with the server: the SDK asks no closed one, and keeps none', async () => {
+    const server = serverOn('memory://', true);
+    const peer = await connectInMemory(server);
+    const levels = async (): Promise<number> => {
+      const slots = (await collected()).filter(({ descriptor }) => descriptor.name === 'errand.worker.slots');
+      return slots.reduce((count, { dataPoints }) => count + dataPoints.length, 0);
+    };
+    expect(await levels()).toBe(1);
+    await peer[Symbol.asyncDispose]();
+    await server.close();
+    expect(await levels()).toBe(0);
+  });
 });
+
+/** What Errand measures, as it is now. */
+async function collected() {
+  measured.reset();
+  await reader.forceFlush();
+  return measured
+    .getMetrics()
+    .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((each) => (each.scope.name === 'errand' ? each.metrics : [])));
+}
