@@ -25,7 +25,7 @@ import type {
   Watched,
 } from './engine.js';
 import { lostTooOften } from './limits.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerRecord } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealPlace } from './sealer.js';
@@ -36,8 +36,8 @@ import type { OnError } from './watchers.js';
 const sealedCode = 'SEALED';
 
 /**
- * An engine that never sees what users say: input, snapshot, questions, answers, log lines and outcomes are sealed on
- * their way in and opened on their way out. What cannot be opened fails closed: an input never reaches the method, and in
+ * An engine that never sees what users say: input, snapshot, questions, answers, log lines, messages of progress, reasons and
+ * outcomes are sealed on their way in and opened on their way out. What cannot be opened fails closed: an input never reaches the method, and in
  * place of an outcome or an answer there is an error that says so.
  */
 export class SealedEngine implements Engine {
@@ -98,8 +98,9 @@ export class SealedEngine implements Engine {
     return { ...page, records: page.records.map((record) => this.openRecord(record)) };
   }
 
-  browse(query: BrowseQuery): Promise<SummaryPage> {
-    return this.engine.browse(query);
+  async browse(query: BrowseQuery): Promise<SummaryPage> {
+    const page = await this.engine.browse(query);
+    return { ...page, summaries: page.summaries.map((summary) => ({ ...summary, ...this.openedWords(summary) })) };
   }
 
   stats(): Promise<DocketStats> {
@@ -116,7 +117,7 @@ export class SealedEngine implements Engine {
   }
 
   cancel(key: string, reason?: string): Promise<CancelVerdict> {
-    return this.engine.cancel(key, reason);
+    return this.engine.cancel(key, reason === undefined ? undefined : this.seal(reason, key, 'reason'));
   }
 
   watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
@@ -159,7 +160,9 @@ export class SealedEngine implements Engine {
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
-    return this.engine.progress(key, run, progress);
+    const { message } = progress;
+    const sealed = message === undefined ? progress : { ...progress, message: this.seal(message, key, 'progress') };
+    return this.engine.progress(key, run, sealed);
   }
 
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
@@ -195,7 +198,12 @@ export class SealedEngine implements Engine {
     const { record, run } = delivery;
     let opened: ExecutionRecord;
     try {
-      opened = { ...record, ...this.openedInput(record), ...this.openedLastError(record) };
+      opened = {
+        ...record,
+        ...this.openedInput(record),
+        ...this.openedLastError(record),
+        ...this.openedWords(record),
+      };
     } catch (error) {
       this.report(error);
       const outcome = this.sealedOutcome(record.key, failure(error));
@@ -248,6 +256,19 @@ export class SealedEngine implements Engine {
       ...this.tried(() => this.openedInput(record)),
       ...(outcome !== undefined && { outcome: this.openOutcome(record.key, outcome) }),
       ...this.openedLastError(record),
+      ...this.openedWords(record),
+    };
+  }
+
+  /** What is said of an execution for people to read. What cannot be opened says why, and the rest is still told. */
+  private openedWords({ key, progress, reason }: RecordSummary): Pick<RecordSummary, 'progress' | 'reason'> {
+    const open = (sealed: string, part: string): string =>
+      this.openOr<string>(sealed, { key, part }, (error) => messageOf(error));
+    return {
+      ...(progress?.message !== undefined && {
+        progress: { ...progress, message: open(progress.message, 'progress') },
+      }),
+      ...(reason !== undefined && { reason: open(reason, 'reason') }),
     };
   }
 

@@ -38,7 +38,7 @@ export interface DocketOptions {
   readonly headers?: readonly string[];
   /**
    * Keys of 32 bytes, each in base64 or as hexadecimal digits (`openssl rand -base64 32`), that seal with AES-256-GCM what the docket stores of
-   * calls: input, snapshot, questions, answers, log lines and outcome. The first seals, all of them open. With keys the access token travels to
+   * calls: input, snapshot, questions, answers, log lines, messages of progress, reasons of cancels and outcome. The first seals, all of them open. With keys the access token travels to
    * the worker as well. Default: nothing is sealed. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas.
    */
   readonly encryptionKeys?: readonly string[];

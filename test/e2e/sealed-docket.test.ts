@@ -9,6 +9,7 @@ import {
   defineJob,
   defineTool,
   Logger,
+  Progress,
   type ErrandServer,
 } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
@@ -27,6 +28,8 @@ const secrets = {
   result: 'whisper-result',
   error: 'whisper-error',
   header: 'whisper-header',
+  progress: 'whisper-progress',
+  reason: 'whisper-reason',
 };
 const anna = { subject: 'anna' };
 const token = 'token of anna';
@@ -52,6 +55,17 @@ const fails = defineJob({
   run: ({ text }): string => {
     runs.push(text);
     throw new Error(secrets.error);
+  },
+});
+
+const reports = defineJob({
+  name: 'reports',
+  input: z.object({ text: z.string() }),
+  inject: [Progress, AbortSignal],
+  run: async ({ text }, progress, signal) => {
+    await progress.setMessage(text);
+    await progress.increment();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
   },
 });
 
@@ -85,7 +99,7 @@ function serverWith(encryptionKeys: readonly string[] | undefined, worker = fals
       const shown = Object.values(fields).map((each) => (each instanceof Error ? each.stack : JSON.stringify(each)));
       log += `${level} ${message} ${shown.join(' ')}\n`;
     }),
-    components: [confide, fails],
+    components: [confide, fails, reports],
     docket: { url: docket.url, name: docket.name, worker, ...(encryptionKeys && { encryptionKeys }) },
   });
   servers.push(server);
@@ -130,6 +144,24 @@ describe('a docket with encryption keys', () => {
     const keys = [key()];
     await callAcross(serverWith(keys), serverWith(keys));
     expect(runs).toEqual([token]);
+  });
+
+  it('shows Redis nothing of schedules, retries, progress and cancels either, and tells them to who asks', async () => {
+    const server = serverWith([key()], true);
+    const { docket: sealed } = server;
+    await sealed.schedule('nightly', { every: '1s' }, fails, { text: secrets.input });
+    await eventually(() => expect(runs).toContain(secrets.input));
+    await sealed.unschedule('nightly');
+    const again = await sealed.add(fails, { text: secrets.input }, { retry: { attempts: 2, delay: 1 } });
+    await rejection(again.result());
+    await rejection((await sealed.retry(again.key)).result());
+    const held = await sealed.add(reports, { text: secrets.progress }, { key: 'held' });
+    await eventually(async () => expect(await held.progress()).toEqual({ current: 1, message: secrets.progress }));
+    expect(await held.cancel(secrets.reason)).toBe(true);
+    expect((await rejection(held.result())).message).toContain(secrets.reason);
+    const told = { progress: { current: 1, message: secrets.progress }, reason: secrets.reason };
+    expect((await sealed.list({ state: 'cancelled' })).executions).toEqual([expect.objectContaining(told)]);
+    expect(await seenInRedis()).not.toMatch(/whisper/);
   });
 
   it('keeps errors of jobs from Redis, and gives them to who asks', async () => {
