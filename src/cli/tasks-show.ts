@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../base/json.js';
 import type { Engine } from '../docket/engine.js';
 import { toSummary } from '../docket/listing.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import { hasFailed, type ExecutionRecord, type Question } from '../docket/record.js';
 import { unknownExecution } from '../docket/wait.js';
 import type { WireError } from '../protocol/errors.js';
 import { jsonLine, printable, sheet } from './printing.js';
@@ -56,11 +56,12 @@ function inText(record: ExecutionRecord, questions: readonly Question[], input: 
   const { isTask, progress, reason } = toSummary(record);
   const { outcome, retry, finishedAt, ttl } = record;
   const { issuer, subject, clientId } = askerIn(record.snapshot);
+  const failed = outcome !== undefined && hasFailed(record, outcome);
   const far = progress && [progress.current, progress.total].filter((each) => each !== undefined).join(' of ');
   const facts = sheet([
     ['key', record.key],
     ['component', record.component],
-    ['state', record.state],
+    ['state', `${record.state}${record.state === 'completed' && failed ? ', to its client failed' : ''}`],
     ['asked by', isTask ? 'a client, as a task' : 'the program'],
     ['principal', record.owner],
     ['issuer', issuer],

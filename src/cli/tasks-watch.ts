@@ -1,14 +1,14 @@
 import type { Engine, EngineEvent } from '../docket/engine.js';
 import { toSummary } from '../docket/listing.js';
 import { executionStates, type RecordSummary } from '../docket/overview.js';
-import { isTerminal } from '../docket/record.js';
+import { hasFailed, isTerminal } from '../docket/record.js';
 import { unknownExecution, waitForEnd } from '../docket/wait.js';
 import { jsonLine, printable } from './printing.js';
 import { stopSignal } from './stop-signal.js';
 
 /**
  * `errand tasks watch [key]`: prints what happens, of one execution until it ends, of all until somebody stops it. Gives
- * the exit code: 0 when the execution completed, 1 when it failed or was cancelled, 130 when it was left before.
+ * the exit code: 0 when the execution completed, 1 when it failed, also only to its client, or was cancelled, 130 when it was left before.
  */
 export async function watch(engine: Engine, key: string, json = false): Promise<number> {
   let last = '';
@@ -57,7 +57,7 @@ async function watchOne(engine: Engine, key: string, print: Print): Promise<numb
   const ended = await Promise.race([waitForEnd(engine, key), stopSignal()]);
   if (ended === undefined) return 130;
   print('state', ended);
-  return ended.state === 'completed' ? 0 : 1;
+  return ended.outcome === undefined || hasFailed(ended, ended.outcome) ? 1 : 0;
 }
 
 function lineOf(record: RecordSummary): string {

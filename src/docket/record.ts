@@ -81,6 +81,13 @@ export function isTask({ session }: Pick<ExecutionRecord, 'session'>): boolean {
   return session !== undefined;
 }
 
+/** Whether what came of an execution is a failure. To the client of a task, a result that says that it is an error is one. */
+export function hasFailed(record: Pick<ExecutionRecord, 'session'>, outcome: Outcome): boolean {
+  if ('error' in outcome) return true;
+  const { isError } = (outcome.result ?? {}) as { readonly isError?: unknown };
+  return isTask(record) && isError === true;
+}
+
 /** Whether an execution that ends so keeps what it needs to be run again. To a client, what has failed stays so. */
 export function isRepeatable(record: ExecutionRecord): boolean {
   return record.state === 'failed' && !isTask(record);

@@ -2,20 +2,16 @@ import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Meters } from '../base/meters.js';
 import type { Verdict } from './engine.js';
-import { isTask, type ExecutionRecord } from './record.js';
+import { hasFailed, type ExecutionRecord } from './record.js';
 
 /** How a run ended, as it is counted. */
 export type RunOutcome = 'completed' | 'failed' | 'cancelled' | 'retried' | 'handed_back' | 'put_back' | 'lost';
 
-/** What a verdict is counted as. To the client of a task a result that says that it is an error is a failure. */
+/** What a verdict is counted as. */
 export function outcomeOf(record: ExecutionRecord, verdict: Verdict): RunOutcome {
   switch (verdict.type) {
-    case 'finish': {
-      const { outcome } = verdict;
-      if ('error' in outcome) return 'failed';
-      const { isError } = (outcome.result ?? {}) as { readonly isError?: unknown };
-      return isTask(record) && isError === true ? 'failed' : 'completed';
-    }
+    case 'finish':
+      return hasFailed(record, verdict.outcome) ? 'failed' : 'completed';
     case 'retry':
       return 'retried';
     case 'handBack':

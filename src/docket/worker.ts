@@ -16,7 +16,7 @@ import type { RetryPolicy } from '../components/options.js';
 import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
 import { refuseSealed } from './sealer.js';
 import { processing } from './spans.js';
-import { auditFields, isTask, type ExecutionRecord } from './record.js';
+import { auditFields, hasFailed, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
 /** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
@@ -180,10 +180,9 @@ export class Worker implements DeliveryHandler {
   private async settle({ record, run }: Delivery, verdict: Verdict): Promise<boolean> {
     const accepted = await this.engine.settle(record.key, run, verdict);
     if (accepted && verdict.type === 'finish' && isTask(record)) {
-      const state = 'error' in verdict.outcome ? 'failed' : 'completed';
       this.host.logger.info('A task has ended', {
         ...auditFields(record),
-        state,
+        state: hasFailed(record, verdict.outcome) ? 'failed' : 'completed',
         attempt: record.attempt,
         worker: this.name,
       });

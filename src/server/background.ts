@@ -38,6 +38,7 @@ export class Background {
   private readonly workers = new Set<Worker>();
   private readonly alive = new Set<NodeJS.Timeout>();
   private looking: Promise<ServerHealth> | undefined;
+  private warned = false;
 
   private constructor(
     readonly engine: Engine,
@@ -54,6 +55,16 @@ export class Background {
     options.meters.observe(() => background.levelsOfDocket());
     if (options.docket.worker) background.startWorker();
     return background;
+  }
+
+  /** Says once, as soon as there are clients, that nobody will do what they ask for. */
+  warnOfNoWorker(): void {
+    const { docket, logger } = this.options;
+    if (this.warned || this.workers.size > 0 || !docket.url.startsWith('memory:')) return;
+    this.warned = true;
+    logger.warning(
+      'The docket is in memory and docket.worker is false: tasks wait until startWorker() is called. Name a Redis by ERRAND_DOCKET_URL or docket.url, or leave docket.worker out.',
+    );
   }
 
   private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): Worker {

@@ -111,6 +111,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async connect(transport: Transport): Promise<void> {
     const core = await this.start();
+    this.background?.warnOfNoWorker();
     const { Connection, optionsFor } = await import('../bindings/mcp-2025-11-25/connection.js');
     const onClosed = (connection: Connection): void => void this.open.delete(connection);
     const connection = await Connection.open(core, transport, onClosed, optionsFor(transport));
@@ -139,7 +140,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
     const { listen } = await import('./http.js');
-    const listener = await listen(await this.start(), options, {
+    const core = await this.start();
+    this.background?.warnOfNoWorker();
+    const listener = await listen(core, options, {
       onClosed: () => this.open.delete(listener),
       health: () => this.health(),
     });

@@ -45,6 +45,14 @@ const publish = defineTool({
   run: async (_input, ctx) => (await ctx.elicit('Publish it?', z.boolean())).action,
 });
 
+const broken = defineTool({
+  name: 'broken',
+  task: 'required',
+  run: () => {
+    throw new Error('broken');
+  },
+});
+
 beforeEach(() => {
   disk = 'no \u001b[2J\u202edisk';
   gate = new Gate();
@@ -52,7 +60,7 @@ beforeEach(() => {
   server = createServer({
     name: 'tasks-command',
     version: '1.2.3',
-    components: [greet, store, slow, publish],
+    components: [greet, store, slow, publish, broken],
     grace: '1s',
     docket: { url: docket.url, name: docket.name, worker: false },
     logger: new Logger(() => undefined),
@@ -227,6 +235,18 @@ describe('errand tasks', () => {
     await expect(failing.result()).rejects.toThrow();
     const late = await errand('tasks', 'watch', failing.key);
     expect(late).toMatchObject({ code: 1, stdout: expect.stringMatching(/ {2}store {2}failed\n$/) });
+    await worker.stop();
+  });
+
+  it('tells that a tool has failed to its client', async () => {
+    const worker = await server.startWorker();
+    const client = await connect(server);
+    const task = await client.callTool('broken', {}, { task: true });
+    expect(await task.result()).toMatchObject({ isError: true });
+    expect((await errand('tasks', 'watch', task.taskId)).code).toBe(1);
+    const { stdout } = await errand('tasks', 'show', task.taskId);
+    expect(stdout).toMatch(/^state +completed, to its client failed$/m);
+    await client.close();
     await worker.stop();
   });
 

@@ -127,8 +127,13 @@ describe('a worker that is started by hand', () => {
   });
 
   it('makes what the embedded one does not, and hands it to the next when it is stopped', async () => {
-    const server = createServer({ ...identity, components: [gated], docket: { worker: false } });
+    const said: string[] = [];
+    const logger = new Logger((level, message) => level === 'warning' && said.push(message));
+    const server = createServer({ ...identity, components: [gated], docket: { worker: false }, logger });
     await using peer = await connectInMemory(server);
+    expect(said).toEqual([
+      expect.stringMatching(/^The docket is in memory and docket\.worker is false: tasks wait until/),
+    ]);
     const { taskId } = await startTask(peer.client, 'gated');
     await request(peer.client, 'ping');
     expect(gates).toEqual([]);

@@ -154,5 +154,6 @@ it('tells the client of a task no more of a snapshot that it cannot read than of
   expect(JSON.stringify(outcome)).toMatch(/tool failed\. Reference [0-9a-f-]{36}\./);
   expect(JSON.stringify(outcome)).not.toMatch(/version|principal/);
   expect(log.map(({ message }) => message)).toEqual(['A tool call failed', 'A task has ended']);
+  expect(log[1]).toMatchObject({ fields: { state: 'failed' } });
   await worker.stop();
 });
