@@ -108,10 +108,22 @@ const slow = defineTool({
   },
 });
 
+/** Crashes whoever runs it. */
+const poisoned = defineTool({
+  name: 'poisoned',
+  input: Numbered,
+  task: 'required',
+  run: async ({ n }) => {
+    await note({ poisoned: n });
+    process.kill(process.pid, 'SIGKILL');
+    await sleep(60_000);
+  },
+});
+
 export default createServer({
   name: 'mixed',
   version: '1.0.0',
-  components: [plain, progressing, asking, failing, later, adding, slow],
+  components: [plain, progressing, asking, failing, later, adding, slow, poisoned],
   logger: new Logger(() => undefined),
   docket: { worker: false, lease: lease as '2s' },
   grace: '1s',
