@@ -6,6 +6,7 @@ export interface ModelExecution {
   readonly key: string;
   readonly generation: number;
   readonly ttl: number;
+  readonly priority: number;
   state: ExecutionState;
   attempt: number;
   losses: number;
@@ -43,13 +44,19 @@ export class DocketModel {
 
   constructor(private readonly concurrency: number) {}
 
-  add(key: string, delay: number, ttl: number, limit: number): boolean | 'refused' {
+  add(key: string, delay: number, ttl: number, limit: number, priority: number): boolean | 'refused' {
     const known = this.executions.get(key);
     if (known && !isTerminal(known.state)) return false;
     if ([...this.executions.values()].filter(({ state }) => !isTerminal(state)).length >= limit) return 'refused';
+    this.enter(key, delay, ttl, priority);
+    return true;
+  }
+
+  private enter(key: string, delay: number, ttl: number, priority: number): void {
     const execution: ModelExecution = {
       key,
       ttl,
+      priority,
       generation: ++this.added,
       state: 'queued',
       attempt: 0,
@@ -65,7 +72,6 @@ export class DocketModel {
     };
     this.executions.set(key, execution);
     this.waitFor(execution, delay);
-    return true;
   }
 
   cancel(key: string): 'cancelled' | 'terminal' | 'unknown' {
@@ -167,11 +173,13 @@ export class DocketModel {
         .filter(({ state, at }) => (state === 'scheduled' || isTerminal(state)) && at <= end)
         .sort((a, b) => a.at - b.at || a.order - b.order);
       if (!next) break;
+      // What is due at the same time stands in line before the first of it begins.
+      if (next.at > this.now) this.dispatch();
       this.now = next.at;
       if (isTerminal(next.state)) this.executions.delete(next.key);
       else this.waitFor(next, 0);
-      this.dispatch();
     }
+    this.dispatch();
     this.now = end;
   }
 
@@ -180,7 +188,7 @@ export class DocketModel {
     while (this.hasRoom()) {
       const [next] = [...this.executions.values()]
         .filter(({ state }) => state === 'queued')
-        .sort((a, b) => a.place - b.place);
+        .sort((a, b) => a.priority - b.priority || a.place - b.place);
       if (!next) return;
       const run: ModelRun = { of: next, slot: 'held', revoked: false, ended: false };
       next.state = 'running';

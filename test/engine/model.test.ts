@@ -150,6 +150,7 @@ function expectLegal(events: readonly EngineEvent[]): void {
 const key = fc.constantFrom(...keys);
 const which = fc.nat({ max: 6 });
 const delay = fc.constantFrom(0, 50, 150);
+const priority = fc.constantFrom(0, 0, 1, 5);
 const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   fc.constant<Verdict>({ type: 'finish', outcome: { result: 1 } }),
   fc.constant<Verdict>({ type: 'finish', outcome: { error: { code: 1, message: 'no' } } }),
@@ -167,16 +168,18 @@ const refusedBy =
   };
 
 const commands = [
-  fc.tuple(key, delay, fc.constantFrom(50, 200), fc.constantFrom(2, keys.length)).map(([name, ms, ttl, limit]) =>
-    command(`add ${name} in ${ms}, at most ${limit}`, async (model, real) => {
-      const runAt = real.clock.now() + ms;
-      const execution = { ...anExecution(name), ttl, ...(ms > 0 && { runAt }) };
-      const added = await real.stage.engine
-        .add(execution, limit)
-        .then((result) => result.added, refusedBy('TASK_LIMIT'));
-      expect(added).toBe(model.add(name, ms, ttl, limit));
-    }),
-  ),
+  fc
+    .tuple(key, delay, fc.constantFrom(50, 200), fc.constantFrom(2, keys.length), priority)
+    .map(([name, ms, ttl, limit, rank]) =>
+      command(`add ${name} in ${ms}, at most ${limit}, with priority ${rank}`, async (model, real) => {
+        const runAt = real.clock.now() + ms;
+        const execution = { ...anExecution(name), ttl, priority: rank, ...(ms > 0 && { runAt }) };
+        const added = await real.stage.engine
+          .add(execution, limit)
+          .then((result) => result.added, refusedBy('TASK_LIMIT'));
+        expect(added).toBe(model.add(name, ms, ttl, limit, rank));
+      }),
+    ),
   key.map((name) =>
     command(`cancel ${name}`, async (model, real) => {
       expect(await real.stage.engine.cancel(name)).toBe(model.cancel(name));
