@@ -219,8 +219,11 @@ export interface Engine {
    * was kept of it. Gives the record as it is then, or as it is where nothing was done.
    */
   retry(key: string): Promise<Retried>;
-  /** Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. */
-  cancel(key: string, reason?: string): Promise<CancelVerdict>;
+  /**
+   * Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. With `generation`, a later
+   * execution under the same key is left alone, as one that is unknown.
+   */
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict>;
   /**
    * Events in order, never synchronously. `gone` is called when events were missed and the record of a watched key is no more: it
    * expired meanwhile, or the engine has lost its data.

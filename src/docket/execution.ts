@@ -75,9 +75,7 @@ export class Execution<Result = unknown> {
 
   /** Cancels it, running or not. False when it had ended already. */
   async cancel(reason?: string): Promise<boolean> {
-    const record = await this.engine.get(this.key);
-    if (record?.generation !== this.generation) return false;
-    return (await this.engine.cancel(this.key, reason)) === 'cancelled';
+    return (await this.engine.cancel(this.key, reason, this.generation)) === 'cancelled';
   }
 
   private async record(): Promise<ExecutionRecord> {

@@ -186,10 +186,10 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  cancel(key: string, reason?: string): Promise<CancelVerdict> {
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
     return this.step(() => {
       const entry = this.entries.get(key);
-      if (!entry) return 'unknown';
+      if (!entry || (generation !== undefined && entry.record.generation !== generation)) return 'unknown';
       if (isTerminal(entry.record.state)) return 'terminal';
       const { run } = entry;
       this.end(entry, { state: 'cancelled', ...(reason !== undefined && { reason }) });

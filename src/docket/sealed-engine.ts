@@ -116,8 +116,8 @@ export class SealedEngine implements Engine {
     return { retried, ...(record && { record: this.openRecord(record) }) };
   }
 
-  cancel(key: string, reason?: string): Promise<CancelVerdict> {
-    return this.engine.cancel(key, reason === undefined ? undefined : this.seal(reason, key, 'reason'));
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
+    return this.engine.cancel(key, reason === undefined ? undefined : this.seal(reason, key, 'reason'), generation);
   }
 
   watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {

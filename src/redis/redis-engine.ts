@@ -234,8 +234,8 @@ export class RedisEngine implements Engine {
     return { retried: verdict === 'retried', ...(record && { record }) };
   }
 
-  async cancel(key: string, reason?: string): Promise<CancelVerdict> {
-    const args = [this.request(), key, reason === undefined ? '0' : '1', reason ?? ''];
+  async cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
+    const args = [this.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
     const [verdict, ticket, called] = await this.run(cancelScript, ...args);
     this.discard(ticket);
     await this.call(called);

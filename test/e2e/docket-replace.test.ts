@@ -86,7 +86,7 @@ describe.each(['memory', 'redis'])('docket.replace on %s', (engine) => {
     });
     expect(await rejectionOf(server.docket.replace(other, undefined, {} as { key: string }))).toMatchObject({
       code: 'OPTIONS_INVALID',
-      message: 'docket.replace: key is undefined. Give a string of 1 to 512 characters.',
+      message: 'docket.replace: key is undefined. Give a string of 1 to 512 whole characters.',
     });
     const client = await connect(server);
     const task = await client.callTool('held', {}, { task: true });

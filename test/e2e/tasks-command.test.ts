@@ -293,7 +293,7 @@ describe('errand workers', () => {
     const [headings, line] = text.stdout.split('\n');
     expect(headings).toMatch(/^NAME +VERSION +HOST +PID +RUNNING +WAITING +UP +COMPONENTS$/);
     expect(line).toMatch(
-      new RegExp(`^first +1\\.2\\.3 +\\S+ +${process.pid} +\\d/3 +0 +\\d+s +greet store slow publish$`),
+      new RegExp(`^first +1\\.2\\.3 +\\S+ +${process.pid} +\\d/3 +0 +\\d+s +greet store slow publish broken$`),
     );
     expect(jsonOf(json)).toEqual([expect.objectContaining({ name: 'first', version: '1.2.3', concurrency: 3 })]);
     await gate.pass();

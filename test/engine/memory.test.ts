@@ -6,6 +6,3 @@ engineContract('memory', () => {
   const clock = new FakeClock();
   return { engine: new MemoryEngine({ clock, onError: () => undefined }), clock };
 });
-
-// The same on the clock of the machine, as an engine must pass it whose clock cannot be turned.
-engineContract('memory (real time)', () => ({ engine: new MemoryEngine({ onError: () => undefined }) }));

@@ -42,17 +42,18 @@ end
 return { 'added', redis.call('HGETALL', x), ticket, live and not known.run and known.ticket or false, called }
 `);
 
-/** ARGV: the request, key, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
+/** ARGV: the request, key, its generation or nothing, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
 export const cancelScript = new Script(`
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
 if not record.state then return { 'unknown' } end
+if ARGV[3] ~= '' and redis.call('HGET', x, 'generation') ~= ARGV[3] then return { 'unknown' } end
 if record.settledBy == request then return { 'cancelled', record.ticket } end
 if terminal[record.state] then return { 'terminal' } end
 local run, node, ticket = record.run, record.node, record.ticket
-if ARGV[3] == '1' then
-  finish(x, key, request, 'cancelled', 'reason', ARGV[4])
+if ARGV[4] == '1' then
+  finish(x, key, request, 'cancelled', 'reason', ARGV[5])
 else
   finish(x, key, request, 'cancelled')
 end

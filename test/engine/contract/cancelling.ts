@@ -65,6 +65,15 @@ export function cancellingContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ state: 'cancelled', redelivered: false });
     });
 
+    it('of an older generation leaves the newer one alone', async () => {
+      const { session: _, ...work } = anExecution('a');
+      const { record: older } = await stage().engine.add(work);
+      const { record: newer } = await stage().engine.replace(work);
+      expect(await stage().engine.cancel('a', undefined, older.generation)).toBe('unknown');
+      expect((await stage().record('a')).state).toBe('queued');
+      expect(await stage().engine.cancel('a', undefined, newer.generation)).toBe('cancelled');
+    });
+
     it('changes nothing that is terminal, and nothing that is unknown', async () => {
       const worker = stage().work();
       await worker.finish(await stage().begin('done', worker), 1);
