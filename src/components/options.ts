@@ -28,10 +28,15 @@ export type RetryOption =
  * `queued`, and keeps no other component waiting.
  */
 export interface LimitsOption {
-  /** How many run at once. One that waits for an answer counts as well. */
+  /** How many run at once; at least 1. One that waits for an answer counts as well. Default: no bound. */
   readonly concurrency?: number;
-  /** How many begin within a time, which is counted from the first of them. Each attempt counts. */
-  readonly rate?: { readonly max: number; readonly duration: Duration };
+  /** How many begin within a time, which is counted from the first of them. Each attempt counts. Default: no bound. */
+  readonly rate?: {
+    /** The most that begin within the time; at least 1. */
+    readonly max: number;
+    /** The time; at least 1 ms. */
+    readonly duration: Duration;
+  };
 }
 
 /** What all components have in common. */
