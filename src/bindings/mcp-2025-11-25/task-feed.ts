@@ -111,7 +111,11 @@ export class TaskFeed implements TaskListener {
   }
 
   private tell(record: ExecutionRecord, tell: (told: Told) => void): void {
-    const run = (): void => tell(this.toldOf(record));
+    const run = (): void => {
+      // Whoever had lost its connection to the docket may hear of the end before it hears of what led there.
+      if (!isTerminal(record.state) && this.ended.has(record.key)) return;
+      tell(this.toldOf(record));
+    };
     const held = this.held.get(record.key);
     if (held === undefined) run();
     else held.push(run);

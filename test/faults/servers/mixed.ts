@@ -120,10 +120,25 @@ const poisoned = defineTool({
   },
 });
 
+/** Leaves its worker no time for anything else, as long as it is run for the first time. */
+const blocking = defineTool({
+  name: 'blocking',
+  input: Numbered,
+  task: 'required',
+  inject: [CurrentExecution],
+  run: async (_input, { redelivered }) => {
+    await note({ blocking: process.pid });
+    const until = Date.now() + (redelivered ? 0 : 6_000);
+    while (Date.now() < until);
+    await note({ returning: process.pid });
+    return `by ${process.pid}`;
+  },
+});
+
 export default createServer({
   name: 'mixed',
   version: '1.0.0',
-  components: [plain, progressing, asking, failing, later, adding, slow, poisoned],
+  components: [plain, progressing, asking, failing, later, adding, slow, poisoned, blocking],
   logger: new Logger(() => undefined),
   docket: { worker: false, lease: lease as '2s' },
   grace: '1s',

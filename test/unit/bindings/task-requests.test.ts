@@ -364,3 +364,18 @@ describe('the end of a task of another session', () => {
     ]);
   });
 });
+
+describe('news that come after the end', () => {
+  it('are not told: whoever was cut off from the docket hears of the end first', async () => {
+    const connection = await TestConnection.open();
+    await stage.add('late');
+    const before = await stage.record('late');
+    await engine.cancel('late');
+    await eventually(() => expect(connection.of('notifications/tasks/status')).toHaveLength(1));
+    const sent = connection.sent.length;
+    connection.feed.progress({ ...before, state: 'running', progress: { current: 1, message: 'half of it' } });
+    connection.feed.status({ ...before, state: 'running', openQuestions: 1 });
+    connection.feed.notice(before, { type: 'log', level: 'info', data: 'late' });
+    expect(connection.sent).toHaveLength(sent);
+  });
+});
