@@ -81,11 +81,12 @@ describe('a command whose reply is lost is sent again, and answered the same', (
     for (const name of ['first', 'last']) await other.ask('a', delivery.run, aQuestion(name));
     expect(await sentTwice('one answer', () => engine.answer('a', 'first', { result: 'one answer' }))).toBe('accepted');
     expect(await engine.answer('a', 'first', { result: 'one answer' })).toBe('answered');
+    let end = (): void => undefined;
     const finishing = new Promise<boolean>((resolve, reject) => {
-      const end = (): void => void working.finish(delivery, 'done').then(resolve, reject);
-      void other.watch({ key: 'a' }, (event) => {
-        if (event.type === 'closed' && event.question.key === 'last') end();
-      });
+      end = () => void working.finish(delivery, 'done').then(resolve, reject);
+    });
+    await other.watch({ key: 'a' }, (event) => {
+      if (event.type === 'closed' && event.question.key === 'last') end();
     });
     proxy.lost = 0;
     expect(await sentTwice('last answer', () => engine.answer('a', 'last', { result: 'last answer' }))).toBe(
