@@ -11,7 +11,6 @@ import type {
   CancelVerdict,
   ConsumeOptions,
   Consumer,
-  Delivery,
   DeliveryHandler,
   EndWatch,
   Engine,
@@ -21,12 +20,13 @@ import type {
   NewExecution,
   NewSchedule,
   RecordPage,
+  Retried,
   ScheduleRecord,
   Unwatch,
   Verdict,
   Watched,
 } from '../docket/engine.js';
-import { lostTooOften, mostLosses, tooManyQuestions, tooManyTasks } from '../docket/limits.js';
+import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerRecord } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
@@ -35,27 +35,20 @@ import type { RedisClient } from './open-redis.js';
 import type { RedisTls } from './tls.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
+import { Line } from './line.js';
 import { browse, stats } from './overview.js';
 import { placeOf, Presence } from './presence.js';
-import {
-  executionFields,
-  limitArguments,
-  questionIn,
-  questionText,
-  recordIn,
-  repairedFields,
-  summaryIn,
-} from './records.js';
+import { executionFields, limitArguments, questionIn, questionText, recordIn, summaryIn } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
+import { RedisRuns } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
 import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
-import { claimScript, reportScript, settleScript } from './scripts/runs.js';
 import { Schedules } from './schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
-import { Tickets, type Called, type Ticket } from './tickets.js';
+import { Tickets } from './tickets.js';
 import { WorkerRegistry } from './worker-registry.js';
 
 /** How long what a look at the health writes stays in Redis, in milliseconds. */
@@ -104,6 +97,8 @@ export class RedisEngine implements Engine {
   private readonly reader: RedisClient;
   private readonly healthKey: string;
   private readonly registry: WorkerRegistry;
+  private readonly line: Line;
+  private readonly runs: RedisRuns;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that have a verdict and have not ended. */
   private readonly settled = new Set<string>();
@@ -111,7 +106,6 @@ export class RedisEngine implements Engine {
   /** All workers of the process share it; each has one more, on which it waits. */
   private forWorkers?: RedisClient;
   private readonly plans: Schedules;
-  private tickets?: Tickets;
   private cursors = new Cursors('');
   private requests = 0;
   private places = 0;
@@ -156,7 +150,9 @@ export class RedisEngine implements Engine {
     const run = (script: Script, ...args: readonly Argument[]): Promise<Reply> =>
       this.guard(() => this.scripts.run(script, ...args));
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
-    const { presence, report } = this;
+    const { node, presence, report } = this;
+    this.line = new Line(report);
+    this.runs = new RedisRuns({ node, line: this.line, lease, run, request: () => this.request(), report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.showings = new RedisShowings({ run, presence });
   }
@@ -227,9 +223,9 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.registry.list());
   }
 
-  async retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
+  async retry(key: string): Promise<Retried> {
     const [verdict, value, ticket] = await this.run(retryScript, this.request(), key);
-    if (ticket !== undefined) await this.enqueue(key, ticket);
+    if (ticket !== undefined) await this.line.enqueue(key, ticket);
     const record = recordIn(value);
     return { retried: verdict === 'retried', ...(record && { record }) };
   }
@@ -237,8 +233,8 @@ export class RedisEngine implements Engine {
   async cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
     const args = [this.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
     const [verdict, ticket, called] = await this.run(cancelScript, ...args);
-    this.discard(ticket);
-    await this.call(called);
+    this.line.discard(ticket);
+    await this.line.call(called);
     return verdict as CancelVerdict;
   }
 
@@ -254,7 +250,7 @@ export class RedisEngine implements Engine {
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
     const [record, wait] = await this.guard(() => this.plans.set(schedule));
-    this.tickets?.look(wait);
+    this.line.look(wait);
     return record;
   }
 
@@ -274,9 +270,9 @@ export class RedisEngine implements Engine {
       connection: (this.forWorkers ??= this.connections.patient()),
       deadline: this.deadline,
       lease: this.lease,
-      claim: (ticket, run) => this.claim(ticket, run, limits),
-      ended: async ({ record, run }) => {
-        if (!this.settled.delete(run)) await this.leave(record.key, run, 'vanish');
+      claim: (ticket, run) => this.runs.claim(ticket, run, limits),
+      ended: async (delivery) => {
+        if (!this.settled.delete(delivery.run)) await this.runs.vanish(delivery);
       },
       done: (done) => {
         this.consumers.delete(done);
@@ -290,17 +286,17 @@ export class RedisEngine implements Engine {
   }
 
   async settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    const accepted = await this.end(key, run, verdict);
+    const accepted = await this.runs.settle(key, run, verdict);
     if (accepted && [...this.consumers].some((consumer) => consumer.has(run))) this.settled.add(run);
     return accepted;
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
-    return this.tell(key, run, 'progress', JSON.stringify(progress));
+    return this.runs.tell(key, run, 'progress', JSON.stringify(progress));
   }
 
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
-    return this.tell(key, run, 'notice', JSON.stringify(notice));
+    return this.runs.tell(key, run, 'notice', JSON.stringify(notice));
   }
 
   async ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
@@ -310,7 +306,7 @@ export class RedisEngine implements Engine {
     const [verdict, question, wait] = await this.run(askScript, ...args);
     if (verdict === 'limit') throw tooManyQuestions(limit);
     if (verdict === 'lost') return undefined;
-    this.tickets?.look(Number(wait));
+    this.line.look(Number(wait));
     return questionIn(question);
   }
 
@@ -339,8 +335,7 @@ export class RedisEngine implements Engine {
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
-    this.tickets = new Tickets(this.scripts, commands, this.plans, this.report);
-    this.tickets.open();
+    this.line.open(new Tickets(this.scripts, commands, this.plans, this.report));
   }
 
   private async shutDown(): Promise<void> {
@@ -358,7 +353,7 @@ export class RedisEngine implements Engine {
         this.registry.close(),
         this.inbox.close(),
         this.presence.close(),
-        ...(this.tickets ? [this.tickets.close()] : []),
+        this.line.close(),
       ]);
       await settlesWithin(rest, this.deadline, systemClock);
     }
@@ -374,40 +369,10 @@ export class RedisEngine implements Engine {
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
     const record = recordIn(value) as ExecutionRecord;
     if (verdict === 'known') return { added: false, record };
-    this.discard(old);
-    await this.call(called);
-    await this.enqueue(key, place);
+    this.line.discard(old);
+    await this.line.call(called);
+    await this.line.enqueue(key, place);
     return { added: true, record };
-  }
-
-  private async claim(
-    { key, ticket }: Ticket,
-    run: string,
-    limits: readonly Argument[],
-  ): Promise<Delivery | undefined> {
-    const [verdict, value, called] = await this.run(claimScript, key, ticket, this.node, run, ...limits);
-    await this.call(called);
-    if (verdict === 'run') return this.delivery(key, run, value);
-    if (verdict === 'wait' && value !== '') this.tickets?.look(Number(value));
-    if (verdict === 'missing') this.report(recordMissing(key));
-    return undefined;
-  }
-
-  /** A record that this process cannot read may be one for a newer one: it goes back, and is counted as a loss. */
-  private async delivery(key: string, run: string, fields: Reply | undefined): Promise<Delivery | undefined> {
-    try {
-      return { record: recordIn(fields) as ExecutionRecord, run };
-    } catch (error) {
-      this.report(error);
-    }
-    const repaired = repairedFields(fields);
-    if (repaired.losses < mostLosses) {
-      await this.leave(key, run, 'vanish', this.lease);
-    } else {
-      const outcome = JSON.stringify(lostTooOften(`The record of '${key}' could not be read, and it`));
-      await this.leave(key, run, 'finish', 0, 'failed', ...repaired.fields, 'outcome', outcome);
-    }
-    return undefined;
   }
 
   /** What is in a list is left out where it cannot be read: the others are not to be missed for its sake. */
@@ -420,54 +385,9 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private end(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    switch (verdict.type) {
-      case 'finish': {
-        const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-        return this.leave(key, run, 'finish', 0, state, 'outcome', JSON.stringify(verdict.outcome));
-      }
-      case 'handBack':
-        return this.leave(key, run, 'handBack');
-      case 'retry':
-        return this.leave(key, run, 'retry', verdict.delay, 'lastError', JSON.stringify(verdict.error));
-      case 'putBack':
-        return this.leave(key, run, 'putBack', verdict.delay);
-    }
-  }
-
-  private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const [verdict, place, called] = await this.run(settleScript, this.request(), key, run, how, delay, ...fields);
-    await this.call(called);
-    await this.enqueue(key, place, how === 'handBack' || how === 'vanish');
-    return verdict === 'settled';
-  }
-
-  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. */
-  private discard(ticket: Reply | undefined): void {
-    if (typeof ticket === 'string') void this.tickets?.remove(ticket).catch(this.report);
-  }
-
-  /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
-  private async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
-    if (!Array.isArray(place)) return;
-    const [ticket, delay, priority] = place as readonly Reply[];
-    if (Number(delay) > 0) this.tickets?.look(Number(delay));
-    else await this.tickets?.add(key, String(ticket), Number(priority), front).catch(this.report);
-  }
-
-  /** Who had to wait for a place, and has one now. The same holds for their tickets. */
-  private async call(called: Reply | undefined): Promise<void> {
-    if (!Array.isArray(called) || called.length === 0) return;
-    await this.tickets?.call(called as Called).catch(this.report);
-  }
-
   /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */
   private request(): string {
     return `${this.node}.${++this.requests}`;
-  }
-
-  private async tell(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
-    return (await this.guard(() => this.scripts.run(reportScript, key, run, event, value))) === 1;
   }
 
   /** A script whose reply is a list. */
@@ -484,12 +404,6 @@ export class RedisEngine implements Engine {
     }
   }
 }
-
-const recordMissing = (key: string): ErrandError =>
-  new ErrandError(
-    'EXECUTION_UNKNOWN',
-    `The record of '${key}' was gone when its turn came, so that it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
-  );
 
 const closed = (): ErrandError =>
   new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Make a new one, or close the server last.');

@@ -1,0 +1,43 @@
+import type { OnError } from '../docket/watchers.js';
+import type { Reply } from './scripts/script.js';
+import type { Called, Tickets } from './tickets.js';
+
+/** What scripts say of the places of executions in line, done with BullMQ's tickets. Nothing is done before the engine has started. */
+export class Line {
+  private tickets?: Tickets;
+
+  constructor(private readonly report: OnError) {}
+
+  open(tickets: Tickets): void {
+    this.tickets = tickets;
+    tickets.open();
+  }
+
+  async close(): Promise<void> {
+    await this.tickets?.close();
+  }
+
+  /** Looks for what is due after `delay` milliseconds, if no look comes before. */
+  look(delay: number): void {
+    this.tickets?.look(delay);
+  }
+
+  /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
+  async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
+    if (!Array.isArray(place)) return;
+    const [ticket, delay, priority] = place as readonly Reply[];
+    if (Number(delay) > 0) this.tickets?.look(Number(delay));
+    else await this.tickets?.add(key, String(ticket), Number(priority), front).catch(this.report);
+  }
+
+  /** Who had to wait for a place, and has one now. The same holds for their tickets. */
+  async call(called: Reply | undefined): Promise<void> {
+    if (!Array.isArray(called) || called.length === 0) return;
+    await this.tickets?.call(called as Called).catch(this.report);
+  }
+
+  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. */
+  discard(ticket: Reply | undefined): void {
+    if (typeof ticket === 'string') void this.tickets?.remove(ticket).catch(this.report);
+  }
+}
