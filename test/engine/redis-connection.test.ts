@@ -214,7 +214,9 @@ describe('a Redis that goes away', () => {
     });
     const finish = { type: 'finish', outcome: { result: 'after all' } } as const;
     expect(await engine.settle('a', run, finish)).toBe(true);
-    await expectEvents(events, ['state queued', 'state running', 'state completed']);
+    // Whoever may have missed something is told how things are, which can be what is told anyway.
+    const states = (): string[] => inShort(events).filter((state, index, all) => state !== all[index - 1]);
+    await eventually(() => expect(states()).toEqual(['state queued', 'state running', 'state completed']));
     worker.end(worker.begun[0]!);
     await engine.add(anExecution('c'));
     await eventually(() => expect(worker.begun.at(-1)?.record.key).toBe('c'), { timeout: 15_000 });

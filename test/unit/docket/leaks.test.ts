@@ -127,7 +127,7 @@ describe('the memory engine keeps nothing', () => {
   });
 
   it('of owners that have no open task any more, in the count of open tasks', async () => {
-    const { openTasks } = engine as unknown as { openTasks: ReadonlyMap<string, number> };
+    const { openTasks } = (engine as unknown as { executions: { openTasks: ReadonlyMap<string, number> } }).executions;
     const worker = stage.work(3);
     for (let index = 0; index < 100; index++) {
       const owner = `owner ${index}`;
