@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../base/json.js';
 import type { Engine } from '../docket/engine.js';
 import { toSummary } from '../docket/listing.js';
-import { hasFailed, type ExecutionRecord, type Question } from '../docket/record.js';
+import type { ExecutionRecord, Question } from '../docket/record.js';
 import { unknownExecution } from '../docket/wait.js';
 import type { WireError } from '../protocol/errors.js';
 import { jsonLine, printable, sheet } from './printing.js';
@@ -53,15 +53,14 @@ function inJson(record: ExecutionRecord, questions: readonly Question[], input: 
 }
 
 function inText(record: ExecutionRecord, questions: readonly Question[], input: Json | undefined): string {
-  const { isTask, progress, reason } = toSummary(record);
+  const { state, isTask, failedForClient, progress, reason } = toSummary(record);
   const { outcome, retry, finishedAt, ttl } = record;
   const { issuer, subject, clientId } = askerIn(record.snapshot);
-  const failed = outcome !== undefined && hasFailed(record, outcome);
   const far = progress && [progress.current, progress.total].filter((each) => each !== undefined).join(' of ');
   const facts = sheet([
     ['key', record.key],
     ['component', record.component],
-    ['state', `${record.state}${record.state === 'completed' && failed ? ', to its client failed' : ''}`],
+    ['state', `${state}${state === 'completed' && failedForClient ? ', failed for its client' : ''}`],
     ['asked by', isTask ? 'a client, as a task' : 'the program'],
     ['principal', record.owner],
     ['issuer', issuer],

@@ -1,7 +1,7 @@
 import type { Engine, EngineEvent } from '../docket/engine.js';
 import { toSummary } from '../docket/listing.js';
 import { executionStates, type RecordSummary } from '../docket/overview.js';
-import { hasFailed, isTerminal } from '../docket/record.js';
+import { hasFailedForClient, isTerminal } from '../docket/record.js';
 import { unknownExecution, waitForEnd } from '../docket/wait.js';
 import { jsonLine, printable } from './printing.js';
 import { stopSignal } from './stop-signal.js';
@@ -57,7 +57,7 @@ async function watchOne(engine: Engine, key: string, print: Print): Promise<numb
   const ended = await Promise.race([waitForEnd(engine, key), stopSignal()]);
   if (ended === undefined) return 130;
   print('state', ended);
-  return ended.outcome === undefined || hasFailed(ended, ended.outcome) ? 1 : 0;
+  return ended.state === 'completed' && !hasFailedForClient(ended) ? 0 : 1;
 }
 
 function lineOf(record: RecordSummary): string {
@@ -67,8 +67,10 @@ function lineOf(record: RecordSummary): string {
 }
 
 /** What there is to say of an execution in its state. */
-export function whatNow({ state, runAt, openQuestions, progress, reason }: RecordSummary): string {
+export function whatNow(record: RecordSummary): string {
+  const { state, runAt, openQuestions, progress, reason } = record;
   const parts: string[] = [];
+  if (state === 'completed' && hasFailedForClient(record)) parts.push('failed for its client');
   if (state === 'scheduled' && runAt !== undefined) parts.push(`due ${new Date(runAt).toISOString()}`);
   if (openQuestions > 0) parts.push(openQuestions === 1 ? '1 open question' : `${openQuestions} open questions`);
   if (state === 'running' && progress !== undefined) {

@@ -112,8 +112,8 @@ export interface Delivery {
 
 /** How a run ends. */
 export type Verdict =
-  /** `completed` when the outcome has a result, `failed` when it has an error. */
-  | { readonly type: 'finish'; readonly outcome: Outcome }
+  /** `completed` when the outcome has a result, `failed` when it has an error. `isError` goes into the record. */
+  | { readonly type: 'finish'; readonly outcome: Outcome; readonly isError?: true }
   /** The attempt failed and another follows after `delay` milliseconds. The record keeps the error. */
   | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
   /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */

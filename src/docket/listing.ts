@@ -7,7 +7,7 @@ import {
   type SummaryPage,
   type WorkerRecord,
 } from './overview.js';
-import { isTask, type ExecutionRecord, type ExecutionState } from './record.js';
+import { hasFailedForClient, isTask, type ExecutionRecord, type ExecutionState } from './record.js';
 
 /** Which executions `docket.list` gives. */
 export interface ListOptions {
@@ -51,6 +51,11 @@ export interface ExecutionSummary {
   readonly finishedAt?: Date;
   /** Why it was cancelled, where somebody said. */
   readonly reason?: string;
+  /**
+   * Whether its client is told that it failed. A tool whose result says that it is an error has `completed` for the docket,
+   * which made the call to its end, and failed for the client. Never so for what the program added.
+   */
+  readonly failedForClient: boolean;
 }
 
 /** A page of executions, the newest first. */
@@ -129,6 +134,7 @@ export function toSummary(record: RecordSummary): ExecutionSummary {
     ...(record.runAt !== undefined && { runAt: new Date(record.runAt) }),
     ...(record.finishedAt !== undefined && { finishedAt: new Date(record.finishedAt) }),
     ...(reason !== undefined && { reason }),
+    failedForClient: hasFailedForClient(record),
   };
 }
 

@@ -246,6 +246,7 @@ export class MemoryEngine implements Engine {
           this.executions.end(entry, {
             state: 'error' in verdict.outcome ? 'failed' : 'completed',
             outcome: verdict.outcome,
+            isError: verdict.isError,
           });
           break;
         case 'retry':

@@ -52,7 +52,7 @@ export function newRecord(
 
 /** What to add to run an execution again: its record without what came of it. */
 export function executionOf(record: ExecutionRecord): NewExecution {
-  const { outcome, progress, finishedAt, reason, lastError, ...execution } = record;
+  const { outcome, isError, progress, finishedAt, reason, lastError, ...execution } = record;
   return execution;
 }
 

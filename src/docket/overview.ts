@@ -21,6 +21,7 @@ export const summaryFields = [
   'finishedAt',
   'progress',
   'reason',
+  'isError',
 ] as const satisfies readonly (keyof ExecutionRecord)[];
 
 /** A record as lists tell of it. */

@@ -57,6 +57,8 @@ export interface ExecutionRecord {
   readonly finishedAt?: number;
   readonly progress?: ProgressState;
   readonly outcome?: Outcome;
+  /** Set where the result of a task says that it is an error: the task completed, and to its client it failed. */
+  readonly isError?: true;
   /** What the last attempt that was followed by another has thrown. */
   readonly lastError?: WireError;
   /** Why it was cancelled, where somebody said. */
@@ -86,6 +88,11 @@ export function hasFailed(record: Pick<ExecutionRecord, 'session'>, outcome: Out
   if ('error' in outcome) return true;
   const { isError } = (outcome.result ?? {}) as { readonly isError?: unknown };
   return isTask(record) && isError === true;
+}
+
+/** Whether to its client it failed: where it did, and where it completed with a result that says that it is an error. */
+export function hasFailedForClient(record: Pick<ExecutionRecord, 'session' | 'state' | 'isError'>): boolean {
+  return isTask(record) && (record.state === 'failed' || record.isError === true);
 }
 
 /** Whether an execution that ends so keeps what it needs to be run again. To a client, what has failed stays so. */

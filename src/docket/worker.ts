@@ -278,14 +278,21 @@ export class Worker implements DeliveryHandler {
   /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
   private finish(component: Component<CallFrame>, outcome: object, record: ExecutionRecord, logger: Logger): Verdict {
     try {
-      return { type: 'finish', outcome: outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`) };
+      return finished(record, outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`));
     } catch (error) {
       if (!ErrandError.is(error, 'RESULT_TOO_LARGE')) throw error;
       logger.error('A result is too large to be kept', { error });
-      return { type: 'finish', outcome: this.failed(component, error, record, logger) as Outcome };
+      return finished(record, this.failed(component, error, record, logger) as Outcome);
     }
   }
 }
+
+/** Lists tell of an error that is a result, and an outcome may be sealed: the record says it beside. */
+const finished = (record: ExecutionRecord, outcome: Outcome): Verdict => ({
+  type: 'finish',
+  outcome,
+  ...('result' in outcome && hasFailed(record, outcome) && { isError: true }),
+});
 
 const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
   cancelled: () => new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true }),

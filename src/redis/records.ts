@@ -56,6 +56,10 @@ const Execution = z.object({
   finishedAt: count.optional(),
   progress: json<ProgressState>().optional(),
   outcome: json<Outcome>().optional(),
+  isError: z
+    .literal('1')
+    .transform(() => true as const)
+    .optional(),
   reason: z.string().optional(),
   lastError: json<WireError>().optional(),
 });

@@ -42,7 +42,8 @@ export class RedisRuns {
     switch (verdict.type) {
       case 'finish': {
         const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-        return this.leave(key, run, 'finish', 0, state, 'outcome', JSON.stringify(verdict.outcome));
+        const mark = verdict.isError === true ? ['isError', 1] : [];
+        return this.leave(key, run, 'finish', 0, state, 'outcome', JSON.stringify(verdict.outcome), ...mark);
       }
       case 'handBack':
         return this.leave(key, run, 'handBack');

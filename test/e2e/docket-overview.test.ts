@@ -54,6 +54,7 @@ describe('the docket as a whole', () => {
           component: 'fragile',
           state: 'scheduled',
           isTask: false,
+          failedForClient: false,
           principal: 'anonymous',
           attempt: 0,
           redelivered: false,

@@ -243,9 +243,19 @@ describe('errand tasks', () => {
     const client = await connect(server);
     const task = await client.callTool('broken', {}, { task: true });
     expect(await task.result()).toMatchObject({ isError: true });
-    expect((await errand('tasks', 'watch', task.taskId)).code).toBe(1);
-    const { stdout } = await errand('tasks', 'show', task.taskId);
-    expect(stdout).toMatch(/^state +completed, to its client failed$/m);
+    const [watched, shown, listed, json] = await Promise.all([
+      errand('tasks', 'watch', task.taskId),
+      errand('tasks', 'show', task.taskId),
+      errand('tasks', 'ls'),
+      errand('tasks', 'ls', '--json'),
+    ]);
+    expect(watched).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/ {2}completed {2}failed for its client\n$/),
+    });
+    expect(shown.stdout).toMatch(/^state +completed, failed for its client$/m);
+    expect(listed.stdout).toMatch(/ broken +completed +1 +\d+s ago +failed for its client$/m);
+    expect(jsonOf(json)).toMatchObject([{ state: 'completed', failedForClient: true }]);
     await client.close();
     await worker.stop();
   });

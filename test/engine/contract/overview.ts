@@ -42,6 +42,24 @@ export function overviewContract(stage: () => Stage): void {
       expect(JSON.stringify(summaries)).not.toContain('secret');
     });
 
+    it('tells which result says that it is an error, and forgets it with its execution', async () => {
+      const worker = stage().work();
+      for (const key of ['wrong', 'right']) {
+        const run = await stage().begin(key, worker);
+        const mark = key === 'wrong' ? ({ isError: true } as const) : {};
+        await stage().engine.settle(key, run.run, { type: 'finish', outcome: { result: {} }, ...mark });
+        worker.end(run);
+      }
+      expect((await stage().record('wrong')).isError).toBe(true);
+      const { summaries } = await stage().engine.browse({ limit: 10 });
+      expect(summaries.map(({ key, state, isError }) => [key, state, isError])).toEqual([
+        ['right', 'completed', undefined],
+        ['wrong', 'completed', true],
+      ]);
+      await stage().add('wrong');
+      expect((await stage().record('wrong')).isError).toBeUndefined();
+    });
+
     it('keeps the order in which they were added, whatever became of them', async () => {
       const worker = stage().work(2);
       const first = await stage().begin('a', worker);
