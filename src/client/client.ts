@@ -99,6 +99,7 @@ export class Client {
    *
    * @throws McpError for what the server answers with an error of the protocol. A tool that failed is a result with
    * `isError`.
+   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that no server would ask, as the client declared none.
    */
   callTool<This extends Client, Name extends ToolName<This>>(
     this: This,
@@ -148,6 +149,8 @@ export class Client {
   /**
    * A handle for the task of a tool call whose id is known, for example after a reconnect. Asks the server nothing yet. A
    * server may tell progress only to the client that made the task.
+   *
+   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that no server would ask, as the client declared none.
    */
   toolTask(taskId: string, handlers: TaskHandlers = {}): ToolTask {
     return this.handleOf(toolCall, taskId, handlers);
@@ -181,11 +184,12 @@ export class Client {
     }
   }
 
-  private request<R extends object, Handle>(
+  private async request<R extends object, Handle>(
     kind: Kind<R, Handle>,
     params: Record<string, unknown>,
     options: CallOptions | TaskCallOptions,
   ): Promise<R | Handle> {
+    this.questions.requireDeclared(options);
     if (options.task !== true) return this.ask(kind.method, params, options).then(kind.parse);
     if (kind.isDeclared(this.wire.server)) return this.startTask(kind, params, options);
     return this.ask(kind.method, params, options).then((answer) => this.answeredHandle(kind, answer));
@@ -257,6 +261,7 @@ export class Client {
   }
 
   private handleOf<R extends object, Handle>(kind: Kind<R, Handle>, taskId: string, handlers: TaskHandlers): Handle {
+    this.questions.requireDeclared(handlers);
     const tracked = this.tasks.track(taskId).handle(handlers);
     return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: false });
   }

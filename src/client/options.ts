@@ -27,8 +27,14 @@ export interface ClientOptions {
   readonly name?: string;
   /** The version that servers are told. Default `'0.0.0'`. */
   readonly version?: string;
-  /** Asks the user when a call has no handler of its own. Without any handler questions are answered with `cancel`. */
+  /** Asks the user when a call has no handler of its own. */
   readonly onElicit?: ElicitHandler;
+  /**
+   * Whether the client declares that its user can be asked: needed where only calls have handlers, of which no server knows
+   * when the client connects. A question that then finds none is answered with `cancel`. Default: whether there is an
+   * `onElicit` here.
+   */
+  readonly elicitation?: boolean;
   /** Sends the user to a URL. Only a client with this handler declares that it can. */
   readonly onElicitUrl?: ElicitUrlHandler;
   /** Told that what the user did at a URL has come through, by the id that its question had. */
@@ -47,10 +53,14 @@ export interface ClientOptions {
 
 /** What a task tells, wherever its handle comes from. */
 export interface TaskHandlers {
-  /** Told how far the call is; by a server without a stream for that, of a task only while `result()` waits. */
+  /**
+   * Told how far the call is; by a server without a stream for that, of a task only while `result()` waits. Progress of a
+   * task goes by the token of the request that made it (2025-11-25, basic/utilities/tasks), so that a server may tell it only
+   * in the session of that request; elsewhere `status()` has its message as `statusMessage`.
+   */
   readonly onProgress?: (progress: CallProgress) => void;
   /**
-   * Asks the user of this call. While several foreground calls have handlers, the client's own is asked instead; without
+   * Asks the user of this call, where the client has an `onElicit` too or declares `elicitation`. While several foreground calls have handlers, the client's own is asked instead; without
    * one their questions fail.
    */
   readonly onElicit?: ElicitHandler;

@@ -11,19 +11,27 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { ErrandError } from '../base/errors.js';
 import { ProtocolError, rpcCode } from '../protocol/errors.js';
 import type { ClientCapabilities } from '../protocol/types.js';
-import type { ClientOptions } from './options.js';
+import type { ClientOptions, TaskHandlers } from './options.js';
 import type { ElicitHandler } from './questions.js';
 import type { TaskBook } from './task-book.js';
 
 /** Who is there to answer. */
-export type Answering = Pick<ClientOptions, 'onElicit' | 'onElicitUrl' | 'onSample' | 'sampleTools' | 'roots'>;
+export type Answering = Pick<
+  ClientOptions,
+  'onElicit' | 'elicitation' | 'onElicitUrl' | 'onSample' | 'sampleTools' | 'roots'
+>;
+
+const answersForms = ({ onElicit, elicitation = onElicit !== undefined }: Answering): boolean => elicitation;
 
 /** What a client that answers so declares. */
-export function capabilitiesOf({ onElicitUrl, onSample, sampleTools, roots }: Answering): ClientCapabilities {
+export function capabilitiesOf(answering: Answering): ClientCapabilities {
+  const { onElicitUrl, onSample, sampleTools, roots } = answering;
+  const elicitation = { ...(answersForms(answering) && { form: {} }), ...(onElicitUrl && { url: {} }) };
   return {
-    elicitation: { form: {}, ...(onElicitUrl && { url: {} }) },
+    ...(Object.keys(elicitation).length > 0 && { elicitation }),
     ...(onSample && { sampling: sampleTools === true ? { tools: {} } : {} }),
     ...(roots && { roots: {} }),
   };
@@ -45,6 +53,19 @@ export class QuestionRouter {
     private readonly tasks: TaskBook,
     private readonly report: (error: unknown) => void,
   ) {}
+
+  /**
+   * A handler that no server would ever ask is a mistake.
+   *
+   * @throws {ErrandError} `OPTIONS_INVALID`
+   */
+  requireDeclared({ onElicit }: TaskHandlers): void {
+    if (onElicit === undefined || answersForms(this.answering)) return;
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      'The call has an onElicit, but the client did not declare that its user can be asked. Give connect() an onElicit as well, or elicitation: true.',
+    );
+  }
 
   /** A call with a handler of its own is under way, in the foreground as far as is known. Returns what ends that. */
   enterCall(handler: ElicitHandler, mayBecomeTask = false): () => void {
@@ -85,6 +106,9 @@ export class QuestionRouter {
     const { params } = accept(ElicitRequestSchema, request);
     const { message } = params;
     if (isForm(params)) {
+      if (!answersForms(this.answering)) {
+        throw new ProtocolError(rpcCode.invalidParams, 'The client did not declare that its user can be asked.');
+      }
       const { taskId } = asked;
       const handler = taskId === undefined ? this.ofForeground() : await this.ofTask(taskId);
       if (handler === undefined) return { action: 'cancel' };

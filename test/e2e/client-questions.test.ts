@@ -182,6 +182,14 @@ describe('a question of a server that does as it likes', () => {
     });
   });
 
+  it('is refused when the client declared nothing at all', async () => {
+    const server = await asking();
+    expect(await rejection(server.ask('elicitation/create', form))).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('did not declare that its user can be asked'),
+    });
+  });
+
   it('is refused when it has tools and the client declared sampling without', async () => {
     const server = await asking({ onSample: () => assistant({ type: 'text', text: '' }) });
     const params = { messages: [], maxTokens: 1, toolChoice: { mode: 'auto' } };

@@ -80,7 +80,7 @@ const targets: Record<string, () => Promise<ErrandServer | string>> = {
 
 describe.each(Object.entries(targets))('%s', (_name, target) => {
   it('prompts and resources run as tasks like tools, with progress and questions', async () => {
-    const client = await open(await target());
+    const client = await open(await target(), { elicitation: true });
     const progress: number[] = [];
     const handlers = { ...decline, onProgress: (told: { progress: number }) => progress.push(told.progress) };
     const plain = await client.getPrompt('review', { title: 'Notes' }, decline);
@@ -115,7 +115,7 @@ describe.each(Object.entries(targets))('%s', (_name, target) => {
     for (const task of tasks) await task.wait({ state: 'input_required' });
     await first.close();
 
-    const second = await open(to);
+    const second = await open(to, { elicitation: true });
     const lent = second.toolTask(tasks[0].taskId, {
       onElicit: () => ({ action: 'accept', content: { value: 'a week' } }),
     });
@@ -209,7 +209,7 @@ describe('where the server lists no tasks', () => {
   it('a client keeps nothing of tasks that have ended and that nobody holds', async () => {
     const collect = garbageCollector();
     const foreign = new ForeignServer({}, capabilities);
-    const client = await open(foreign);
+    const client = await open(foreign, { elicitation: true });
     const held = await client.callTool('any', {}, { task: true });
     for (let made = 0; made < 20; made++) {
       const { taskId } = await client.callTool('any', {}, { task: true, ...decline });

@@ -60,7 +60,7 @@ async function eventsOf(task: TaskHandle): Promise<TaskEvent[]> {
 describe('from a server without tasks', () => {
   it('a handle has the result of the call itself, with its progress and its question', async () => {
     const progress: number[] = [];
-    const client = await open(stockServer());
+    const client = await open(stockServer(), { elicitation: true });
     const task = await client.callTool(
       'add',
       { one: 1 },
@@ -83,7 +83,7 @@ describe('from a server without tasks', () => {
     [1, 'completed'],
     [-1, 'failed'],
   ])('a handle for %p is %s, for everybody who asks, waits, listens or cancels', async (one, status) => {
-    const client = await open(stockServer());
+    const client = await open(stockServer(), { elicitation: true });
     const task = await client.callTool('add', { one }, { task: true });
     const now = await task.status();
     expect(now).toMatchObject({ taskId: task.taskId, status, ttl: null });
@@ -148,7 +148,7 @@ describe('a handle has the result at once', () => {
   });
 
   it.each<[string, ClientOptions, string]>([
-    ['its own handler', {}, 'decline'],
+    ['its own handler', { elicitation: true }, 'decline'],
     ['the handler of the client where there is one', { onElicit: () => ({ action: 'cancel' }) }, 'cancel'],
   ])('whose question goes to %s', async (_whose, options, action) => {
     const server: ForeignServer = new ForeignServer({
@@ -232,7 +232,7 @@ describe("from a server with the SDK's tasks", () => {
   ])(
     'questions come to whoever %s, although they go out to nobody but who asks for the result',
     async (_how, follow) => {
-      const client = await open(taskServer());
+      const client = await open(taskServer(), { elicitation: true });
       const asked: unknown[] = [];
       const task = await client.callTool(
         'ask',

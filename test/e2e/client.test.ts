@@ -51,7 +51,7 @@ const targets: Record<string, () => Promise<Parameters<typeof connect>[0]>> = {
 
 describe.each(Object.entries(targets))('connected to %s', (_name, target) => {
   it('calls in the foreground and as a task, with progress and a question in both', async () => {
-    const client = await open(await target());
+    const client = await open(await target(), { elicitation: true });
     expect((await client.listTools()).map(({ name }) => name)).toContain('book');
     const steps: number[] = [];
     const handlers = { onProgress: ({ progress }: { progress: number }) => steps.push(progress), onElicit: smoking };
@@ -70,7 +70,7 @@ describe.each(Object.entries(targets))('connected to %s', (_name, target) => {
 
 describe('a task', () => {
   it('is waited for until it has ended, or is in the wanted state', async () => {
-    const client = await open(server);
+    const client = await open(server, { elicitation: true });
     let answer: ((answer: UserAnswer) => void) | undefined;
     const onElicit = (): Promise<UserAnswer> => new Promise((resolve) => (answer = resolve));
     const task = await client.callTool('book', { guests: 4 }, { task: true, onElicit });
@@ -122,7 +122,7 @@ describe('a task', () => {
   });
 
   it('is asked for again after the connection failed', async () => {
-    const client = await open((await server.listen()).url);
+    const client = await open((await server.listen()).url, { elicitation: true });
     const task = await client.callTool('book', { guests: 4 }, { task: true, onElicit: smoking });
     const { fetch } = globalThis;
     globalThis.fetch = () => Promise.reject(new TypeError('no network'));
@@ -188,7 +188,7 @@ describe('questions', () => {
   });
 
   it('of several foreground calls fail when the client has no handler of its own', async () => {
-    const client = await open(server);
+    const client = await open(server, { elicitation: true });
     const both = ['one', 'two'].map((name) => client.callTool(name, {}, { onElicit: accept('mine') }));
     for (const result of await Promise.all(both)) {
       expect(result).toMatchObject({ isError: true });
@@ -217,8 +217,22 @@ describe('questions', () => {
     emitWarning.mockRestore();
   });
 
-  it('are answered with cancel when nobody is there to ask', async () => {
+  it('are not asked of a client that has no handler', async () => {
     const client = await open(server);
+    expect(await textOf(client.callTool('one'))).toContain("did not declare the capability 'elicitation'");
+  });
+
+  it('have no handler for a call of a client that did not declare any', async () => {
+    const client = await open(server);
+    const handlers = { onElicit: accept('mine') };
+    const refused = expect.objectContaining({ code: 'OPTIONS_INVALID', message: expect.stringContaining('onElicit') });
+    await expect(client.callTool('one', {}, handlers)).rejects.toEqual(refused);
+    await expect(client.callTool('one', {}, { ...handlers, task: true })).rejects.toEqual(refused);
+    expect(() => client.toolTask('any', handlers)).toThrow(refused);
+  });
+
+  it('are answered with cancel when nobody is there to ask', async () => {
+    const client = await open(server, { elicitation: true });
     expect(await textOf(client.callTool('one'))).toBe('cancel');
     expect(await textOf((await client.callTool('one', {}, { task: true })).result())).toBe('cancel');
   });
@@ -248,7 +262,7 @@ it.each([undefined, null, 42, '', '   ', 'ftp://127.0.0.1/mcp', {}, { command: 3
 );
 
 it('says so when a call is given up by its timeout or its signal', async () => {
-  const client = await open(server);
+  const client = await open(server, { elicitation: true });
   await expect(client.callTool('errand', {}, { timeout: 1_000 })).rejects.toMatchObject({ code: -32601 });
   const abort = new AbortController();
   const calling = client.callTool(
@@ -263,7 +277,7 @@ it('says so when a call is given up by its timeout or its signal', async () => {
 });
 
 it('waits for an answer as long as it is told to, be it for ever', async () => {
-  const client = await open(server);
+  const client = await open(server, { elicitation: true });
   // A timer that is given more than it can hold fires after one millisecond.
   const onElicit = async (question: UserQuestion): Promise<UserAnswer> => {
     await new Promise((resolve) => setTimeout(resolve, 5));

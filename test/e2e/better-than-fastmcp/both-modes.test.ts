@@ -85,7 +85,7 @@ describe.each(modes)('in the %s', (mode) => {
     expect(textOf(await waiting)).toBe('green');
     await client.close();
 
-    await open();
+    await open({ elicitation: true });
     expect(textOf(await call('asks'))).toBe('cancel');
   });
 
