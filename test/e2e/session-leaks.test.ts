@@ -100,7 +100,7 @@ function living(): Record<string, number> {
 
 /** The memory engine, as far as it is looked into. */
 interface Inside {
-  readonly entries: ReadonlyMap<string, { readonly record: ExecutionRecord }>;
+  readonly executions: { readonly entries: ReadonlyMap<string, { readonly record: ExecutionRecord }> };
   readonly watchers: { readonly size: number };
   readonly closeListeners: { readonly size: number };
 }
@@ -109,7 +109,8 @@ const inside = (): Inside => server['background']!.engine as unknown as Inside;
 
 /** What the engine holds. */
 function held(): Record<'tasks' | 'watched' | 'waiting', number> {
-  const { entries, watchers, closeListeners } = inside();
+  const { executions, watchers, closeListeners } = inside();
+  const { entries } = executions;
   return { tasks: entries.size, watched: watchers.size, waiting: closeListeners.size };
 }
 
@@ -177,7 +178,7 @@ const pasts: Record<string, (peer: Peer) => Promise<unknown>> = {
     await request(peer.client, 'tasks/cancel', { taskId });
   },
   'the task of another session, followed by its id': async (peer) => {
-    const [taskId] = inside().entries.keys();
+    const [taskId] = inside().executions.entries.keys();
     ignoringItsEnd(request(peer.client, 'tasks/result', { taskId }));
     await request(peer.client, 'tasks/get', { taskId });
   },
@@ -207,7 +208,7 @@ async function leaveTask(connect: () => Promise<Peer>): Promise<void> {
 /** Nothing of the sessions is left, and nothing at all once their tasks have ended and were forgotten. */
 async function expectNothingLeft(): Promise<void> {
   await eventually(() => expect(living()).toEqual({}));
-  const { entries } = inside();
+  const { entries } = inside().executions;
   const asking = [...entries.values()].filter(({ record }) => record.openQuestions > 0);
   expect(asking.length).toBeGreaterThan(0);
   // The runs that ask watch for their answers.

@@ -63,11 +63,14 @@ async function startWorker(args: readonly string[], env: Record<string, string> 
       .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line) as { message: string });
-  const started = await eventually(() => {
-    const found = lines();
-    expect(found.map(({ message }) => message)).toContain('A worker has started');
-    return found;
-  });
+  const started = await eventually(
+    () => {
+      const found = lines();
+      expect(found.map(({ message }) => message)).toContain('A worker has started');
+      return found;
+    },
+    { timeout: 25_000 },
+  );
   const url = started.find(({ message }) => message === 'Health and metrics can be asked for')?.['url'] as string;
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   return { child, ended, url, log: () => log, lines };

@@ -170,6 +170,11 @@ describe('several engines on one docket', () => {
 });
 
 describe('a connection that breaks', () => {
+  beforeEach(async () => {
+    await docket.dispose();
+    docket = await TestDocket.alone();
+  });
+
   it('loses no event and no run', async () => {
     const [one, other] = [await engine(), await engine()];
     const events = await watched(one, { key: 'a' });

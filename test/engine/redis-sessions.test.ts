@@ -8,9 +8,9 @@ import { TestDocket } from '../helpers/redis.js';
 
 let docket: TestDocket;
 let heard: string[];
-beforeEach(() => {
+beforeEach(async () => {
   heard = [];
-  docket = new TestDocket();
+  docket = await TestDocket.alone();
 });
 afterEach(() => docket.dispose());
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisEngine, type RedisEngineOptions } from '../../src/redis/redis-engine.js';
 import { prefixOf } from '../../src/redis/keys.js';
-import { freshName } from './redis-server.js';
+import { freshName, startRedis } from './redis-server.js';
 
 /** The Redis of this run. Where there is none, that is a failure: a test that was left out proves nothing. */
 export function testRedisUrl(): string {
@@ -18,6 +18,18 @@ export class TestDocket {
   readonly prefix = prefixOf(this.name);
   readonly redis: Redis;
   private readonly engines: RedisEngine[] = [];
+  private stopServer?: () => Promise<void>;
+
+  /**
+   * A docket on a Redis of its own, for a test that looks at all connections of a server or breaks them: other test files
+   * use that of the run at the same time.
+   */
+  static async alone(): Promise<TestDocket> {
+    const server = await startRedis();
+    const docket = new TestDocket(server.url);
+    docket.stopServer = () => server.stop();
+    return docket;
+  }
 
   constructor(readonly url = testRedisUrl()) {
     // One whose server has gone waits for so long before it lets the process end.
@@ -41,6 +53,7 @@ export class TestDocket {
       const keys = await this.keys();
       if (keys.length > 0) await this.redis.del(...keys);
       this.redis.disconnect();
+      await this.stopServer?.();
     }
   }
 
