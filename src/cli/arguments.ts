@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ErrandError, messageOf } from '../base/errors.js';
+import type { MonitorOptions } from '../server/monitor.js';
 
 /** One command of `errand`. */
 export interface Command {
@@ -47,6 +48,15 @@ export function onlyFile(command: string, positionals: readonly string[], usage:
     'OPTIONS_INVALID',
     `errand ${command} takes one server file, and was given ${got}.\nUsage:\n${usage}`,
   );
+}
+
+/**
+ * Where a command tells health and metrics: a port, and the address that it is bound to.
+ *
+ * @throws {ErrandError} `OPTIONS_INVALID`
+ */
+export function monitorAt(option: string, port: string | undefined, host: string | undefined): MonitorOptions {
+  return { ...(port !== undefined && { port: toPort(option, port) }), ...(host !== undefined && { host }) };
 }
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */

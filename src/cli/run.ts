@@ -1,6 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import { sendConsoleToStderr } from '../server/stdio.js';
-import { onlyFile, readArguments, toPort, type Command } from './arguments.js';
+import { monitorAt, onlyFile, readArguments, toPort, type Command } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
 
@@ -8,13 +8,17 @@ const usage = `  errand run <file>                 serve the file's server over 
   errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
              [--host <address>]     bind to another address than 127.0.0.1
              [--allow-host <name>]  answer requests for this name as well; once for each name
-             [--stateless]          keep no sessions, so that any process can serve any request`;
+             [--stateless]          keep no sessions, so that any process can serve any request
+             [--monitor-port <port>]     tell /healthz, /livez and /metrics on a port of their own, over stdio too
+             [--monitor-host <address>]  bind that port to another address than 127.0.0.1`;
 
 const options = {
   http: { type: 'string' },
   host: { type: 'string' },
   'allow-host': { type: 'string', multiple: true },
   stateless: { type: 'boolean' },
+  'monitor-port': { type: 'string' },
+  'monitor-host': { type: 'string' },
 } as const;
 
 /** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
@@ -31,11 +35,21 @@ export const runCommand: Command = {
         '--host, --allow-host and --stateless are for HTTP. Give --http <port> as well.',
       );
     }
+    const { 'monitor-port': monitorPort, 'monitor-host': monitorHost } = values;
+    if (monitorPort === undefined && monitorHost !== undefined) {
+      throw new ErrandError(
+        'OPTIONS_INVALID',
+        '--monitor-host has nothing to bind. Give --monitor-port <port> as well.',
+      );
+    }
+    const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
     // What a file prints while it loads must not reach the protocol either.
     if (port === undefined) sendConsoleToStderr();
     const server = await loadServer(file);
     const stopped = stopSignal();
     try {
+      // Before anybody is served: a port that is not free ends the server before it has begun.
+      if (monitorPort !== undefined) await server.monitor(monitor);
       if (port === undefined) {
         await Promise.race([server.serveStdio(), stopped]);
       } else {

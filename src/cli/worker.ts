@@ -1,5 +1,5 @@
 import { ErrandError } from '../base/errors.js';
-import { onlyFile, readArguments, toPort, type Command } from './arguments.js';
+import { monitorAt, onlyFile, readArguments, type Command } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
 
@@ -24,15 +24,15 @@ export const workerCommand: Command = {
   async run(args) {
     const { values, positionals } = readArguments(args, options, usage);
     const file = onlyFile('worker', positionals, usage);
-    const { 'docket-url': url, name, host } = values;
+    const { 'docket-url': url, name } = values;
     const concurrency = values.concurrency === undefined ? undefined : toCount('--concurrency', values.concurrency);
-    const port = values.port === undefined ? undefined : toPort('--port', values.port);
+    const monitor = monitorAt('--port', values.port, values.host);
     const server = await loadServer(file);
     const stopped = stopSignal();
     try {
       server.asWorker(url === undefined ? {} : { url });
       // Before anything is taken: a port that is not free ends the worker before it has begun.
-      await server.monitor({ ...(port !== undefined && { port }), ...(host !== undefined && { host }) });
+      await server.monitor(monitor);
       const working = server.startWorker({
         ...(name !== undefined && { name }),
         ...(concurrency !== undefined && { concurrency }),

@@ -20,6 +20,9 @@ export interface ConnectionOptions {
   readonly onWarning: (warning: string) => void;
 }
 
+/** How long whoever looks whether Redis is there waits for it, in milliseconds: load balancers do not ask for longer. */
+const longestLook = 1_000;
+
 /** The connections of one process to the Redis of its docket. */
 export class RedisConnections {
   /** For everything that does not wait. A command that finds no Redis fails and is not kept for later. */
@@ -28,13 +31,18 @@ export class RedisConnections {
   private readonly address: RedisAddress;
   /** Why {@link RedisConnections.commands} broke last. */
   private broken: unknown;
+  /** Since when they are broken, by `performance.now()`. */
+  private brokenSince: number | undefined;
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS` */
   constructor(private readonly options: ConnectionOptions) {
     this.address = parseAddress(options.url);
     checkTls(this.address, options.tls);
     this.commands = this.open({ commandDeadline: options.deadline });
-    this.commands.on('error', (error: unknown) => (this.broken = error));
+    this.commands
+      .on('error', (error: unknown) => (this.broken = error))
+      .on('close', () => (this.brokenSince ??= performance.now()))
+      .on('ready', () => (this.brokenSince = undefined));
   }
 
   /**
@@ -68,6 +76,32 @@ export class RedisConnections {
   /** A connection that is ended twice leaves a timer behind. */
   private disconnect(): void {
     for (const redis of this.all.splice(0)) if (redis.status !== 'end') redis.disconnect();
+  }
+
+  /**
+   * Sends a command only to see whether it is answered, and soon. A connection that has just been lost may be back in that
+   * time; one that was lost before is not waited for.
+   *
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE`; and what the command fails with.
+   */
+  async look(command: () => Promise<unknown>): Promise<void> {
+    const limit = Math.min(longestLook, this.options.deadline);
+    if (this.brokenSince !== undefined && performance.now() - this.brokenSince > limit) {
+      throw this.unavailable(this.broken);
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      const giveUp = (): void =>
+        reject(
+          this.unavailable(
+            this.brokenSince === undefined ? undefined : this.broken,
+            `did not answer within ${limit} ms`,
+          ),
+        );
+      // Where this process was busy itself, the answer may lie there and be read now.
+      timer = setTimeout(() => setImmediate(giveUp), limit);
+    });
+    await Promise.race([command(), tooLong]).finally(() => clearTimeout(timer));
   }
 
   /** What is thrown for an error of a command. */

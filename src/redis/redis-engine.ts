@@ -171,7 +171,8 @@ export class RedisEngine implements Engine {
     const before = performance.now();
     try {
       // A Redis that is full, or has become a replica, still answers to PING.
-      await this.guard(() => this.connections.commands.set(this.healthKey, '1', 'PX', healthLife));
+      const { commands } = this.connections;
+      await this.guard(() => this.connections.look(() => commands.set(this.healthKey, '1', 'PX', healthLife)));
       return { ok: true, latency: performance.now() - before };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };

@@ -87,6 +87,22 @@ describe('errand run over stdio', () => {
     child.stdin?.end();
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
+
+  it('tells health and metrics on a port of their own, until it ends', async () => {
+    const { child, printed } = start('run', fixtureFile('chatty.ts'), '--monitor-port', '0');
+    const url = await eventually(
+      () => {
+        const found = /Health and metrics can be asked for.*"url":"(http:[^"]+)"/.exec(printed.err)?.[1];
+        expect(found).toBeDefined();
+        return found as string;
+      },
+      { timeout: 20_000 },
+    );
+    await eventually(async () => expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'ok' }));
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('# TYPE errand_run_ended_total counter\n');
+    child.stdin?.end();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
 });
 
 describe('errand run over HTTP', () => {
@@ -178,6 +194,16 @@ describe('errand', () => {
       'no sessions without a port',
       ['run', 'empty.ts', '--stateless'],
       /^errand: .*--stateless are for HTTP\. Give --http/,
+    ],
+    [
+      'an address of a monitor without a port',
+      ['run', 'empty.ts', '--monitor-host', '0.0.0.0'],
+      /^errand: --monitor-host .* Give --monitor-port/,
+    ],
+    [
+      'a port of a monitor that is none',
+      ['run', 'empty.ts', '--monitor-port', 'x'],
+      /^errand: --monitor-port is "x"\. Give a port/,
     ],
     ['an unknown command', ['walk', 'empty.ts'], /^errand: errand has no command 'walk'\. Give one of run, .*\.\n$/],
     ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'\.\nUsage:/],

@@ -44,6 +44,23 @@ describe('a Redis that', () => {
     await engine.cancel('a');
   });
 
+  it('is gone is known to be so soon, and then at once', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    const look = async (): Promise<number> => {
+      const before = performance.now();
+      expect(await engine.health()).toMatchObject({ ok: false, reason: expect.stringContaining('127.0.0.1') });
+      return performance.now() - before;
+    };
+    process.kill(server.pid, 'SIGSTOP');
+    expect(await look()).toBeLessThan(2_500);
+    await server.stop('SIGKILL');
+    expect(await look()).toBeLessThan(2_500);
+    await eventually(async () => expect(await look()).toBeLessThan(100));
+    server = await startRedis({ port: server.port });
+    await eventually(async () => expect(await engine.health()).toMatchObject({ ok: true }));
+  });
+
   it('has lost its data tells whoever waits that the execution is unknown', async () => {
     const engine = docket.engine({ lease: 1_000 });
     await engine.start();
