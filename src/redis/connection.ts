@@ -60,7 +60,7 @@ export class RedisConnections {
   }
 
   /** A connection of its own that never gives a command up, and waits as long as the outage lasts. */
-  patient(options: Pick<OpenOptions, 'silence'> = {}): RedisClient {
+  patient(options: Pick<OpenOptions, 'silence' | 'opened'> = {}): RedisClient {
     return this.open(options);
   }
 

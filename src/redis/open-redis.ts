@@ -15,12 +15,17 @@ export interface OpenOptions {
   readonly commandDeadline?: number;
   /** After how many milliseconds without an answer the connection is taken for dead. */
   readonly silence?: number;
+  /**
+   * Whether it is opened at once, and so is each copy of it. BullMQ opens one that is not itself, and takes a first try that
+   * fails for the last word: its worker would take nothing any more.
+   */
+  readonly opened?: boolean;
 }
 
-/** Makes a connection, which is not opened yet. It is opened again by itself whenever it breaks. */
+/** Makes a connection, which is not opened yet unless it is told to. It is opened again by itself whenever it breaks. */
 export function openRedis(address: RedisAddress, options: OpenOptions): RedisClient {
   const { username, password, db, family, hosts } = address;
-  const { deadline, commandDeadline, silence } = options;
+  const { deadline, commandDeadline, silence, opened = false } = options;
   const tls = tlsOf(address, options.tls);
   const common: RedisOptions = {
     connectTimeout: deadline,
@@ -37,11 +42,11 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
     // A master that has become a replica keeps its connections where it is not Sentinel that changes it.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
-  const single: RedisOptions = { ...common, db, lazyConnect: true, retryStrategy: pause };
+  const single: RedisOptions = { ...common, db, lazyConnect: !opened, retryStrategy: pause };
   switch (address.kind) {
     case 'cluster':
       return new Cluster([...hosts], {
-        lazyConnect: true,
+        lazyConnect: !opened,
         redisOptions: common,
         clusterRetryStrategy: pause,
         slotsRefreshTimeout: deadline,

@@ -268,7 +268,7 @@ export class RedisEngine implements Engine {
     const limits = limitArguments(options.limits);
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
-      connection: (this.forWorkers ??= this.connections.patient()),
+      connection: (this.forWorkers ??= this.connections.patient({ opened: true })),
       deadline: this.deadline,
       lease: this.lease,
       claim: (ticket, run) => this.runs.claim(ticket, run, limits),
@@ -323,7 +323,9 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
+    const tickets = new Tickets(this.scripts, commands, this.plans, this.report);
     try {
+      await tickets.ready();
       const mark = keyOf(this.scripts.prefix, 'mark');
       await commands.setnx(mark, randomUUID().slice(0, 8));
       this.cursors = new Cursors((await commands.get(mark)) ?? '');
@@ -336,7 +338,7 @@ export class RedisEngine implements Engine {
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
-    this.line.open(new Tickets(this.scripts, commands, this.plans, this.report));
+    this.line.open(tickets);
   }
 
   private async shutDown(): Promise<void> {

@@ -64,6 +64,11 @@ export class Tickets {
     this.queue.on('error', report);
   }
 
+  /** BullMQ asks Redis what it is, once: where that fails, its queue never works. */
+  async ready(): Promise<void> {
+    await this.queue.waitUntilReady();
+  }
+
   open(): void {
     this.look(0);
   }

@@ -32,6 +32,21 @@ describe('a Redis that', () => {
     await expectWholeWork(engine, 'b');
   });
 
+  it('lets nobody in for a while holds back the work of a worker that starts then, and no longer', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    await docket.redis.config('SET', 'maxclients', 1);
+    const worker = new TestWorker(engine, 1);
+    await eventually(async () => {
+      // Each of the two connections of a worker has been refused.
+      expect(Number(/rejected_connections:(\d+)/.exec(await docket.redis.info('stats'))?.[1])).toBeGreaterThan(1);
+    });
+    await docket.redis.config('SET', 'maxclients', 100);
+    await engine.add(anExecution('a'));
+    expect(await worker.finish(await worker.next())).toBe(true);
+    await worker.stop();
+  });
+
   it('is too slow is an error within the deadline, and then it is not', async () => {
     const engine = docket.engine({ deadline: 300 });
     await engine.start();
