@@ -1,5 +1,4 @@
 import { ErrandError } from '../base/errors.js';
-import { toWorkerSummary } from '../docket/listing.js';
 import { readArguments, type Command } from './arguments.js';
 import { docketOptions, docketUsage, endWithReader, withDocket } from './docket-access.js';
 import { jsonLine, span, table } from './printing.js';
@@ -20,7 +19,7 @@ export const workersCommand: Command = {
       );
     }
     endWithReader();
-    const found = await withDocket(values, async (engine) => (await engine.workers()).map(toWorkerSummary));
+    const found = await withDocket(values, (engine) => engine.workers());
     if (values.json === true) {
       for (const worker of found) process.stdout.write(jsonLine(worker));
     } else if (found.length === 0) {

@@ -18,16 +18,8 @@ import type {
 } from './add-arguments.js';
 import type { Engine, ScheduleRecord } from './engine.js';
 import { Execution, type Waiting } from './execution.js';
-import {
-  retryRefused,
-  toBrowseQuery,
-  toPage,
-  toWorkerSummary,
-  type ExecutionPage,
-  type ListOptions,
-  type WorkerSummary,
-} from './listing.js';
-import type { DocketStats } from './overview.js';
+import { retryRefused, toBrowseQuery, toPage, type ExecutionPage, type ListOptions } from './listing.js';
+import type { DocketStats, WorkerSummary } from './overview.js';
 import { checkedKey, dueTime, prepareWork, type PreparingHost } from './prepared-work.js';
 import type { ExecutionRecord } from './record.js';
 import { inSendingSpan } from './spans.js';
@@ -250,7 +242,7 @@ export class Docket {
 
   /** The workers of all processes that live. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
   async workers(): Promise<readonly WorkerSummary[]> {
-    return (await (await this.host.engine()).workers()).map(toWorkerSummary);
+    return (await this.host.engine()).workers();
   }
 }
 

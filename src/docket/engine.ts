@@ -2,7 +2,7 @@ import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../cal
 import type { Outcome } from '../call/outcome.js';
 import type { ComponentLimits } from '../components/options.js';
 import type { WireError } from '../protocol/errors.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerSummary } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import type { Timetable } from './timetable.js';
 import type { Sessions, Showings } from './sessions.js';
@@ -213,7 +213,7 @@ export interface Engine {
   /** How much of what there is in the docket now. */
   stats(): Promise<DocketStats>;
   /** The workers that are alive, in the order in which they began. One that was killed is told of until its lease has passed three times. */
-  workers(): Promise<readonly WorkerRecord[]>;
+  workers(): Promise<readonly WorkerSummary[]>;
   /**
    * Runs a failed execution that no client asked for again, as the next generation: as if it had been added anew with what
    * was kept of it. Gives the record as it is then, or as it is where nothing was done.

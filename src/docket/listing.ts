@@ -1,12 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import type { ProgressState } from '../call/channel.js';
-import {
-  executionStates,
-  type BrowseQuery,
-  type RecordSummary,
-  type SummaryPage,
-  type WorkerRecord,
-} from './overview.js';
+import { executionStates, type BrowseQuery, type RecordSummary, type SummaryPage } from './overview.js';
 import { hasFailedForClient, isTask, type ExecutionRecord, type ExecutionState } from './record.js';
 
 /** Which executions `docket.list` gives. */
@@ -66,30 +60,6 @@ export interface ExecutionPage {
   readonly nextCursor?: string;
 }
 
-/** A worker that is alive. */
-export interface WorkerSummary {
-  /** Unique among all workers. */
-  readonly id: string;
-  /** How it is called in logs. */
-  readonly name: string;
-  /** The version of its server. */
-  readonly version?: string;
-  /** What it can make: the names of components in the docket. */
-  readonly components: readonly string[];
-  /** The machine. */
-  readonly host: string;
-  /** The process on that machine. */
-  readonly pid: number;
-  /** How many calls it makes at once. */
-  readonly concurrency: number;
-  /** When it began. */
-  readonly startedAt: Date;
-  /** Calls that it makes, a few seconds ago. */
-  readonly running: number;
-  /** Calls that wait for an answer and hold no slot, a few seconds ago. */
-  readonly waiting: number;
-}
-
 /** @throws {ErrandError} `OPTIONS_INVALID` */
 export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQuery {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
@@ -136,11 +106,6 @@ export function toSummary(record: RecordSummary): ExecutionSummary {
     ...(reason !== undefined && { reason }),
     failedForClient: hasFailedForClient(record),
   };
-}
-
-/** A worker as users are told of it. */
-export function toWorkerSummary({ startedAt, ...worker }: WorkerRecord): WorkerSummary {
-  return { ...worker, startedAt: new Date(startedAt) };
 }
 
 /** Why an execution is not run again. */

@@ -29,7 +29,7 @@ import { Dispatcher } from './memory-dispatcher.js';
 import { copyOfQuestion, copyOfRecord, executionOf, type Entry } from './memory-entry.js';
 import { MemoryExecutions } from './memory-executions.js';
 import { MemoryOverview } from './memory-overview.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from './overview.js';
 import { MemorySchedules } from './memory-schedules.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemoryShowings } from './memory-showings.js';
@@ -167,7 +167,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => this.overview.stats(this.clock.now()));
   }
 
-  workers(): Promise<readonly WorkerRecord[]> {
+  workers(): Promise<readonly WorkerSummary[]> {
     return this.step(() => this.overview.listWorkers());
   }
 

@@ -8,7 +8,7 @@ import {
   type RecordSummary,
   type SummaryPage,
   type WorkerIdentity,
-  type WorkerRecord,
+  type WorkerSummary,
   summaryFields,
 } from './overview.js';
 import { OwnerIndex } from './owner-index.js';
@@ -25,7 +25,7 @@ export class MemoryOverview {
   private openQuestions = 0;
   /** In the order in which they were queued. */
   private readonly queued = new Set<Entry>();
-  private readonly workers = new Map<RunSlots, Omit<WorkerRecord, 'running' | 'waiting'>>();
+  private readonly workers = new Map<RunSlots, Omit<WorkerSummary, 'running' | 'waiting'>>();
   private started = 0;
 
   /** An entry that is newer than all others. */
@@ -92,7 +92,7 @@ export class MemoryOverview {
       pid: process.pid,
       concurrency,
       components: [...components],
-      startedAt: now,
+      startedAt: new Date(now),
       ...(version !== undefined && { version }),
     });
   }
@@ -101,7 +101,7 @@ export class MemoryOverview {
     this.workers.delete(slots);
   }
 
-  listWorkers(): readonly WorkerRecord[] {
+  listWorkers(): readonly WorkerSummary[] {
     return [...this.workers].map(([{ running, waiting }, facts]) => ({ ...facts, running, waiting }));
   }
 

@@ -75,21 +75,25 @@ export interface WorkerIdentity {
 }
 
 /** A worker that is alive. */
-export interface WorkerRecord {
+export interface WorkerSummary {
   /** Unique among all workers. */
   readonly id: string;
+  /** How it is called in logs. */
   readonly name: string;
+  /** The version of its server. */
   readonly version?: string;
+  /** What it can make: the names of components in the docket. */
   readonly components: readonly string[];
   /** The machine. */
   readonly host: string;
   /** The process on that machine. */
   readonly pid: number;
+  /** How many calls it makes at once. */
   readonly concurrency: number;
-  /** Milliseconds since 1970 by the engine's clock. */
-  readonly startedAt: number;
-  /** Calls that hold a slot. */
+  /** When it began. */
+  readonly startedAt: Date;
+  /** Calls that it makes, a few seconds ago. */
   readonly running: number;
-  /** Calls that wait for an answer, or for a slot to come back to. */
+  /** Calls that wait for an answer and hold no slot, a few seconds ago. */
   readonly waiting: number;
 }

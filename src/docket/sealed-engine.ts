@@ -25,7 +25,7 @@ import type {
   Watched,
 } from './engine.js';
 import { lostTooOften } from './limits.js';
-import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerRecord } from './overview.js';
+import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from './overview.js';
 import type { ExecutionRecord, Question } from './record.js';
 import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealPlace } from './sealer.js';
@@ -107,7 +107,7 @@ export class SealedEngine implements Engine {
     return this.engine.stats();
   }
 
-  workers(): Promise<readonly WorkerRecord[]> {
+  workers(): Promise<readonly WorkerSummary[]> {
     return this.engine.workers();
   }
 

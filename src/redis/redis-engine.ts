@@ -27,7 +27,7 @@ import type {
   Watched,
 } from '../docket/engine.js';
 import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
-import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerRecord } from '../docket/overview.js';
+import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../docket/overview.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
@@ -220,7 +220,7 @@ export class RedisEngine implements Engine {
     return this.guard(() => stats(this.scripts));
   }
 
-  workers(): Promise<readonly WorkerRecord[]> {
+  workers(): Promise<readonly WorkerSummary[]> {
     return this.guard(() => this.registry.list());
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import type { WorkerIdentity, WorkerRecord } from '../docket/overview.js';
+import type { WorkerIdentity, WorkerSummary } from '../docket/overview.js';
 import type { OnError } from '../docket/watchers.js';
 import { parsed } from './records.js';
 import type { ScriptRunner } from './scripts/script.js';
@@ -92,14 +92,15 @@ export class WorkerRegistry {
   }
 
   /** The workers of all processes that live, in the order in which they began. */
-  async list(): Promise<readonly WorkerRecord[]> {
+  async list(): Promise<readonly WorkerSummary[]> {
     const rows = (await this.scripts.run(workersScript)) as readonly unknown[];
     return rows
-      .map((row): WorkerRecord => {
+      .map((row): WorkerSummary => {
         const [id, startedAt, { version, ...facts }, running, waiting] = parsed(Row, row, 'a worker');
-        return { id, startedAt, ...facts, running, waiting, ...(version !== undefined && { version }) };
+        const began = new Date(startedAt);
+        return { id, startedAt: began, ...facts, running, waiting, ...(version !== undefined && { version }) };
       })
-      .sort((a, b) => a.startedAt - b.startedAt);
+      .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
   }
 
   /** Gives no more signs. Resolves when Redis knows who has left. */

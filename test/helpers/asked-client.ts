@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { ClientCapabilities, Result } from '@modelcontextprotocol/sdk/types.js';
+import { McpError, type ClientCapabilities, type Result } from '@modelcontextprotocol/sdk/types.js';
 import type { ErrandServer } from '../../src/index.js';
 import { afterTest } from './in-memory.js';
 import { receivedFrom, type Peer } from './transports.js';
@@ -50,4 +50,41 @@ async function connectOver(transport: Transport, { capabilities, answer }: Asked
   await client.connect(transport);
   afterTest(() => client.close());
   return { client, asked, received: receivedFrom(transport) };
+}
+
+/** Of a client that can do everything. */
+export const everything: ClientCapabilities = { sampling: { tools: {}, context: {} }, roots: {} };
+
+/** What a model says. */
+export const paris = {
+  role: 'assistant',
+  content: { type: 'text', text: 'Paris' },
+  model: 'small',
+  stopReason: 'endTurn',
+};
+/** The same with other words. */
+export const says = (text: string) => ({ ...paris, content: { type: 'text', text } });
+/** A root. */
+export const home = { uri: 'file:///home/ada', name: 'Home' };
+
+/** A client that can do everything and gives one answer. */
+export const answering = (answer: unknown): AskedSetup => ({ capabilities: everything, answer: () => answer });
+
+/** The same that answers with an error. */
+export const refusing = (code: number, message: string): AskedSetup => ({
+  capabilities: everything,
+  answer: () => {
+    throw new McpError(code, message);
+  },
+});
+
+/** Answers nothing, and tells when its prompt is closed. */
+export function mute(): AskedSetup & { readonly closed: Promise<void> } {
+  let close = (): void => undefined;
+  const closed = new Promise<void>((resolve) => (close = resolve));
+  return {
+    capabilities: everything,
+    closed,
+    answer: (_asked, signal) => new Promise(() => signal.addEventListener('abort', close, { once: true })),
+  };
 }

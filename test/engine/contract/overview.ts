@@ -195,7 +195,7 @@ export function overviewContract(stage: () => Stage): void {
         return all[0]!;
       });
       expect(told).toMatchObject({ name: 'worker', concurrency: 3, components: [], pid: process.pid });
-      expect(Math.abs(told.startedAt - stage().now())).toBeLessThan(10_000);
+      expect(Math.abs(told.startedAt.getTime() - stage().now())).toBeLessThan(10_000);
       expect((await stage().engine.stats()).workers).toBe(1);
       const consumer = stage().engine.consume(
         { worker: 'second', concurrency: 1, version: '2.0.0', components: ['report'] },
