@@ -2,9 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { tasksCommand } from '../../src/cli/tasks.js';
+import { workersCommand } from '../../src/cli/workers.js';
 import { connect } from '../../src/client/connect.js';
 import { Context, createServer, defineJob, defineTool, Logger, Progress, type ErrandServer } from '../../src/index.js';
 import { asBuilt, cli, fixtureFile, runNode, type Ended } from '../helpers/child.js';
+import { runHere } from '../helpers/command.js';
 import { eventually } from '../helpers/eventually.js';
 import { Gate } from '../helpers/gate.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -79,7 +82,14 @@ const environment = (): Record<string, string> => ({
   ERRAND_DOCKET_NAME: docket.name,
 });
 
-const errand = (...args: string[]): Promise<Ended> => runNode([cli, ...args], { env: environment() });
+/** In a process of its own. */
+const spawned = (...args: string[]): Promise<Ended> => runNode([cli, ...args], { env: environment() });
+
+const commands = { tasks: tasksCommand, workers: workersCommand };
+
+/** In this process, one at a time. */
+const errand = (name: keyof typeof commands, ...args: string[]): Promise<Ended> =>
+  runHere(commands[name], ['--docket-url', docket.url, '--docket-name', docket.name, ...args]);
 
 const jsonOf = ({ code, stdout, stderr }: Ended): Record<string, unknown>[] => {
   expect([code, stderr]).toEqual([0, '']);
@@ -103,11 +113,11 @@ describe('errand tasks', () => {
   it('lists what is in a docket, for people and for programs', async () => {
     for (const key of ['a', 'b']) await server.docket.add(greet, { name: key }, { key });
     await server.docket.add(slow, undefined, { key: 'later', when: '1h' });
-    const [text, all, some, nothing, byServer] = await Promise.all([
-      errand('tasks', 'ls'),
-      errand('tasks', 'ls', '--json'),
-      errand('tasks', 'ls', '--json', '--state', 'queued', '--component', 'greet', '--limit', '1'),
-      errand('tasks', 'dead'),
+    const all = await errand('tasks', 'ls', '--json');
+    const some = await errand('tasks', 'ls', '--json', '--state', 'queued', '--component', 'greet', '--limit', '1');
+    const nothing = await errand('tasks', 'dead');
+    const [text, byServer] = await Promise.all([
+      spawned('tasks', 'ls'),
       runNode([cli, 'tasks', 'ls', '--json', '--server', fixtureFile('errands.ts'), '--docket-name', docket.name], {
         env: { ...asBuilt, ERRAND_DOCKET_URL: docket.url },
       }),
@@ -140,13 +150,10 @@ describe('errand tasks', () => {
     await eventually(async () => expect((await server.docket.stats()).openQuestions).toBe(1));
     await server.docket.add(store, { password: 'hunter2' }, { key: 'store' });
     await eventually(async () => expect((await server.docket.stats()).states.failed).toBe(1));
-    const [task, failed, input, json, unknown] = await Promise.all([
-      errand('tasks', 'show', taskId),
-      errand('tasks', 'show', 'store'),
-      errand('tasks', 'show', 'store', '--input'),
-      errand('tasks', 'show', taskId, '--json'),
-      errand('tasks', 'show', 'nobody'),
-    ]);
+    const failed = await errand('tasks', 'show', 'store');
+    const input = await errand('tasks', 'show', 'store', '--input');
+    const json = await errand('tasks', 'show', taskId, '--json');
+    const [task, unknown] = await Promise.all([spawned('tasks', 'show', taskId), spawned('tasks', 'show', 'nobody')]);
     expect(task).toMatchObject({ code: 0, stderr: '' });
     expect(task.stdout).toMatch(/^state +running$/m);
     expect(task.stdout).toMatch(/^asked by +a client, as a task$/m);
@@ -173,7 +180,7 @@ describe('errand tasks', () => {
     const worker = await server.startWorker();
     await server.docket.add(store, { password: 'hunter2' }, { key: 'st\u001b]0;ore' });
     await eventually(async () => expect((await server.docket.stats()).states.failed).toBe(1));
-    const [text, json] = await Promise.all([errand('tasks', 'dead'), errand('tasks', 'dead', '--json')]);
+    const [text, json] = [await errand('tasks', 'dead'), await errand('tasks', 'dead', '--json')];
     expect(text.stdout).toMatch(/^st\\u\{1b\}\]0;ore +store +\d+s ago +\S+: no \\u\{1b\}\[2J\\u\{202e\}disk$/m);
     expect(text.stdout + json.stdout).not.toMatch(/[\u001b\u202e]|hunter2/);
     expect(jsonOf(json)).toMatchObject([{ key: 'st\u001b]0;ore', error: { message: 'no \u001b[2J\u202edisk' } }]);
@@ -233,7 +240,7 @@ describe('errand tasks', () => {
     expect(await once(everything.child, 'exit')).toEqual([0, null]);
     const failing = await server.docket.add(store, { password: '' });
     await expect(failing.result()).rejects.toThrow();
-    const late = await errand('tasks', 'watch', failing.key);
+    const late = await spawned('tasks', 'watch', failing.key);
     expect(late).toMatchObject({ code: 1, stdout: expect.stringMatching(/ {2}store {2}failed\n$/) });
     await worker.stop();
   });
@@ -243,12 +250,10 @@ describe('errand tasks', () => {
     const client = await connect(server);
     const task = await client.callTool('broken', {}, { task: true });
     expect(await task.result()).toMatchObject({ isError: true });
-    const [watched, shown, listed, json] = await Promise.all([
-      errand('tasks', 'watch', task.taskId),
-      errand('tasks', 'show', task.taskId),
-      errand('tasks', 'ls'),
-      errand('tasks', 'ls', '--json'),
-    ]);
+    const watched = await spawned('tasks', 'watch', task.taskId);
+    const shown = await errand('tasks', 'show', task.taskId);
+    const listed = await errand('tasks', 'ls');
+    const json = await errand('tasks', 'ls', '--json');
     expect(watched).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/ {2}completed {2}failed for its client\n$/),
@@ -261,33 +266,35 @@ describe('errand tasks', () => {
   });
 
   it('tells what it does not understand, and which docket it cannot look into', async () => {
-    const nowhere = 'redis://127.0.0.1:1';
-    const refused = async (args: string[], message: RegExp, env = environment()): Promise<void> => {
-      const { code, stdout, stderr } = await runNode([cli, ...args], { env });
-      expect(stderr).toMatch(message);
-      expect([code, stdout]).toEqual([1, '']);
+    const refused = (ended: Ended, message: RegExp): void => {
+      expect(ended.stderr).toMatch(message);
+      expect([ended.code, ended.stdout]).toEqual([1, '']);
     };
-    await refused(
-      ['tasks'],
-      /^errand: errand tasks does nothing by itself: give one of ls, .*\.\nUsage:\n  errand tasks ls/,
+    // This takes as long as it says.
+    const unreachable = spawned('workers', '--docket-url', 'redis://127.0.0.1:1');
+    const unknownOption = spawned('tasks', 'ls', '--fast');
+    const nameless = runNode([cli, 'tasks', 'ls'], { env: { ERRAND_DOCKET_URL: docket.url } });
+    refused(
+      await errand('tasks'),
+      /^errand: errand tasks does nothing by itself: give one of ls, .*\.\nUsage:\n {2}errand tasks ls/,
     );
-    await refused(['tasks', 'lst'], /^errand: errand tasks has no 'lst': give one of ls, .*\.\nUsage:/);
-    await refused(['tasks', 'show'], /^errand: errand tasks show needs the key of an execution\.\nUsage:/);
-    await refused(
-      ['tasks', 'retry', 'a', 'b'],
+    refused(await errand('tasks', 'lst'), /^errand: errand tasks has no 'lst': give one of ls, .*\.\nUsage:/);
+    refused(await errand('tasks', 'show'), /^errand: errand tasks show needs the key of an execution\.\nUsage:/);
+    refused(
+      await errand('tasks', 'retry', 'a', 'b'),
       /^errand: errand tasks retry takes one key, and was given a, b\.\nUsage:/,
     );
-    await refused(['tasks', 'ls', '--fast'], /^errand: Unknown option '--fast'\.\nUsage:/);
-    await refused(['tasks', 'ls', '--reason', 'x'], /^errand: errand tasks ls has no --reason/);
-    await refused(['tasks', 'ls', '--state', 'dead'], /^errand: --state is "dead"\. Give one of scheduled, /);
-    await refused(['workers', 'x'], /^errand: errand workers takes no names, and was given x\.\nUsage:/);
-    await refused(
-      ['tasks', 'ls', '--docket-url', 'memory://'],
+    refused(await unknownOption, /^errand: Unknown option '--fast'\.\nUsage:/);
+    refused(await errand('tasks', 'ls', '--reason', 'x'), /^errand: errand tasks ls has no --reason/);
+    refused(await errand('tasks', 'ls', '--state', 'dead'), /^errand: --state is "dead"\. Give one of scheduled, /);
+    refused(await errand('workers', 'x'), /^errand: errand workers takes no names, and was given x\.\nUsage:/);
+    refused(
+      await errand('tasks', 'ls', '--docket-url', 'memory://'),
       /^errand: The docket is at 'memory:\/\/': it lives in the memory/,
     );
-    await refused(['tasks', 'ls'], /^errand: Which docket\? Give --docket-name/, { ERRAND_DOCKET_URL: docket.url });
-    await refused(
-      ['workers', '--docket-url', nowhere],
+    refused(await nameless, /^errand: Which docket\? Give --docket-name/);
+    refused(
+      await unreachable,
       /^errand: The Redis of the docket, redis:\/\/127\.0\.0\.1:1, could not be reached within 5000 ms: .*\n$/,
     );
   });
@@ -299,7 +306,7 @@ describe('errand workers', () => {
     const worker = await server.startWorker({ name: 'first', concurrency: 3 });
     await server.docket.add(slow);
     await eventually(async () => expect((await server.docket.stats()).states.running).toBe(1));
-    const [text, json] = await Promise.all([errand('workers'), errand('workers', '--json')]);
+    const [text, json] = [await errand('workers'), await errand('workers', '--json')];
     const [headings, line] = text.stdout.split('\n');
     expect(headings).toMatch(/^NAME +VERSION +HOST +PID +RUNNING +WAITING +UP +COMPONENTS$/);
     expect(line).toMatch(
