@@ -1,12 +1,19 @@
 import { isTerminal, type ExecutionState } from '../../src/docket/record.js';
-import type { Verdict } from '../../src/docket/engine.js';
+import type { Revocation, Verdict } from '../../src/docket/engine.js';
 
-/** What the model knows of an execution. */
-export interface ModelExecution {
-  readonly key: string;
-  readonly generation: number;
+/** What is asked for when an execution is added. */
+export interface ModelWork {
+  /** A client asked for it; the rest is work that the program added. */
+  readonly isTask: boolean;
+  readonly component: string;
   readonly ttl: number;
   readonly priority: number;
+}
+
+/** What the model knows of an execution. */
+export interface ModelExecution extends ModelWork {
+  readonly key: string;
+  readonly generation: number;
   state: ExecutionState;
   attempt: number;
   losses: number;
@@ -30,13 +37,26 @@ export interface ModelRun {
   ended: boolean;
 }
 
+export interface ModelSchedule {
+  readonly id: string;
+  readonly every: number;
+  readonly work: ModelWork;
+  /** The next tick. */
+  readonly at: number;
+  readonly order: number;
+}
+
+/** Whether it keeps what it needs to be run again. */
+export const isRepeatable = ({ state, isTask }: ModelExecution): boolean => state === 'failed' && !isTask;
+
 /** The docket as the interface describes it, with nothing concurrent, nothing indexed and nothing fast. */
 export class DocketModel {
   readonly executions = new Map<string, ModelExecution>();
   /** In the order of delivery. */
   readonly runs: ModelRun[] = [];
+  readonly schedules = new Map<string, ModelSchedule>();
   /** Indexes of runs, in the order of revocation. */
-  readonly revoked: number[] = [];
+  readonly revoked: { readonly run: number; readonly why: Revocation }[] = [];
   private comingBack: ModelRun[] = [];
   private now = 0;
   private count = 0;
@@ -44,17 +64,73 @@ export class DocketModel {
 
   constructor(private readonly concurrency: number) {}
 
-  add(key: string, delay: number, ttl: number, limit: number, priority: number): boolean | 'refused' {
-    const known = this.executions.get(key);
-    if (known && !isTerminal(known.state)) return false;
-    if ([...this.executions.values()].filter(({ state }) => !isTerminal(state)).length >= limit) return 'refused';
-    this.enter(key, delay, ttl, priority);
+  add(key: string, delay: number, limit: number, work: ModelWork): boolean | 'refused' {
+    if (this.isAlive(key)) return false;
+    const open = [...this.executions.values()].filter(({ state, isTask }) => isTask && !isTerminal(state));
+    if (open.length >= limit) return 'refused';
+    this.enter(key, delay, work);
     return true;
   }
 
-  private enter(key: string, delay: number, ttl: number, priority: number): void {
+  replace(key: string, delay: number, work: ModelWork): boolean {
+    const known = this.executions.get(key);
+    if (known && this.isAlive(key)) {
+      if (known.isTask || known.component !== work.component) return false;
+      const { run } = known;
+      known.run = undefined;
+      this.enter(key, delay, work);
+      if (run) this.revoke(run, 'replaced');
+    } else {
+      this.enter(key, delay, work);
+    }
+    return true;
+  }
+
+  /** Whether it runs again. */
+  retry(key: string): boolean {
+    const known = this.executions.get(key);
+    if (!known || !isRepeatable(known)) return false;
+    this.enter(key, 0, known);
+    return true;
+  }
+
+  /** Gives the next tick. */
+  schedule(id: string, every: number, work: ModelWork): number {
+    const known = this.schedules.get(id);
+    const at = known?.every === every ? known.at : this.now + every;
+    this.schedules.set(id, { id, every, work, at, order: ++this.count });
+    return at;
+  }
+
+  unschedule(id: string): boolean {
+    return this.schedules.delete(id);
+  }
+
+  /** The time of a schedule has come. */
+  tick(id: string): void {
+    const schedule = this.schedules.get(id);
+    if (!schedule) return;
+    const at = schedule.at + schedule.every * (Math.floor(Math.max(this.now - schedule.at, 0) / schedule.every) + 1);
+    this.schedules.set(id, { ...schedule, at, order: ++this.count });
+    if (!this.isAlive(id)) this.enter(id, 0, schedule.work);
+  }
+
+  /** The time of an execution has come. */
+  comeDue(key: string): void {
+    const execution = this.executions.get(key);
+    if (execution?.state === 'scheduled') this.waitFor(execution, 0);
+  }
+
+  private isAlive(key: string): boolean {
+    const known = this.executions.get(key);
+    return known !== undefined && !isTerminal(known.state);
+  }
+
+  private enter(key: string, delay: number, { isTask, component, ttl, priority }: ModelWork): void {
     const execution: ModelExecution = {
       key,
+      isTask,
+      component,
       ttl,
       priority,
       generation: ++this.added,
@@ -80,11 +156,7 @@ export class DocketModel {
     if (isTerminal(execution.state)) return 'terminal';
     const { run } = execution;
     this.finish(execution, 'cancelled');
-    if (run) {
-      run.revoked = true;
-      this.revoked.push(this.runs.indexOf(run));
-      this.giveUpComeback(run);
-    }
+    if (run) this.revoke(run, 'cancelled');
     return 'cancelled';
   }
 
@@ -169,14 +241,16 @@ export class DocketModel {
   advance(ms: number): void {
     const end = this.now + ms;
     for (;;) {
-      const [next] = [...this.executions.values()]
-        .filter(({ state, at }) => (state === 'scheduled' || isTerminal(state)) && at <= end)
+      const waiting = [...this.executions.values()].filter(({ state }) => state === 'scheduled' || isTerminal(state));
+      const [next] = [...waiting, ...this.schedules.values()]
+        .filter(({ at }) => at <= end)
         .sort((a, b) => a.at - b.at || a.order - b.order);
       if (!next) break;
       // What is due at the same time stands in line before the first of it begins.
       if (next.at > this.now) this.dispatch();
       this.now = next.at;
-      if (isTerminal(next.state)) this.executions.delete(next.key);
+      if ('every' in next) this.tick(next.id);
+      else if (isTerminal(next.state)) this.executions.delete(next.key);
       else this.waitFor(next, 0);
     }
     this.dispatch();
@@ -196,6 +270,11 @@ export class DocketModel {
       next.run = run;
       this.runs.push(run);
     }
+  }
+
+  /** Milliseconds since the model began. */
+  get time(): number {
+    return this.now;
   }
 
   /** Runs that wait for a slot. */
@@ -221,6 +300,12 @@ export class DocketModel {
     execution.questions.clear();
     execution.at = this.now + execution.ttl;
     execution.order = ++this.count;
+  }
+
+  private revoke(run: ModelRun, why: Revocation): void {
+    run.revoked = true;
+    this.revoked.push({ run: this.runs.indexOf(run), why });
+    this.giveUpComeback(run);
   }
 
   private giveUpComeback(run: ModelRun): void {

@@ -8,7 +8,7 @@ import { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { freshName, startRedis, type RedisServer, type RedisStart } from '../helpers/redis-server.js';
-import { leaks } from '../helpers/redis.js';
+import { leaks } from '../helpers/redis-leaks.js';
 import { anExecution, inShort } from './contract/stage.js';
 import { expectWholeWork } from './whole-work.js';
 import type { EngineEvent } from '../../src/docket/engine.js';

@@ -4,7 +4,8 @@ import { Redis } from 'ioredis';
 import { prefixOf } from '../../src/redis/keys.js';
 import { root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
-import { leaks, testRedisUrl } from '../helpers/redis.js';
+import { testRedisUrl } from '../helpers/redis.js';
+import { leaks } from '../helpers/redis-leaks.js';
 import { freshName } from '../helpers/redis-server.js';
 import { Fleet, StubbornClient } from './fleet.js';
 

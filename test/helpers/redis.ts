@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisEngine, type RedisEngineOptions } from '../../src/redis/redis-engine.js';
 import { prefixOf } from '../../src/redis/keys.js';
+import { keysOf, leaks } from './redis-leaks.js';
 import { freshName, startRedis } from './redis-server.js';
 
 /** The Redis of this run. Where there is none, that is a failure: a test that was left out proves nothing. */
@@ -48,7 +49,7 @@ export class TestDocket {
     await Promise.all(this.engines.map((engine) => engine.close()));
     try {
       const left = await leaks(this.redis, this.prefix);
-      if (left.length > 0) throw new Error(`Keys without an end or a live owner: ${left.join(', ')}`);
+      if (left.length > 0) throw new Error(`Left in Redis without an end or a live owner: ${left.join(', ')}`);
     } finally {
       const keys = await this.keys();
       if (keys.length > 0) await this.redis.del(...keys);
@@ -60,74 +61,4 @@ export class TestDocket {
   keys(): Promise<string[]> {
     return keysOf(this.redis, this.prefix);
   }
-}
-
-/** Keys that neither expire nor belong to an execution that has not ended. */
-export async function leaks(redis: Redis, prefix: string): Promise<string[]> {
-  const all = await keysOf(redis, prefix);
-  const named = (part: string): string[] => all.filter((key) => key.startsWith(`${prefix}:${part}`));
-  const live = new Set<string>();
-  const owners = new Set<string>();
-  const tickets = new Set<string>();
-  const sessions = new Set<string>();
-  const gates = new Set<string>();
-  for (const key of named('execution:')) {
-    const fields = await redis.hgetall(key);
-    const { state = '', key: name = '', owner = '', ticket = '', session = '', gate, component } = fields;
-    if (['completed', 'failed', 'cancelled'].includes(state)) continue;
-    owners.add(owner);
-    live.add(name);
-    tickets.add(ticket);
-    sessions.add(session);
-    if (gate !== undefined) for (const part of ['limits', gate]) gates.add(`gate:${part}:${component}`);
-  }
-  const schedules = await redis.zrange(`${prefix}:schedules`, '0', '-1');
-  const allowed = new Set(
-    [
-      // One each for the life of a docket.
-      ...[
-        'sequence',
-        'mark',
-        'tickets:meta',
-        'tickets:id',
-        'tickets:pc',
-        'tickets:events',
-        'tickets:stalled-check',
-        'tickets:marker',
-      ],
-      ...(live.size > 0
-        ? [
-            'state:scheduled',
-            'state:queued',
-            'state:running',
-            'asked',
-            'due',
-            'tickets:wait',
-            'tickets:prioritized',
-            'tickets:active',
-            'tickets:stalled',
-            'tickets:delayed',
-          ]
-        : []),
-      ...(schedules.length > 0 ? ['schedules', ...schedules.map((id) => `schedule:${id}`)] : []),
-      ...[...live].flatMap((name) => [`execution:${name}`, `questions:${name}`]),
-      ...[...owners].flatMap((owner) => [`tasks:${owner}`, `ended:${owner}`, `open:${owner}`]),
-      ...gates,
-      ...[...sessions].map((session) => `session-tasks:${session}`),
-      ...[...tickets].map((ticket) => `tickets:t${ticket}`),
-    ].map((name) => `${prefix}:${name}`),
-  );
-  const left: string[] = [];
-  for (const key of all) if (!allowed.has(key) && (await redis.pttl(key)) === -1) left.push(key);
-  return left;
-}
-
-export async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
-  const found = new Set<string>();
-  // The braces are part of the name here, and so are the characters that mean something to a pattern.
-  const match = `${prefix.replace(/[[\]*?\\^]/g, '\\$&')}:*`;
-  for await (const keys of redis.scanStream({ match, count: 1_000 })) {
-    for (const key of keys as string[]) found.add(key);
-  }
-  return [...found];
 }

@@ -101,7 +101,7 @@ export class Stage {
 /** A worker whose runs go on until the test ends them. */
 export class TestWorker implements DeliveryHandler {
   readonly begun: Delivery[] = [];
-  readonly revoked: { readonly run: string; readonly why: string }[] = [];
+  readonly revoked: { readonly run: string; readonly why: Revocation }[] = [];
   readonly consumer: Consumer;
   private readonly ends = new Map<string, () => void>();
   private taken = 0;
