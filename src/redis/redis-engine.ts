@@ -245,8 +245,13 @@ export class RedisEngine implements Engine {
 
   async watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
     const { fields, unwatch } = await this.guard(() => this.inbox.watchEnd(key, listener));
-    const record = recordIn(fields);
-    return { unwatch, ...(record && { record }) };
+    try {
+      const record = recordIn(fields);
+      return { unwatch, ...(record && { record }) };
+    } catch (error) {
+      unwatch();
+      throw error;
+    }
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {

@@ -6,6 +6,7 @@ import { SealedEngine } from '../../src/docket/sealed-engine.js';
 import { Sealer } from '../../src/docket/sealer.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
+import { rejection } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, aQuestion, TestWorker } from './contract/stage.js';
 
@@ -81,7 +82,14 @@ describe('a record that cannot be read', () => {
     const second = await engine.list({ owner: 'anna', limit: 2, cursor: first.nextCursor! });
     expect(keysOf(second.records)).toEqual(['a']);
     for (const key of ['a', 'b', 'c']) await engine.cancel(key);
-    await docket.redis.del(recordOf('b'));
+  });
+
+  it('is an error for whoever waits for its end, who is forgotten then', async () => {
+    await engine.add(anExecution('a'));
+    await docket.redis.hset(recordOf('a'), { attempt: 'one' });
+    expect(await rejection(engine.watchEnd('a', () => undefined))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    await eventually(async () => expect(await docket.redis.exists(`${docket.prefix}:watch:end:a`)).toBe(0));
+    await engine.cancel('a');
   });
 
   it('ends as lost for those who seal as well, in words of ours', async () => {
