@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { ErrandError } from '../base/errors.js';
 
 /** Where a list goes on, as text that means nothing to others. */
@@ -17,13 +18,18 @@ export class Cursors {
    *
    * @throws {ErrandError} `CURSOR_INVALID` for a cursor that this docket did not give.
    */
-  read(cursor: string): number {
-    const text = Buffer.from(cursor, 'base64url').toString();
-    const [, mark, sequence] = /^([0-9a-f]{8})\.([0-9]{1,15})$/.exec(text) ?? [];
-    if (mark === this.mark && Buffer.from(text).toString('base64url') === cursor) return Number(sequence);
+  read(cursor: unknown): number {
+    const sequence = typeof cursor === 'string' ? this.sequenceIn(cursor) : undefined;
+    if (sequence !== undefined) return sequence;
     throw new ErrandError(
       'CURSOR_INVALID',
-      `The cursor ${JSON.stringify(cursor.slice(0, 80))} was not given by this docket. List again without a cursor.`,
+      `The cursor ${inspect(cursor, { depth: 0, maxStringLength: 80 })} was not given by this docket. List again without a cursor.`,
     );
+  }
+
+  private sequenceIn(cursor: string): number | undefined {
+    const text = Buffer.from(cursor, 'base64url').toString();
+    const [, mark, sequence] = /^([0-9a-f]{8})\.([0-9]{1,15})$/.exec(text) ?? [];
+    return mark === this.mark && Buffer.from(text).toString('base64url') === cursor ? Number(sequence) : undefined;
   }
 }

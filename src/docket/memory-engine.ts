@@ -266,7 +266,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => {
       const entry = this.executions.ownedBy(key, run);
       if (!entry) return false;
-      this.executions.write(entry, { progress });
+      this.executions.write(entry, { progress: { ...progress } });
       this.executions.emit(entry, 'progress');
       return true;
     });

@@ -61,8 +61,13 @@ export function executionOf(record: ExecutionRecord): NewExecution {
  * attempt gets.
  */
 export function copyOfRecord(record: ExecutionRecord): ExecutionRecord {
-  const { input, snapshot, outcome } = record;
-  return { ...record, input: copyOfJson(input), snapshot: copyOfJson(snapshot), outcome: copyOfJson(outcome) };
+  const { input, snapshot, outcome, progress, lastError } = record;
+  return {
+    ...record,
+    ...{ input: copyOfJson(input), snapshot: copyOfJson(snapshot), outcome: copyOfJson(outcome) },
+    ...(progress && { progress: { ...progress } }),
+    ...(lastError && { lastError: copyOfJson(lastError) }),
+  };
 }
 
 /** See {@link copyOfRecord}. */

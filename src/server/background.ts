@@ -106,6 +106,7 @@ export class Background {
       name: worker.name,
       stop: () => {
         clearInterval(alive);
+        this.alive.delete(alive);
         return this.stopWorker(worker);
       },
     };
@@ -166,6 +167,7 @@ export class Background {
   /** Hands back what is under way. What is added from here on waits for another worker. */
   async stopWorkers(): Promise<void> {
     for (const timer of this.alive) clearInterval(timer);
+    this.alive.clear();
     await Promise.all([...this.workers].map((worker) => worker.stop()));
   }
 }

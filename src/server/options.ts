@@ -161,7 +161,7 @@ const Options = z.strictObject({
         .optional(),
       name: name.max(256).optional(),
       worker: z.boolean().default(true),
-      concurrency: z.coerce.number().int().min(1).default(10),
+      concurrency: count(10),
       headers: z
         .array(z.string())
         .default(['traceparent', 'tracestate', 'accept-language', 'x-request-id'])
@@ -235,7 +235,9 @@ function hint(error: z.ZodError, environment: Environment): string {
 
 /** What the environment says of the docket goes under what the options say of it. */
 function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
-  const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: concurrency } = environment;
+  const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: workers } = environment;
+  // The environment has texts only; where an option is to be a number, a text is refused.
+  const concurrency = workers === undefined ? undefined : Number(workers);
   const encryptionKeys = environment['ERRAND_DOCKET_ENCRYPTION_KEYS']?.split(',').map((key) => key.trim());
   const { docket = {} } = options;
   if (!isObject(docket)) return options;

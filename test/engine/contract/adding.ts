@@ -102,9 +102,16 @@ export function addingContract(stage: () => Stage): void {
       const first = await stage().begin('a', worker, { input: { parts: ['x', 'y'] } });
       (first.record.input as { parts: string[] }).parts.length = 0;
       expect((await stage().record('a')).input).toEqual({ parts: ['x', 'y'] });
+      const progress = { current: 1, total: 2 };
+      await stage().engine.progress('a', first.run, progress);
+      progress.current = 3;
+      ((await stage().record('a')).progress as { current: number }).current = 4;
+      expect((await stage().record('a')).progress).toEqual({ current: 1, total: 2 });
       await stage().engine.settle('a', first.run, { type: 'retry', error: { code: 'E', message: '' }, delay: 0 });
       worker.end(first);
       expect((await worker.next()).record.input).toEqual({ parts: ['x', 'y'] });
+      ((await stage().record('a')).lastError as { message: string }).message = 'changed';
+      expect((await stage().record('a')).lastError).toEqual({ code: 'E', message: '' });
     });
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
-import { anExecution, type Stage } from './stage.js';
+import { anExecution, noTexts, type Stage } from './stage.js';
 
 export function listingContract(stage: () => Stage): void {
   const names = (count: number, prefix = 'k'): string[] =>
@@ -73,6 +73,11 @@ export function listingContract(stage: () => Stage): void {
       const { nextCursor } = await stage().engine.list({ owner: 'anna', limit: 1 });
       const strange = ['', 'x', '1', 'null', '{}', '-1', `${nextCursor}A`, 'a'.repeat(1000), `${nextCursor}\n`, 'ü'];
       for (const cursor of strange) {
+        await expect(stage().engine.list({ owner: 'anna', limit: 1, cursor })).rejects.toMatchObject({
+          code: 'CURSOR_INVALID',
+        });
+      }
+      for (const cursor of noTexts) {
         await expect(stage().engine.list({ owner: 'anna', limit: 1, cursor })).rejects.toMatchObject({
           code: 'CURSOR_INVALID',
         });

@@ -189,6 +189,9 @@ export function aQuestion(key: string, deadline = 3_600_000): ClientQuestion {
   return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline, onDeadline: { result: 'nobody' } };
 }
 
+/** Cursors that are no texts, as users without types may give them. */
+export const noTexts = [5, null, {}, ['x'], true] as unknown as readonly string[];
+
 /** Events in short: `state queued`, `progress`, `question q1`, `closed q1`, `notice`. */
 export function inShort(events: readonly EngineEvent[]): string[] {
   return events.map((event) => {
