@@ -2,13 +2,11 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { MonitorOptions } from '../server/monitor.js';
 
-/** One command of `errand`. */
-export interface Command {
-  /** How it is used: its lines in the help. */
-  readonly usage: string;
-  /** Does what it is told by the arguments that follow its name. Sets `process.exitCode` where that says more than an error. */
-  run(args: readonly string[]): Promise<void>;
-}
+/**
+ * One command of `errand`: does what it is told by the arguments that follow its name. Sets `process.exitCode` where that
+ * says more than an error.
+ */
+export type Command = (args: readonly string[]) => Promise<void>;
 
 type CommandOptions = NonNullable<ParseArgsConfig['options']>;
 

@@ -13,11 +13,6 @@ export const docketOptions = {
   server: { type: 'string' },
 } as const;
 
-/** How {@link docketOptions} are told in the help. */
-export const docketUsage = `             [--docket-url <url>]   where the docket is (ERRAND_DOCKET_URL)
-             [--docket-name <name>] which it is (ERRAND_DOCKET_NAME)
-             [--server <file>]      take both from a server file`;
-
 /** Whoever reads the output may have read enough. */
 export function endWithReader(): void {
   process.stdout.on('error', () => process.exit(0));

@@ -3,21 +3,18 @@ import { readFileSync } from 'node:fs';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Command } from './arguments.js';
 import { printableLines } from './printing.js';
-import { runCommand } from './run.js';
-import { tasksCommand } from './tasks.js';
-import { workerCommand } from './worker.js';
-import { workersCommand } from './workers.js';
+import { usages } from './usages.js';
 
-/** By name, in the order of the help. */
-const commands: ReadonlyMap<string, Command> = new Map([
-  ['run', runCommand],
-  ['worker', workerCommand],
-  ['tasks', tasksCommand],
-  ['workers', workersCommand],
-]);
+/** Each is loaded when it is called: most of the time until something happens is loading. */
+const commands: Readonly<Record<keyof typeof usages, () => Promise<Command>>> = {
+  run: async () => (await import('./run.js')).runCommand,
+  worker: async () => (await import('./worker.js')).workerCommand,
+  tasks: async () => (await import('./tasks.js')).tasksCommand,
+  workers: async () => (await import('./workers.js')).workersCommand,
+};
 
 const help = `Usage:
-${[...commands.values()].map(({ usage }) => usage).join('\n')}
+${Object.values(usages).join('\n')}
   errand <command> --help
   errand --version
   errand --help
@@ -26,7 +23,6 @@ A server file exports its server as default: export default createServer({ … }
 `;
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
-  const command = commands.get(name ?? '');
   if (name === '--version' || name === '-v') {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
@@ -34,15 +30,18 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     process.stdout.write(`${version}\n`);
   } else if (name === undefined || name === '--help' || name === '-h') {
     process.stdout.write(help);
-  } else if (command === undefined) {
-    const known = [...commands.keys()].join(', ');
+  } else if (!isCommand(name)) {
+    const known = Object.keys(commands).join(', ');
     throw new ErrandError('OPTIONS_INVALID', `errand has no command '${name}'. Give one of ${known}, or --help.`);
   } else if (args.some((arg) => arg === '--help' || arg === '-h')) {
-    process.stdout.write(`Usage:\n${command.usage}\n`);
+    process.stdout.write(`Usage:\n${usages[name]}\n`);
   } else {
-    await command.run(args);
+    const command = await commands[name]();
+    await command(args);
   }
 }
+
+const isCommand = (name: string): name is keyof typeof commands => Object.hasOwn(commands, name);
 
 main(process.argv.slice(2)).then(
   // Whatever the user's code keeps open, the server is closed.

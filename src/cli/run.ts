@@ -1,16 +1,11 @@
 import { ErrandError } from '../base/errors.js';
 import { sendConsoleToStderr } from '../server/stdio.js';
-import { monitorAt, onlyFile, readArguments, toPort, type Command } from './arguments.js';
+import { monitorAt, onlyFile, readArguments, toPort } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
+import { usages } from './usages.js';
 
-const usage = `  errand run <file>                 serve the file's server over stdio
-  errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
-             [--host <address>]     bind to another address than 127.0.0.1
-             [--allow-host <name>]  answer requests for this name as well; once for each name
-             [--stateless]          keep no sessions, so that any process can serve any request
-             [--monitor-port <port>]     tell /healthz, /livez and /metrics on a port of their own, over stdio too
-             [--monitor-host <address>]  bind that port to another address than 127.0.0.1`;
+const usage = usages.run;
 
 const options = {
   http: { type: 'string' },
@@ -22,48 +17,42 @@ const options = {
 } as const;
 
 /** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
-export const runCommand: Command = {
-  usage,
-  async run(args) {
-    const { values, positionals } = readArguments(args, options, usage);
-    const { http, host, 'allow-host': allowedHosts, stateless } = values;
-    const file = onlyFile('run', positionals, usage);
-    const port = http === undefined ? undefined : toPort('--http', http);
-    if (port === undefined && (host ?? allowedHosts ?? stateless) !== undefined) {
-      throw new ErrandError(
-        'OPTIONS_INVALID',
-        '--host, --allow-host and --stateless are for HTTP. Give --http <port> as well.',
-      );
+export async function runCommand(args: readonly string[]): Promise<void> {
+  const { values, positionals } = readArguments(args, options, usage);
+  const { http, host, 'allow-host': allowedHosts, stateless } = values;
+  const file = onlyFile('run', positionals, usage);
+  const port = http === undefined ? undefined : toPort('--http', http);
+  if (port === undefined && (host ?? allowedHosts ?? stateless) !== undefined) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      '--host, --allow-host and --stateless are for HTTP. Give --http <port> as well.',
+    );
+  }
+  const { 'monitor-port': monitorPort, 'monitor-host': monitorHost } = values;
+  if (monitorPort === undefined && monitorHost !== undefined) {
+    throw new ErrandError('OPTIONS_INVALID', '--monitor-host has nothing to bind. Give --monitor-port <port> as well.');
+  }
+  const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
+  // What a file prints while it loads must not reach the protocol either.
+  if (port === undefined) sendConsoleToStderr();
+  const server = await loadServer(file);
+  const stopped = stopSignal();
+  try {
+    // Before anybody is served: a port that is not free ends the server before it has begun.
+    if (monitorPort !== undefined) await server.monitor(monitor);
+    if (port === undefined) {
+      await Promise.race([server.serveStdio(), stopped]);
+    } else {
+      const { url } = await server.listen({
+        port,
+        ...(host !== undefined && { host }),
+        ...(allowedHosts !== undefined && { allowedHosts }),
+        ...(stateless !== undefined && { stateless }),
+      });
+      process.stderr.write(`${server.name} listens on ${url}\n`);
+      await stopped;
     }
-    const { 'monitor-port': monitorPort, 'monitor-host': monitorHost } = values;
-    if (monitorPort === undefined && monitorHost !== undefined) {
-      throw new ErrandError(
-        'OPTIONS_INVALID',
-        '--monitor-host has nothing to bind. Give --monitor-port <port> as well.',
-      );
-    }
-    const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
-    // What a file prints while it loads must not reach the protocol either.
-    if (port === undefined) sendConsoleToStderr();
-    const server = await loadServer(file);
-    const stopped = stopSignal();
-    try {
-      // Before anybody is served: a port that is not free ends the server before it has begun.
-      if (monitorPort !== undefined) await server.monitor(monitor);
-      if (port === undefined) {
-        await Promise.race([server.serveStdio(), stopped]);
-      } else {
-        const { url } = await server.listen({
-          port,
-          ...(host !== undefined && { host }),
-          ...(allowedHosts !== undefined && { allowedHosts }),
-          ...(stateless !== undefined && { stateless }),
-        });
-        process.stderr.write(`${server.name} listens on ${url}\n`);
-        await stopped;
-      }
-    } finally {
-      await server.close();
-    }
-  },
-};
+  } finally {
+    await server.close();
+  }
+}

@@ -4,11 +4,14 @@ import { retryRefused, toSummary } from '../docket/listing.js';
 import { executionStates, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionState } from '../docket/record.js';
 import { unknownExecution } from '../docket/wait.js';
-import { readArguments, type Command } from './arguments.js';
-import { docketOptions, docketUsage, endWithReader, withDocket } from './docket-access.js';
+import { readArguments } from './arguments.js';
+import { docketOptions, endWithReader, withDocket } from './docket-access.js';
 import { jsonLine, printable, span, table } from './printing.js';
 import { errorText, show } from './tasks-show.js';
 import { watch, whatNow } from './tasks-watch.js';
+import { usages } from './usages.js';
+
+const usage = usages.tasks;
 
 /** Options beside those that say which docket. */
 const options = {
@@ -88,50 +91,34 @@ const commands = new Map<string | undefined, TaskCommand>([
   ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (engine) => retry(engine, key) }],
 ]);
 
-const usage = `  errand tasks ls                   list the executions of a docket, the newest first
-             [--state <state>] [--component <name>] [--limit <number>]
-  errand tasks dead                 list those that failed, with their errors
-             [--component <name>] [--limit <number>]
-  errand tasks show <key>           show one, with its questions and what came of it
-             [--input]              and what it was given
-  errand tasks watch [key]          print what happens: to one until it ends, or to all
-  errand tasks cancel <key>         cancel one, running or not
-             [--reason <text>]      and say why
-  errand tasks retry <key>          run one that failed again
-${docketUsage}
-             [--json]               print a line of JSON for each; not for cancel and retry`;
-
 /** `errand tasks …`: what is in a docket, and what becomes of it. */
-export const tasksCommand: Command = {
-  usage,
-  async run(args) {
-    const {
-      values,
-      positionals: [name, ...positionals],
-    } = readArguments(args, { ...docketOptions, ...options }, usage);
-    const command = commands.get(name);
-    const [atLeast, atMost] = command?.keys ?? [0, 0];
-    if (command === undefined) {
-      const known = [...commands.keys()].join(', ');
-      throw unusable(
-        `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${name}'`}: give one of ${known}.`,
-      );
-    }
-    if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
-    if (positionals.length > atMost) {
-      throw unusable(
-        `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${positionals.join(', ')}.`,
-      );
-    }
-    for (const option of Object.keys(options) as (keyof Values)[]) {
-      if (values[option] === undefined || command.options.includes(option)) continue;
-      throw unusable(`errand tasks ${name} has no --${option}.`);
-    }
-    const work = command.prepare(values, positionals[0] ?? '');
-    endWithReader();
-    process.exitCode = await withDocket(values, work);
-  },
-};
+export async function tasksCommand(args: readonly string[]): Promise<void> {
+  const {
+    values,
+    positionals: [name, ...positionals],
+  } = readArguments(args, { ...docketOptions, ...options }, usage);
+  const command = commands.get(name);
+  const [atLeast, atMost] = command?.keys ?? [0, 0];
+  if (command === undefined) {
+    const known = [...commands.keys()].join(', ');
+    throw unusable(
+      `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${name}'`}: give one of ${known}.`,
+    );
+  }
+  if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
+  if (positionals.length > atMost) {
+    throw unusable(
+      `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${positionals.join(', ')}.`,
+    );
+  }
+  for (const option of Object.keys(options) as (keyof Values)[]) {
+    if (values[option] === undefined || command.options.includes(option)) continue;
+    throw unusable(`errand tasks ${name} has no --${option}.`);
+  }
+  const work = command.prepare(values, positionals[0] ?? '');
+  endWithReader();
+  process.exitCode = await withDocket(values, work);
+}
 
 /** Which executions are listed, and how many at most. */
 interface Wanted {

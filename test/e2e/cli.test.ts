@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect } from '../../src/client/connect.js';
 import { eventually } from '../helpers/eventually.js';
-import { asBuilt, cli, fixtureFile, runNode } from '../helpers/child.js';
+import { asBuilt, cli, fixtureFile, root, runNode } from '../helpers/child.js';
 import { fixtureCommand } from '../helpers/transports.js';
 
 const errands = fixtureFile('errands.ts');
@@ -220,10 +220,15 @@ describe('errand', () => {
       code: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
     });
-    expect(await runNode([cli, '--help'])).toMatchObject({
+    const log = file('modules.log');
+    const logged = ['--import', join(root, 'test/package/fixtures/project/log-modules.mjs')];
+    expect(await runNode([...logged, cli, '--help'], { env: { MODULES: log } })).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('errand run <file>'),
     });
+    // No command is loaded that is not called, nor what it needs.
+    const modules = (await readFile(log, 'utf8')).split('\n').filter((url) => url.startsWith('file:'));
+    expect(modules.filter((url) => !/\/dist\/(cli|base)\//.test(url))).toEqual([]);
     expect(await runNode([cli])).toMatchObject({ code: 0, stdout: expect.stringContaining('errand run <file>') });
   });
 });

@@ -11,7 +11,7 @@ export async function runHere(command: Command, args: readonly string[]): Promis
   const [before, listeners] = [process.exitCode, process.stdout.listeners('error')];
   process.exitCode = undefined;
   try {
-    await command.run(args);
+    await command(args);
     return { code: exitCode(), stdout: stdout.text(), stderr: stderr.text() };
   } catch (error) {
     return { code: 1, stdout: stdout.text(), stderr: `errand: ${messageOf(error)}\n` };
