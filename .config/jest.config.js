@@ -1,11 +1,15 @@
-/** Real decorators and decorator metadata by swc, native ESM, one worker per core. */
+import { availableParallelism } from 'node:os';
+
+/** Real decorators and decorator metadata by swc, native ESM. */
 export default {
   rootDir: '..',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   globalSetup: '<rootDir>/.config/jest-setup.js',
   globalTeardown: '<rootDir>/.config/jest-teardown.js',
   testEnvironment: 'node',
-  maxWorkers: '100%',
+  // One more than there are cores: many tests wait for a lease, a process or Redis.
+  maxWorkers: availableParallelism() + 1,
+  testSequencer: '<rootDir>/.config/jest-sequencer.js',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
