@@ -8,6 +8,9 @@ export type Argument = string | number;
 /** What comes back: Redis turns tables into arrays and what is false into null. */
 export type Reply = string | number | null | readonly Reply[];
 
+/** How many arguments travel together; Lua takes no more than 8,000 at once. */
+const mostArguments = 1_000;
+
 /** One atomic step in Redis. */
 export class Script {
   readonly text: string;
@@ -15,15 +18,43 @@ export class Script {
 
   /** `body` is Lua. It is given the docket's prefix as KEYS[1], and what {@link ScriptRunner.run} is given as ARGV. */
   constructor(body: string) {
-    this.text = withShared(body);
+    this.text = withShared(steps(body));
     this.sha = createHash('sha1').update(this.text).digest('hex');
   }
+}
+
+/**
+ * Lua that makes a step with each list of arguments: they come one after the other, each behind its length. A step that
+ * fails is the failure of the one who asked for it.
+ */
+const steps = (body: string): string => `
+local function step(ARGV)
+${body}
+end
+local replies, at = {}, 1
+while ARGV[at] do
+  local last = at + tonumber(ARGV[at])
+  records, called = {}, {}
+  local done, reply = pcall(step, { unpack(ARGV, at + 1, last) })
+  if not done then reply = { err = type(reply) == 'table' and reply.err or tostring(reply) } end
+  replies[#replies + 1] = reply or false
+  at = last + 1
+end
+return replies
+`;
+
+/** Steps of one script that travel together. */
+interface Batch {
+  readonly script: Script;
+  readonly args: Argument[];
+  readonly askers: { readonly resolve: (reply: Reply) => void; readonly reject: (error: unknown) => void }[];
 }
 
 /** Runs scripts on the keys of one docket. */
 export class ScriptRunner {
   /** What this connection was sent the text of. */
   private readonly sent = new Set<Script>();
+  private batch: Batch | undefined;
 
   constructor(
     private readonly redis: RedisClient,
@@ -33,19 +64,58 @@ export class ScriptRunner {
   }
 
   /**
+   * Makes a step. Those of one script that are asked for one after the other in one turn of the event loop are one command,
+   * which costs both sides much less; the order in which steps are asked for is that in which they are made.
+   */
+  run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const { batch } = this;
+      if (batch?.script !== script || batch.args.length + args.length >= mostArguments) this.flush();
+      this.batch ??= this.newBatch(script);
+      this.batch.args.push(args.length, ...args);
+      this.batch.askers.push({ resolve, reject });
+    });
+  }
+
+  private newBatch(script: Script): Batch {
+    // What follows from what has just been read is asked for before this.
+    process.nextTick(() => this.flush());
+    return { script, args: [], askers: [] };
+  }
+
+  private flush(): void {
+    const { batch } = this;
+    this.batch = undefined;
+    if (batch) void this.send(batch);
+  }
+
+  private async send({ script, args, askers }: Batch): Promise<void> {
+    try {
+      const replies = await this.replies(script, args);
+      askers.forEach(({ resolve, reject }, index) => {
+        const reply = replies[index] ?? null;
+        if (reply instanceof Error) reject(reply);
+        else resolve(reply);
+      });
+    } catch (error) {
+      for (const { reject } of askers) reject(error);
+    }
+  }
+
+  /**
    * Sends the text of a script once on each connection: if that waited until Redis asks for it, later steps would
    * overtake this one.
    */
-  async run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
+  private async replies(script: Script, args: readonly Argument[]): Promise<readonly (Reply | Error)[]> {
     if (!this.sent.has(script)) {
       this.sent.add(script);
-      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply;
+      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply[];
     }
     try {
-      return (await this.redis.evalsha(script.sha, 1, this.prefix, ...args)) as Reply;
+      return (await this.redis.evalsha(script.sha, 1, this.prefix, ...args)) as Reply[];
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply;
+      return (await this.redis.eval(script.text, 1, this.prefix, ...args)) as Reply[];
     }
   }
 }
