@@ -54,8 +54,10 @@ async function watchOne(engine: Engine, key: string, print: Print): Promise<numb
   if (!isTerminal(now.state)) print('now', now);
   printing = true;
   early.filter(({ record }) => record.revision > now.revision).forEach(take);
-  const ended = await Promise.race([waitForEnd(engine, key), stopSignal()]);
-  if (ended === undefined) return 130;
+  const end = await Promise.race([waitForEnd(engine, key), stopSignal()]);
+  if (end === undefined) return 130;
+  const last = await engine.get(key);
+  const ended = last?.generation === end.generation ? last : { ...now, openQuestions: 0, ...end };
   print('state', ended);
   return ended.state === 'completed' && !hasFailedForClient(ended) ? 0 : 1;
 }

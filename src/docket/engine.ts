@@ -3,7 +3,7 @@ import type { Outcome } from '../call/outcome.js';
 import type { ComponentLimits } from '../components/options.js';
 import type { WireError } from '../protocol/errors.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerIdentity, WorkerSummary } from './overview.js';
-import type { ExecutionRecord, Question } from './record.js';
+import type { ExecutionEnd, ExecutionRecord, Question } from './record.js';
 import type { Timetable } from './timetable.js';
 import type { Sessions, Showings } from './sessions.js';
 
@@ -97,8 +97,8 @@ export type Unwatch = () => void;
 
 /** Somebody waits for the end of an execution. */
 export interface EndWatch {
-  /** As it was when the watch began; absent where nobody knows it (any more). */
-  readonly record?: ExecutionRecord;
+  /** How it stood when the watch began; absent where nobody knows it (any more). */
+  readonly now?: ExecutionEnd;
   readonly unwatch: Unwatch;
 }
 
@@ -230,11 +230,11 @@ export interface Engine {
    */
   watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch>;
   /**
-   * For whoever waits for the end of an execution: gives the record as it is now, and tells `listener` of it once it has
-   * ended or is that of a later execution under the key. It may be told of other states on the way, and is told `undefined`
+   * For whoever waits for the end of an execution: gives how it stands now, and tells `listener` of that once it has
+   * ended or a later execution is under the key. It may be told of other states on the way, and is told `undefined`
    * where {@link Engine.watch} calls `gone`.
    */
-  watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch>;
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch>;
 
   /**
    * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there

@@ -26,14 +26,22 @@ import type {
 } from './engine.js';
 import { tooManyQuestions } from './limits.js';
 import { Dispatcher } from './memory-dispatcher.js';
-import { copyOfQuestion, copyOfRecord, executionOf, type Entry } from './memory-entry.js';
+import { copyOfQuestion, type Entry } from './memory-entry.js';
+import { copyOfRecord, endOf, executionOf } from './new-record.js';
 import { MemoryExecutions } from './memory-executions.js';
 import { MemoryOverview } from './memory-overview.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from './overview.js';
 import { MemorySchedules } from './memory-schedules.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemoryShowings } from './memory-showings.js';
-import { isRepeatable, isTerminal, makesWay, type ExecutionRecord, type Question } from './record.js';
+import {
+  isRepeatable,
+  isTerminal,
+  makesWay,
+  type ExecutionEnd,
+  type ExecutionRecord,
+  type Question,
+} from './record.js';
 import { RunSlots } from './run-slots.js';
 import { TimerHeap } from './timer-heap.js';
 import { Watchers, type OnError } from './watchers.js';
@@ -196,14 +204,13 @@ export class MemoryEngine implements Engine {
     return this.step(() => this.watchers.add(of, listener));
   }
 
-  watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
     return this.step(() => {
       const unwatch = this.watchers.add({ key }, ({ type, record }) => {
-        // Events carry the record itself; what is handed out must not change it.
-        if (type === 'state') listener(isTerminal(record.state) ? copyOfRecord(record) : record);
+        if (type === 'state') listener(endOf(record));
       });
       const record = this.executions.get(key)?.record;
-      return { unwatch, ...(record && { record: copyOfRecord(record) }) };
+      return { unwatch, ...(record && { now: endOf(record) }) };
     });
   }
 

@@ -65,6 +65,12 @@ export interface ExecutionRecord {
   readonly reason?: string;
 }
 
+/** What is told of an execution to whoever waits for its end, the state first. */
+export const endFields = ['state', 'key', 'generation', 'updatedAt', 'finishedAt', 'outcome', 'reason'] as const;
+
+/** How an execution stands, for whoever waits for its end. */
+export type ExecutionEnd = Pick<ExecutionRecord, (typeof endFields)[number]>;
+
 /** Whether nothing more can happen to an execution. */
 export function isTerminal(state: ExecutionState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';

@@ -26,7 +26,7 @@ import type {
 } from './engine.js';
 import { lostTooOften } from './limits.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from './overview.js';
-import type { ExecutionRecord, Question } from './record.js';
+import type { ExecutionEnd, ExecutionRecord, Question } from './record.js';
 import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealPlace } from './sealer.js';
 import type { Sessions, Showings } from './sessions.js';
@@ -128,9 +128,9 @@ export class SealedEngine implements Engine {
     return this.engine.watch(of, open, gone);
   }
 
-  async watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
-    const { record, unwatch } = await this.engine.watchEnd(key, (ended) => listener(ended && this.openRecord(ended)));
-    return { unwatch, ...(record && { record: this.openRecord(record) }) };
+  async watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
+    const { now, unwatch } = await this.engine.watchEnd(key, (end) => listener(end && this.openEnd(end)));
+    return { unwatch, ...(now && { now: this.openEnd(now) }) };
   }
 
   /** Its executions have its id as their key, so that what is sealed for one opens for them. */
@@ -260,8 +260,20 @@ export class SealedEngine implements Engine {
     };
   }
 
+  private openEnd({ outcome, ...end }: ExecutionEnd): ExecutionEnd {
+    return {
+      ...end,
+      ...(outcome !== undefined && { outcome: this.openOutcome(end.key, outcome) }),
+      ...this.openedWords(end),
+    };
+  }
+
   /** What is said of an execution for people to read. What cannot be opened says why, and the rest is still told. */
-  private openedWords({ key, progress, reason }: RecordSummary): Pick<RecordSummary, 'progress' | 'reason'> {
+  private openedWords({
+    key,
+    progress,
+    reason,
+  }: Pick<RecordSummary, 'key' | 'progress' | 'reason'>): Pick<RecordSummary, 'progress' | 'reason'> {
     const open = (sealed: string, part: string): string =>
       this.openOr<string>(sealed, { key, part }, (error) => messageOf(error));
     return {

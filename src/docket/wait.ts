@@ -2,7 +2,7 @@ import { longestTimer } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Engine } from './engine.js';
-import { isTerminal, type ExecutionRecord } from './record.js';
+import { isTerminal, type ExecutionEnd } from './record.js';
 
 /** When to stop waiting. */
 export interface WaitLimits {
@@ -13,7 +13,7 @@ export interface WaitLimits {
 }
 
 /**
- * The record of an execution once it is terminal. The process stays alive as long as somebody waits.
+ * How an execution stands once it is terminal. The process stays alive as long as somebody waits.
  *
  * @param generation - the one that is waited for, where it must not be a later one under the same key
  * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `EXECUTION_REPLACED` when a later one has
@@ -25,24 +25,24 @@ export async function waitForEnd(
   key: string,
   { timeout, signal }: WaitLimits = {},
   generation?: number,
-): Promise<ExecutionRecord> {
+): Promise<ExecutionEnd> {
   signal?.throwIfAborted();
   const limit = timeout === undefined ? undefined : toMilliseconds(timeout, 'timeout');
   const stops: (() => void)[] = [];
   try {
-    return await new Promise<ExecutionRecord>((resolve, reject) => {
-      const see = (record: ExecutionRecord | undefined): void => {
-        if (record === undefined || (generation !== undefined && record.generation !== generation)) {
-          reject(goneExecution(key, generation, record));
-        } else if (isTerminal(record.state)) {
-          resolve(record);
+    return await new Promise<ExecutionEnd>((resolve, reject) => {
+      const see = (end: ExecutionEnd | undefined): void => {
+        if (end === undefined || (generation !== undefined && end.generation !== generation)) {
+          reject(goneExecution(key, generation, end));
+        } else if (isTerminal(end.state)) {
+          resolve(end);
         }
       };
-      const watching = engine.watchEnd(key, (record) => {
+      const watching = engine.watchEnd(key, (end) => {
         // What was told of an earlier one under the key comes late.
-        if (record === undefined || record.generation >= (generation ?? 0)) see(record);
+        if (end === undefined || end.generation >= (generation ?? 0)) see(end);
       });
-      watching.then(({ record }) => see(record)).catch(reject);
+      watching.then(({ now }) => see(now)).catch(reject);
       stops.push(
         () => void watching.then(({ unwatch }) => unwatch()).catch(() => undefined),
         engine.onClose(() => reject(closedMeanwhile(key))),
@@ -93,7 +93,7 @@ export function unknownExecution(key: string): ErrandError {
 export function goneExecution(
   key: string,
   generation: number | undefined,
-  current: ExecutionRecord | undefined,
+  current: Pick<ExecutionEnd, 'generation'> | undefined,
 ): ErrandError {
   if (current === undefined || generation === undefined || current.generation < generation) {
     return unknownExecution(key);

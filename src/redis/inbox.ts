@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from './open-redis.js';
 import type { EngineEvent, Revocation, Unwatch, Watched } from '../docket/engine.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
+import { Ends } from './ends.js';
 import { Watchers, type OnError } from '../docket/watchers.js';
 import { keyOf } from './keys.js';
 import { eventIn, fieldsOf } from './records.js';
-import { beatScript, joinScript, leaveScript, unwatchScript, watchEndScript, watchScript } from './scripts/inbox.js';
-import type { Reply, Script, ScriptRunner } from './scripts/script.js';
+import { beatScript, joinScript, leaveScript, unwatchScript, watchScript } from './scripts/inbox.js';
+import type { Reply, ScriptRunner } from './scripts/script.js';
 
 /** How long a process is taken to live, and its inbox kept, without a sign of it; and how often it gives one. */
 const life = 600_000;
@@ -40,47 +41,28 @@ export interface InboxHost {
 
 /** What is watched here. */
 interface Subject {
-  readonly of: Watched | { readonly end: string };
+  readonly of: Watched;
   watching: number;
-  /** The number of the last entry that Redis had sent when it was told of a watch; Infinity until that is known. */
-  since: number;
-  /** Of an end, the number of the entry that told of it: Redis has forgotten the watches before. */
-  ended: number;
   /** Of a session, the tasks that were heard of and have not ended: when entries are missed, one may have been its end. */
   readonly open: Set<string>;
   /** Who is told when the record is no more. */
   readonly gone: Set<() => void>;
 }
 
-/** What somebody wants to hear. */
-interface NewWatch {
-  readonly of: Subject['of'];
-  /** Whose events are those. */
-  readonly heard: Watched;
-  readonly listener: (event: EngineEvent) => void;
-  readonly gone?: (() => void) | undefined;
-}
-
-const newSubject = (of: Subject['of']): Subject => ({
-  of,
-  watching: 0,
-  since: Infinity,
-  ended: 0,
-  open: new Set(),
-  gone: new Set(),
-});
-
 /**
  * What reaches this process from others: one stream, read by one connection that waits, however many executions are
  * watched. The truth is in the records; when entries were lost, watchers are told what it is now.
  */
 export class Inbox {
+  /** Who waits for the end of an execution. */
+  readonly ends: Ends;
   private readonly watchers: Watchers;
   /** How many watch each subject here; Redis knows each of them once. */
   private readonly subjects = new Map<string, Subject>();
   /** Entries are numbered as they are sent: whoever starts to watch is not told what was sent before. */
   private readonly numbers = new WeakMap<EngineEvent, number>();
-  private lastNumber = 0;
+  /** A process joins with the number 1. */
+  private lastNumber = 1;
   private lastId = '0-0';
   /** Entries were lost: the reader tells how things are, before it reads on. */
   private missed = false;
@@ -100,6 +82,12 @@ export class Inbox {
     private readonly host: InboxHost,
   ) {
     this.watchers = new Watchers(host.report);
+    this.ends = new Ends(scripts, {
+      node,
+      life: watchLife,
+      lastNumber: () => this.lastNumber,
+      guarded: (call) => this.guarded(call),
+    });
   }
 
   async open(): Promise<void> {
@@ -119,7 +107,7 @@ export class Inbox {
     );
     this.subjects.clear();
     // What Redis is not told, it forgets by itself after a while.
-    await Promise.allSettled([...subjects, this.scripts.run(leaveScript, this.node)]);
+    await Promise.allSettled([...subjects, this.ends.close(), this.scripts.run(leaveScript, this.node)]);
   }
 
   /**
@@ -132,40 +120,18 @@ export class Inbox {
   }
 
   /** Tells `listener` of everything that happens after the promise has resolved; `gone` is called as the engine says. */
-  async watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
-    return (await this.enter({ of, heard: of, listener, gone }, watchScript, ...named(of))).unwatch;
-  }
-
-  /** Gives the fields of the record as it is now, and tells `listener` of its end, or of a later one under the key. */
-  async watchEnd(
-    key: string,
-    listener: (record: ExecutionRecord | undefined) => void,
-  ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
-    const hear = (event: EngineEvent): void => {
-      if (event.type === 'state') listener(event.record);
-    };
-    const watch = { of: { end: key }, heard: { key }, listener: hear, gone: () => listener(undefined) };
-    return this.enter(watch, watchEndScript, key);
-  }
-
-  /** The reply of `script` begins with the number of the last entry that was sent. */
-  private async enter(
-    { of, heard, listener, gone = () => undefined }: NewWatch,
-    script: Script,
-    ...args: readonly string[]
-  ): Promise<{ readonly fields: Reply | undefined; readonly unwatch: Unwatch }> {
+  async watch(of: Watched, listener: (event: EngineEvent) => void, gone = (): void => undefined): Promise<Unwatch> {
     const name = named(of).join(' ');
-    const subject = this.subjects.get(name) ?? newSubject(of);
+    const subject = this.subjects.get(name) ?? { of, watching: 0, open: new Set(), gone: new Set() };
     this.subjects.set(name, subject);
     subject.watching++;
-    subject.since = Infinity;
     // Each watch is one, also where two have the same listener.
     const tellGone = (): void => gone();
     subject.gone.add(tellGone);
     let after: number | undefined;
     const early: EngineEvent[] = [];
     const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
-    const stopListening = this.watchers.add(heard, (event) => {
+    const stopListening = this.watchers.add(of, (event) => {
       if (after === undefined) early.push(event);
       else if (isNew(event)) listener(event);
     });
@@ -177,16 +143,14 @@ export class Inbox {
       subject.gone.delete(tellGone);
       if (--subject.watching > 0 || this.closed) return;
       this.subjects.delete(name);
-      if (subject.ended > subject.since) return;
       // Commands keep their order: whoever watches again is added after this.
       this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
     };
     try {
-      const [number, fields] = (await this.scripts.run(script, this.node, watchLife, ...args)) as readonly Reply[];
+      const [number] = (await this.scripts.run(watchScript, this.node, watchLife, ...named(of))) as readonly Reply[];
       after = number == null ? this.lastNumber : Number(number);
-      subject.since = after;
       for (const event of early.filter(isNew)) this.guarded(() => listener(event));
-      return { fields, unwatch };
+      return unwatch;
     } catch (error) {
       unwatch();
       throw error;
@@ -203,7 +167,7 @@ export class Inbox {
       // Others took this process for dead, and sent it nothing.
       this.unknown = true;
     } else if (++this.beats % beatsPerRenewal === 0) {
-      await this.renew();
+      await Promise.all([this.renew(), this.ends.refresh()]);
     }
   }
 
@@ -225,10 +189,7 @@ export class Inbox {
   }
 
   private async renew(): Promise<void> {
-    const subjects = [...this.subjects.values()].map((subject) => {
-      subject.since = Infinity;
-      return named(subject.of);
-    });
+    const subjects = [...this.subjects.values()].map(({ of }) => named(of));
     for (let index = 0; index < subjects.length; index += 500) {
       await this.scripts.run(watchScript, this.node, watchLife, ...subjects.slice(index, index + 500).flat());
     }
@@ -266,14 +227,11 @@ export class Inbox {
       this.host.revoked(String(fields['@run']), fields['@why'] as Revocation);
       return;
     }
+    if (fields['@event'] === 'end') return this.ends.take(fields, number);
     if (fields['@event'] === 'session') return this.host.session(fields);
     if (fields['@event'] === 'taken') return this.host.taken(fields);
     const event = eventIn(fields);
-    if (!event) return;
-    const { key, state } = event.record;
-    const waiting = isTerminal(state) ? this.subjects.get(named({ end: key }).join(' ')) : undefined;
-    if (waiting) waiting.ended = number;
-    this.tell(event, number);
+    if (event) this.tell(event, number);
   }
 
   /** Tells the watchers of executions how those are now. */
@@ -289,11 +247,11 @@ export class Inbox {
 
   private async tellCurrent(): Promise<void> {
     await this.host.refresh();
+    await this.ends.refresh();
     const keys = new Set<string>();
     for (const { of, open } of [...this.subjects.values()]) {
       const concerned = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
       if ('key' in of) concerned.push(of.key);
-      if ('end' in of) concerned.push(of.end);
       for (const key of concerned) keys.add(key);
     }
     for (const key of keys) {
@@ -309,9 +267,7 @@ export class Inbox {
   }
 
   private tellGone(key: string): void {
-    for (const subject of [{ key }, { end: key }]) {
-      for (const tell of [...(this.subjects.get(named(subject).join(' '))?.gone ?? [])]) this.guarded(tell);
-    }
+    for (const tell of [...(this.subjects.get(named({ key }).join(' '))?.gone ?? [])]) this.guarded(tell);
   }
 
   private tell(event: EngineEvent, number = Infinity): void {
@@ -333,8 +289,7 @@ export class Inbox {
 }
 
 /** A subject as scripts take it. */
-function named(of: Subject['of']): [kind: 'key' | 'end' | 'session' | 'all', name: string] {
+function named(of: Watched): [kind: 'key' | 'session' | 'all', name: string] {
   if ('key' in of) return ['key', of.key];
-  if ('end' in of) return ['end', of.end];
   return 'session' in of ? ['session', of.session] : ['all', ''];
 }

@@ -6,8 +6,9 @@ import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../cal
 import type { Outcome } from '../call/outcome.js';
 import { noRetry, type RetryPolicy } from '../components/options.js';
 import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine.js';
+import { copyOfRecord, newRecord } from '../docket/new-record.js';
 import { summaryFields, type RecordSummary } from '../docket/overview.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import { endFields, type ExecutionEnd, type ExecutionRecord, type Question } from '../docket/record.js';
 import { Timetable } from '../docket/timetable.js';
 import type { WireError } from '../protocol/errors.js';
 import type { Argument, Reply } from './scripts/script.js';
@@ -37,17 +38,20 @@ const Execution = z.object({
   session: z.string().optional(),
   snapshot: json<Json>().optional(),
   trace: json<TraceContext>().optional(),
-  retry: json<RetryPolicy>(),
+  retry: json<RetryPolicy>().default(noRetry),
   timeout: count,
   ttl: count,
   priority: count.optional(),
   state: z.enum(['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled']),
-  openQuestions: count,
+  /** What is absent has not happened yet. */
+  openQuestions: count.default(0),
   generation: count,
-  attempt: count,
-  /** Absent in records of earlier versions. */
+  attempt: count.default(0),
   losses: count.default(0),
-  redelivered: z.string().transform((digit) => digit === '1'),
+  redelivered: z
+    .string()
+    .optional()
+    .transform((digit) => digit === '1'),
   createdAt: count,
   updatedAt: count,
   revision: count,
@@ -64,9 +68,13 @@ const Execution = z.object({
   lastError: json<WireError>().optional(),
 });
 
-const Summary = Execution.pick(
-  Object.fromEntries(summaryFields.map((field) => [field, true])) as Record<(typeof summaryFields)[number], true>,
-);
+/** A mask of zod. */
+const only = <Field extends string>(fields: readonly Field[]): Record<Field, true> =>
+  Object.fromEntries(fields.map((field) => [field, true])) as Record<Field, true>;
+
+const Summary = Execution.pick(only(summaryFields));
+
+const End = Execution.pick(only(endFields));
 
 const StoredQuestion = z.object({
   '@question': z.string(),
@@ -109,8 +117,33 @@ export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined 
   return Array.isArray(reply) && reply.length > 0 ? toRecord(fieldsOf(reply)) : undefined;
 }
 
+/** The record of an execution that was just added, from its generation and time, and when it becomes due or ''. */
+export function addedRecord(
+  execution: NewExecution,
+  [generation, createdAt, runAt]: readonly (string | undefined)[],
+): ExecutionRecord {
+  return {
+    ...copyOfRecord(newRecord(execution, Number(createdAt), Number(generation))),
+    ttl: Math.ceil(execution.ttl),
+    revision: 1,
+    ...(runAt && { state: 'scheduled', runAt: Number(runAt), dueAt: Number(runAt) }),
+  };
+}
+
 function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
   return parsed(Execution, fields, `the record of '${fields['key']}'`);
+}
+
+/** How an execution stands, from its {@link endFields}; undefined where there is none. */
+export function endIn(reply: Reply | undefined): ExecutionEnd | undefined {
+  const values = reply as readonly (string | null)[];
+  if (values[0] === null) return undefined;
+  return endOf(Object.fromEntries(endFields.map((field, index) => [field, values[index] ?? undefined])));
+}
+
+/** The same, from fields by their names. */
+export function endOf(fields: Readonly<Record<string, string | undefined>>): ExecutionEnd {
+  return parsed(End, fields, `the record of '${fields['key']}'`);
 }
 
 /** What lists tell of a record, from its {@link summaryFields}. */
@@ -174,6 +207,9 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
   }
 }
 
+/** Not stored: most executions have it. */
+const usualRetry = JSON.stringify(noRetry);
+
 /** The fields of a new execution, as names and values in turn. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
   const { key, component, owner, session, input, snapshot, trace, retry, timeout, ttl, priority = 0 } = execution;
@@ -183,7 +219,9 @@ export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>
   if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
   if (trace !== undefined) fields.push('trace', JSON.stringify(trace));
   if (priority > 0) fields.push('priority', priority);
-  fields.push('retry', JSON.stringify(retry), 'timeout', timeout, 'ttl', Math.ceil(ttl));
+  const policy = JSON.stringify(retry);
+  if (policy !== usualRetry) fields.push('retry', policy);
+  fields.push('timeout', timeout, 'ttl', Math.ceil(ttl));
   return fields;
 }
 

@@ -28,7 +28,7 @@ import type {
 } from '../docket/engine.js';
 import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../docket/overview.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
 import type { RedisClient } from './open-redis.js';
@@ -38,7 +38,15 @@ import { keyOf, prefixOf } from './keys.js';
 import { Line } from './line.js';
 import { browse, stats } from './overview.js';
 import { placeOf, Presence } from './presence.js';
-import { executionFields, limitArguments, questionIn, questionText, recordIn, summaryIn } from './records.js';
+import {
+  addedRecord,
+  executionFields,
+  limitArguments,
+  questionIn,
+  questionText,
+  recordIn,
+  summaryIn,
+} from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
 import { RedisRuns } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
@@ -243,15 +251,8 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.inbox.watch(of, listener, gone));
   }
 
-  async watchEnd(key: string, listener: (record: ExecutionRecord | undefined) => void): Promise<EndWatch> {
-    const { fields, unwatch } = await this.guard(() => this.inbox.watchEnd(key, listener));
-    try {
-      const record = recordIn(fields);
-      return { unwatch, ...(record && { record }) };
-    } catch (error) {
-      unwatch();
-      throw error;
-    }
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
+    return this.guard(() => this.inbox.ends.watch(key, listener));
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
@@ -375,12 +376,12 @@ export class RedisEngine implements Engine {
     const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay];
     const [verdict, value, place, old, called] = await this.run(addScript, ...facts, ...executionFields(execution));
     if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
-    const record = recordIn(value) as ExecutionRecord;
-    if (verdict === 'known') return { added: false, record };
+    if (verdict === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
     this.line.discard(old);
     await this.line.call(called);
     await this.line.enqueue(key, place);
-    return { added: true, record };
+    if (verdict === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
+    return { added: true, record: addedRecord(execution, value as readonly string[]) };
   }
 
   /** What is in a list is left out where it cannot be read: the others are not to be missed for its sake. */

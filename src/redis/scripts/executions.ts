@@ -12,10 +12,10 @@ local runAt = delay > 0 and now + delay or tonumber(ARGV[8])
 local x = executionKey(key)
 local known = facts(x)
 -- The reply of this very step was lost and the command sent again.
-if known.addedBy == request then return { 'added', redis.call('HGETALL', x), ticketOf(x) } end
+if known.addedBy == request then return { 'again', pairsOf(x), ticketOf(x) } end
 local live = known.state and not terminal[known.state]
 if live and (not replaces or known.owner ~= owner or known.component ~= component or known.session) then
-  return { 'known', redis.call('HGETALL', x) }
+  return { 'known', pairsOf(x) }
 end
 if limit >= 0 then
   local open = tonumber(redis.call('GET', openKey(owner)) or 0)
@@ -24,7 +24,7 @@ end
 
 if live then
   if known.gate then gates(known.component).leave(x, key) end
-  redis.call('HSET', x, 'openQuestions', 0)
+  note(x, 'openQuestions', 0)
   closeQuestions(x, key)
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known.ticket or '') .. ':' .. key)
   redis.call('ZREM', stateKey(known.state), key)
@@ -35,11 +35,11 @@ if task then
   purge(owner, 20)
   redis.call('INCR', openKey(owner))
   redis.call('ZREM', endedKey(owner), key)
-  redis.call('ZADD', tasksKey(owner), ticket[1], key)
+  redis.call('ZADD', tasksKey(owner), facts(x).generation, key)
   redis.call('SADD', sessionTasksKey(facts(x).session), key)
   keepLists(owner)
 end
-return { 'added', redis.call('HGETALL', x), ticket, live and not known.run and known.ticket or false, called }
+return { 'added', { facts(x).generation, facts(x).createdAt, facts(x).runAt or '' }, ticket, live and not known.run and known.ticket or false, called }
 `);
 
 /** ARGV: the request, key, its generation or nothing, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
@@ -48,7 +48,7 @@ local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
 if not record.state then return { 'unknown' } end
-if ARGV[3] ~= '' and redis.call('HGET', x, 'generation') ~= ARGV[3] then return { 'unknown' } end
+if ARGV[3] ~= '' and record.generation ~= ARGV[3] then return { 'unknown' } end
 if record.settledBy == request then return { 'cancelled', record.ticket } end
 if terminal[record.state] then return { 'terminal' } end
 local run, node, ticket = record.run, record.node, record.ticket

@@ -14,22 +14,15 @@ export const gates = `
 local function gates(component)
   local function at(part) return gateKey(part .. ':' .. component) end
 
-  -- Writes fields of a record that nobody is told of.
-  local function note(x, ...)
-    local record, fields = facts(x), { ... }
-    for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
-    redis.call('HSET', x, ...)
-  end
-
   -- How an execution stands before a gate: its place in line, then its key.
-  local function standing(x, key) return placeOf(facts(x).ticket) .. ':' .. key end
+  local function atGate(x, key) return placeOf(facts(x).ticket) .. ':' .. key end
 
   -- Takes an execution from where its component has it.
   local function take(x, key)
     local record = facts(x)
     if record.gate == 'running' then redis.call('SREM', at('running'), key)
     elseif record.gate == 'called' then redis.call('SREM', at('called'), key)
-    elseif record.gate == 'blocked' then redis.call('ZREM', at('blocked'), standing(x, key)) end
+    elseif record.gate == 'blocked' then redis.call('ZREM', at('blocked'), atGate(x, key)) end
   end
 
   -- How many more runs may begin, and how long it is until the time of the rate has passed if that is why there are none.
@@ -65,8 +58,8 @@ local function gates(component)
         redis.call('ZREM', blocked, first)
         local key = string.match(first, '^%d+:(.*)$')
         local x = executionKey(key)
-        if facts(x).gate == 'blocked' and standing(x, key) == first then
-          local ticket = placeOf(facts(x).ticket) .. '.' .. text(redis.call('INCR', sequenceKey()))
+        if facts(x).gate == 'blocked' and atGate(x, key) == first then
+          local ticket = newTicket(placeOf(facts(x).ticket))
           note(x, 'ticket', ticket, 'gate', 'called')
           redis.call('SADD', at('called'), key)
           awaitTicket(key, ticket)
@@ -97,7 +90,7 @@ local function gates(component)
     if record.gate == 'running' then return true end
     take(x, key)
     redis.call('HSET', at('limits'), 'concurrency', concurrency or '', 'max', max or '')
-    local priority, mine = num(record.priority, 0), standing(x, key)
+    local priority, mine = num(record.priority, 0), atGate(x, key)
     local first = redis.call('ZRANGE', at('blocked'), 0, 0, 'WITHSCORES')
     local score = tonumber(first[2])
     if roomFor(concurrency, max) > 0 and not (score and (score < priority or (score == priority and first[1] < mine))) then

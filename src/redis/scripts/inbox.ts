@@ -1,10 +1,10 @@
+import { endFields } from '../../docket/record.js';
 import { Script } from './script.js';
 
 /** The set of the processes that watch a subject. */
 const watchSet = `
 local function watchSet(kind, name)
   if kind == 'all' then return allWatchKey() end
-  if kind == 'end' then return endWatchKey(name) end
   return kind == 'key' and keyWatchKey(name) or sessionWatchKey(name)
 end`;
 
@@ -27,7 +27,7 @@ redis.call('XTRIM', inboxKey(node), 'MINID', '~', ARGV[3])
 return 1
 `);
 
-/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key', 'end', 'session' or 'all' and a name. Gives the number of the last entry that was sent. */
+/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key', 'session' or 'all' and a name. Gives the number of the last entry that was sent. */
 export const watchScript = new Script(`${watchSet}
 for i = 3, #ARGV, 2 do
   local set = watchSet(ARGV[i], ARGV[i + 1])
@@ -39,20 +39,23 @@ return { redis.call('GET', nodeKey(ARGV[1])) }
 
 /**
  * ARGV: the process, how long a watch lives without being renewed, key. Gives the number of the last entry that was sent,
- * and the record. Who is told of the end is forgotten with that.
+ * and how the execution stands. Who is told of the end is forgotten with that.
  */
 export const watchEndScript = new Script(`
 local node, life, key = ARGV[1], ARGV[2], ARGV[3]
 local x = executionKey(key)
-local state = redis.call('HGET', x, 'state')
-if state and not terminal[state] then
+local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')})
+if stands[1] and not terminal[stands[1]] then
   redis.call('SADD', endWatchKey(key), node)
   redis.call('PEXPIRE', endWatchKey(key), life)
 end
-return { redis.call('GET', nodeKey(node)), redis.call('HGETALL', x) }
+return { redis.call('GET', nodeKey(node)), stands }
 `);
 
-/** ARGV: the process, 'key', 'end', 'session' or 'all', the name. */
+/** ARGV: the process, key. */
+export const unwatchEndScript = new Script(`return redis.call('SREM', endWatchKey(ARGV[2]), ARGV[1])`);
+
+/** ARGV: the process, 'key', 'session' or 'all', the name. */
 export const unwatchScript = new Script(`${watchSet}
 return redis.call('SREM', watchSet(ARGV[2], ARGV[3]), ARGV[1])
 `);

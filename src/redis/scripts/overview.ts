@@ -48,16 +48,14 @@ return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.m
 export const retryScript = new Script(`
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
-local known = redis.call('HMGET', x, 'state', 'session', 'addedBy', 'updatedAt')
-if not known[1] then return { 'unknown' } end
-if known[3] == request then return { 'retried', redis.call('HGETALL', x), ticketOf(x) } end
-if known[1] ~= 'failed' or known[2] then return { 'refused', redis.call('HGETALL', x) } end
+local record = facts(x)
+if not record.state then return { 'unknown' } end
+if record.addedBy == request then return { 'retried', pairsOf(x), ticketOf(x) } end
+if record.state ~= 'failed' or record.session then return { 'refused', pairsOf(x) } end
 redis.call('PERSIST', x)
-redis.call('HDEL', x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError')
-local number = redis.call('INCR', sequenceKey())
-redis.call('HSET', x, 'createdAt', text(math.max(now, num(known[4], 0))), 'attempt', 0, 'losses', 0, 'redelivered', 0,
-  'generation', number, 'order', number, 'addedBy', request)
-local ticket = enqueue(x, key, 0)
+drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'redelivered', 'openQuestions', 'answeredBy')
+local number = newTicket()
+local ticket = enqueue(x, key, 0, number, 'generation', number, 'createdAt', text(timeOf(x)), 'addedBy', request)
 unlist(key)
-return { 'retried', redis.call('HGETALL', x), ticket }
+return { 'retried', pairsOf(x), ticket }
 `);

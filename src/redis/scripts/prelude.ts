@@ -1,3 +1,4 @@
+import { endFields } from '../../docket/record.js';
 import { endsKept } from '../../docket/sessions.js';
 import { keyDefinitions } from '../keys.js';
 import { gates } from './gates.js';
@@ -30,50 +31,61 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
 local terminal = { completed = true, failed = true, cancelled = true }`,
 
   unseen: `
-local unseen = { input = true, run = true, node = true, ticket = true, order = true, gate = true,
+local unseen = { input = true, run = true, node = true, ticket = true, gate = true,
   addedBy = true, settledBy = true, answeredBy = true }`,
 
   text: `
-local function text(number) return string.format('%.0f', number) end`,
+local function text(number) return string.format('%d', number) end`,
 
   // A number in a record, which may be one that this version cannot read.
   num: `
 local function num(value, otherwise) return tonumber(value) or otherwise end`,
 
-  // What steps ask of a record, read once; false where it is missing. From then on these are written by write(),
-  // become() and drop() only.
-  names: `
-local names = { 'key', 'owner', 'component', 'session', 'priority', 'ttl', 'state', 'attempt', 'losses', 'ticket', 'run', 'node', 'runAt', 'order',
-  'updatedAt', 'revision', 'addedBy', 'settledBy', 'gate' }`,
-
+  // The records of a step by their keys, each read once. From then on they are written by write(), note(), become() and
+  // drop() only.
   records: `
 local records = {}`,
 
   facts: `
 local function facts(x)
-  if not records[x] then
-    local values = redis.call('HMGET', x, unpack(names))
-    local record = {}
-    for i, name in ipairs(names) do record[name] = values[i] end
+  local record = records[x]
+  if not record then
+    record = {}
+    local fields = redis.call('HGETALL', x)
+    for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
     records[x] = record
   end
-  return records[x]
+  return record
+end`,
+
+  // A record as names and values in turn.
+  pairsOf: `
+local function pairsOf(x)
+  local all = {}
+  for name, value in pairs(facts(x)) do
+    all[#all + 1] = name
+    all[#all + 1] = value
+  end
+  return all
 end`,
 
   // The time that is written into a record, which does not go back.
   timeOf: `
 local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end`,
 
+  // Writes fields of a record that nobody is told of.
+  note: `
+local function note(x, ...)
+  local record, fields = facts(x), { ... }
+  for i = 1, #fields, 2 do record[fields[i]] = tostring(fields[i + 1]) end
+  redis.call('HSET', x, ...)
+end`,
+
   // Writes fields of a record, and the time.
   write: `
 local function write(x, ...)
-  local record, fields, at = facts(x), { ... }, timeOf(x)
-  record.updatedAt = text(at)
-  record.revision = num(record.revision, 0) + 1
-  for i = 1, #fields, 2 do
-    if record[fields[i]] ~= nil then record[fields[i]] = tostring(fields[i + 1]) end
-  end
-  redis.call('HSET', x, 'updatedAt', record.updatedAt, 'revision', record.revision, ...)
+  local at = timeOf(x)
+  note(x, 'updatedAt', text(at), 'revision', num(facts(x).revision, 0) + 1, ...)
   return at
 end`,
 
@@ -84,7 +96,7 @@ local function drop(x, ...)
   for _, name in ipairs({ ... }) do
     if record[name] then
       present[#present + 1] = name
-      record[name] = false
+      record[name] = nil
     end
   end
   if #present > 0 then redis.call('HDEL', x, unpack(present)) end
@@ -97,7 +109,7 @@ local function become(x, key, state, ...)
   local at = write(x, 'state', state, ...)
   if was ~= state then
     if was then redis.call('ZREM', stateKey(was), key) end
-    redis.call('ZADD', stateKey(state), num(facts(x).order, 0), key)
+    redis.call('ZADD', stateKey(state), num(facts(x).generation, 0), key)
   end
   return at
 end`,
@@ -136,8 +148,12 @@ end`,
   // Sends an entry to a process, unless that has gone.
   post: `
 local function post(node, entry)
-  if redis.call('EXISTS', nodeKey(node)) == 0 then return false end
   local number = redis.call('INCR', nodeKey(node))
+  -- Who joins begins with 1: where this is the first number there is no such process.
+  if number == 1 then
+    redis.call('DEL', nodeKey(node))
+    return false
+  end
   redis.call('XADD', inboxKey(node), 'MAXLEN', '~', '${longestInbox}', '*', '@number', number, unpack(entry))
   return true
 end`,
@@ -171,22 +187,18 @@ local function leaveSession(session, key)
 end`,
 
   // Sends an event with the record as it is now to every process that watches the execution, its session or everything.
-  // Who waits for the end only is told of no run.
   emit: `
 local function emit(x, event, ...)
   local record = facts(x)
   local sets = { allWatchKey(), keyWatchKey(record.key or '') }
-  if record.session then sets[#sets + 1] = sessionWatchKey(record.session) end
-  local ending = event == 'state' and record.state ~= 'running' and endWatchKey(record.key or '')
-  if ending then sets[#sets + 1] = ending end
+  if record.session then sets[3] = sessionWatchKey(record.session) end
   local nodes = redis.call('SUNION', unpack(sets))
   if #nodes == 0 then return end
   local entry = { '@event', event, ... }
-  local fields = redis.call('HGETALL', x)
-  for i = 1, #fields, 2 do
-    if not unseen[fields[i]] then
-      entry[#entry + 1] = fields[i]
-      entry[#entry + 1] = fields[i + 1]
+  for name, value in pairs(record) do
+    if not unseen[name] then
+      entry[#entry + 1] = name
+      entry[#entry + 1] = value
     end
   end
   for _, node in ipairs(nodes) do
@@ -194,7 +206,32 @@ local function emit(x, event, ...)
       for _, set in ipairs(sets) do redis.call('SREM', set, node) end
     end
   end
-  if ending and terminal[record.state] then redis.call('DEL', ending) end
+end`,
+
+  // How an execution stands, for those who wait for its end.
+  standing: `
+local function standing(x)
+  local record, all = facts(x), {}
+  for _, name in ipairs({ ${endFields.map((field) => `'${field}'`).join(', ')} }) do
+    if record[name] then
+      all[#all + 1] = name
+      all[#all + 1] = record[name]
+    end
+  end
+  return all
+end`,
+
+  // Tells those who wait for the end of an execution how it stands.
+  tellEnd: `
+local function tellEnd(x, key)
+  local waiting = endWatchKey(key)
+  local nodes = redis.call('SMEMBERS', waiting)
+  if #nodes == 0 then return end
+  local entry = { '@event', 'end', unpack(standing(x)) }
+  for _, node in ipairs(nodes) do
+    if not post(node, entry) then redis.call('SREM', waiting, node) end
+  end
+  if terminal[facts(x).state] then redis.call('DEL', waiting) end
 end`,
 
   // A question as pairs of names and values.
@@ -232,12 +269,16 @@ end`,
   placeOf: `
 local function placeOf(ticket) return string.format('%016d', string.match(ticket, '^%d+')) end`,
 
-  // Gives an execution a ticket for the line: to be brought there now, or once its time has come. With a place, it
-  // stands there again.
-  enqueue: `
-local function enqueue(x, key, runAt, place, ...)
+  // A new ticket. With a place, for whoever is to stand there again.
+  newTicket: `
+local function newTicket(place)
   local ticket = text(redis.call('INCR', sequenceKey()))
-  if place then ticket = place .. '.' .. ticket end
+  return place and place .. '.' .. ticket or ticket
+end`,
+
+  // Gives an execution its ticket for the line: to be brought there now, or once its time has come.
+  enqueue: `
+local function enqueue(x, key, runAt, ticket, ...)
   drop(x, 'run', 'node')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
@@ -255,7 +296,7 @@ end`,
   // place.
   promote: `
 local function promote(x, key)
-  local ticket = text(redis.call('INCR', sequenceKey()))
+  local ticket = newTicket()
   redis.call('ZREM', dueKey(), 'x::' .. key)
   drop(x, 'runAt')
   become(x, key, 'queued', 'ticket', ticket)
@@ -277,7 +318,7 @@ local function closeQuestion(x, key, name, answer, request)
   redis.call('HSET', questionsKey(key), 'a:' .. name, answer, 'b:' .. name, request)
   redis.call('ZREM', dueKey(), 'q:' .. name .. ':' .. key)
   redis.call('SREM', askedKey(), name .. ':' .. key)
-  local left = math.max(num(redis.call('HGET', x, 'openQuestions'), 0) - 1, 0)
+  local left = math.max(num(facts(x).openQuestions, 0) - 1, 0)
   write(x, 'openQuestions', left)
   emit(x, 'closed', unpack(question(key, name)))
   if left == 0 then emit(x, 'state') end
@@ -313,19 +354,20 @@ end`,
   create: `
 local function create(x, key, runAt, fields)
   local known = facts(x)
-  if known.state then redis.call('DEL', x) end
+  if known.state then
+    redis.call('DEL', x)
+    records[x] = { updatedAt = known.updatedAt }
+  end
   if known.session then
     redis.call('ZREM', tasksKey(known.owner), key)
     redis.call('ZREM', endedKey(known.owner), key)
     keepLists(known.owner)
   end
   unlist(key)
-  local at, number = text(timeOf(x)), redis.call('INCR', sequenceKey())
-  local record = { updatedAt = known.updatedAt }
-  for _, name in ipairs(names) do record[name] = record[name] or false end
-  records[x] = record
-  return enqueue(x, key, runAt, nil, 'generation', number, 'order', number, 'createdAt', at,
-    'attempt', 0, 'losses', 0, 'redelivered', 0, 'openQuestions', 0, unpack(fields))
+  local number = newTicket()
+  local ticket = enqueue(x, key, runAt, number, 'generation', number, 'createdAt', text(timeOf(x)), unpack(fields))
+  tellEnd(x, key)
+  return ticket
 end`,
 
   // Takes from the lists of an owner what has expired.
@@ -359,18 +401,20 @@ local function finish(x, key, request, state, ...)
   if record.state ~= 'running' then
     redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (record.ticket or '') .. ':' .. key)
   end
-  become(x, key, state, 'settledBy', request, 'finishedAt', text(at), 'openQuestions', 0, ...)
-  drop(x, 'run', 'node', 'runAt')
+  become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   -- Work of the program that failed can be run again.
-  if state ~= 'failed' or record.session then redis.call('HDEL', x, 'input', 'snapshot') end
-  local answeredBy = {}
-  local questions = questionNames(key)
-  for _, name in ipairs(questions) do
-    answeredBy[#answeredBy + 1] = redis.call('HGET', questionsKey(key), 'b:' .. name) or nil
+  local kept = state == 'failed' and not record.session
+  drop(x, 'run', 'node', 'runAt', kept or 'input', kept or 'snapshot')
+  if record.openQuestions then
+    local answeredBy = {}
+    for _, name in ipairs(questionNames(key)) do
+      answeredBy[#answeredBy + 1] = redis.call('HGET', questionsKey(key), 'b:' .. name) or nil
+    end
+    note(x, 'openQuestions', 0, 'answeredBy', table.concat(answeredBy, ' '))
+    closeQuestions(x, key)
   end
-  if #answeredBy > 0 then redis.call('HSET', x, 'answeredBy', table.concat(answeredBy, ' ')) end
-  if #questions > 0 then closeQuestions(x, key) end
   emit(x, 'state')
+  tellEnd(x, key)
   -- Redis takes a key away in the millisecond after its time.
   local expires = at + num(record.ttl, 3600000)
   redis.call('PEXPIREAT', x, text(expires - 1))

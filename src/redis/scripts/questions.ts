@@ -12,7 +12,7 @@ if redis.call('HEXISTS', questions, 'q:' .. name) == 0 then
     'c:' .. name, text(now), 'e:' .. name, text(now + ARGV[5]), 'd:' .. name, ARGV[6])
   redis.call('ZADD', dueKey(), text(now + ARGV[5]), 'q:' .. name .. ':' .. key)
   redis.call('SADD', askedKey(), name .. ':' .. key)
-  local open = num(redis.call('HGET', x, 'openQuestions'), 0) + 1
+  local open = num(facts(x).openQuestions, 0) + 1
   write(x, 'openQuestions', open)
   if open == 1 then emit(x, 'state') end
 end

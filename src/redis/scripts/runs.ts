@@ -16,7 +16,7 @@ if not record.state then
 end
 if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
 -- The reply of this very step was lost and the command sent again.
-if record.run == run then return { 'run', redis.call('HGETALL', x) } end
+if record.run == run then return { 'run', pairsOf(x) } end
 if record.state == 'running' then
   local lost, worker = record.run, record.node
   drop(x, 'run', 'node')
@@ -37,7 +37,7 @@ end
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
 become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
 emit(x, 'state')
-return { 'run', redis.call('HGETALL', x), called }
+return { 'run', pairsOf(x), called }
 `);
 
 /**
@@ -66,7 +66,7 @@ if how == 'handBack' or how == 'vanish' then
   write(x, 'redelivered', 1)
   place = placeOf(record.ticket)
 end
-return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, place), called }
+return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(place)), called }
 `);
 
 /** ARGV: key, run, the event, the name and the value that it carries. Progress is kept in the record, a notice is not. */

@@ -15,21 +15,21 @@ export function eventsContract(stage: () => Stage): void {
       return { ...watch, states };
     };
 
-    it('gives the record as it is, and tells of the end', async () => {
+    it('gives how the execution stands, and tells of the end', async () => {
       const worker = stage().work(1);
-      await stage().add('a', { input: 'kept' });
+      await stage().add('a');
       const early = await watchEnd('a');
-      expect(early.record).toMatchObject({ key: 'a', input: 'kept' });
+      expect(early.now).toMatchObject({ key: 'a' });
       const delivery = await worker.next();
       const { generation } = delivery.record;
       const late = await watchEnd('a');
-      expect(late.record).toMatchObject({ generation, state: 'running' });
+      expect(late.now).toMatchObject({ generation, state: 'running' });
       await worker.finish(delivery, 'done');
       const end = `${generation} completed`;
       await eventually(() => expect([early.states.at(-1), late.states.at(-1)]).toEqual([end, end]));
       const after = await watchEnd('a');
-      expect(after.record).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
-      expect(await watchEnd('unknown')).not.toHaveProperty('record');
+      expect(after.now).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
+      expect(await watchEnd('unknown')).not.toHaveProperty('now');
       for (const { unwatch } of [early, late, after]) unwatch();
     });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EngineEvent } from '../../../src/docket/engine.js';
-import { newRecord } from '../../../src/docket/memory-entry.js';
+import { newRecord } from '../../../src/docket/new-record.js';
 import { Watchers } from '../../../src/docket/watchers.js';
 import { anExecution } from '../../engine/contract/stage.js';
 import { settled } from '../../helpers/fake-clock.js';
