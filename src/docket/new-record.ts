@@ -3,13 +3,9 @@ import type { NewExecution } from './engine.js';
 import type { ExecutionEnd, ExecutionRecord } from './record.js';
 
 /** The record of an execution that is new at `now`. */
-export function newRecord(
-  { delay: _, runAt: __, ...execution }: NewExecution,
-  now: number,
-  generation: number,
-): ExecutionRecord {
+export function newRecord(execution: NewExecution, now: number, generation: number): ExecutionRecord {
   return {
-    ...execution,
+    ...withoutTime(execution),
     state: 'queued',
     openQuestions: 0,
     generation,
@@ -21,6 +17,13 @@ export function newRecord(
     revision: 0,
     dueAt: now,
   };
+}
+
+/** Most have none, and to leave out what is not there costs more than all the rest. */
+function withoutTime(execution: NewExecution): Omit<NewExecution, 'delay' | 'runAt'> {
+  if (!('delay' in execution || 'runAt' in execution)) return execution;
+  const { delay: _, runAt: __, ...rest } = execution;
+  return rest;
 }
 
 /** What to add to run an execution again: its record without what came of it. */

@@ -26,8 +26,6 @@ interface Awaited {
 export interface EndsHost {
   /** The name of this process. */
   readonly node: string;
-  /** How long Redis remembers who waits without being told again, in milliseconds. */
-  readonly life: number;
   /** The number of the last entry that came. */
   lastNumber(): number;
   /** Calls what is not to break the reading. */
@@ -87,7 +85,6 @@ export class Ends {
     );
   }
 
-  /** What Redis is not told, it forgets by itself after a while. */
   async close(): Promise<void> {
     const keys = [...this.awaited.keys()];
     this.awaited.clear();
@@ -95,8 +92,7 @@ export class Ends {
   }
 
   private async tell(key: string): Promise<readonly Reply[]> {
-    const { node, life } = this.host;
-    return (await this.scripts.run(watchEndScript, node, life, key)) as readonly Reply[];
+    return (await this.scripts.run(watchEndScript, this.host.node, key)) as readonly Reply[];
   }
 
   /** What was sent before somebody waited is of no concern to him. */

@@ -84,7 +84,6 @@ export class Inbox {
     this.watchers = new Watchers(host.report);
     this.ends = new Ends(scripts, {
       node,
-      life: watchLife,
       lastNumber: () => this.lastNumber,
       guarded: (call) => this.guarded(call),
     });
@@ -167,7 +166,7 @@ export class Inbox {
       // Others took this process for dead, and sent it nothing.
       this.unknown = true;
     } else if (++this.beats % beatsPerRenewal === 0) {
-      await Promise.all([this.renew(), this.ends.refresh()]);
+      await this.renew();
     }
   }
 

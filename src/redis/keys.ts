@@ -22,8 +22,6 @@ const parts = {
   worker: 'worker:',
   /** Set: the processes that watch an execution. */
   keyWatch: 'watch:key:',
-  /** Set: the processes in which somebody waits for the end of an execution. */
-  endWatch: 'watch:end:',
   /** Set: the processes that watch a session. */
   sessionWatch: 'watch:session:',
   /** Set: the processes that watch everything. */

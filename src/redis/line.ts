@@ -5,6 +5,8 @@ import type { Called, Tickets } from './tickets.js';
 /** What scripts say of the places of executions in line, done with BullMQ's tickets. Nothing is done before the engine has started. */
 export class Line {
   private tickets?: Tickets;
+  /** Tickets on their way into the line. */
+  private readonly entering = new Set<Promise<void>>();
 
   constructor(private readonly report: OnError) {}
 
@@ -14,6 +16,7 @@ export class Line {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.entering);
     await this.tickets?.close();
   }
 
@@ -22,22 +25,33 @@ export class Line {
     this.tickets?.look(delay);
   }
 
-  /** The transition is made. Where its ticket cannot be added now, whoever looks for what is due adds it. */
+  /**
+   * The transition is made, so that nobody has to wait for this. Where the ticket cannot be added now, whoever looks for what is
+   * due adds it.
+   */
   async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
     if (!Array.isArray(place)) return;
     const [ticket, delay, priority] = place as readonly Reply[];
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
-    else await this.tickets?.add(key, String(ticket), Number(priority), front).catch(this.report);
+    else await this.entered(this.tickets?.add(key, String(ticket), Number(priority), front));
   }
 
   /** Who had to wait for a place, and has one now. The same holds for their tickets. */
   async call(called: Reply | undefined): Promise<void> {
     if (!Array.isArray(called) || called.length === 0) return;
-    await this.tickets?.call(called as Called).catch(this.report);
+    await this.entered(this.tickets?.call(called as Called));
   }
 
   /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. */
   discard(ticket: Reply | undefined): void {
     if (typeof ticket === 'string') void this.tickets?.remove(ticket).catch(this.report);
+  }
+
+  private async entered(work: Promise<void> | undefined): Promise<void> {
+    if (!work) return;
+    const entering = work.catch(this.report);
+    this.entering.add(entering);
+    await entering;
+    this.entering.delete(entering);
   }
 }

@@ -379,7 +379,7 @@ export class RedisEngine implements Engine {
     if (verdict === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
     this.line.discard(old);
     await this.line.call(called);
-    await this.line.enqueue(key, place);
+    void this.line.enqueue(key, place);
     if (verdict === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
     return { added: true, record: addedRecord(execution, value as readonly string[]) };
   }

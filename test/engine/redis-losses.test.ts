@@ -86,9 +86,9 @@ describe('a record that cannot be read', () => {
 
   it('is an error for whoever waits for its end, who is forgotten then', async () => {
     await engine.add(anExecution('a'));
-    await docket.redis.hset(recordOf('a'), { attempt: 'one' });
+    await docket.redis.hset(recordOf('a'), { updatedAt: 'now' });
     expect(await rejection(engine.watchEnd('a', () => undefined))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
-    await eventually(async () => expect(await docket.redis.exists(`${docket.prefix}:watch:end:a`)).toBe(0));
+    await eventually(async () => expect(await docket.redis.hexists(recordOf('a'), 'awaitedBy')).toBe(0));
     await engine.cancel('a');
   });
 

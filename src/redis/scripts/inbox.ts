@@ -38,22 +38,29 @@ return { redis.call('GET', nodeKey(ARGV[1])) }
 `);
 
 /**
- * ARGV: the process, how long a watch lives without being renewed, key. Gives the number of the last entry that was sent,
- * and how the execution stands. Who is told of the end is forgotten with that.
+ * ARGV: the process, key. Gives the number of the last entry that was sent, and how the execution stands. Who is told of the
+ * end is forgotten with that.
  */
 export const watchEndScript = new Script(`
-local node, life, key = ARGV[1], ARGV[2], ARGV[3]
-local x = executionKey(key)
-local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')})
-if stands[1] and not terminal[stands[1]] then
-  redis.call('SADD', endWatchKey(key), node)
-  redis.call('PEXPIRE', endWatchKey(key), life)
+local node, x = ARGV[1], executionKey(ARGV[2])
+local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')}, 'awaitedBy')
+local awaitedBy = table.remove(stands)
+if stands[1] and not terminal[stands[1]] and not string.find(awaitedBy or '', node, 1, true) then
+  redis.call('HSET', x, 'awaitedBy', awaitedBy and awaitedBy .. ' ' .. node or node)
 end
 return { redis.call('GET', nodeKey(node)), stands }
 `);
 
 /** ARGV: the process, key. */
-export const unwatchEndScript = new Script(`return redis.call('SREM', endWatchKey(ARGV[2]), ARGV[1])`);
+export const unwatchEndScript = new Script(`
+local node, x = ARGV[1], executionKey(ARGV[2])
+local others = {}
+for other in string.gmatch(redis.call('HGET', x, 'awaitedBy') or '', '%S+') do
+  if other ~= node then others[#others + 1] = other end
+end
+if others[1] then return redis.call('HSET', x, 'awaitedBy', table.concat(others, ' ')) end
+return redis.call('HDEL', x, 'awaitedBy')
+`);
 
 /** ARGV: the process, 'key', 'session' or 'all', the name. */
 export const unwatchScript = new Script(`${watchSet}

@@ -32,7 +32,7 @@ local terminal = { completed = true, failed = true, cancelled = true }`,
 
   unseen: `
 local unseen = { input = true, run = true, node = true, ticket = true, gate = true,
-  addedBy = true, settledBy = true, answeredBy = true }`,
+  addedBy = true, settledBy = true, answeredBy = true, awaitedBy = true }`,
 
   text: `
 local function text(number) return string.format('%d', number) end`,
@@ -221,17 +221,12 @@ local function standing(x)
   return all
 end`,
 
-  // Tells those who wait for the end of an execution how it stands.
+  // Tells the processes that wait for the end of an execution how it stands. They are in its record, by their names.
   tellEnd: `
-local function tellEnd(x, key)
-  local waiting = endWatchKey(key)
-  local nodes = redis.call('SMEMBERS', waiting)
-  if #nodes == 0 then return end
+local function tellEnd(x, awaitedBy)
+  if not awaitedBy then return end
   local entry = { '@event', 'end', unpack(standing(x)) }
-  for _, node in ipairs(nodes) do
-    if not post(node, entry) then redis.call('SREM', waiting, node) end
-  end
-  if terminal[facts(x).state] then redis.call('DEL', waiting) end
+  for node in string.gmatch(awaitedBy, '%S+') do post(node, entry) end
 end`,
 
   // A question as pairs of names and values.
@@ -357,6 +352,11 @@ local function create(x, key, runAt, fields)
   if known.state then
     redis.call('DEL', x)
     records[x] = { updatedAt = known.updatedAt }
+    -- Who waits for the end of one that makes way is told of the one that comes, and may wait on.
+    if known.awaitedBy then
+      fields[#fields + 1] = 'awaitedBy'
+      fields[#fields + 1] = known.awaitedBy
+    end
   end
   if known.session then
     redis.call('ZREM', tasksKey(known.owner), key)
@@ -366,7 +366,7 @@ local function create(x, key, runAt, fields)
   unlist(key)
   local number = newTicket()
   local ticket = enqueue(x, key, runAt, number, 'generation', number, 'createdAt', text(timeOf(x)), unpack(fields))
-  tellEnd(x, key)
+  tellEnd(x, known.awaitedBy)
   return ticket
 end`,
 
@@ -396,6 +396,7 @@ end`,
   finish: `
 local function finish(x, key, request, state, ...)
   local record, at = facts(x), timeOf(x)
+  local awaitedBy = record.awaitedBy
   if record.gate then gates(record.component).leave(x, key) end
   -- What runs is neither to be looked for in the queue nor to be brought there.
   if record.state ~= 'running' then
@@ -404,7 +405,7 @@ local function finish(x, key, request, state, ...)
   become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   -- Work of the program that failed can be run again.
   local kept = state == 'failed' and not record.session
-  drop(x, 'run', 'node', 'runAt', kept or 'input', kept or 'snapshot')
+  drop(x, 'run', 'node', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
   if record.openQuestions then
     local answeredBy = {}
     for _, name in ipairs(questionNames(key)) do
@@ -414,7 +415,7 @@ local function finish(x, key, request, state, ...)
     closeQuestions(x, key)
   end
   emit(x, 'state')
-  tellEnd(x, key)
+  tellEnd(x, awaitedBy)
   -- Redis takes a key away in the millisecond after its time.
   local expires = at + num(record.ttl, 3600000)
   redis.call('PEXPIREAT', x, text(expires - 1))
