@@ -27,6 +27,7 @@ class Library {
   @tool({ task: 'required' })
   async lend(ctx: Context, progress: Progress) {
     await progress.setTotal(1);
+    await progress.setMessage('at the desk');
     const answer = await ctx.elicit('For how long?', z.string());
     await progress.increment();
     return answer.action === 'accept' ? `lent for ${answer.content}` : answer.action;
@@ -125,6 +126,21 @@ describe.each(Object.entries(targets))('%s', (_name, target) => {
     expect((await reviewed.result()).messages).toMatchObject([{ content: { text: 'Review Notes, decline' } }]);
     const read = second.resourceTask(tasks[2].taskId, decline);
     expect((await read.result()).contents).toMatchObject([{ text: 'ada, decline' }]);
+  });
+
+  it('another client is told no progress of a task, but by its status how far it is', async () => {
+    const to = await target();
+    const told = { maker: [] as number[], other: [] as number[] };
+    const maker = await open(to, { onElicit: () => new Promise(() => undefined) });
+    const onProgress = ({ progress }: { progress: number }) => told.maker.push(progress);
+    const { taskId } = await maker.callTool('lend', {}, { task: true, onProgress });
+    await eventually(() => expect(told.maker).toEqual([0]));
+
+    const other = await open(to);
+    const task = other.toolTask(taskId, { onProgress: ({ progress }) => told.other.push(progress) });
+    expect(await task.wait({ state: 'input_required' })).toMatchObject({ statusMessage: 'at the desk' });
+    await task.cancel();
+    expect(told).toEqual({ maker: [0], other: [] });
   });
 
   it('the tasks are listed, by the server or one by one', async () => {
