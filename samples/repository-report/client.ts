@@ -56,10 +56,10 @@ class Watcher {
   }
 }
 
-const client = await connect({
-  command: process.execPath,
-  args: [here('../../dist/cli/main.js'), 'run', here('server.ts')],
-});
+const client = await connect(
+  { command: process.execPath, args: [here('../../dist/cli/main.js'), 'run', here('server.ts')] },
+  { elicitation: true }, // each call has an onElicit of its own
+);
 
 console.log(`In the foreground: counting ${path}`);
 const foreground = new Watcher();
