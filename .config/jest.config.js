@@ -9,6 +9,8 @@ export default {
   testEnvironment: 'node',
   // One more than there are cores: many tests wait for a lease, a process or Redis.
   maxWorkers: availableParallelism() + 1,
+  // A connection that is ended keeps its process for 100 ms, and a busy machine takes its time: half a second is too little.
+  workerGracefulExitTimeout: 5_000,
   testSequencer: '<rootDir>/.config/jest-sequencer.js',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -115,7 +115,7 @@ export function cancellingContract(stage: () => Stage): void {
           revoke: (run) => void revoked.set(run, (revoked.get(run) ?? 0) + 1),
         },
       );
-      for (let index = 0; index < rounds; index++) await engine.add(anExecution(String(index)));
+      await Promise.all(Array.from({ length: rounds }, (_, index) => engine.add(anExecution(String(index)))));
       await eventually(() => expect(wins.cancel + wins.finish + faults.length).toBe(rounds), { timeout: 25_000 });
       await consumer.stopIntake();
       await consumer.idle();

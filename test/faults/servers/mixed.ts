@@ -128,8 +128,8 @@ const blocking = defineTool({
   inject: [CurrentExecution],
   run: async (_input, { redelivered }) => {
     await note({ blocking: process.pid });
-    const until = Date.now() + (redelivered ? 0 : 6_000);
-    while (Date.now() < until);
+    // As a long computation would, but leaves the machine to others.
+    if (!redelivered) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6_000);
     await note({ returning: process.pid });
     return `by ${process.pid}`;
   },
