@@ -77,10 +77,13 @@ export class Ends {
     await Promise.all(
       [...this.awaited].map(async ([key, awaited]) => {
         awaited.since = Infinity;
-        const end = endIn((await this.tell(key))[1]);
-        for (const { listener, after } of [...awaited.waiters]) {
-          if (after !== undefined) this.host.guarded(() => listener(end));
-        }
+        const [, now] = await this.tell(key);
+        this.host.guarded(() => {
+          const end = endIn(now);
+          for (const { listener, after } of [...awaited.waiters]) {
+            if (after !== undefined) this.host.guarded(() => listener(end));
+          }
+        });
       }),
     );
   }

@@ -1,10 +1,7 @@
-import { endFields } from '../../docket/record.js';
-import { endsKept } from '../../docket/sessions.js';
 import { keyDefinitions } from '../keys.js';
 import { gates } from './gates.js';
-
-/** How many events a process may be behind before it has to read again what it watches. */
-const longestInbox = 10_000;
+import { records } from './records.js';
+import { telling } from './telling.js';
 
 /** How long Redis waits for the ticket of an execution before any process makes it again, in milliseconds. */
 const ticketGrace = 5_000;
@@ -12,95 +9,11 @@ const ticketGrace = 5_000;
 /** How much longer than they need to the lists of ended executions are kept, so that few ends have to say so, in milliseconds. */
 const listSlack = 600_000;
 
-/** How long it is remembered that tasks of a session ended unheard, in milliseconds. */
-const missedLife = 3_600_000;
-
-/**
- * What the scripts share, by the name of what each part defines; a part needs only those before it. Values that users gave
- * are texts of JSON to the scripts, which never look inside: Lua's JSON takes an empty list for an empty object. Numbers
- * are written by text(), as Lua would write large ones with an exponent.
- */
+/** What the scripts share, by the name of what each part defines; a part needs only those before it. */
 const shared: Readonly<Record<string, string>> = {
   ...keyDefinitions,
-
-  now: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
-
-  terminal: `
-local terminal = { completed = true, failed = true, cancelled = true }`,
-
-  unseen: `
-local unseen = { input = true, run = true, node = true, ticket = true, gate = true,
-  addedBy = true, settledBy = true, answeredBy = true, awaitedBy = true }`,
-
-  text: `
-local function text(number) return string.format('%d', number) end`,
-
-  // A number in a record, which may be one that this version cannot read.
-  num: `
-local function num(value, otherwise) return tonumber(value) or otherwise end`,
-
-  // The records of a step by their keys, each read once. From then on they are written by write(), note(), become() and
-  // drop() only.
-  records: `
-local records = {}`,
-
-  facts: `
-local function facts(x)
-  local record = records[x]
-  if not record then
-    record = {}
-    local fields = redis.call('HGETALL', x)
-    for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
-    records[x] = record
-  end
-  return record
-end`,
-
-  // A record as names and values in turn.
-  pairsOf: `
-local function pairsOf(x)
-  local all = {}
-  for name, value in pairs(facts(x)) do
-    all[#all + 1] = name
-    all[#all + 1] = value
-  end
-  return all
-end`,
-
-  // The time that is written into a record, which does not go back.
-  timeOf: `
-local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end`,
-
-  // Writes fields of a record that nobody is told of.
-  note: `
-local function note(x, ...)
-  local record, fields = facts(x), { ... }
-  for i = 1, #fields, 2 do record[fields[i]] = tostring(fields[i + 1]) end
-  redis.call('HSET', x, ...)
-end`,
-
-  // Writes fields of a record, and the time.
-  write: `
-local function write(x, ...)
-  local at = timeOf(x)
-  note(x, 'updatedAt', text(at), 'revision', num(facts(x).revision, 0) + 1, ...)
-  return at
-end`,
-
-  // Takes fields out of a record, those that are in it.
-  drop: `
-local function drop(x, ...)
-  local record, present = facts(x), {}
-  for _, name in ipairs({ ... }) do
-    if record[name] then
-      present[#present + 1] = name
-      record[name] = nil
-    end
-  end
-  if #present > 0 then redis.call('HDEL', x, unpack(present)) end
-end`,
+  ...records,
+  ...telling,
 
   // Brings an execution into a state, and into the list of that.
   become: `
@@ -143,103 +56,6 @@ local function listUntil(state, key, expiresAt)
   local life = expiresAt - now + ${listSlack}
   redis.call('PEXPIRE', stateKey(state), text(life))
   if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end
-end`,
-
-  // Sends an entry to a process, unless that has gone.
-  post: `
-local function post(node, entry)
-  local number = redis.call('INCR', nodeKey(node))
-  -- Who joins begins with 1: where this is the first number there is no such process.
-  if number == 1 then
-    redis.call('DEL', nodeKey(node))
-    return false
-  end
-  redis.call('XADD', inboxKey(node), 'MAXLEN', '~', '${longestInbox}', '*', '@number', number, unpack(entry))
-  return true
-end`,
-
-  // The process of a place, and whether it is there.
-  nodeOf: `
-local function nodeOf(place) return string.match(place, '^(.*)/') or '' end`,
-
-  isThere: `
-local function isThere(place) return redis.call('EXISTS', aliveKey(nodeOf(place))) == 1 end`,
-
-  // Tells every process that serves a session.
-  spread: `
-local function spread(session, from, kind, value)
-  local entry = { '@event', 'session', '@session', session, '@from', from, '@type', kind, '@value', value }
-  for _, node in ipairs(redis.call('SMEMBERS', sessionWatchKey(session))) do
-    if not post(node, entry) then redis.call('SREM', sessionWatchKey(session), node) end
-  end
-  return 1
-end`,
-
-  // A task of a session has ended. Where it had a place to be told at and has none now, that is remembered.
-  leaveSession: `
-local function leaveSession(session, key)
-  redis.call('SREM', sessionTasksKey(session), key)
-  local holder = redis.call('HGET', sessionKey(session), 'holder')
-  if not holder or isThere(holder) then return end
-  redis.call('RPUSH', missedKey(session), key)
-  redis.call('LTRIM', missedKey(session), -${endsKept}, -1)
-  redis.call('PEXPIRE', missedKey(session), ${missedLife})
-end`,
-
-  // Sends an event with the record as it is now to every process that watches the execution, its session or everything.
-  emit: `
-local function emit(x, event, ...)
-  local record = facts(x)
-  local sets = { allWatchKey(), keyWatchKey(record.key or '') }
-  if record.session then sets[3] = sessionWatchKey(record.session) end
-  local nodes = redis.call('SUNION', unpack(sets))
-  if #nodes == 0 then return end
-  local entry = { '@event', event, ... }
-  for name, value in pairs(record) do
-    if not unseen[name] then
-      entry[#entry + 1] = name
-      entry[#entry + 1] = value
-    end
-  end
-  for _, node in ipairs(nodes) do
-    if not post(node, entry) then
-      for _, set in ipairs(sets) do redis.call('SREM', set, node) end
-    end
-  end
-end`,
-
-  // How an execution stands, for those who wait for its end.
-  standing: `
-local function standing(x)
-  local record, all = facts(x), {}
-  for _, name in ipairs({ ${endFields.map((field) => `'${field}'`).join(', ')} }) do
-    if record[name] then
-      all[#all + 1] = name
-      all[#all + 1] = record[name]
-    end
-  end
-  return all
-end`,
-
-  // Tells the processes that wait for the end of an execution how it stands. They are in its record, by their names.
-  tellEnd: `
-local function tellEnd(x, awaitedBy)
-  if not awaitedBy then return end
-  local entry = { '@event', 'end', unpack(standing(x)) }
-  for node in string.gmatch(awaitedBy, '%S+') do post(node, entry) end
-end`,
-
-  // A question as pairs of names and values.
-  question: `
-local function question(key, name)
-  local questions = questionsKey(key)
-  local all = redis.call('HMGET', questions, 'q:' .. name, 'c:' .. name, 'e:' .. name, 'd:' .. name, 'a:' .. name)
-  local fields = { '@question', name, '@asked', all[1], '@createdAt', all[2], '@deadline', all[3], '@onDeadline', all[4] }
-  if all[5] then
-    fields[11] = '@answer'
-    fields[12] = all[5]
-  end
-  return fields
 end`,
 
   // Whether the run still has its execution.

@@ -1,0 +1,81 @@
+/**
+ * Part of the prelude: how scripts read and write records. Values that users gave are texts of JSON to them, which they never
+ * look inside: Lua's JSON takes an empty list for an empty object. Numbers are written by text(), as Lua would write large
+ * ones with an exponent.
+ */
+export const records: Readonly<Record<string, string>> = {
+  now: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
+
+  terminal: `
+local terminal = { completed = true, failed = true, cancelled = true }`,
+
+  text: `
+local function text(number) return string.format('%d', number) end`,
+
+  // A number in a record, which may be one that this version cannot read.
+  num: `
+local function num(value, otherwise) return tonumber(value) or otherwise end`,
+
+  // The records of a step by their keys, each read once. From then on they are written by write(), note(), become() and
+  // drop() only.
+  records: `
+local records = {}`,
+
+  facts: `
+local function facts(x)
+  local record = records[x]
+  if not record then
+    record = {}
+    local fields = redis.call('HGETALL', x)
+    for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
+    records[x] = record
+  end
+  return record
+end`,
+
+  // A record as names and values in turn.
+  pairsOf: `
+local function pairsOf(x)
+  local all = {}
+  for name, value in pairs(facts(x)) do
+    all[#all + 1] = name
+    all[#all + 1] = value
+  end
+  return all
+end`,
+
+  // The time that is written into a record, which does not go back.
+  timeOf: `
+local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end`,
+
+  // Writes fields of a record that nobody is told of.
+  note: `
+local function note(x, ...)
+  local record, fields = facts(x), { ... }
+  for i = 1, #fields, 2 do record[fields[i]] = tostring(fields[i + 1]) end
+  redis.call('HSET', x, ...)
+end`,
+
+  // Writes fields of a record, and the time.
+  write: `
+local function write(x, ...)
+  local at = timeOf(x)
+  note(x, 'updatedAt', text(at), 'revision', num(facts(x).revision, 0) + 1, ...)
+  return at
+end`,
+
+  // Takes fields out of a record, those that are in it.
+  drop: `
+local function drop(x, ...)
+  local record, present = facts(x), {}
+  for _, name in ipairs({ ... }) do
+    if record[name] then
+      present[#present + 1] = name
+      record[name] = nil
+    end
+  end
+  if #present > 0 then redis.call('HDEL', x, unpack(present)) end
+end`,
+};
