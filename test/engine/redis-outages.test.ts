@@ -105,6 +105,32 @@ describe('a Redis that', () => {
     await expectWholeWork(engine);
   });
 
+  it('is full takes nothing new, and what has come to an end all the same', async () => {
+    const engine = docket.engine();
+    await engine.start();
+    const worker = new TestWorker(engine, 3);
+    const work = { ...anExecution('a'), session: undefined };
+    for (const key of ['failing', 'finishing', 'cancelled']) await engine.add({ ...work, key });
+    const [failing, finishing] = [await worker.next(), await worker.next(), await worker.next()];
+    const verdict = { type: 'finish', outcome: { error: { code: 'E', message: 'no' } } } as const;
+    await engine.settle('failing', failing!.run, verdict);
+    worker.end(failing!);
+    await docket.redis.config('SET', 'maxmemory', 1);
+    const full = { code: 'DOCKET_UNAVAILABLE', message: expect.stringContaining('OOM') };
+    expect(await rejection(engine.add(anExecution('new')))).toMatchObject(full);
+    expect(await rejection(engine.replace({ ...work, key: 'new' }))).toMatchObject(full);
+    expect(await rejection(engine.retry('failing'))).toMatchObject(full);
+    expect(await rejection(engine.ask('finishing', finishing!.run, aQuestion('q')))).toMatchObject(full);
+    expect(await engine.get('new')).toBeUndefined();
+    expect(await engine.get('failing')).toMatchObject({ state: 'failed' });
+    expect(await worker.finish(finishing!, 'done')).toBe(true);
+    expect(await engine.cancel('cancelled')).toBe('cancelled');
+    await docket.redis.config('SET', 'maxmemory', 0);
+    expect(await engine.get('finishing')).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
+    await worker.stop();
+    await expectWholeWork(engine);
+  });
+
   it('is full when a process gives up what it shows and holds is told when it is not', async () => {
     const [engine, other] = [docket.engine({ lease: 3_000 }), docket.engine()];
     await Promise.all([engine.start(), other.start()]);

@@ -255,10 +255,7 @@ export class Connection {
     } catch (error) {
       if (error instanceof ProtocolError) throw error;
       this.core.logger.error('A request failed', { method, error });
-      throw new ProtocolError(
-        rpcCode.internalError,
-        ErrandError.is(error) && error.exposed ? error.message : 'Internal error',
-      );
+      throw new ProtocolError(rpcCode.internalError, shownOf(error));
     } finally {
       // Otherwise each patience that ran out would leave a stream open. What is still said on it goes out before.
       if (extra.signal.aborted) setImmediate(() => this.streams.abandon(extra.requestId));
@@ -353,3 +350,11 @@ function turnsOf({ engine, logger }: Core, place: string, session: string): Turn
 const refuseValidator = (): never => {
   throw new ErrandError('ELICITATION_SCHEMA', 'Errand validates answers by the schema of their question.');
 };
+
+/** What a client may know of a request that failed. Where Redis is, and what it said, is for the log. */
+function shownOf(error: unknown): string {
+  if (!ErrandError.is(error)) return 'Internal error';
+  if (error.exposed) return error.message;
+  if (error.code !== 'DOCKET_UNAVAILABLE') return 'Internal error';
+  return 'The tasks of this server are not available at the moment. Try again later.';
+}

@@ -52,9 +52,10 @@ local record = facts(x)
 if not record.state then return { 'unknown' } end
 if record.addedBy == request then return { 'retried', pairsOf(x), ticketOf(x) } end
 if record.state ~= 'failed' or record.session then return { 'refused', pairsOf(x) } end
+-- A Redis that is full refuses this, as long as nothing was written before it.
+local number = newTicket()
 redis.call('PERSIST', x)
 drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'redelivered', 'openQuestions', 'answeredBy')
-local number = newTicket()
 local ticket = enqueue(x, key, 0, number, 'generation', number, 'createdAt', text(timeOf(x)), 'addedBy', request)
 unlist(key)
 return { 'retried', pairsOf(x), ticket }

@@ -164,6 +164,8 @@ end`,
   // Generations are numbered through the docket: one that has expired is not taken for a later one.
   create: `
 local function create(x, key, runAt, fields)
+  -- A Redis that is full refuses this, as long as nothing was written before it.
+  local number = newTicket()
   local known = facts(x)
   if known.state then
     redis.call('DEL', x)
@@ -180,7 +182,6 @@ local function create(x, key, runAt, fields)
     keepLists(known.owner)
   end
   unlist(key)
-  local number = newTicket()
   local ticket = enqueue(x, key, runAt, number, 'generation', number, 'createdAt', text(timeOf(x)), unpack(fields))
   tellEnd(x, known.awaitedBy)
   return ticket
@@ -218,10 +219,11 @@ local function finish(x, key, request, state, ...)
   if record.state ~= 'running' then
     redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (record.ticket or '') .. ':' .. key)
   end
-  become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   -- Work of the program that failed can be run again.
   local kept = state == 'failed' and not record.session
+  -- A Redis that is full lets go on who has begun to take away: what has been done is not done twice for want of memory.
   drop(x, 'run', 'node', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
+  become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   if record.openQuestions then
     local answeredBy = {}
     for _, name in ipairs(questionNames(key)) do
