@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { follow } from '../../src/docket/follow.js';
 import { waitForEnd } from '../../src/docket/wait.js';
 import { serverFaults } from '../../src/redis/server-check.js';
@@ -90,6 +94,40 @@ describe('a Redis that', () => {
     expect(await waiting).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
     expect(await following).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
     await expectWholeWork(engine, 'b');
+  });
+
+  it('still reads its file is an error within the deadline, and has everything once it has read it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'errand-loading-'));
+    const kept = ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always'];
+    await server.stop();
+    server = await startRedis({ port: server.port, args: kept });
+    try {
+      const engine = docket.engine({ deadline: 300 });
+      await engine.start();
+      await engine.add(anExecution('a'));
+      const fillers = Object.fromEntries(Array.from({ length: 4_096 }, (_, n) => [`filler ${n}`, '']));
+      await Promise.all(Object.entries(fillers).map(([key, value]) => docket.redis.set(key, value)));
+      await server.stop('SIGKILL');
+      // It answers to others now and then while it reads.
+      const reading = startRedis({ port: server.port, args: [...kept, '--key-load-delay', '400'] });
+      const hasty = new Redis(server.url, { enableReadyCheck: false, disconnectTimeout: 100 });
+      hasty.on('error', () => undefined);
+      await eventually(async () => {
+        expect(await rejection(hasty.get('a'))).toMatchObject({ message: expect.stringMatching(/^LOADING/) });
+      });
+      hasty.disconnect();
+      expect(await rejection(engine.get('a'))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+      expect(await rejection(docket.engine({ deadline: 200 }).start())).toMatchObject({
+        code: 'DOCKET_UNAVAILABLE',
+        message: expect.stringMatching(/within 200 ms \(it does not answer; does it still read its data\?\)/),
+      });
+      server = await reading;
+      await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'queued' }));
+      await engine.cancel('a');
+      await expectWholeWork(engine);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('is full says so, and takes work again when it is not', async () => {
