@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import {
@@ -16,6 +16,7 @@ import { eventually } from '../helpers/eventually.js';
 import { connectAs } from '../helpers/principals.js';
 import { rejection, startTask } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
+import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 
 const key = (): string => randomBytes(32).toString('base64');
 
@@ -69,13 +70,19 @@ const reports = defineJob({
   },
 });
 
+/** Of this file alone: what others say to theirs is not to be listened to. */
+let redis: RedisServer;
 let docket: TestDocket;
 let servers: ErrandServer[];
 let log: string;
 let commands: string;
 
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
 beforeEach(async () => {
-  docket = new TestDocket();
+  docket = new TestDocket(redis.url);
   servers = [];
   [log, commands, runs] = ['', '', []];
   const monitor = await docket.redis.monitor();
