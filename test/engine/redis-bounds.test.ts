@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { settleScript } from '../../src/redis/scripts/runs.js';
 import { ScriptRunner } from '../../src/redis/scripts/script.js';
-import { root } from '../helpers/child.js';
+import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, TestWorker } from './contract/stage.js';
@@ -88,7 +88,7 @@ describe('a component that is bound, on several engines', () => {
     const child = spawn(process.execPath, ['node_modules/jiti/lib/jiti-cli.mjs', ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, ...asBuilt, NODE_OPTIONS: '' },
     });
     const said: string[] = [];
     createInterface(child.stdout).on('line', (line) => said.push(line));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EngineEvent } from '../../src/docket/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
-import { root } from '../helpers/child.js';
+import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, TestWorker } from './contract/stage.js';
@@ -37,7 +37,7 @@ describe('the clock of Redis decides', () => {
     const child = spawn(
       process.execPath,
       ['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/skewed-worker.ts', docket.url, docket.name, String(skew)],
-      { cwd: root, stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+      { cwd: root, stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...asBuilt, NODE_OPTIONS: '' } },
     );
     const ended = once(child, 'close');
     try {

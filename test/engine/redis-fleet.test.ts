@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EngineEvent } from '../../src/docket/engine.js';
 import { isTerminal } from '../../src/docket/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
-import { root } from '../helpers/child.js';
+import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, expectEvents, inShort, TestWorker } from './contract/stage.js';
@@ -246,7 +246,7 @@ describe('a worker that is killed', () => {
     const child = spawn(
       process.execPath,
       ['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/redis-worker.ts', docket.url, docket.name, String(lease)],
-      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...asBuilt, NODE_OPTIONS: '' } },
     );
     const said: string[] = [];
     createInterface(child.stdout).on('line', (line) => said.push(line));

@@ -7,7 +7,7 @@ import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { Schedules, type DueTick } from '../../src/redis/schedules.js';
 import { dueScript } from '../../src/redis/scripts/due.js';
 import { ScriptRunner, type Reply } from '../../src/redis/scripts/script.js';
-import { root } from '../helpers/child.js';
+import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { aSchedule } from './contract/stage.js';
@@ -53,7 +53,7 @@ describe('a schedule that several processes have set', () => {
         ...['node_modules/jiti/lib/jiti-cli.mjs', 'test/engine/redis-ticker.ts'],
         ...[docket.url, docket.name, JSON.stringify(schedule)],
       ],
-      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...asBuilt, NODE_OPTIONS: '' } },
     );
     const ended = once(child, 'close');
     try {

@@ -12,10 +12,12 @@ export const cli = join(root, 'dist/cli/main.js');
 export const fixtureFile = (name: string): string => join(root, 'test/e2e/fixtures', name);
 
 /**
- * An environment in which servers of `test/e2e/fixtures` are made of the built package: to compile the sources once more
- * takes each process seconds.
+ * An environment in which programs of the tests are made of the built package: to compile the sources once more takes each
+ * process seconds.
  */
-export const asBuilt = { JITI_ALIAS: JSON.stringify({ '../../../src': join(root, 'dist') }) };
+export const asBuilt = {
+  JITI_ALIAS: JSON.stringify({ '../../../src': join(root, 'dist'), '../../src': join(root, 'dist') }),
+};
 
 /** How a child process ended and what it printed. */
 export interface Ended {
