@@ -19,7 +19,7 @@ interface Measured {
 
 /** Runs the built package in a process of its own, whose heap nothing else uses. */
 async function measure(mode: string): Promise<Measured> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fixture, mode], { timeout: 120_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fixture, mode], { timeout: 240_000 });
   return JSON.parse(stdout) as Measured;
 }
 
@@ -35,6 +35,7 @@ describe('100,000 calls', () => {
       expect(growth.at(-1)).toBeLessThan(bound);
       expect(Math.max(...growth)).toBeLessThan(2 * bound);
     },
-    120_000,
+    // A machine with much else to do takes its time.
+    250_000,
   );
 });

@@ -60,9 +60,9 @@ describe('a docket of several actors does what its model does, step by step', ()
       fc.asyncProperty(fc.commands(commandsWithClock, { maxCommands: 120, size: 'max' }), (steps) =>
         play(onMemory(), steps),
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
-  });
+  }, 120_000);
 
   it('in Redis', async () => {
     await fc.assert(
@@ -72,5 +72,5 @@ describe('a docket of several actors does what its model does, step by step', ()
       // Each step of a smaller example that fails as well would be waited for.
       { numRuns: 15, endOnFailure: true },
     );
-  });
+  }, 120_000);
 });
