@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { keyOf, prefixOf } from '../../src/redis/keys.js';
 import { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
+import { LossyProxy } from '../helpers/lossy-proxy.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { freshName, startRedis, type RedisServer, type RedisStart } from '../helpers/redis-server.js';
 import { leaks } from '../helpers/redis-leaks.js';
@@ -176,5 +177,25 @@ describe('a docket behind Sentinels', () => {
     expect(`${stranger.message}${unknown.message}`).not.toMatch(/secret|watchman|wrong/);
     await engine.close();
     expect(await leaks(next, prefixOf(name))).toEqual([]);
+  });
+});
+
+describe('a docket at one address', () => {
+  it('is followed to the next master, though the one before keeps its connections', async () => {
+    const [before, after] = [await aServer({}), await aServer({})];
+    const proxy = await LossyProxy.open(before.url);
+    cleanups.push(() => proxy.close());
+    const name = freshName();
+    const engine = anEngine(proxy.url, name);
+    await engine.start();
+    proxy.leadTo(after.url);
+    await connected(before).replicaof('127.0.0.1', after.port);
+    expect(await rejection(engine.add(anExecution('a')))).toMatchObject({
+      code: 'DOCKET_UNAVAILABLE',
+      message: expect.stringContaining('READONLY'),
+    });
+    await eventually(() => engine.add(anExecution('a')));
+    expect(await connected(after).exists(`${prefixOf(name)}:execution:a`)).toBe(1);
+    await engine.cancel('a');
   });
 });

@@ -12,22 +12,32 @@ export class LossyProxy {
     private readonly server: Server,
     /** Where clients connect to instead. */
     readonly url: string,
+    /** The server before which it stands. */
+    private to: string,
   ) {}
 
   /** A proxy before the server of the URL. */
   static async open(to: string): Promise<LossyProxy> {
-    const { hostname, port, protocol } = new URL(to);
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const proxy = new LossyProxy(server, `${protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`);
-    server.on('connection', (client) => proxy.carry(client, connect(Number(port), hostname)));
+    const url = `${new URL(to).protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const proxy = new LossyProxy(server, url, to);
+    server.on('connection', (client) => {
+      const { hostname, port } = new URL(proxy.to);
+      proxy.carry(client, connect(Number(port), hostname));
+    });
     return proxy;
   }
 
   /** The next thing sent that contains the text gets no reply: its connection breaks when the reply comes. */
   loseReplyTo(text: string): void {
     this.awaited = text;
+  }
+
+  /** Whoever connects from now on is brought to another server. Connections that stand stay where they are. */
+  leadTo(other: string): void {
+    this.to = other;
   }
 
   async close(): Promise<void> {

@@ -36,7 +36,13 @@ while ARGV[at] do
   local last = at + tonumber(ARGV[at])
   records, called = {}, {}
   local done, reply = pcall(step, { unpack(ARGV, at + 1, last) })
-  if not done then reply = { err = type(reply) == 'table' and reply.err or tostring(reply) } end
+  if not done then
+    local why = type(reply) == 'table' and reply.err or tostring(reply)
+    -- What a replica says is for the connection, which looks at replies and not into them: it has to find the master.
+    local replica = string.match(why, 'READONLY .*')
+    if replica then return { err = replica } end
+    reply = { err = why }
+  end
   replies[#replies + 1] = reply or false
   at = last + 1
 end
