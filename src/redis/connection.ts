@@ -160,8 +160,14 @@ export class RedisConnections {
 
   /** What may be wrong where Redis says little. One for TLS hangs up, one for none waits, as does one that still reads its data. */
   private guess(last: unknown, hungUp: boolean): string {
-    if (last !== undefined && !/ECONNRESET|ETIMEDOUT/.test(reasonOf(last))) return '';
-    if (this.address.tls) return ' (does it speak TLS?)';
+    const { tls, kind } = this.address;
+    const said = last === undefined ? '' : reasonOf(last);
+    // The client keeps to itself why it does not trust a node or a Sentinel.
+    if (tls && (kind === 'cluster' || kind === 'sentinel') && /Connection is closed/.test(said)) {
+      return ' (does docket.tls trust it?)';
+    }
+    if (said !== '' && !/ECONNRESET|ETIMEDOUT/.test(said)) return '';
+    if (tls) return ' (does it speak TLS?)';
     return hungUp ? ' (does it want rediss://?)' : ' (it does not answer; does it still read its data?)';
   }
 
