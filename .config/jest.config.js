@@ -29,5 +29,6 @@ export default {
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
-  testTimeout: 30_000,
+  // Some wait for a process to start for half of it.
+  testTimeout: 60_000,
 };

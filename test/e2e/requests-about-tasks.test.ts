@@ -137,7 +137,7 @@ describe('what fails inside', () => {
     expect(ended.statusMessage).not.toContain('1234');
   });
 
-  it('is an internal error without its details when it is the docket that fails [E4]', async () => {
+  it('is an internal error that says no more than that the tasks are away when it is the docket that fails [E4]', async () => {
     await using peer = await connectInMemory(serve());
     await server['background']!.engine.close();
     const failing: [string, Record<string, unknown>][] = [
@@ -150,7 +150,7 @@ describe('what fails inside', () => {
     for (const [method, params] of failing) {
       expect(await rejection(request(peer.client, method, params))).toMatchObject({
         code: -32603,
-        message: 'MCP error -32603: Internal error',
+        message: 'MCP error -32603: The tasks of this server are not available at the moment. Try again later.',
       });
     }
   });
