@@ -11,8 +11,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
   terminal: `
 local terminal = { completed = true, failed = true, cancelled = true }`,
 
+  // A time so far away that it is no date any more is the last one that is.
   text: `
-local function text(number) return string.format('%d', number) end`,
+local function text(number) return string.format('%d', number < 8.64e15 and number or 8.64e15) end`,
 
   // A number in a record, which may be one that this version cannot read.
   num: `

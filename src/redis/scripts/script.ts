@@ -8,8 +8,9 @@ export type Argument = string | number;
 /** What comes back: Redis turns tables into arrays and what is false into null. */
 export type Reply = string | number | null | readonly Reply[];
 
-/** How many arguments travel together; Lua takes no more than 8,000 at once. */
+/** How many arguments travel together, and how much text: nothing else is done in Redis while it makes these steps. */
 const mostArguments = 1_000;
+const mostText = 100_000;
 
 /** One atomic step in Redis. */
 export class Script {
@@ -34,8 +35,11 @@ end
 local replies, at = {}, 1
 while ARGV[at] do
   local last = at + tonumber(ARGV[at])
+  -- Lua unpacks no more than 8,000 at once.
+  local own = {}
+  for i = at + 1, last do own[i - at] = ARGV[i] end
   records, called = {}, {}
-  local done, reply = pcall(step, { unpack(ARGV, at + 1, last) })
+  local done, reply = pcall(step, own)
   if not done then
     local why = type(reply) == 'table' and reply.err or tostring(reply)
     -- What a replica says is for the connection, which looks at replies and not into them: it has to find the master.
@@ -53,8 +57,17 @@ return replies
 interface Batch {
   readonly script: Script;
   readonly args: Argument[];
+  /** How much text is in them, in characters. */
+  size: number;
   readonly askers: { readonly resolve: (reply: Reply) => void; readonly reject: (error: unknown) => void }[];
 }
+
+const sizeOf = (args: readonly Argument[]): number =>
+  args.reduce<number>((size, argument) => size + (typeof argument === 'string' ? argument.length : 0), 0);
+
+/** Whether a step may travel with those of the batch. */
+const hasRoom = (batch: Batch, script: Script, args: readonly Argument[], size: number): boolean =>
+  batch.script === script && batch.args.length + args.length < mostArguments && batch.size + size <= mostText;
 
 /** Runs scripts on the keys of one docket. */
 export class ScriptRunner {
@@ -75,10 +88,11 @@ export class ScriptRunner {
    */
   run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const { batch } = this;
-      if (batch?.script !== script || batch.args.length + args.length >= mostArguments) this.flush();
+      const size = sizeOf(args);
+      if (this.batch && !hasRoom(this.batch, script, args, size)) this.flush();
       this.batch ??= this.newBatch(script);
       this.batch.args.push(args.length, ...args);
+      this.batch.size += size;
       this.batch.askers.push({ resolve, reject });
     });
   }
@@ -86,7 +100,7 @@ export class ScriptRunner {
   private newBatch(script: Script): Batch {
     // What follows from what has just been read is asked for before this.
     process.nextTick(() => this.flush());
-    return { script, args: [], askers: [] };
+    return { script, args: [], size: 0, askers: [] };
   }
 
   private flush(): void {

@@ -96,6 +96,13 @@ export function questionsContract(stage: () => Stage): void {
   });
 
   describe('the deadline of a question', () => {
+    it('may lie beyond all dates', async () => {
+      const { engine } = stage();
+      const { run } = await stage().begin('a', stage().work());
+      const asked = await engine.ask('a', run, aQuestion('q', Number.MAX_VALUE));
+      expect(asked!.deadline).toBeGreaterThan(stage().now() + 1e12);
+    });
+
     it('answers in the place of a client that does not', async () => {
       const { engine } = stage();
       const { run } = await stage().begin('a', stage().work());
