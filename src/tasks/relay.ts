@@ -41,6 +41,9 @@ export function relayTo(engine: Engine, session: string, listener: TaskListener)
   return engine.watch({ session }, (event) => dispatch(event, listener));
 }
 
+/** Of how many tasks it is read at once how they are: a session may have a thousand. */
+const readAtOnce = 25;
+
 /** Tells a listener how some tasks are now, of which it may have missed something. */
 export async function catchUp(engine: Engine, keys: readonly string[], listener: TaskListener): Promise<void> {
   const tell = async (key: string): Promise<void> => {
@@ -51,7 +54,9 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
     listener.progress(record);
     for (const question of questions) if (question.answer === undefined) listener.question(record, question);
   };
-  await Promise.all(keys.map(tell));
+  for (let index = 0; index < keys.length; index += readAtOnce) {
+    await Promise.all(keys.slice(index, index + readAtOnce).map(tell));
+  }
 }
 
 /** What {@link relayAnswer} needs of its server. */

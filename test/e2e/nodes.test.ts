@@ -302,6 +302,41 @@ describe('a session', () => {
     );
   });
 
+  it('is told each progress once, whichever node has its stream, and what comes after it', async () => {
+    await work();
+    const [one, other] = (await urlsOf(2)) as [string, string];
+    const peer = await client(one, { answer: () => new Promise(() => undefined) });
+    const params = { name: 'book', arguments: {}, task: {}, _meta: { progressToken: 'p' } };
+    await request(peer.client, 'tools/call', params);
+    await untilTold(peer, asked, 1);
+    const before = told(peer, 'notifications/progress').map((each) => Number(each.params['progress']));
+    expect(before.at(-1)).toBe(1);
+
+    const gone = new AbortController();
+    const headers = { 'mcp-session-id': sessionOf(peer), accept: 'text/event-stream' };
+    const newer = await fetch(other, { headers, signal: gone.signal });
+    let text = '';
+    const reading = (async () => {
+      for await (const chunk of newer.body as unknown as AsyncIterable<Uint8Array>) {
+        text += Buffer.from(chunk).toString();
+      }
+    })().catch(() => undefined);
+    // The question comes last of what the client may have missed.
+    const id = await eventually(() => {
+      const found = /"id":"(errand:[^"]+)","method":"elicitation\/create"/.exec(text)?.[1];
+      if (found === undefined) throw new Error(`The other node has said: ${text}`);
+      return found;
+    });
+    await send(other, sessionOf(peer), 'POST', { jsonrpc: '2.0', id, result: accept('by the window') });
+    await eventually(() => expect(text).toContain('"completed"'));
+    const after = [...text.matchAll(/"method":"notifications\/progress".*?"progress":(\d+)/g)].map(
+      ([, value]) => value,
+    );
+    expect(after).toEqual(['2']);
+    gone.abort();
+    await reading;
+  });
+
   it('costs no connection to Redis for each call that waits', async () => {
     await docket.dispose();
     docket = await TestDocket.alone();

@@ -167,9 +167,10 @@ export class Connection {
     };
   }
 
-  /** Tells the client how some tasks of its session are now. */
-  async catchUp(tasks: readonly string[]): Promise<void> {
-    if (this.core.engine !== undefined) await catchUp(this.core.engine, tasks, this.feed);
+  /** Tells the client how some tasks of its session are now. What was told may have been told by another connection where it was `served` elsewhere. */
+  async catchUp(tasks: readonly string[], served: boolean): Promise<void> {
+    if (this.core.engine === undefined) return;
+    await catchUp(this.core.engine, tasks, served ? this.feed.afterAnother : this.feed);
   }
 
   /** Takes a message that the client sent to another place of its session; it came from `principal`. */

@@ -206,8 +206,8 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.onStandalone?.();
   }
 
-  async catchUp(tasks: readonly string[]): Promise<void> {
-    await this.connection?.catchUp(tasks);
+  async catchUp(tasks: readonly string[], served: boolean): Promise<void> {
+    await this.connection?.catchUp(tasks, served);
   }
 
   /** The SDK knows a client by its handshake alone, so that it gets the same once more. */

@@ -37,8 +37,8 @@ export interface SharedSessionHost {
   placed(): void;
   /** Whether there is a stream here on which they could go out. */
   readonly hasStream: boolean;
-  /** They go out here, and the client may have missed how these tasks are. */
-  catchUp(tasks: readonly string[]): Promise<void>;
+  /** They go out here, and the client may have missed how these tasks are; `served` where another place may have told it since this one did. */
+  catchUp(tasks: readonly string[], served: boolean): Promise<void>;
 }
 
 /** One of the places that serve a session which any process may serve: what it says to the others, and hears from them. */
@@ -48,6 +48,8 @@ export class SharedSession {
   private client: SharedClient | undefined;
   private unserve: Unwatch | undefined;
   private keptAt = -Infinity;
+  /** Whether another place may have told the client things since this one did. */
+  private servedElsewhere = false;
   private stopped = false;
 
   constructor(
@@ -68,6 +70,7 @@ export class SharedSession {
   /** Hears what the other places say. */
   async join(client?: SharedClient): Promise<void> {
     this.client = client;
+    this.servedElsewhere = client !== undefined;
     this.unserve = await this.engine.sessions.serve(this.id, this.place, (news) => this.hear(news));
   }
 
@@ -131,8 +134,10 @@ export class SharedSession {
     if (this.stopped || !this.host.hasStream) return this.leave();
     // Another place may have it since.
     if (this.holder !== 'here') return;
+    const served = this.servedElsewhere;
+    this.servedElsewhere = false;
     try {
-      await this.host.catchUp(tasks);
+      await this.host.catchUp(tasks, served);
     } catch (error) {
       this.logger.warning('A client could not be told how its tasks are', { error });
     }
@@ -175,6 +180,7 @@ export class SharedSession {
     // An older stream here serves again, when the newer one has gone.
     if (place === undefined && this.host.hasStream) return void this.hold();
     this.holder = place === undefined ? 'nobody' : place === this.place ? 'here' : 'elsewhere';
+    if (this.holder === 'elsewhere') this.servedElsewhere = true;
     this.host.placed();
   }
 

@@ -25,6 +25,14 @@ export class TaskFeed implements TaskListener {
   private readonly ended = new Set<string>();
   /** Tasks whose id the client does not know yet: what they tell waits until it does. */
   private readonly held = new Map<string, (() => void)[]>();
+  /** For tasks of which another connection may have told the client: what it knows already is not known here. */
+  readonly afterAnother: TaskListener = {
+    status: (record) => this.status(record),
+    progress: (record) => this.skipProgress(record),
+    question: (record, question) => this.question(record, question),
+    closed: (record, question) => this.closed(record, question),
+    notice: (record, notice) => this.notice(record, notice),
+  };
 
   constructor(
     private readonly delivery: QuestionDelivery,
@@ -79,6 +87,14 @@ export class TaskFeed implements TaskListener {
       const { current, ...rest } = progress;
       const params = { progressToken: told.token, progress: current, ...rest, _meta: relatedTask(record.key) };
       this.notify(record, 'notifications/progress', params);
+    });
+  }
+
+  /** Each progress must be greater than the one before: only what comes after this one is so for sure. A status may come twice. */
+  private skipProgress(record: ExecutionRecord): void {
+    this.tell(record, (told) => {
+      if (told.token === undefined) return this.progress(record);
+      told.progress = Math.max(told.progress, record.progress?.current ?? -Infinity);
     });
   }
 
