@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EngineEvent } from '../../src/docket/engine.js';
+import type { Consumer, EngineEvent } from '../../src/docket/engine.js';
 import { isTerminal } from '../../src/docket/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { asBuilt, root } from '../helpers/child.js';
@@ -15,12 +15,19 @@ const lease = 1_500;
 
 let docket: TestDocket;
 let workers: TestWorker[];
+let consumers: Consumer[];
 beforeEach(() => {
   docket = new TestDocket();
   workers = [];
+  consumers = [];
 });
 afterEach(async () => {
   for (const worker of workers) await worker.stop();
+  // A run that has settled has a ticket to give back.
+  for (const consumer of consumers) {
+    await consumer.stopIntake();
+    await consumer.idle();
+  }
   await docket.dispose();
 });
 
@@ -109,15 +116,17 @@ describe('several engines on one docket', () => {
     const engines = [await engine(), await engine(), await engine()];
     const done = new Map<string, number>();
     for (const each of engines) {
-      each.consume(
-        { worker: 'many', concurrency: 10 },
-        {
-          async run({ record, run }) {
-            await each.settle(record.key, run, { type: 'finish', outcome: { result: null } });
-            done.set(record.key, (done.get(record.key) ?? 0) + 1);
+      consumers.push(
+        each.consume(
+          { worker: 'many', concurrency: 10 },
+          {
+            async run({ record, run }) {
+              await each.settle(record.key, run, { type: 'finish', outcome: { result: null } });
+              done.set(record.key, (done.get(record.key) ?? 0) + 1);
+            },
+            revoke: () => undefined,
           },
-          revoke: () => undefined,
-        },
+        ),
       );
     }
     const keys = Array.from({ length: 300 }, (_, index) => `k${index}`);
@@ -130,16 +139,18 @@ describe('several engines on one docket', () => {
     const engines = [await engine(), await engine(), await engine()];
     const accepted: string[] = [];
     for (const each of engines) {
-      each.consume(
-        { worker: 'many', concurrency: 2 },
-        {
-          async run({ record: { key, generation }, run }) {
-            await each.progress(key, run, { current: generation });
-            const verdict = { type: 'finish', outcome: { result: generation } } as const;
-            if (await each.settle(key, run, verdict)) accepted.push(`${key} ${generation}`);
+      consumers.push(
+        each.consume(
+          { worker: 'many', concurrency: 2 },
+          {
+            async run({ record: { key, generation }, run }) {
+              await each.progress(key, run, { current: generation });
+              const verdict = { type: 'finish', outcome: { result: generation } } as const;
+              if (await each.settle(key, run, verdict)) accepted.push(`${key} ${generation}`);
+            },
+            revoke: () => undefined,
           },
-          revoke: () => undefined,
-        },
+        ),
       );
     }
     const { session: _, ...work } = anExecution('');
