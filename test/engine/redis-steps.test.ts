@@ -78,3 +78,18 @@ it('a worker may have very many components with limits', async () => {
   expect(await worker.finish(await worker.next())).toBe(true);
   await worker.stop();
 });
+
+it('what a run tells costs Redis no more where its input is large', async () => {
+  const engine = docket.engine();
+  await engine.start();
+  const worker = new TestWorker(engine, 1);
+  await engine.add({ ...anExecution('a'), input: 'x'.repeat(8_000_000) });
+  const delivery = await worker.next();
+  await docket.redis.config('RESETSTAT');
+  for (let current = 1; current <= 20; current++) await engine.progress('a', delivery.run, { current });
+  const stats = await docket.redis.info('commandstats');
+  // In microseconds. To read it takes ten thousand.
+  expect(Number(/cmdstat_evalsha:.*usec_per_call=([\d.]+)/.exec(stats)?.[1])).toBeLessThan(3_000);
+  await worker.finish(delivery);
+  await worker.stop();
+});

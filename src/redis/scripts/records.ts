@@ -1,3 +1,6 @@
+/** From how many bytes on it pays to leave out an input. */
+const largeInput = 4_096;
+
 /**
  * Part of the prelude: how scripts read and write records. Values that users gave are texts of JSON to them, which they never
  * look inside: Lua's JSON takes an empty list for an empty object. Numbers are written by text(), as Lua would write large
@@ -24,13 +27,20 @@ local function num(value, otherwise) return tonumber(value) or otherwise end`,
   records: `
 local records = {}`,
 
+  // An input may be large, and few steps need it: the empty text stands for one that was not read.
   facts: `
 local function facts(x)
   local record = records[x]
   if not record then
     record = {}
-    local fields = redis.call('HGETALL', x)
-    for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
+    if redis.call('HSTRLEN', x, 'input') < ${largeInput} then
+      local fields = redis.call('HGETALL', x)
+      for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
+    else
+      for _, name in ipairs(redis.call('HKEYS', x)) do
+        record[name] = name == 'input' and '' or redis.call('HGET', x, name)
+      end
+    end
     records[x] = record
   end
   return record
@@ -40,6 +50,7 @@ end`,
   pairsOf: `
 local function pairsOf(x)
   local all = {}
+  if facts(x).input == '' then facts(x).input = redis.call('HGET', x, 'input') end
   for name, value in pairs(facts(x)) do
     all[#all + 1] = name
     all[#all + 1] = value

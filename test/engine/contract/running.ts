@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
 import type { Verdict } from '../../../src/docket/engine.js';
 import type { Stage } from './stage.js';
-import { aQuestion, expectEvents } from './stage.js';
+import { anExecution, aQuestion, expectEvents } from './stage.js';
 
 const failure = { code: 'E_PARTS', message: 'out of parts' };
 
@@ -45,6 +45,24 @@ export function runningContract(stage: () => Stage): void {
         expect(record?.key).toBe('a');
         for (const gone of ['input', 'snapshot'] as const) expect(record?.[gone]).toBeUndefined();
       }
+    });
+
+    it('has the whole of a large input, each time that it is delivered, and so has who adds it again', async () => {
+      const worker = stage().work();
+      const input = 'x'.repeat(100_000);
+      const { session: _, ...work } = anExecution('a');
+      await stage().engine.add({ ...work, input });
+      const first = await worker.next();
+      expect(first.record.input).toBe(input);
+      await stage().engine.progress('a', first.run, { current: 1 });
+      expect((await stage().add('a')).record.input).toBe(input);
+      await stage().engine.settle('a', first.run, { type: 'finish', outcome: { error: failure } });
+      worker.end(first);
+      expect((await stage().engine.retry('a')).record?.input).toBe(input);
+      const second = await worker.next();
+      expect(second.record.input).toBe(input);
+      await worker.finish(second);
+      expect((await stage().record('a')).input).toBeUndefined();
     });
 
     it('is delivered first in, first out', async () => {
