@@ -160,3 +160,22 @@ async function another(): Promise<RedisEngine> {
   await made.start();
   return made;
 }
+
+describe('a process that was killed while it waited for an end', () => {
+  it('is forgotten by who waits after it, and nobody else is', async () => {
+    await engine.add(anExecution('a'));
+    await docket.redis.hset(recordOf('a'), { awaitedBy: 'killed' });
+    const other = docket.engine();
+    await other.start();
+    const told = new Promise<unknown>((resolve) => {
+      void other.watchEnd('a', resolve);
+    });
+    await other.watchEnd('a', () => undefined);
+    await engine.watchEnd('a', () => undefined);
+    const awaitedBy = await docket.redis.hget(recordOf('a'), 'awaitedBy');
+    expect(awaitedBy?.split(' ')).toHaveLength(2);
+    expect(awaitedBy).not.toContain('killed');
+    await engine.cancel('a');
+    expect(await told).toMatchObject({ key: 'a', state: 'cancelled' });
+  });
+});

@@ -46,7 +46,12 @@ local node, x = ARGV[1], executionKey(ARGV[2])
 local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')}, 'awaitedBy')
 local awaitedBy = table.remove(stands)
 if stands[1] and not terminal[stands[1]] and not string.find(awaitedBy or '', node, 1, true) then
-  redis.call('HSET', x, 'awaitedBy', awaitedBy and awaitedBy .. ' ' .. node or node)
+  -- Who was taken for dead and is not says again for what it waits.
+  local nodes = { node }
+  for other in string.gmatch(awaitedBy or '', '%S+') do
+    if redis.call('EXISTS', nodeKey(other)) == 1 then nodes[#nodes + 1] = other end
+  end
+  redis.call('HSET', x, 'awaitedBy', table.concat(nodes, ' '))
 end
 return { redis.call('GET', nodeKey(node)), stands }
 `);
