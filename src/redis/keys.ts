@@ -34,6 +34,8 @@ const parts = {
   missed: 'missed:',
   /** Text: there was a sign of the process not long ago. */
   alive: 'alive:',
+  /** Text: until when nobody is taken for gone for want of a sign, as there was none of anybody. It lives as the signs do. */
+  signs: 'signs',
   /** Counter: how many events a process was sent. It exists as long as the process is taken to live. */
   node: 'node:',
   /** Stream: what a process was sent. */

@@ -41,7 +41,7 @@ export class Presence {
     clearInterval(this.looking);
     this.waiting.clear();
     this.owed.clear();
-    await this.scripts.run(signOffScript, this.node);
+    await this.scripts.run(signOffScript, this.node, 2 * this.life);
   }
 
   /** Calls back once when that process is gone. Returns what takes the listener away. */
@@ -72,8 +72,12 @@ export class Presence {
     this.owed.delete(name);
   }
 
+  private get life(): number {
+    return Math.ceil(this.lease * lifePerLease);
+  }
+
   private async sign(): Promise<void> {
-    await this.scripts.run(signScript, this.node, Math.ceil(this.lease * lifePerLease));
+    await this.scripts.run(signScript, this.node, this.life);
     for (const [name, tell] of [...this.owed]) if (this.owed.get(name) === tell) await this.giveUp(name, tell);
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { follow } from '../../src/docket/follow.js';
+import type { SessionNews } from '../../src/docket/sessions.js';
 import { waitForEnd } from '../../src/docket/wait.js';
 import { serverFaults } from '../../src/redis/server-check.js';
 import { eventually } from '../helpers/eventually.js';
@@ -94,6 +95,59 @@ describe('a Redis that', () => {
     expect(await waiting).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
     expect(await following).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
     await expectWholeWork(engine, 'b');
+  });
+
+  it('was away for long leaves each question and session at its place, unless that is gone', async () => {
+    const lease = 3_000;
+    const [engine, other] = [docket.engine({ lease }), docket.engine({ lease })];
+    await Promise.all([engine.start(), other.start()]);
+    const worker = new TestWorker(other, 1);
+    await engine.add(anExecution('a'));
+    const delivery = await worker.next();
+    await other.ask('a', delivery.run, aQuestion('q'));
+    const [place, elsewhere] = [engine.newPlace(), other.newPlace()];
+    await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
+    await engine.sessions.hold('s', place);
+    expect(await engine.showings.show('a', 'q', { place, session: 's', waits: true })).toMatchObject({ granted: true });
+    const free: string[] = [];
+    other.showings.attend(elsewhere, { taken: () => undefined, free: (_key, question) => free.push(question) });
+    const wish = { place: elsewhere, session: 'another', waits: true };
+
+    // What becomes of the signs of all processes in an outage that is longer than those live.
+    const [alive, signs] = [`${docket.prefix}:alive:${place.split('/')[0]}`, `${docket.prefix}:signs`];
+    const all = (await docket.keys()).filter((key) => key.startsWith(`${docket.prefix}:alive:`));
+    await docket.redis.del(signs, ...all);
+    expect(await other.showings.show('a', 'q', wish)).toMatchObject({ granted: false });
+    const held: SessionNews[] = [];
+    const stop = await other.sessions.serve('s', elsewhere, (news) => held.push(news));
+    await eventually(async () => expect(await docket.redis.exists(signs, alive)).toBe(2));
+    expect(await other.showings.show('a', 'q', wish)).toMatchObject({ granted: false });
+    expect(free).toEqual([]);
+    expect(held).toEqual([{ type: 'held', place }]);
+
+    // Of one that alone gave no sign for so long, nothing is kept.
+    await docket.redis.set(signs, 0, 'PX', lease);
+    await docket.redis.del(alive);
+    expect(await other.showings.show('a', 'q', wish)).toMatchObject({ granted: true, again: false });
+    stop();
+    await worker.finish(delivery);
+    await worker.stop();
+  });
+
+  it('is told by a process that closes that it is gone', async () => {
+    const [engine, other] = [docket.engine({ lease: 60_000 }), docket.engine({ lease: 60_000 })];
+    await Promise.all([engine.start(), other.start()]);
+    const worker = new TestWorker(other, 1);
+    await other.add(anExecution('a'));
+    const delivery = await worker.next();
+    await other.ask('a', delivery.run, aQuestion('q'));
+    const place = engine.newPlace();
+    await engine.showings.show('a', 'q', { place, session: 's', waits: true });
+    await engine.close();
+    const wish = { place: other.newPlace(), session: 'another', waits: true };
+    expect(await other.showings.show('a', 'q', wish)).toMatchObject({ granted: true });
+    await worker.finish(delivery);
+    await worker.stop();
   });
 
   it('still reads its file is an error within the deadline, and has everything once it has read it', async () => {

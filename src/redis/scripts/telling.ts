@@ -30,8 +30,18 @@ end`,
   nodeOf: `
 local function nodeOf(place) return string.match(place, '^(.*)/') or '' end`,
 
+  // Whether a process is alive. Where there was no sign of anybody for as long as one lives without, it was Redis that could
+  // not be reached: who comes back has time to say so, and keeps what it had.
+  isAlive: `
+local function isAlive(node)
+  local sign = redis.call('GET', aliveKey(node))
+  if sign then return sign ~= 'gone' end
+  local untold = redis.call('GET', signsKey())
+  return not untold or now < tonumber(untold)
+end`,
+
   isThere: `
-local function isThere(place) return redis.call('EXISTS', aliveKey(nodeOf(place))) == 1 end`,
+local function isThere(place) return nodeOf(place) ~= '' and isAlive(nodeOf(place)) end`,
 
   // Tells every process that serves a session.
   spread: `
