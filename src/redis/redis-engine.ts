@@ -122,7 +122,9 @@ export class RedisEngine implements Engine {
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID` */
   constructor(options: RedisEngineOptions) {
-    const { url, tls, name, deadline = 5_000, lease = 10_000 } = options;
+    const { url, tls, name, deadline = 5_000 } = options;
+    // Redis counts in whole milliseconds.
+    const lease = Math.ceil(options.lease ?? 10_000);
     const { onError = () => undefined, onReconnect = () => undefined, onWarning = () => undefined } = options;
     // What goes wrong because the engine closes is nobody's concern.
     this.report = (error) => (this.closing ? undefined : onError(error));

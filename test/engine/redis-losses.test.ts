@@ -179,3 +179,12 @@ describe('a process that was killed while it waited for an end', () => {
     expect(await told).toMatchObject({ key: 'a', state: 'cancelled' });
   });
 });
+
+it('a lease need not be of whole milliseconds', async () => {
+  const exact = docket.engine({ lease: 10_000 / 3, onError: (error) => errors.push(error) });
+  await exact.start();
+  worker = new TestWorker(exact, 1);
+  await exact.add(anExecution('a'));
+  expect(await worker.finish(await worker.next())).toBe(true);
+  expect(errors).toEqual([]);
+});
