@@ -169,13 +169,19 @@ describe('errand worker', () => {
 
   it('leaves what it does not know to a newer one, and counts it', async () => {
     const old = await startWorker([]);
-    const execution = await startServer().docket.add(recent);
+    const server = startServer();
+    const execution = await server.docket.add(recent);
     const unknown = 'errand_execution_unknown_component_total{errand_component="recent"}';
     await eventually(async () => expect(await metric(old, unknown)).toBe(1));
     expect(old.lines().at(-1)).toMatchObject({ level: 'warning', component: 'recent', key: execution.key });
-    await startWorker([], { FLEET_VERSION: 'new' });
+    // It goes on with what it knows.
+    expect(await (await server.docket.add(sum, { numbers: [1, 2] })).result()).toBe(3);
+    const young = await startWorker([], { FLEET_VERSION: 'new' });
     old.child.kill('SIGTERM');
     expect(await execution.result({ timeout: '20s' })).toBe('of the new version');
+    const { executions } = await server.docket.list({ component: 'recent' });
+    expect(executions).toMatchObject([{ key: execution.key, state: 'completed', attempt: 1, redelivered: false }]);
+    expect(await metric(young, unknown)).toBeUndefined();
   });
 
   it('is unhealthy while its Redis is gone, goes on when it is back, and tells nobody the password', async () => {
