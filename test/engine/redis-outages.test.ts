@@ -159,7 +159,7 @@ describe('a Redis that', () => {
       const engine = docket.engine({ deadline: 300 });
       await engine.start();
       await engine.add(anExecution('a'));
-      const fillers = Object.fromEntries(Array.from({ length: 2_100 }, (_, n) => [`filler ${n}`, '']));
+      const fillers = Object.fromEntries(Array.from({ length: 4_096 }, (_, n) => [`filler ${n}`, '']));
       await Promise.all(Object.entries(fillers).map(([key, value]) => docket.redis.set(key, value)));
       await server.stop('SIGKILL');
       // It answers to others now and then while it reads.
