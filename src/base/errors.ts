@@ -81,6 +81,7 @@ export const errorTable = {
   LISTEN_REFUSED: { meaning: 'The server may not listen as asked.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
   CONNECT_TARGET: { meaning: 'The client was given something that it cannot connect to.' },
+  CONNECT_FAILED: { meaning: 'The client finds no server at an address, or cannot start the command of one.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly passing?: true }>;
 
 /** A stable code of {@link ErrandError}. The README lists them all. */

@@ -1,4 +1,5 @@
-import { ErrandError } from '../base/errors.js';
+import { isNativeError } from 'node:util/types';
+import { ErrandError, messageOf } from '../base/errors.js';
 import type { Transport } from '../protocol/types.js';
 import { Client, type ClientOf } from './client.js';
 import type { ClientOptions } from './options.js';
@@ -39,7 +40,8 @@ export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL 
  *
  * @param target - a server, an `http(s)://` URL, a command with its arguments, both in one string divided by spaces, or
  * a transport that has not been started
- * @throws {ErrandError} `CONNECT_TARGET` for anything else.
+ * @throws {ErrandError} `CONNECT_TARGET` for anything else, `CONNECT_FAILED` where nobody answers at a URL or a command
+ * cannot be started.
  *
  * @example
  * ```ts
@@ -66,8 +68,40 @@ export async function connect<Server extends ConnectableServer = ConnectableServ
   target: Server | ConnectTarget,
   options: ClientOptions = {},
 ): Promise<ClientOf<Server>> {
-  const client = await new Client(options).open(await transportTo(target));
-  return client as ClientOf<Server>;
+  const transport = await transportTo(target);
+  try {
+    return (await new Client(options).open(transport)) as ClientOf<Server>;
+  } catch (error) {
+    throw notReached(target, error) ?? error;
+  }
+}
+
+/** What the system says of an address or a command, in words that name it. What a server says is thrown as it is. */
+function notReached(target: unknown, error: unknown): ErrandError | undefined {
+  if (!isNativeError(error)) return undefined;
+  const { cause } = error;
+  if (error.name === 'TypeError' && isNativeError(cause)) {
+    // The way of fetch to say that there was no answer. Where several addresses were tried, each has its reason.
+    const reasons = 'errors' in cause && Array.isArray(cause.errors) ? (cause.errors as unknown[]) : [cause];
+    const why = [...new Set(reasons.map(messageOf))].join(', ');
+    return new ErrandError(
+      'CONNECT_FAILED',
+      `No server answers at ${shownUrl(String(target))}: ${why}. Start it there, or give the URL that it listens on, with its path.`,
+      { cause: error },
+    );
+  }
+  if (!('syscall' in error) || !String(error.syscall).startsWith('spawn')) return undefined;
+  return new ErrandError(
+    'CONNECT_FAILED',
+    `The command of the server could not be started: ${error.message}. Give a program of the PATH, or its whole path.`,
+    { cause: error },
+  );
+}
+
+/** A URL may carry a token behind its question mark. */
+function shownUrl(text: string): string {
+  const { origin, pathname } = new URL(text);
+  return origin + pathname;
 }
 
 async function transportTo(target: unknown): Promise<Transport> {
@@ -93,6 +127,12 @@ async function transportTo(target: unknown): Promise<Transport> {
 }
 
 async function httpTransport(url: URL): Promise<Transport> {
+  if (url.username !== '' || url.password !== '') {
+    throw new ErrandError(
+      'CONNECT_TARGET',
+      `connect was given a URL of ${url.host} with a user or a password, which are not sent. Give a StreamableHTTPClientTransport with the headers that the server wants.`,
+    );
+  }
   const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
   return new StreamableHTTPClientTransport(url);
 }

@@ -261,6 +261,23 @@ it.each([undefined, null, 42, '', '   ', 'ftp://127.0.0.1/mcp', {}, { command: 3
   },
 );
 
+it('refuses a URL with a password, and does not repeat it', async () => {
+  const refusal = await rejectionOf(connect('http://anna:hunter2@127.0.0.1:1/mcp'));
+  expect(refusal.code).toBe('CONNECT_TARGET');
+  expect(refusal.message).toContain('URL of 127.0.0.1:1 with a user or a password');
+  expect(refusal.message).not.toContain('hunter2');
+});
+
+it.each([
+  ['http://127.0.0.1:1/mcp?token=hunter2', /^No server answers at http:\/\/127\.0\.0\.1:1\/mcp: .*ECONNREFUSED/],
+  [{ command: 'no-such-program' }, /^The command of the server could not be started: .*no-such-program/],
+])('says what is not there: %p', async (target, message) => {
+  const failure = await rejectionOf(connect(target));
+  expect(failure.code).toBe('CONNECT_FAILED');
+  expect(failure.message).toMatch(message);
+  expect(failure.message).not.toContain('hunter2');
+});
+
 it('says so when a call is given up by its timeout or its signal', async () => {
   const client = await open(server, { elicitation: true });
   await expect(client.callTool('errand', {}, { timeout: 1_000 })).rejects.toMatchObject({ code: -32601 });
