@@ -8,6 +8,7 @@ import { Logger } from '../../src/base/logger.js';
 import { Context } from '../../src/call/context.js';
 import { createServer, type ErrandServer } from '../../src/server/create-server.js';
 import { z } from 'zod';
+import { freePort } from '../helpers/redis-server.js';
 import { cli, fixtureFile } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejectionOf } from '../helpers/thrown.js';
@@ -268,14 +269,19 @@ it('refuses a URL with a password, and does not repeat it', async () => {
   expect(refusal.message).not.toContain('hunter2');
 });
 
-it.each([
-  ['http://127.0.0.1:1/mcp?token=hunter2', /^No server answers at http:\/\/127\.0\.0\.1:1\/mcp: .*ECONNREFUSED/],
-  [{ command: 'no-such-program' }, /^The command of the server could not be started: .*no-such-program/],
-])('says what is not there: %p', async (target, message) => {
-  const failure = await rejectionOf(connect(target));
+it('says where no server answers, and why', async () => {
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const failure = await rejectionOf(connect(`${origin}/mcp?token=hunter2`));
   expect(failure.code).toBe('CONNECT_FAILED');
-  expect(failure.message).toMatch(message);
+  expect(failure.message).toMatch(`No server answers at ${origin}/mcp: `);
+  expect(failure.message).toContain('ECONNREFUSED');
   expect(failure.message).not.toContain('hunter2');
+});
+
+it('says which command cannot be started', async () => {
+  const failure = await rejectionOf(connect({ command: 'no-such-program' }));
+  expect(failure.code).toBe('CONNECT_FAILED');
+  expect(failure.message).toContain('The command of the server could not be started: spawn no-such-program ENOENT');
 });
 
 it('says so when a call is given up by its timeout or its signal', async () => {

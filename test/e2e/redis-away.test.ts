@@ -10,7 +10,7 @@ import { Gate } from '../helpers/gate.js';
 import { rejection, request, startTask, told, untilStatus } from '../helpers/raw-calls.js';
 import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { keysOf, leaks } from '../helpers/redis-leaks.js';
-import { prefixOf } from '../../src/redis/keys.js';
+import { keyOf, prefixOf } from '../../src/redis/keys.js';
 import { connectInMemory, type Peer } from '../helpers/transports.js';
 
 const password = 'secret-of-redis';
@@ -107,6 +107,8 @@ async function begun(): Promise<{ asks: string; holds: string; queued: string }>
   const { taskId: holds } = await startTask(client, 'holds');
   await eventually(() => expect(isHolding).toBe(true));
   const { taskId: queued } = await startTask(client, 'quick');
+  // A ticket that gets lost is missed after five seconds, which are not for this test to wait.
+  await eventually(async () => expect(await control.llen(keyOf(prefixOf('away'), 'line'))).toBe(1));
   return { asks, holds, queued };
 }
 
