@@ -5,8 +5,8 @@ import type { Called, Tickets } from './tickets.js';
 /** What scripts say of the places of executions in line, done with BullMQ's tickets. Nothing is done before the engine has started. */
 export class Line {
   private tickets?: Tickets;
-  /** Tickets on their way into the line. */
-  private readonly entering = new Set<Promise<void>>();
+  /** Tickets on their way into the line, or out of it. */
+  private readonly moving = new Map<string, Promise<void>>();
 
   constructor(private readonly report: OnError) {}
 
@@ -16,7 +16,7 @@ export class Line {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.entering);
+    await Promise.all(this.moving.values());
     await this.tickets?.close();
   }
 
@@ -33,25 +33,31 @@ export class Line {
     if (!Array.isArray(place)) return;
     const [ticket, delay, priority] = place as readonly Reply[];
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
-    else await this.entered(this.tickets?.add(key, String(ticket), Number(priority), front));
+    else await this.moved(String(ticket), this.tickets?.add(key, String(ticket), Number(priority), front));
   }
 
   /** Who had to wait for a place, and has one now. The same holds for their tickets. */
   async call(called: Reply | undefined): Promise<void> {
     if (!Array.isArray(called) || called.length === 0) return;
-    await this.entered(this.tickets?.call(called as Called));
+    const work = this.tickets?.call(called as Called).catch(this.report);
+    await Promise.all((called as Called).map(([, [ticket]]) => this.moved(ticket, work)));
   }
 
-  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. */
+  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. It may still be on its way. */
   discard(ticket: Reply | undefined): void {
-    if (typeof ticket === 'string') void this.tickets?.remove(ticket).catch(this.report);
+    if (typeof ticket !== 'string') return;
+    const before = this.moving.get(ticket) ?? Promise.resolve();
+    void this.moved(
+      ticket,
+      before.then(() => this.tickets?.remove(ticket)),
+    );
   }
 
-  private async entered(work: Promise<void> | undefined): Promise<void> {
+  private async moved(ticket: string, work: Promise<void> | undefined): Promise<void> {
     if (!work) return;
-    const entering = work.catch(this.report);
-    this.entering.add(entering);
-    await entering;
-    this.entering.delete(entering);
+    const moving = work.catch(this.report);
+    this.moving.set(ticket, moving);
+    await moving;
+    if (this.moving.get(ticket) === moving) this.moving.delete(ticket);
   }
 }

@@ -63,6 +63,13 @@ describe('steps of one script that are asked for in one turn', () => {
     expect(commands).toBe(3);
   });
 
+  it('travel alone where each does much', async () => {
+    const long = new Script(`return redis.call('EXISTS', KEYS[1])`, { alone: true });
+    const { replies, commands } = await inOneTurn(...[1, 2, 3].map(() => () => scripts.run(long)));
+    expect(replies).toEqual([0, 0, 0]);
+    expect(commands).toBe(3);
+  });
+
   it('may have more arguments than Lua unpacks', async () => {
     const { replies } = await inOneTurn(() => scripts.run(echo, ...Array.from({ length: 10_000 }, () => 'x')));
     expect(replies).toEqual([['x', 10_000]]);
@@ -92,4 +99,24 @@ it('what a run tells costs Redis no more where its input is large', async () => 
   expect(Number(/cmdstat_evalsha:.*usec_per_call=([\d.]+)/.exec(stats)?.[1])).toBeLessThan(3_000);
   await worker.finish(delivery);
   await worker.stop();
+});
+
+it('a page of a list keeps others waiting no longer where many are asked for in one turn', async () => {
+  const engine = docket.engine();
+  await engine.start();
+  await engine.add(anExecution('a'));
+  for (const ask of [() => engine.list({ owner: 'anna', limit: 5 }), () => engine.browse({ limit: 5 })]) {
+    const { commands } = await inOneTurn(...[1, 2, 3].map(() => async () => Object.keys(await ask()).length));
+    expect(commands).toBeGreaterThanOrEqual(3);
+  }
+  await engine.cancel('a');
+});
+
+it('what is added and cancelled in one turn leaves nothing in the line', async () => {
+  const engine = docket.engine();
+  await engine.start();
+  const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+  await Promise.all(keys.flatMap((key) => [engine.add(anExecution(key)), engine.cancel(key)]));
+  await engine.close();
+  expect((await docket.keys()).filter((key) => /tickets:(t\d|wait)/.test(key))).toEqual([]);
 });

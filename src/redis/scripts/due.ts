@@ -15,7 +15,8 @@ const longestFront = 1_000;
  * that never were seen in the queue, the ticks of schedules for this process to make, the time, how long it is until the
  * next is due, and who was called before a gate.
  */
-export const dueScript = new Script(`
+export const dueScript = new Script(
+  `
 local queued, missing, ticks = {}, {}, {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, ${most})) do
   local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
@@ -54,7 +55,9 @@ for _, set in ipairs({ dueKey(), schedulesKey() }) do
   if first then following = math.min(following or math.huge, tonumber(first)) end
 end
 return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called }
-`);
+`,
+  { alone: true },
+);
 
 /** ARGV: tickets, each with its key. They are in the queue. */
 export const ticketedScript = new Script(`

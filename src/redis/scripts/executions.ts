@@ -65,7 +65,8 @@ return { 'cancelled', ticket, called }
 `);
 
 /** ARGV: owner, the sequence number below which to go on or '+inf', how many. The pages are found without scanning. */
-export const listScript = new Script(`
+export const listScript = new Script(
+  `
 local owner, before, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 purge(owner, 1000)
 local found = {}
@@ -79,7 +80,9 @@ while true do
   end
   if #keys == 0 then return found end
 end
-`);
+`,
+  { alone: true },
+);
 
 /** ARGV: key. */
 export const getScript = new Script(`return redis.call('HGETALL', executionKey(ARGV[1]))`);

@@ -8,7 +8,8 @@ const waitingLookedAt = 100;
  * ARGV: the number below which to go on or '+inf', how many, the component or '', then the states. Gives the summaries,
  * and the number below which the next page begins or ''.
  */
-export const browseScript = new Script(`
+export const browseScript = new Script(
+  `
 forgetExpired(500)
 local before, limit, component = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local most = component == '' and limit or ${mostLookedAt}
@@ -25,10 +26,13 @@ for i, entry in ipairs(all) do
   if fields[1] and (component == '' or fields[2] == component) then found[#found + 1] = fields end
 end
 return { found, '' }
-`);
+`,
+  { alone: true },
+);
 
 /** Gives how many executions are in each state, how many questions are open, how many workers live, and how long somebody waits or ''. */
-export const statsScript = new Script(`
+export const statsScript = new Script(
+  `
 -- What has expired is not counted; with very much of it the rest is left to others, who take some each second.
 for _ = 1, 20 do if not forgetExpired(500) then break end end
 local counts = {}
@@ -42,7 +46,9 @@ for _, key in ipairs(redis.call('ZRANGE', stateKey('queued'), 0, ${waitingLooked
 end
 local workers = redis.call('ZCOUNT', workersKey(), text(now), '+inf')
 return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.max(now - since, 0)) or '' }
-`);
+`,
+  { alone: true },
+);
 
 /** ARGV: the request, key. The same request is answered the same when it comes again. */
 export const retryScript = new Script(`

@@ -25,14 +25,17 @@ return redis.call('DEL', scheduleKey(ARGV[1]))
 `);
 
 /** Gives id, when, next tick, component and owner of each. */
-export const schedulesScript = new Script(`
+export const schedulesScript = new Script(
+  `
 local all = redis.call('ZRANGE', schedulesKey(), 0, -1)
 for i, id in ipairs(all) do
   local known = redis.call('HMGET', scheduleKey(id), '@when', '@next', 'component', 'owner')
   all[i] = { id, unpack(known) }
 end
 return all
-`);
+`,
+  { alone: true },
+);
 
 /**
  * ARGV: id, when, the tick that is due, the one that follows it. Whoever comes first makes the tick. Gives the ticket of the

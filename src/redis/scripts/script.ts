@@ -17,8 +17,12 @@ export class Script {
   readonly text: string;
   readonly sha: string;
 
+  /** Steps that do much each travel alone: Redis does nothing else while it makes those of one command. */
+  readonly alone: boolean;
+
   /** `body` is Lua. It is given the docket's prefix as KEYS[1], and what {@link ScriptRunner.run} is given as ARGV. */
-  constructor(body: string) {
+  constructor(body: string, { alone = false }: { readonly alone?: boolean } = {}) {
+    this.alone = alone;
     this.text = withShared(steps(body));
     this.sha = createHash('sha1').update(this.text).digest('hex');
   }
@@ -67,7 +71,10 @@ const sizeOf = (args: readonly Argument[]): number =>
 
 /** Whether a step may travel with those of the batch. */
 const hasRoom = (batch: Batch, script: Script, args: readonly Argument[], size: number): boolean =>
-  batch.script === script && batch.args.length + args.length < mostArguments && batch.size + size <= mostText;
+  batch.script === script &&
+  !script.alone &&
+  batch.args.length + args.length < mostArguments &&
+  batch.size + size <= mostText;
 
 /** Runs scripts on the keys of one docket. */
 export class ScriptRunner {
