@@ -31,7 +31,8 @@ export class Line {
    */
   async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
     if (!Array.isArray(place)) return;
-    const [ticket, delay, priority] = place as readonly Reply[];
+    const [ticket, delay, priority, inLine] = place as readonly Reply[];
+    if (inLine === '1') return;
     if (Number(delay) > 0) this.tickets?.look(Number(delay));
     else await this.moved(String(ticket), this.tickets?.add(key, String(ticket), Number(priority), front));
   }

@@ -138,7 +138,7 @@ export class Tickets {
   private async tick(due: DueTick, now: number): Promise<void> {
     const { ticket, wait } = await this.schedules.tick(due, now);
     this.look(wait);
-    if (ticket !== undefined) await this.add(due[0], String(ticket[0]), Number(ticket[2]));
+    if (ticket !== undefined && ticket[3] !== '1') await this.add(due[0], String(ticket[0]), Number(ticket[2]));
   }
 
   private async doDue(): Promise<void> {

@@ -197,7 +197,7 @@ describe('a Redis that goes away', () => {
     const docket = new TestDocket(before.url);
     const engine = docket.engine({ deadline: 300 });
     await engine.start();
-    const worker = new TestWorker(engine, 1);
+    const worker = new TestWorker(engine, 2);
     const events: EngineEvent[] = [];
     await engine.watch({ key: 'a' }, (event) => events.push(event));
     await engine.add(anExecution('a'));
@@ -219,7 +219,8 @@ describe('a Redis that goes away', () => {
     await eventually(() => expect(states()).toEqual(['state queued', 'state running', 'state completed']));
     worker.end(worker.begun[0]!);
     await engine.add(anExecution('c'));
-    await eventually(() => expect(worker.begun.at(-1)?.record.key).toBe('c'), { timeout: 15_000 });
+    // What was asked for while it was away may have been heard all the same.
+    await eventually(() => expect(worker.begun.map(({ record }) => record.key)).toContain('c'), { timeout: 15_000 });
     // Nor does anybody who stops wait for it to come back.
     await after.stop();
     const from = performance.now();

@@ -1,4 +1,5 @@
 import { keyDefinitions } from '../keys.js';
+import { bring } from './bring.js';
 import { gates } from './gates.js';
 import { records } from './records.js';
 import { telling } from './telling.js';
@@ -87,9 +88,12 @@ local function newTicket(place)
   return place and place .. '.' .. ticket or ticket
 end`,
 
-  // Gives an execution its ticket for the line: to be brought there now, or once its time has come.
+  bring,
+
+  // Gives an execution its ticket for the line, for now or for when its time has come. Whether it is there already comes last.
   enqueue: `
 local function enqueue(x, key, runAt, ticket, ...)
+  local inLine = false
   drop(x, 'run', 'node')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
@@ -97,10 +101,12 @@ local function enqueue(x, key, runAt, ticket, ...)
   else
     drop(x, 'runAt')
     become(x, key, 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
-    awaitTicket(key, ticket)
+    -- What stands there again goes to the front, and what has a priority has its own place: their process does both.
+    inLine = not string.find(ticket, '.', 1, true) and not facts(x).priority and bring(key, ticket)
+    if not inLine then awaitTicket(key, ticket) end
   end
   emit(x, 'state')
-  return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0' }
+  return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0', inLine and '1' or '0' }
 end`,
 
   // What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its
