@@ -188,3 +188,40 @@ it('a lease need not be of whole milliseconds', async () => {
   expect(await worker.finish(await worker.next())).toBe(true);
   expect(errors).toEqual([]);
 });
+
+describe('the ticket of a new execution', () => {
+  it('is in the line of BullMQ with the same step', async () => {
+    // More than what one step may send together, so that another one would come later.
+    const keys = Array.from({ length: 300 }, (_, index) => `k/${index} "ü"`);
+    const added = Promise.all(keys.map((key) => engine.add(anExecution(key))));
+    let lost = 0;
+    for (
+      let looks = 0;
+      looks < 20 || (await docket.redis.llen(`${docket.prefix}:tickets:wait`)) < keys.length;
+      looks++
+    ) {
+      const [queued, waiting] = (await docket.redis
+        .multi()
+        .zcard(`${docket.prefix}:state:queued`)
+        .llen(`${docket.prefix}:tickets:wait`)
+        .exec()) as [[null, number], [null, number]];
+      if (queued[1] !== waiting[1]) lost++;
+    }
+    await added;
+    expect(lost).toBe(0);
+    worker = new TestWorker(engine, keys.length);
+    await eventually(() => expect(worker!.begun.map(({ record }) => record.key)).toEqual(keys));
+    for (const delivery of worker.begun) await worker.finish(delivery);
+  });
+
+  it('comes there later where that step fails', async () => {
+    // A counter of BullMQ that is none: it refuses each new job.
+    await docket.redis.set(`${docket.prefix}:tickets:id`, 'none');
+    expect(await engine.add(anExecution('a'))).toMatchObject({ added: true, record: { state: 'queued' } });
+    await eventually(() => expect(errors).not.toEqual([]));
+    await docket.redis.del(`${docket.prefix}:tickets:id`);
+    worker = new TestWorker(engine, 1);
+    await eventually(() => expect(worker!.begun).toHaveLength(1), { timeout: 15_000 });
+    await worker.finish(worker.begun[0]!);
+  });
+});
