@@ -8,12 +8,15 @@ import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../docket/
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
 import { queueName } from './keys.js';
+import type { NextTicket } from './redis-runs.js';
 import type { Ticket } from './tickets.js';
 
 /** A ticket that this worker has taken, and what it is locked by. */
 interface HeldTicket {
   readonly job: Job<Ticket>;
   readonly lock: string;
+  /** What has become of it, where that is known. */
+  readonly claimed?: { readonly run: string; readonly delivery?: Delivery };
 }
 
 /** What a consumer needs of its engine. */
@@ -26,6 +29,10 @@ export interface RedisConsumerHost {
   readonly lease: number;
   /** The run that a ticket becomes; undefined where it means nothing any more. */
   claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
+  /** A ticket is done with, and the next one becomes a run. Absent where BullMQ has to be asked for each by itself. */
+  readonly next?: (id: string, lock: string, run: string) => Promise<NextTicket | undefined>;
+  /** A run that was not begun goes back into the line, to where it was. */
+  handBack(delivery: Delivery): Promise<void>;
   /** A run has ended; where it was not settled, its execution goes back into the line. */
   ended(delivery: Delivery): Promise<void>;
   /** Nothing more is taken, and no run is left. */
@@ -42,6 +49,8 @@ export class RedisConsumer implements Consumer {
   private readonly worker: Worker<Ticket>;
   /** Tickets whose lock is renewed, by the run that they have become. */
   private readonly held = new Map<string, HeldTicket>();
+  /** Runs that the next tickets are to become. */
+  private readonly coming = new Set<string>();
   /** Runs that were revoked before their handler was called. */
   private readonly early = new Map<string, Revocation>();
   private readonly begun = new Set<string>();
@@ -91,7 +100,7 @@ export class RedisConsumer implements Consumer {
 
   /** Whether it is a run of this worker. */
   has(run: string): boolean {
-    return this.held.has(run);
+    return this.held.has(run) || this.coming.has(run);
   }
 
   park(run: string): void {
@@ -105,7 +114,7 @@ export class RedisConsumer implements Consumer {
   /** Told by the engine. The handler hears of it once its run has begun. */
   revoke(run: string, why: Revocation): void {
     if (this.begun.has(run)) this.slots.revoke(run, why);
-    else if (this.held.has(run)) this.early.set(run, why);
+    else if (this.has(run)) this.early.set(run, why);
   }
 
   stopIntake(): Promise<void> {
@@ -161,18 +170,16 @@ export class RedisConsumer implements Consumer {
     return !this.accepting;
   }
 
-  private async begin({ job, lock }: HeldTicket): Promise<void> {
+  private async begin(ticket: HeldTicket): Promise<void> {
     // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
-    if (!this.mayBegin()) {
-      await job.moveToWait(lock);
-      return;
-    }
-    const run = randomUUID();
-    this.held.set(run, { job, lock });
+    if (!this.mayBegin()) return this.giveBack(ticket);
+    const run = ticket.claimed?.run ?? randomUUID();
+    this.held.set(run, ticket);
+    this.coming.delete(run);
     let following: HeldTicket | undefined;
     const ended = this.slots.begin(run, async () => {
       try {
-        following = await this.make(job, lock, run);
+        following = await this.make(ticket, run);
       } catch (error) {
         this.host.report(error);
       }
@@ -190,9 +197,22 @@ export class RedisConsumer implements Consumer {
     this.wake();
   }
 
+  /** For another worker, or for later. */
+  private async giveBack({ job, lock, claimed }: HeldTicket): Promise<void> {
+    if (!claimed) {
+      await job.moveToWait(lock);
+      return;
+    }
+    this.coming.delete(claimed.run);
+    this.early.delete(claimed.run);
+    // What goes back gets a new ticket.
+    if (claimed.delivery) await this.host.handBack(claimed.delivery);
+    await job.moveToCompleted(null, lock, false);
+  }
+
   /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
-  private async make(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
-    const delivery = await this.host.claim(job.data, run);
+  private async make({ job, lock, claimed }: HeldTicket, run: string): Promise<HeldTicket | undefined> {
+    const delivery = claimed ? claimed.delivery : await this.host.claim(job.data, run);
     if (delivery) {
       this.begun.add(run);
       const running = this.handler.run(delivery);
@@ -205,20 +225,40 @@ export class RedisConsumer implements Consumer {
       await this.host.ended(delivery);
     }
     let following: HeldTicket | undefined;
-    const completed = this.complete(job, lock, run).then((next) => (following = next), this.host.report);
+    let late = false;
+    const take = async (next: HeldTicket | undefined): Promise<void> => {
+      if (next && late) await this.giveBack(next);
+      else following = next;
+    };
+    const completed = this.complete(job, lock, run).then(take).catch(this.host.report);
     // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
     // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
     await settlesWithin(completed, this.host.deadline, systemClock);
+    late = true;
     return following;
   }
 
-  /** Asks for the next ticket with the same step, where there is room for it: half of the way saved. */
+  /** Asks for the next run with the same step, where there is room for it. */
   private async complete(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
-    const reply: unknown = await job.moveToCompleted(null, lock, this.slots.hasRoomAfter(run));
-    const [data, id] = Array.isArray(reply) ? (reply as unknown[]) : [];
-    if (typeof data !== 'object' || data === null) return undefined;
-    const raw = data as Parameters<typeof Job.fromJSON>[1];
-    return { job: Job.fromJSON<Ticket>(this.worker, raw, String(id)), lock };
+    const { next } = this.host;
+    if (!next || !this.slots.hasRoomAfter(run)) {
+      await job.moveToCompleted(null, lock, false);
+      return undefined;
+    }
+    const coming = randomUUID();
+    // It may be revoked before it is known here.
+    this.coming.add(coming);
+    const found = await next(String(job.id), lock, coming).catch((error: unknown) => {
+      this.coming.delete(coming);
+      throw error;
+    });
+    if (!found) {
+      this.coming.delete(coming);
+      return undefined;
+    }
+    const { id, ticket, delivery } = found;
+    const claimed = { run: coming, ...(delivery && { delivery }) };
+    return { job: new Job<Ticket>(this.worker, 'run', ticket, { removeOnComplete: true }, id), lock, claimed };
   }
 
   /** A renewal that waits for the end of an outage is the only one: the locks are asked for as they are then. */

@@ -52,6 +52,7 @@ import { RedisRuns } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
+import { takesNext } from './scripts/bring.js';
 import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { Schedules } from './schedules.js';
@@ -113,6 +114,7 @@ export class RedisEngine implements Engine {
   private readonly closeListeners = new Set<() => void>();
   /** All workers of the process share it; each has one more, on which it waits. */
   private forWorkers?: RedisClient;
+  private workerScripts?: ScriptRunner;
   private readonly plans: Schedules;
   private cursors = new Cursors('');
   private requests = 0;
@@ -162,7 +164,10 @@ export class RedisEngine implements Engine {
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { node, presence, report } = this;
     this.line = new Line(report);
-    this.runs = new RedisRuns({ node, line: this.line, lease, run, request: () => this.request(), report });
+    const workers = (): ScriptRunner =>
+      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix));
+    const request = (): string => this.request();
+    this.runs = new RedisRuns({ node, line: this.line, lease, run, workers, request, report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.showings = new RedisShowings({ run, presence });
   }
@@ -276,10 +281,17 @@ export class RedisEngine implements Engine {
     const limits = limitArguments(options.limits);
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
-      connection: (this.forWorkers ??= this.connections.patient({ opened: true })),
+      connection: this.workerConnection(),
       deadline: this.deadline,
       lease: this.lease,
       claim: (ticket, run) => this.runs.claim(ticket, run, limits),
+      ...(takesNext && {
+        next: (id: string, lock: string, run: string) =>
+          this.runs.next({ id, lock, worker: options.worker }, run, limits),
+      }),
+      handBack: async ({ record, run }) => {
+        await this.runs.settle(record.key, run, { type: 'handBack' });
+      },
       ended: async (delivery) => {
         if (!this.settled.delete(delivery.run)) await this.runs.vanish(delivery);
       },
@@ -394,6 +406,10 @@ export class RedisEngine implements Engine {
       this.report(error);
       return undefined;
     }
+  }
+
+  private workerConnection(): RedisClient {
+    return (this.forWorkers ??= this.connections.patient({ opened: true }));
   }
 
   /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */

@@ -5,9 +5,26 @@ import type { ExecutionRecord } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import type { Line } from './line.js';
 import { recordIn, repairedFields } from './records.js';
-import { claimScript, reportScript, settleScript } from './scripts/runs.js';
-import type { Argument, Reply, Script } from './scripts/script.js';
+import { claimScript, nextScript, reportScript, settleScript } from './scripts/runs.js';
+import type { Argument, Reply, Script, ScriptRunner } from './scripts/script.js';
 import type { Ticket } from './tickets.js';
+
+/** A ticket of the line that a worker has held. */
+export interface DoneTicket {
+  /** Its id in BullMQ, and what it is locked by. */
+  readonly id: string;
+  readonly lock: string;
+  /** The name of the worker. */
+  readonly worker: string;
+}
+
+/** The one that a worker holds instead, by the same lock. */
+export interface NextTicket {
+  readonly id: string;
+  readonly ticket: Ticket;
+  /** Absent where the ticket means nothing any more. */
+  readonly delivery?: Delivery;
+}
 
 /** What runs need of their engine. */
 export interface RedisRunsHost {
@@ -17,6 +34,8 @@ export interface RedisRunsHost {
   /** How long a worker that has died keeps its executions from others, in milliseconds. */
   readonly lease: number;
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  /** For what workers wait for, however long an outage lasts. */
+  readonly workers: () => ScriptRunner;
   /** Tells one wish from another. */
   request(): string;
   readonly report: OnError;
@@ -28,8 +47,22 @@ export class RedisRuns {
 
   /** What becomes of a ticket: a run, where it still means one. */
   async claim({ key, ticket }: Ticket, run: string, limits: readonly Argument[]): Promise<Delivery | undefined> {
-    const { node, line, report } = this.host;
-    const [verdict, value, called] = await this.list(claimScript, key, ticket, node, run, ...limits);
+    return this.claimed(key, run, await this.list(claimScript, key, ticket, this.host.node, run, ...limits));
+  }
+
+  /** A ticket is done with: gives the next one, if there is one, and the run that it has become where it still means one. */
+  async next(done: DoneTicket, run: string, limits: readonly Argument[]): Promise<NextTicket | undefined> {
+    const { node, lease, workers } = this.host;
+    const args = [done.id, done.lock, lease, done.worker, node, run, ...limits];
+    const [verdict, id, key, ticket, reply] = (await workers().run(nextScript, ...args)) as readonly Reply[];
+    if (verdict !== 'next') return undefined;
+    const delivery = await this.claimed(String(key), run, reply as readonly Reply[]);
+    return { id: String(id), ticket: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
+  }
+
+  private async claimed(key: string, run: string, reply: readonly Reply[]): Promise<Delivery | undefined> {
+    const { line, report } = this.host;
+    const [verdict, value, called] = reply;
     await line.call(called);
     if (verdict === 'run') return this.delivery(key, run, value);
     if (verdict === 'wait' && value !== '') line.look(Number(value));

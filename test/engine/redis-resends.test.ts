@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EngineEvent, Verdict } from '../../src/docket/engine.js';
+import type { Consumer, EngineEvent, Verdict } from '../../src/docket/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { LossyProxy } from '../helpers/lossy-proxy.js';
@@ -125,5 +125,57 @@ describe('a command whose reply is lost is sent again, and answered the same', (
     await working.consumer.idle();
     expect(await other.get('a')).toMatchObject(expected);
     await other.cancel('a');
+  });
+});
+
+describe('the next run of a worker, which comes with the news that one has ended', () => {
+  const finish: Verdict = { type: 'finish', outcome: { result: 'done' } };
+
+  /** Works one by one, and calls `ended` when it has settled one. */
+  function work(on: RedisEngine, ended: (consumer: Consumer) => void = () => undefined): string[] {
+    const begun: string[] = [];
+    const consumer = on.consume(
+      { worker: 'one-by-one', concurrency: 1 },
+      {
+        run: async ({ record, run }) => {
+          begun.push(record.key);
+          await on.settle(record.key, run, finish);
+          ended(consumer);
+        },
+        revoke: () => undefined,
+      },
+    );
+    return begun;
+  }
+
+  it('is the same where the reply is lost, and begins once', async () => {
+    for (const key of ['a', 'b', 'c']) await other.add(anExecution(key));
+    const begun = work(engine, () => {
+      if (begun.length === 1) proxy.loseReplyTo('one-by-one');
+    });
+    await eventually(async () => expect(await other.get('c')).toMatchObject({ state: 'completed' }));
+    expect(proxy.lost).toBe(1);
+    expect(begun).toEqual(['a', 'b', 'c']);
+    expect(await other.get('b')).toMatchObject({ state: 'completed', attempt: 1, losses: 0, redelivered: false });
+  });
+
+  it('goes back where the worker has stopped meanwhile, and counts as none', async () => {
+    for (const key of ['a', 'b']) await other.add(anExecution(key));
+    let stopped: Promise<unknown> = Promise.resolve();
+    const begun = work(engine, (consumer) => {
+      // The reply is not read before this.
+      setImmediate(() => {
+        stopped = consumer.stopIntake().then(() => consumer.idle());
+      });
+    });
+    await eventually(() => expect(begun).toEqual(['a']));
+    await eventually(async () => expect(await other.get('a')).toMatchObject({ state: 'completed' }));
+    await stopped;
+    await eventually(async () =>
+      expect(await other.get('b')).toMatchObject({ state: 'queued', attempt: 0, losses: 0 }),
+    );
+    expect(work(other)).toEqual([]);
+    await eventually(async () => expect(await other.get('b')).toMatchObject({ state: 'completed', attempt: 1 }));
+    expect(begun).toEqual(['a']);
   });
 });

@@ -1,20 +1,33 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 
-/** The step of BullMQ that adds a job, with the keys and arguments that are given to it here. */
-const AddJob = z.object({ addStandardJob: z.object({ content: z.string(), keys: z.literal(9) }) });
-
-/** The Lua of that step; undefined for a BullMQ whose step is another one. The number of its keys is in its name. */
-function stepOfBullMQ(): string | undefined {
+/**
+ * The Lua of a step of BullMQ, to be made in the same step as ours; undefined for a BullMQ whose step takes other keys. Their
+ * number is in the name of its file.
+ */
+function stepOfBullMQ(name: 'addStandardJob' | 'moveToFinished', keys: number): string | undefined {
+  const Step = z.object({ [name]: z.object({ content: z.string(), keys: z.literal(keys) }) });
   try {
-    const found: unknown = createRequire(import.meta.url)('bullmq/dist/cjs/scripts/addStandardJob-9.js');
-    return AddJob.parse(found).addStandardJob.content;
+    const found: unknown = createRequire(import.meta.url)(`bullmq/dist/cjs/scripts/${name}-${keys}.js`);
+    return Step.parse(found)[name]?.content;
   } catch {
     return undefined;
   }
 }
 
-const step = stepOfBullMQ();
+const addStep = stepOfBullMQ('addStandardJob', 9);
+const finishStep = stepOfBullMQ('moveToFinished', 14);
+
+/** Whether {@link nextJob} works with the BullMQ that is here. */
+export const takesNext = finishStep !== undefined;
+
+/** The keys of BullMQ's line by their names there. */
+export const lineKeys = `
+local function lineKeys(names)
+  local keys = {}
+  for i, name in ipairs(names) do keys[i] = KEYS[1] .. ':tickets:' .. name end
+  return keys
+end`;
 
 /**
  * Part of the prelude: brings a ticket to the end of BullMQ's line, in the step that makes it, by the step with which BullMQ
@@ -22,23 +35,50 @@ const step = stepOfBullMQ();
  * done, false, the process is told to add the ticket as BullMQ's users do.
  */
 export const bring =
-  step === undefined
+  addStep === undefined
     ? `
 local function bring() return false end`
     : `
 local function addJob(KEYS, ARGV)
-${step}
+${addStep}
 end
 local function bring(key, ticket)
   local base = KEYS[1] .. ':tickets:'
-  local keys = {}
-  for i, name in ipairs({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' }) do
-    keys[i] = base .. name
-  end
+  local keys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
   local job = cmsgpack.pack({ base, 't' .. ticket, 'run', text(now) })
   local options = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
   local done, id = pcall(addJob, keys, { job, cjson.encode({ key = key, ticket = ticket }), options })
   if done and type(id) == 'string' then return true end
   redis.call('DEL', base .. 't' .. ticket)
   return false
+end`;
+
+/**
+ * Part of the prelude: a worker is done with the job of a ticket, and takes the next one of the line under the same lock, by
+ * the step with which BullMQ does both. Gives its id and its ticket, if there is one. A worker whose lock was lost is given
+ * none: its job has become that of another.
+ */
+export const nextJob = `
+local function finishJob(KEYS, ARGV)
+${finishStep ?? ''}
+end
+local function nextJob(id, lock, duration, worker)
+  local keys = lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused', 'meta', 'pc',
+    'completed', id, 'metrics:completed', 'marker' })
+  local options = cmsgpack.pack({ token = lock, name = worker, keepJobs = { count = 0 }, lockDuration = duration, attempts = 0,
+    maxMetricsSize = '' })
+  local base = KEYS[1] .. ':tickets:'
+  local reply = finishJob(keys, { id, text(now), 'returnvalue', 'null', 'completed', '1', base, options })
+  if reply == -1 then
+    -- The job is gone. Where the reply of this very step was lost and the command sent again, the lock has the next one.
+    for _, other in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
+      if redis.call('GET', base .. other .. ':lock') == lock then
+        return other, cjson.decode(redis.call('HGET', base .. other, 'data'))
+      end
+    end
+  end
+  if type(reply) ~= 'table' or type(reply[1]) ~= 'table' then return nil end
+  for i = 1, #reply[1], 2 do
+    if reply[1][i] == 'data' then return reply[2], cjson.decode(reply[1][i + 1]) end
+  end
 end`;

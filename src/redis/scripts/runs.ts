@@ -7,37 +7,18 @@ import { Script } from './script.js';
  * comes third; of one that has to wait, how long it is until the time of the rate has passed comes second.
  */
 export const claimScript = new Script(`
-local key, ticket, node, run = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local x = executionKey(key)
-local record = facts(x)
-if not record.state then
-  unlistMissing(key)
-  return { 'missing' }
-end
-if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
--- The reply of this very step was lost and the command sent again.
-if record.run == run then return { 'run', pairsOf(x) } end
-if record.state == 'running' then
-  local lost, worker = record.run, record.node
-  drop(x, 'run', 'node')
-  become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1)
-  emit(x, 'state')
-  post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
-end
-local bound
-for i = 5, #ARGV, 4 do
-  if ARGV[i] == record.component then bound = i end
-end
-if bound then
-  local passes, wait = gates(record.component).pass(x, key, tonumber(ARGV[bound + 1]), tonumber(ARGV[bound + 2]), ARGV[bound + 3])
-  if not passes then return { 'wait', wait and text(wait) or '', called } end
-elseif record.gate then
-  gates(record.component).leave(x, key)
-end
-redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
-become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
-emit(x, 'state')
-return { 'run', pairsOf(x), called }
+return claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
+`);
+
+/**
+ * ARGV: the id of a job of BullMQ, its lock, how long that holds, the worker, the process, the run, then limits as in
+ * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
+ */
+export const nextScript = new Script(`
+local id, lock, node, run = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
+local following, ticket = nextJob(id, lock, tonumber(ARGV[3]), ARGV[4])
+if not following then return { 'none' } end
+return { 'next', following, ticket.key, ticket.ticket, claim(ticket.key, ticket.ticket, node, run, ARGV, 7) }
 `);
 
 /**
