@@ -69,6 +69,9 @@ type Part = keyof typeof parts;
 /** BullMQ's name for the queue of tickets; its keys are the docket's prefix, then this. */
 export const queueName = 'tickets';
 
+/** The name that its jobs have: each is a run to be made. */
+export const jobName = 'run';
+
 /**
  * What all keys of a docket begin with, without the last colon. The braces bring them to the same shard of a cluster,
  * which makes scripts over several of them possible.

@@ -1,6 +1,6 @@
 import type { OnError } from '../docket/watchers.js';
 import type { Reply } from './scripts/script.js';
-import type { Called, Tickets } from './tickets.js';
+import { placeIn, type Called, type Tickets } from './tickets.js';
 
 /** What scripts say of the places of executions in line, done with BullMQ's tickets. Nothing is done before the engine has started. */
 export class Line {
@@ -29,12 +29,12 @@ export class Line {
    * The transition is made, so that nobody has to wait for this. Where the ticket cannot be added now, whoever looks for what is
    * due adds it.
    */
-  async enqueue(key: string, place: Reply | undefined, front = false): Promise<void> {
-    if (!Array.isArray(place)) return;
-    const [ticket, delay, priority, inLine] = place as readonly Reply[];
-    if (inLine === '1') return;
-    if (Number(delay) > 0) this.tickets?.look(Number(delay));
-    else await this.moved(String(ticket), this.tickets?.add(key, String(ticket), Number(priority), front));
+  async enqueue(key: string, reply: Reply | undefined, front = false): Promise<void> {
+    const place = placeIn(reply);
+    if (!place || place.inLine) return;
+    const { ticket, delay, priority } = place;
+    if (delay > 0) this.tickets?.look(delay);
+    else await this.moved(ticket, this.tickets?.add(key, ticket, priority, front));
   }
 
   /** Who had to wait for a place, and has one now. The same holds for their tickets. */

@@ -7,7 +7,7 @@ import { settlesWithin } from '../base/disposal.js';
 import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../docket/engine.js';
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
-import { queueName } from './keys.js';
+import { jobName, queueName } from './keys.js';
 import type { NextTicket } from './redis-runs.js';
 import type { Ticket } from './tickets.js';
 
@@ -203,8 +203,7 @@ export class RedisConsumer implements Consumer {
       await job.moveToWait(lock);
       return;
     }
-    this.coming.delete(claimed.run);
-    this.early.delete(claimed.run);
+    this.forget(claimed.run);
     // What goes back gets a new ticket.
     if (claimed.delivery) await this.host.handBack(claimed.delivery);
     await job.moveToCompleted(null, lock, false);
@@ -249,16 +248,22 @@ export class RedisConsumer implements Consumer {
     // It may be revoked before it is known here.
     this.coming.add(coming);
     const found = await next(String(job.id), lock, coming).catch((error: unknown) => {
-      this.coming.delete(coming);
+      this.forget(coming);
       throw error;
     });
     if (!found) {
-      this.coming.delete(coming);
+      this.forget(coming);
       return undefined;
     }
     const { id, ticket, delivery } = found;
     const claimed = { run: coming, ...(delivery && { delivery }) };
-    return { job: new Job<Ticket>(this.worker, 'run', ticket, { removeOnComplete: true }, id), lock, claimed };
+    return { job: new Job<Ticket>(this.worker, jobName, ticket, { removeOnComplete: true }, id), lock, claimed };
+  }
+
+  /** A run that was to come does not begin. */
+  private forget(run: string): void {
+    this.coming.delete(run);
+    this.early.delete(run);
   }
 
   /** A renewal that waits for the end of an outage is the only one: the locks are asked for as they are then. */

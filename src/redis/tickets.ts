@@ -1,10 +1,10 @@
 import { Queue } from 'bullmq';
 import type { RedisClient } from './open-redis.js';
 import type { OnError } from '../docket/watchers.js';
-import { queueName } from './keys.js';
+import { jobName, queueName } from './keys.js';
 import type { DueTick, Schedules } from './schedules.js';
 import { dueScript, frontScript, ticketedScript } from './scripts/due.js';
-import type { ScriptRunner } from './scripts/script.js';
+import type { Reply, ScriptRunner } from './scripts/script.js';
 
 /** At the latest after so many milliseconds a process looks for what is due, whoever made it so. */
 const longestLook = 1_000;
@@ -27,6 +27,23 @@ export type Called = readonly (readonly [
   key: string,
   place: readonly [ticket: string, delay: string, priority: string],
 ])[];
+
+/** The place in line that a step has given to an execution. */
+interface Place {
+  readonly ticket: string;
+  /** How long it is until the execution is due, in milliseconds. */
+  readonly delay: number;
+  readonly priority: number;
+  /** Whether the step has brought the ticket into the line already. */
+  readonly inLine: boolean;
+}
+
+/** A place as steps give it; undefined where they give none. */
+export function placeIn(reply: Reply | undefined): Place | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  const [ticket, delay, priority, inLine] = reply as readonly Reply[];
+  return { ticket: String(ticket), delay: Number(delay), priority: Number(priority), inLine: inLine === '1' };
+}
 
 /** What a ticket of the queue carries: everything else is in the record. */
 export interface Ticket {
@@ -84,7 +101,7 @@ export class Tickets {
   /** Brings a ticket into the line; to its front where its execution was there before. */
   async add(key: string, ticket: string, priority: number, front = false): Promise<void> {
     await this.queue.add(
-      'run',
+      jobName,
       { key, ticket },
       {
         jobId: `t${ticket}`,
@@ -138,7 +155,8 @@ export class Tickets {
   private async tick(due: DueTick, now: number): Promise<void> {
     const { ticket, wait } = await this.schedules.tick(due, now);
     this.look(wait);
-    if (ticket !== undefined && ticket[3] !== '1') await this.add(due[0], String(ticket[0]), Number(ticket[2]));
+    const place = placeIn(ticket);
+    if (place && !place.inLine) await this.add(due[0], place.ticket, place.priority);
   }
 
   private async doDue(): Promise<void> {

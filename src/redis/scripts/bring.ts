@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
+import { jobName, queueName } from '../keys.js';
 
 /**
  * The Lua of a step of BullMQ, to be made in the same step as ours; undefined for a BullMQ whose step takes other keys. Their
@@ -25,7 +26,7 @@ export const takesNext = finishStep !== undefined;
 export const lineKeys = `
 local function lineKeys(names)
   local keys = {}
-  for i, name in ipairs(names) do keys[i] = KEYS[1] .. ':tickets:' .. name end
+  for i, name in ipairs(names) do keys[i] = KEYS[1] .. ':${queueName}:' .. name end
   return keys
 end`;
 
@@ -43,9 +44,9 @@ local function addJob(KEYS, ARGV)
 ${addStep}
 end
 local function bring(key, ticket)
-  local base = KEYS[1] .. ':tickets:'
+  local base = KEYS[1] .. ':${queueName}:'
   local keys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
-  local job = cmsgpack.pack({ base, 't' .. ticket, 'run', text(now) })
+  local job = cmsgpack.pack({ base, 't' .. ticket, '${jobName}', text(now) })
   local options = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
   local done, id = pcall(addJob, keys, { job, cjson.encode({ key = key, ticket = ticket }), options })
   if done and type(id) == 'string' then return true end
@@ -67,7 +68,7 @@ local function nextJob(id, lock, duration, worker)
     'completed', id, 'metrics:completed', 'marker' })
   local options = cmsgpack.pack({ token = lock, name = worker, keepJobs = { count = 0 }, lockDuration = duration, attempts = 0,
     maxMetricsSize = '' })
-  local base = KEYS[1] .. ':tickets:'
+  local base = KEYS[1] .. ':${queueName}:'
   local reply = finishJob(keys, { id, text(now), 'returnvalue', 'null', 'completed', '1', base, options })
   if reply == -1 then
     -- The job is gone. Where the reply of this very step was lost and the command sent again, the lock has the next one.

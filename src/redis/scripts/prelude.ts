@@ -256,41 +256,6 @@ local function finish(x, key, request, state, ...)
 end`,
 
   nextJob,
-
-  // What becomes of a ticket: a run, where it still means one.
-  claim: `
-local function claim(key, ticket, node, run, limits, first)
-local x = executionKey(key)
-local record = facts(x)
-if not record.state then
-  unlistMissing(key)
-  return { 'missing' }
-end
-if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
--- The reply of this very step was lost and the command sent again.
-if record.run == run then return { 'run', pairsOf(x) } end
-if record.state == 'running' then
-  local lost, worker = record.run, record.node
-  drop(x, 'run', 'node')
-  become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1)
-  emit(x, 'state')
-  post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
-end
-local bound
-for i = first, #limits, 4 do
-  if limits[i] == record.component then bound = i end
-end
-if bound then
-  local passes, wait = gates(record.component).pass(x, key, tonumber(limits[bound + 1]), tonumber(limits[bound + 2]), limits[bound + 3])
-  if not passes then return { 'wait', wait and text(wait) or '', called } end
-elseif record.gate then
-  gates(record.component).leave(x, key)
-end
-redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
-become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
-emit(x, 'state')
-return { 'run', pairsOf(x), called }
-end`,
 };
 
 /** A script with the parts that it names, and those that they name: what a script does not use costs each of its runs. */

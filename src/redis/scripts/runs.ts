@@ -1,12 +1,47 @@
 import { Script } from './script.js';
 
+/** What becomes of a ticket: a run, where it still means one. `limits` are those of {@link claimScript}, from `first` on. */
+const claim = `
+local function claim(key, ticket, node, run, limits, first)
+  local x = executionKey(key)
+  local record = facts(x)
+  if not record.state then
+    unlistMissing(key)
+    return { 'missing' }
+  end
+  if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
+  -- The reply of this very step was lost and the command sent again.
+  if record.run == run then return { 'run', pairsOf(x) } end
+  if record.state == 'running' then
+    local lost, worker = record.run, record.node
+    drop(x, 'run', 'node')
+    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1)
+    emit(x, 'state')
+    post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
+  end
+  local bound
+  for i = first, #limits, 4 do
+    if limits[i] == record.component then bound = i end
+  end
+  if bound then
+    local passes, wait = gates(record.component).pass(x, key, tonumber(limits[bound + 1]), tonumber(limits[bound + 2]), limits[bound + 3])
+    if not passes then return { 'wait', wait and text(wait) or '', called } end
+  elseif record.gate then
+    gates(record.component).leave(x, key)
+  end
+  redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
+  become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
+  emit(x, 'state')
+  return { 'run', pairsOf(x), called }
+end`;
+
 /**
  * ARGV: key, ticket, the process, the run, then of each component that is bound its name, how many may run at once, how many
  * may begin in a time, and that time; '' for what is not bound. A ticket that is not the last one of its execution is dropped.
  * One whose execution runs already was delivered before, and the worker that had it is lost, which is counted. Who was called
  * comes third; of one that has to wait, how long it is until the time of the rate has passed comes second.
  */
-export const claimScript = new Script(`
+export const claimScript = new Script(`${claim}
 return claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
 `);
 
@@ -14,7 +49,7 @@ return claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
  * ARGV: the id of a job of BullMQ, its lock, how long that holds, the worker, the process, the run, then limits as in
  * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
  */
-export const nextScript = new Script(`
+export const nextScript = new Script(`${claim}
 local id, lock, node, run = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
 local following, ticket = nextJob(id, lock, tonumber(ARGV[3]), ARGV[4])
 if not following then return { 'none' } end
