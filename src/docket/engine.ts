@@ -252,8 +252,11 @@ export interface Engine {
    * whose component is bound and has no place for it is left out until there is one.
    */
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer;
-  /** Ends a run. `false` when the run had lost its execution: the verdict is dropped. */
-  settle(key: string, run: string, verdict: Verdict): Promise<boolean>;
+  /**
+   * Ends a run. `false` when the run had lost its execution: the verdict is dropped. `over` says that nothing of the run goes
+   * on, so that an engine may look for the next one already; its handler is to settle soon.
+   */
+  settle(key: string, run: string, verdict: Verdict, over?: boolean): Promise<boolean>;
   /** `false` when the run had lost its execution. */
   progress(key: string, run: string, progress: ProgressState): Promise<boolean>;
   /** Passes a notice on to watchers. `false` when the run had lost its execution. */

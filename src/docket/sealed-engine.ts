@@ -155,8 +155,8 @@ export class SealedEngine implements Engine {
     });
   }
 
-  settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    return this.engine.settle(key, run, this.sealedVerdict(key, verdict));
+  settle(key: string, run: string, verdict: Verdict, over?: boolean): Promise<boolean> {
+    return this.engine.settle(key, run, this.sealedVerdict(key, verdict), over);
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {

@@ -140,6 +140,8 @@ export class Worker implements DeliveryHandler {
     const facts = { ...id, component: component.name, attempt: record.attempt, worker: this.name };
     const logger = this.host.logger.child(facts);
     let released = Promise.resolve();
+    // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
+    let over = true;
     let verdict: Verdict;
     try {
       refuseSealed(record.snapshot, record.key);
@@ -147,8 +149,12 @@ export class Worker implements DeliveryHandler {
       const input = await parseInput(component, record.input);
       const frame = this.frame(component, delivery, snapshot, input, life, logger);
       let release = (): void => undefined;
+      over = false;
       released = new Promise((resolve) => {
-        release = resolve;
+        release = () => {
+          over = true;
+          resolve();
+        };
       });
       const value = await new RunningCall(frame, release).answer;
       verdict = await this.success(component, value, record, logger);
@@ -166,7 +172,7 @@ export class Worker implements DeliveryHandler {
     }
     let outcome: RunOutcome = 'lost';
     try {
-      const accepted = await this.settle(delivery, verdict);
+      const accepted = await this.settle(delivery, verdict, over);
       if (accepted) outcome = outcomeOf(record, verdict);
       else if (await this.wasCancelled(record, life)) outcome = 'cancelled';
     } finally {
@@ -177,8 +183,8 @@ export class Worker implements DeliveryHandler {
   }
 
   /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
-  private async settle({ record, run }: Delivery, verdict: Verdict): Promise<boolean> {
-    const accepted = await this.engine.settle(record.key, run, verdict);
+  private async settle({ record, run }: Delivery, verdict: Verdict, over = true): Promise<boolean> {
+    const accepted = await this.engine.settle(record.key, run, verdict, over);
     if (accepted && verdict.type === 'finish' && isTask(record)) {
       this.host.logger.info('A task has ended', {
         ...auditFields(record),

@@ -51,7 +51,7 @@ export class Ends {
     const unwatch = (): void => this.forget(key, awaited, waiter);
     try {
       const [number, now] = await this.tell(key);
-      const after = number == null ? this.host.lastNumber() : Number(number);
+      const after = number === false ? this.host.lastNumber() : Number(number);
       waiter.after = after;
       awaited.since = after;
       for (const early of waiter.early) this.pass(waiter, early.end, early.number);

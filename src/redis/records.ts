@@ -100,8 +100,9 @@ export function timetableIn(text: string, id: string): Timetable {
   return parsed(jsonOf(Timetable), text, `the timetable of the schedule '${id}'`);
 }
 
-/** Fields of Redis by name, from names and values in turn. */
+/** Fields of Redis by name: from names and values in turn, or as they come in packed replies. */
 export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, string>> {
+  if (isHash(reply)) return reply;
   const fields = Object.create(null) as Record<string, string>;
   const entries: readonly Reply[] = Array.isArray(reply) ? reply : [];
   for (let index = 0; index < entries.length; index += 2) {
@@ -114,8 +115,13 @@ export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, stri
 
 /** The record in the fields of a hash; undefined where there is no hash. */
 export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined {
-  return Array.isArray(reply) && reply.length > 0 ? toRecord(fieldsOf(reply)) : undefined;
+  const found = isHash(reply) || (Array.isArray(reply) && reply.length > 0);
+  return found ? toRecord(fieldsOf(reply)) : undefined;
 }
+
+/** Whether it is a hash in a packed reply, whose values are texts. */
+const isHash = (reply: unknown): reply is Readonly<Record<string, string>> =>
+  typeof reply === 'object' && reply !== null && !Array.isArray(reply);
 
 /** The record of an execution that was just added, from its generation and time, and when it becomes due or ''. */
 export function addedRecord(
@@ -136,9 +142,11 @@ function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
 
 /** How an execution stands, from its {@link endFields}; undefined where there is none. */
 export function endIn(reply: Reply | undefined): ExecutionEnd | undefined {
-  const values = reply as readonly (string | null)[];
-  if (values[0] === null) return undefined;
-  return endOf(Object.fromEntries(endFields.map((field, index) => [field, values[index] ?? undefined])));
+  const values = reply as readonly (string | false)[];
+  if (values[0] === false) return undefined;
+  return endOf(
+    Object.fromEntries(endFields.flatMap((field, index) => (values[index] === false ? [] : [[field, values[index]]]))),
+  );
 }
 
 /** The same, from fields by their names. */

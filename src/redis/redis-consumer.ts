@@ -8,7 +8,7 @@ import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../docket/
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
 import { jobName, queueName } from './keys.js';
-import type { NextTicket } from './redis-runs.js';
+import type { DoneTicket, FinishedRun, NextTicket } from './redis-runs.js';
 import type { Ticket } from './tickets.js';
 
 /** A ticket that this worker has taken, and what it is locked by. */
@@ -17,6 +17,12 @@ interface HeldTicket {
   readonly lock: string;
   /** What has become of it, where that is known. */
   readonly claimed?: { readonly run: string; readonly delivery?: Delivery };
+}
+
+/** What has become of a run that was to be finished, and the ticket that came with that. */
+interface Finished {
+  readonly accepted: boolean;
+  readonly next?: NextTicket;
 }
 
 /** What a consumer needs of its engine. */
@@ -29,8 +35,12 @@ export interface RedisConsumerHost {
   readonly lease: number;
   /** The run that a ticket becomes; undefined where it means nothing any more. */
   claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
-  /** A ticket is done with, and the next one becomes a run. Absent where BullMQ has to be asked for each by itself. */
-  readonly next?: (id: string, lock: string, run: string) => Promise<NextTicket | undefined>;
+  /**
+   * A ticket is done with, and the next one becomes the run `coming`; the other way the run of the ticket is finished in the
+   * same step. Absent where BullMQ has to be asked for each by itself.
+   */
+  readonly next?: (done: DoneTicket, coming: string) => Promise<NextTicket | undefined>;
+  readonly finish?: (finished: FinishedRun, done: DoneTicket, coming: string) => Promise<Finished>;
   /** A run that was not begun goes back into the line, to where it was. */
   handBack(delivery: Delivery): Promise<void>;
   /** A run has ended; where it was not settled, its execution goes back into the line. */
@@ -51,6 +61,8 @@ export class RedisConsumer implements Consumer {
   private readonly held = new Map<string, HeldTicket>();
   /** Runs that the next tickets are to become. */
   private readonly coming = new Set<string>();
+  /** Runs that were finished in one step with the next one, until that is begun. */
+  private readonly finishing = new Map<string, { readonly coming: string; readonly step: Promise<Finished> }>();
   /** Runs that were revoked before their handler was called. */
   private readonly early = new Map<string, Revocation>();
   private readonly begun = new Set<string>();
@@ -115,6 +127,22 @@ export class RedisConsumer implements Consumer {
   revoke(run: string, why: Revocation): void {
     if (this.begun.has(run)) this.slots.revoke(run, why);
     else if (this.has(run)) this.early.set(run, why);
+  }
+
+  /**
+   * Settles a run that is over, and takes the next ticket with the same step. Undefined where there is no room for another, so
+   * that it is to be settled alone.
+   */
+  finish(finished: FinishedRun): Promise<boolean> | undefined {
+    const { run } = finished;
+    const ticket = this.held.get(run);
+    if (!this.host.finish || !ticket || !this.slots.hasRoomAfter(run)) return undefined;
+    const coming = this.expect();
+    // From here on the ticket may go away at any time, which revokes nothing.
+    this.begun.delete(run);
+    const step = this.host.finish(finished, this.doneTicket(ticket), coming);
+    this.finishing.set(run, { coming, step });
+    return step.then(({ accepted }) => accepted);
   }
 
   stopIntake(): Promise<void> {
@@ -184,6 +212,7 @@ export class RedisConsumer implements Consumer {
         this.host.report(error);
       }
       this.held.delete(run);
+      this.finishing.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
       if (following) this.handedOver++;
@@ -210,7 +239,8 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
-  private async make({ job, lock, claimed }: HeldTicket, run: string): Promise<HeldTicket | undefined> {
+  private async make(ticket: HeldTicket, run: string): Promise<HeldTicket | undefined> {
+    const { job, claimed } = ticket;
     const delivery = claimed ? claimed.delivery : await this.host.claim(job.data, run);
     if (delivery) {
       this.begun.add(run);
@@ -229,7 +259,7 @@ export class RedisConsumer implements Consumer {
       if (next && late) await this.giveBack(next);
       else following = next;
     };
-    const completed = this.complete(job, lock, run).then(take).catch(this.host.report);
+    const completed = this.complete(ticket, run).then(take).catch(this.host.report);
     // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
     // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
     await settlesWithin(completed, this.host.deadline, systemClock);
@@ -237,27 +267,46 @@ export class RedisConsumer implements Consumer {
     return following;
   }
 
-  /** Asks for the next run with the same step, where there is room for it. */
-  private async complete(job: Job<Ticket>, lock: string, run: string): Promise<HeldTicket | undefined> {
+  /** The ticket of a run is done with. Asks for the next one with the same step, where there is room for it. */
+  private async complete(ticket: HeldTicket, run: string): Promise<HeldTicket | undefined> {
+    const finishing = this.finishing.get(run);
+    // A step that failed may have been made all the same: the ticket that came with it is asked for as what it is.
+    const finished = await finishing?.step.catch(() => undefined);
+    if (finishing && finished) return this.followed(finished.next, ticket.lock, finishing.coming);
     const { next } = this.host;
     if (!next || !this.slots.hasRoomAfter(run)) {
-      await job.moveToCompleted(null, lock, false);
+      if (finishing) this.forget(finishing.coming);
+      await ticket.job.moveToCompleted(null, ticket.lock, false);
       return undefined;
     }
-    const coming = randomUUID();
-    // It may be revoked before it is known here.
-    this.coming.add(coming);
-    const found = await next(String(job.id), lock, coming).catch((error: unknown) => {
+    const coming = finishing?.coming ?? this.expect();
+    const found = await next(this.doneTicket(ticket), coming).catch((error: unknown) => {
       this.forget(coming);
       throw error;
     });
-    if (!found) {
+    return this.followed(found, ticket.lock, coming);
+  }
+
+  private doneTicket({ job, lock }: HeldTicket): DoneTicket {
+    return { id: String(job.id), lock };
+  }
+
+  /** The ticket that came for a run, if one came. It is held by the lock of the one before. */
+  private followed(next: NextTicket | undefined, lock: string, coming: string): HeldTicket | undefined {
+    if (!next) {
       this.forget(coming);
       return undefined;
     }
-    const { id, ticket, delivery } = found;
+    const { id, ticket, delivery } = next;
     const claimed = { run: coming, ...(delivery && { delivery }) };
     return { job: new Job<Ticket>(this.worker, jobName, ticket, { removeOnComplete: true }, id), lock, claimed };
+  }
+
+  /** A name for a run that is to come. It may be revoked before it is known here. */
+  private expect(): string {
+    const coming = randomUUID();
+    this.coming.add(coming);
+    return coming;
   }
 
   /** A run that was to come does not begin. */

@@ -48,7 +48,7 @@ import {
   summaryIn,
 } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
-import { RedisRuns } from './redis-runs.js';
+import { RedisRuns, type DoneTicket, type FinishedRun } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
@@ -278,16 +278,17 @@ export class RedisEngine implements Engine {
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
-    const limits = limitArguments(options.limits);
+    const taking = { worker: options.worker, limits: limitArguments(options.limits) };
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),
       deadline: this.deadline,
       lease: this.lease,
-      claim: (ticket, run) => this.runs.claim(ticket, run, limits),
+      claim: (ticket, run) => this.runs.claim(ticket, run, taking),
       ...(takesNext && {
-        next: (id: string, lock: string, run: string) =>
-          this.runs.next({ id, lock, worker: options.worker }, run, limits),
+        next: (done: DoneTicket, coming: string) => this.runs.next(done, coming, taking),
+        finish: (finished: FinishedRun, done: DoneTicket, coming: string) =>
+          this.runs.finish(finished, done, coming, taking),
       }),
       handBack: async ({ record, run }) => {
         await this.runs.settle(record.key, run, { type: 'handBack' });
@@ -306,9 +307,11 @@ export class RedisEngine implements Engine {
     return consumer;
   }
 
-  async settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
-    const accepted = await this.runs.settle(key, run, verdict);
-    if (accepted && [...this.consumers].some((consumer) => consumer.has(run))) this.settled.add(run);
+  async settle(key: string, run: string, verdict: Verdict, over = false): Promise<boolean> {
+    const consumer = [...this.consumers].find((each) => each.has(run));
+    const finished = over && verdict.type === 'finish' ? consumer?.finish({ key, run, verdict }) : undefined;
+    const accepted = await (finished ?? this.runs.settle(key, run, verdict));
+    if (accepted && consumer?.has(run)) this.settled.add(run);
     return accepted;
   }
 

@@ -5,7 +5,7 @@ import type { ExecutionRecord } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import type { Line } from './line.js';
 import { recordIn, repairedFields } from './records.js';
-import { claimScript, nextScript, reportScript, settleScript } from './scripts/runs.js';
+import { claimScript, finishScript, nextScript, reportScript, settleScript } from './scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from './scripts/script.js';
 import type { Ticket } from './tickets.js';
 
@@ -14,8 +14,6 @@ export interface DoneTicket {
   /** Its id in BullMQ, and what it is locked by. */
   readonly id: string;
   readonly lock: string;
-  /** The name of the worker. */
-  readonly worker: string;
 }
 
 /** The one that a worker holds instead, by the same lock. */
@@ -24,6 +22,20 @@ export interface NextTicket {
   readonly ticket: Ticket;
   /** Absent where the ticket means nothing any more. */
   readonly delivery?: Delivery;
+}
+
+/** Who takes tickets: the name of the worker, and the limits of its components as {@link claimScript} takes them. */
+export interface Taking {
+  readonly worker: string;
+  readonly limits: readonly Argument[];
+}
+
+/** A run that has ended with an outcome. */
+export interface FinishedRun {
+  /** Of the execution. */
+  readonly key: string;
+  readonly run: string;
+  readonly verdict: Verdict & { readonly type: 'finish' };
 }
 
 /** What runs need of their engine. */
@@ -46,24 +58,56 @@ export class RedisRuns {
   constructor(private readonly host: RedisRunsHost) {}
 
   /** What becomes of a ticket: a run, where it still means one. */
-  async claim({ key, ticket }: Ticket, run: string, limits: readonly Argument[]): Promise<Delivery | undefined> {
-    return this.claimed(key, run, await this.list(claimScript, key, ticket, this.host.node, run, ...limits));
+  async claim({ key, ticket }: Ticket, run: string, { limits }: Taking): Promise<Delivery | undefined> {
+    const reply = await this.list(claimScript, key, ticket, this.host.node, run, ...limits);
+    const [verdict, value, called] = reply;
+    await this.host.line.call(called);
+    return this.claimed(key, run, verdict, value);
   }
 
   /** A ticket is done with: gives the next one, if there is one, and the run that it has become where it still means one. */
-  async next(done: DoneTicket, run: string, limits: readonly Argument[]): Promise<NextTicket | undefined> {
-    const { node, lease, workers } = this.host;
-    const args = [done.id, done.lock, lease, done.worker, node, run, ...limits];
-    const [verdict, id, key, ticket, reply] = (await workers().run(nextScript, ...args)) as readonly Reply[];
-    if (verdict !== 'next') return undefined;
-    const delivery = await this.claimed(String(key), run, reply as readonly Reply[]);
+  async next(done: DoneTicket, run: string, taking: Taking): Promise<NextTicket | undefined> {
+    const reply = await this.host.workers().run(nextScript, ...this.following(done, run, taking));
+    const [next, called] = reply as readonly Reply[];
+    await this.host.line.call(called);
+    return this.followed(next, run);
+  }
+
+  /** Both in one step: a run has ended with an outcome, and its ticket is done with. `coming` is the run of the next one. */
+  async finish(
+    { key, run, verdict }: FinishedRun,
+    done: DoneTicket,
+    coming: string,
+    taking: Taking,
+  ): Promise<{ readonly accepted: boolean; readonly next?: NextTicket }> {
+    const fields = outcomeFields(verdict);
+    const facts = [this.host.request(), key, run, fields.length, ...fields];
+    const reply = await this.list(finishScript, ...facts, ...this.following(done, coming, taking));
+    const [settled, following, called] = reply;
+    await this.host.line.call(called);
+    const next = await this.followed(following, coming);
+    return { accepted: settled === 'settled', ...(next && { next }) };
+  }
+
+  /** What {@link nextScript} takes. */
+  private following({ id, lock }: DoneTicket, run: string, { worker, limits }: Taking): Argument[] {
+    return [id, lock, this.host.lease, worker, this.host.node, run, ...limits];
+  }
+
+  private async followed(next: Reply | undefined, run: string): Promise<NextTicket | undefined> {
+    if (!Array.isArray(next)) return undefined;
+    const [verdict, value, id, key, ticket] = next as readonly Reply[];
+    const delivery = await this.claimed(String(key), run, verdict, value);
     return { id: String(id), ticket: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
   }
 
-  private async claimed(key: string, run: string, reply: readonly Reply[]): Promise<Delivery | undefined> {
+  private async claimed(
+    key: string,
+    run: string,
+    verdict: Reply | undefined,
+    value: Reply | undefined,
+  ): Promise<Delivery | undefined> {
     const { line, report } = this.host;
-    const [verdict, value, called] = reply;
-    await line.call(called);
     if (verdict === 'run') return this.delivery(key, run, value);
     if (verdict === 'wait' && value !== '') line.look(Number(value));
     if (verdict === 'missing') report(recordMissing(key));
@@ -73,11 +117,8 @@ export class RedisRuns {
   /** `false` when the run had lost its execution. */
   settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
     switch (verdict.type) {
-      case 'finish': {
-        const state = 'error' in verdict.outcome ? 'failed' : 'completed';
-        const mark = verdict.isError === true ? ['isError', 1] : [];
-        return this.leave(key, run, 'finish', 0, state, 'outcome', JSON.stringify(verdict.outcome), ...mark);
-      }
+      case 'finish':
+        return this.leave(key, run, 'finish', 0, ...outcomeFields(verdict));
       case 'handBack':
         return this.leave(key, run, 'handBack');
       case 'retry':
@@ -127,6 +168,12 @@ export class RedisRuns {
   private async list(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
     return (await this.host.run(script, ...args)) as readonly Reply[];
   }
+}
+
+/** The state that an outcome brings, then the fields of the record. */
+function outcomeFields({ outcome, isError }: FinishedRun['verdict']): Argument[] {
+  const state = 'error' in outcome ? 'failed' : 'completed';
+  return [state, 'outcome', JSON.stringify(outcome), ...(isError === true ? ['isError', 1] : [])];
 }
 
 const recordMissing = (key: string): ErrandError =>

@@ -30,6 +30,10 @@ local function lineKeys(names)
   return keys
 end`;
 
+/** Part of the prelude: whether {@link bring} works with the BullMQ that is here. */
+export const brings = `
+local brings = ${addStep !== undefined}`;
+
 /**
  * Part of the prelude: brings a ticket to the end of BullMQ's line, in the step that makes it, by the step with which BullMQ
  * adds a job. That saves each execution a way of its own to Redis, and no ticket gets lost on it. Where this cannot be
@@ -43,12 +47,16 @@ local function bring() return false end`
 local function addJob(KEYS, ARGV)
 ${addStep}
 end
+local addKeys, addOptions
 local function bring(key, ticket)
   local base = KEYS[1] .. ':${queueName}:'
-  local keys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
+  -- The same for all steps of a command.
+  if not addKeys then
+    addKeys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
+    addOptions = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
+  end
   local job = cmsgpack.pack({ base, 't' .. ticket, '${jobName}', text(now) })
-  local options = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
-  local done, id = pcall(addJob, keys, { job, cjson.encode({ key = key, ticket = ticket }), options })
+  local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), addOptions })
   if done and type(id) == 'string' then return true end
   redis.call('DEL', base .. 't' .. ticket)
   return false
@@ -63,13 +71,15 @@ export const nextJob = `
 local function finishJob(KEYS, ARGV)
 ${finishStep ?? ''}
 end
+local finishKeys
 local function nextJob(id, lock, duration, worker)
-  local keys = lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused', 'meta', 'pc',
-    'completed', id, 'metrics:completed', 'marker' })
+  finishKeys = finishKeys or lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused',
+    'meta', 'pc', 'completed', '', 'metrics:completed', 'marker' })
   local options = cmsgpack.pack({ token = lock, name = worker, keepJobs = { count = 0 }, lockDuration = duration, attempts = 0,
     maxMetricsSize = '' })
   local base = KEYS[1] .. ':${queueName}:'
-  local reply = finishJob(keys, { id, text(now), 'returnvalue', 'null', 'completed', '1', base, options })
+  finishKeys[12] = base .. id
+  local reply = finishJob(finishKeys, { id, text(now), 'returnvalue', 'null', 'completed', '1', base, options })
   if reply == -1 then
     -- The job is gone. Where the reply of this very step was lost and the command sent again, the lock has the next one.
     for _, other in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do

@@ -11,8 +11,8 @@ const longestFront = 1_000;
 
 /**
  * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
- * executions are queued, what has expired is taken off the lists. Gives the tickets of those that are queued, the tickets
- * that never were seen in the queue, the ticks of schedules for this process to make, the time, how long it is until the
+ * executions are queued, what has expired is taken off the lists. Gives the tickets that are to be brought into the line, those
+ * that never were seen there, the ticks of schedules for this process to make, the time, how long it is until the
  * next is due, and who was called before a gate.
  */
 export const dueScript = new Script(
@@ -32,7 +32,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
     if answer then closeQuestion(x, key, name, answer, 'deadline') else redis.call('SREM', askedKey(), name .. ':' .. key) end
   elseif kind == 'x' then
-    if facts(x).state == 'scheduled' then queued[#queued + 1] = { key, promote(x, key), facts(x).priority or '0' } end
+    local ticket = facts(x).state == 'scheduled' and promote(x, key)
+    if ticket then queued[#queued + 1] = { key, ticket, facts(x).priority or '0' } end
   elseif kind == 'g' then
     gates(key).repair()
   else

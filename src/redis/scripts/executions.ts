@@ -5,17 +5,18 @@ import { Script } from './script.js';
  * or 0, how long it is delayed or 0, then the fields of the record. The ticket of one that was replaced before it ran comes
  * fourth, and who was called then.
  */
-export const addScript = new Script(`
+export const addScript = new Script(
+  `
 local request, key, owner, task, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5] == '1'
 local component, limit, delay = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[9])
 local runAt = delay > 0 and now + delay or tonumber(ARGV[8])
 local x = executionKey(key)
 local known = facts(x)
 -- The reply of this very step was lost and the command sent again.
-if known.addedBy == request then return { 'again', pairsOf(x), ticketOf(x) } end
+if known.addedBy == request then return { 'again', recordOf(x), ticketOf(x) } end
 local live = known.state and not terminal[known.state]
 if live and (not replaces or known.owner ~= owner or known.component ~= component or known.session) then
-  return { 'known', pairsOf(x) }
+  return { 'known', recordOf(x) }
 end
 if limit >= 0 then
   local open = tonumber(redis.call('GET', openKey(owner)) or 0)
@@ -40,7 +41,9 @@ if task then
   keepLists(owner)
 end
 return { 'added', { facts(x).generation, facts(x).createdAt, facts(x).runAt or '' }, ticket, live and not known.run and known.ticket or false, called }
-`);
+`,
+  { packed: true },
+);
 
 /** ARGV: the request, key, its generation or nothing, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
 export const cancelScript = new Script(`

@@ -41,7 +41,8 @@ return { redis.call('GET', nodeKey(ARGV[1])) }
  * ARGV: the process, key. Gives the number of the last entry that was sent, and how the execution stands. Who is told of the
  * end is forgotten with that.
  */
-export const watchEndScript = new Script(`
+export const watchEndScript = new Script(
+  `
 local node, x = ARGV[1], executionKey(ARGV[2])
 local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')}, 'awaitedBy')
 local awaitedBy = table.remove(stands)
@@ -54,7 +55,9 @@ if stands[1] and not terminal[stands[1]] and not string.find(awaitedBy or '', no
   redis.call('HSET', x, 'awaitedBy', table.concat(nodes, ' '))
 end
 return { redis.call('GET', nodeKey(node)), stands }
-`);
+`,
+  { packed: true },
+);
 
 /** ARGV: the process, key. */
 export const unwatchEndScript = new Script(`

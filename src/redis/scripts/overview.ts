@@ -51,18 +51,21 @@ return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.m
 );
 
 /** ARGV: the request, key. The same request is answered the same when it comes again. */
-export const retryScript = new Script(`
+export const retryScript = new Script(
+  `
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
 if not record.state then return { 'unknown' } end
-if record.addedBy == request then return { 'retried', pairsOf(x), ticketOf(x) } end
-if record.state ~= 'failed' or record.session then return { 'refused', pairsOf(x) } end
+if record.addedBy == request then return { 'retried', recordOf(x), ticketOf(x) } end
+if record.state ~= 'failed' or record.session then return { 'refused', recordOf(x) } end
 -- A Redis that is full refuses this, as long as nothing was written before it.
 local number = newTicket()
 redis.call('PERSIST', x)
 drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'redelivered', 'openQuestions', 'answeredBy')
 local ticket = enqueue(x, key, 0, number, 'generation', number, 'createdAt', text(timeOf(x)), 'addedBy', request)
 unlist(key)
-return { 'retried', pairsOf(x), ticket }
-`);
+return { 'retried', recordOf(x), ticket }
+`,
+  { packed: true },
+);

@@ -1,5 +1,5 @@
 import { keyDefinitions } from '../keys.js';
-import { bring, lineKeys, nextJob } from './bring.js';
+import { bring, brings, lineKeys, nextJob } from './bring.js';
 import { gates } from './gates.js';
 import { records } from './records.js';
 import { telling } from './telling.js';
@@ -90,7 +90,24 @@ end`,
 
   lineKeys,
 
+  brings,
+
   bring,
+
+  // Whether a ticket is brought into the line by the step that makes it. What stands there again goes to the front, and what
+  // has a priority has its own place: their process does both.
+  isBrought: `
+local function isBrought(x, ticket)
+  return brings and not facts(x).priority and not string.find(ticket, '.', 1, true)
+end`,
+
+  // Brings the ticket of an execution into the line where that can be done here. Whether it is there: else its process has to.
+  lineUp: `
+local function lineUp(x, key, ticket)
+  local inLine = isBrought(x, ticket) and bring(key, ticket)
+  if not inLine then awaitTicket(key, ticket) end
+  return inLine
+end`,
 
   // Gives an execution its ticket for the line, for now or for when its time has come. Whether it is there already comes last.
   enqueue: `
@@ -103,25 +120,22 @@ local function enqueue(x, key, runAt, ticket, ...)
   else
     drop(x, 'runAt')
     become(x, key, 'queued', 'dueAt', text(now), 'ticket', ticket, ...)
-    -- What stands there again goes to the front, and what has a priority has its own place: their process does both.
-    inLine = not string.find(ticket, '.', 1, true) and not facts(x).priority and bring(key, ticket)
-    if not inLine then awaitTicket(key, ticket) end
+    inLine = lineUp(x, key, ticket)
   end
   emit(x, 'state')
   return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0', inLine and '1' or '0' }
 end`,
 
-  // What is scheduled has become due. Gives its ticket, which nobody has brought into the line yet: its number is its
-  // place.
+  // What is scheduled has become due. Gives its ticket where that is not in the line yet.
   promote: `
 local function promote(x, key)
   local ticket = newTicket()
   redis.call('ZREM', dueKey(), 'x::' .. key)
   drop(x, 'runAt')
   become(x, key, 'queued', 'ticket', ticket)
-  awaitTicket(key, ticket)
+  local inLine = lineUp(x, key, ticket)
   emit(x, 'state')
-  return ticket
+  return not inLine and ticket
 end`,
 
   // Executions that have found a place, each with its ticket, which is to be brought to the front of the line.

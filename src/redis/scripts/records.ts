@@ -46,16 +46,19 @@ local function facts(x)
   return record
 end`,
 
-  // A record as names and values in turn.
-  pairsOf: `
-local function pairsOf(x)
-  local all = {}
-  if facts(x).input == '' then facts(x).input = redis.call('HGET', x, 'input') end
-  for name, value in pairs(facts(x)) do
-    all[#all + 1] = name
-    all[#all + 1] = value
+  // What travels beside packed replies.
+  beside: `
+local beside = {}`,
+
+  // A record for a packed reply. The last that a step does with it.
+  recordOf: `
+local function recordOf(x)
+  local record = facts(x)
+  if record.input == '' then
+    beside[#beside + 1] = redis.call('HGET', x, 'input')
+    record.input = #beside
   end
-  return all
+  return record
 end`,
 
   // The time that is written into a record, which does not go back.

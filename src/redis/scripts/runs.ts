@@ -1,17 +1,19 @@
 import { Script } from './script.js';
 
-/** What becomes of a ticket: a run, where it still means one. `limits` are those of {@link claimScript}, from `first` on. */
+/**
+ * What becomes of a ticket: a run, where it still means one, with its record. `limits` are those of {@link claimScript}, from `first` on.
+ */
 const claim = `
 local function claim(key, ticket, node, run, limits, first)
   local x = executionKey(key)
   local record = facts(x)
   if not record.state then
     unlistMissing(key)
-    return { 'missing' }
+    return 'missing'
   end
-  if terminal[record.state] or record.ticket ~= ticket then return { 'drop' } end
+  if terminal[record.state] or record.ticket ~= ticket then return 'drop' end
   -- The reply of this very step was lost and the command sent again.
-  if record.run == run then return { 'run', pairsOf(x) } end
+  if record.run == run then return 'run', recordOf(x) end
   if record.state == 'running' then
     local lost, worker = record.run, record.node
     drop(x, 'run', 'node')
@@ -25,14 +27,50 @@ local function claim(key, ticket, node, run, limits, first)
   end
   if bound then
     local passes, wait = gates(record.component).pass(x, key, tonumber(limits[bound + 1]), tonumber(limits[bound + 2]), limits[bound + 3])
-    if not passes then return { 'wait', wait and text(wait) or '', called } end
+    if not passes then return 'wait', wait and text(wait) or '' end
   elseif record.gate then
     gates(record.component).leave(x, key)
   end
-  redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
+  -- Where one that is brought got lost on its way, who looks for what is due takes it out.
+  if not isBrought(x, ticket) then redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key) end
   become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
   emit(x, 'state')
-  return { 'run', pairsOf(x), called }
+  return 'run', recordOf(x)
+end`;
+
+/** How a run ends. `fields` begin at `first` with the state, where it is a finish. Gives whether it had its execution, and its ticket if it runs again. */
+const settle = `
+local function settle(request, key, run, how, delay, fields, first)
+  local x = executionKey(key)
+  local record = facts(x)
+  if record.run ~= run then
+    -- The reply of this very step was lost and the command sent again.
+    if record.settledBy == request then return 'settled', ticketOf(x) end
+    return 'lost'
+  end
+  if how == 'finish' then
+    finish(x, key, request, unpack(fields, first))
+    return 'settled'
+  end
+  if record.gate then gates(record.component).leave(x, key) end
+  write(x, 'settledBy', request, unpack(fields, first))
+  if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
+  if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
+  local place = nil
+  if how == 'handBack' or how == 'vanish' then
+    write(x, 'redelivered', 1)
+    place = placeOf(record.ticket)
+  end
+  return 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(place))
+end`;
+
+/** The next run of a worker: the arguments begin at `first`, as those of {@link nextScript}. */
+const follow = `
+local function follow(args, first)
+  local following, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
+  if not following then return false end
+  local verdict, value = claim(ticket.key, ticket.ticket, args[first + 4], args[first + 5], args, first + 6)
+  return { verdict, value or false, following, ticket.key, ticket.ticket }
 end`;
 
 /**
@@ -41,49 +79,50 @@ end`;
  * One whose execution runs already was delivered before, and the worker that had it is lost, which is counted. Who was called
  * comes third; of one that has to wait, how long it is until the time of the rate has passed comes second.
  */
-export const claimScript = new Script(`${claim}
-return claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
-`);
+export const claimScript = new Script(
+  `${claim}
+local verdict, value = claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
+return { verdict, value or false, called }
+`,
+  { packed: true },
+);
 
 /**
  * ARGV: the id of a job of BullMQ, its lock, how long that holds, the worker, the process, the run, then limits as in
  * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
  */
-export const nextScript = new Script(`${claim}
-local id, lock, node, run = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
-local following, ticket = nextJob(id, lock, tonumber(ARGV[3]), ARGV[4])
-if not following then return { 'none' } end
-return { 'next', following, ticket.key, ticket.ticket, claim(ticket.key, ticket.ticket, node, run, ARGV, 7) }
-`);
+export const nextScript = new Script(
+  `${claim}${follow}
+return { follow(ARGV, 1), called }
+`,
+  { packed: true },
+);
 
 /**
  * ARGV: the request, key, run, how it ends, the delay in milliseconds, of a finish the state, then fields of the record. Of
  * several requests that ended runs of the execution, the last is remembered. Gives its ticket if it runs again, and who was called.
  */
-export const settleScript = new Script(`
-local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local x = executionKey(key)
-local record = facts(x)
-if record.run ~= run then
-  -- The reply of this very step was lost and the command sent again.
-  if record.settledBy == request then return { 'settled', ticketOf(x) } end
-  return { 'lost' }
-end
-if how == 'finish' then
-  finish(x, key, request, unpack(ARGV, 6))
-  return { 'settled', false, called }
-end
-if record.gate then gates(record.component).leave(x, key) end
-write(x, 'settledBy', request, unpack(ARGV, 6))
-if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
-if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
-local place = nil
-if how == 'handBack' or how == 'vanish' then
-  write(x, 'redelivered', 1)
-  place = placeOf(record.ticket)
-end
-return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(place)), called }
-`);
+export const settleScript = new Script(
+  `${settle}
+local verdict, place = settle(ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV, 6)
+return { verdict, place or false, called }
+`,
+  { packed: true },
+);
+
+/**
+ * ARGV: the request, key, run, how many arguments follow for the finish, those as in {@link settleScript}, then what
+ * {@link nextScript} takes. A run is finished and its job is done with: both in one step, with the run that comes after it.
+ */
+export const finishScript = new Script(
+  `${claim}${settle}${follow}
+local fields, last = {}, 4 + tonumber(ARGV[4])
+for i = 5, last do fields[i - 4] = ARGV[i] end
+local verdict = settle(ARGV[1], ARGV[2], ARGV[3], 'finish', 0, fields, 1)
+return { verdict, follow(ARGV, last + 1), called }
+`,
+  { packed: true },
+);
 
 /** ARGV: key, run, the event, the name and the value that it carries. Progress is kept in the record, a notice is not. */
 export const reportScript = new Script(`
