@@ -1,5 +1,6 @@
 import type { EndWatch } from '../docket/engine.js';
 import { isTerminal, type ExecutionEnd } from '../docket/record.js';
+import { ExpectedEnds } from './expected-ends.js';
 import { endIn, endOf } from './records.js';
 import { unwatchEndScript, watchEndScript } from './scripts/inbox.js';
 import type { Reply, ScriptRunner } from './scripts/script.js';
@@ -34,6 +35,8 @@ export interface EndsHost {
 
 /** Who waits in this process for the ends of executions. They are told in fewer words than those who watch. */
 export class Ends {
+  /** Of executions that were added here. */
+  readonly expected = new ExpectedEnds();
   private readonly awaited = new Map<string, Awaited>();
 
   constructor(
@@ -43,12 +46,20 @@ export class Ends {
 
   /** As {@link Engine.watchEnd}. */
   async watch(key: string, listener: Waiter['listener']): Promise<EndWatch> {
+    const stands = this.expected.claim(key);
+    if (stands && isTerminal(stands.state)) return { now: stands, unwatch: () => undefined };
     const awaited = this.awaited.get(key) ?? { waiters: new Set(), since: Infinity, ended: 0 };
     this.awaited.set(key, awaited);
     const waiter: Waiter = { listener, early: [] };
     awaited.waiters.add(waiter);
-    awaited.since = Infinity;
     const unwatch = (): void => this.forget(key, awaited, waiter);
+    if (stands) {
+      // Redis has been told of this since there is something to tell.
+      waiter.after = 0;
+      awaited.since = 0;
+      return { now: stands, unwatch };
+    }
+    awaited.since = Infinity;
     try {
       const [number, now] = await this.tell(key);
       const after = number === false ? this.host.lastNumber() : Number(number);
@@ -65,15 +76,17 @@ export class Ends {
 
   /** An entry of the inbox says how an execution stands. */
   take(fields: Readonly<Record<string, string>>, number: number): void {
-    const awaited = this.awaited.get(String(fields['key']));
-    if (!awaited) return;
     const end = endOf(fields);
+    this.expected.take(end);
+    const awaited = this.awaited.get(end.key);
+    if (!awaited) return;
     if (isTerminal(end.state)) awaited.ended = number;
     for (const waiter of [...awaited.waiters]) this.pass(waiter, end, number);
   }
 
   /** Tells Redis again who waits, and those how their executions stand now. */
   async refresh(): Promise<void> {
+    this.expected.clear();
     await Promise.all(
       [...this.awaited].map(async ([key, awaited]) => {
         awaited.since = Infinity;

@@ -20,6 +20,8 @@ const parts = {
   workers: 'workers',
   /** Hash: what a worker says of itself. */
   worker: 'worker:',
+  /** Text: the lock under which a worker took its last ticket from the line, and the id of that. */
+  taken: 'taken:',
   /** Set: the processes that watch an execution. */
   keyWatch: 'watch:key:',
   /** Set: the processes that watch a session. */
@@ -48,6 +50,8 @@ const parts = {
   line: 'tickets:wait',
   /** Sorted set: BullMQ's line of those with one. */
   prioritized: 'tickets:prioritized',
+  /** Sorted set: BullMQ's sign that there is something in line, for which workers wait. */
+  sign: 'tickets:marker',
   /**
    * Of a component that is bound: `limits:` hash; `running:` set of the executions that run; `called:` set of those that
    * have a ticket because there is a place for them; `blocked:` sorted set of those that wait for one, in their order;
@@ -81,10 +85,13 @@ export const prefixOf = (docket: string): string => `{errand:${encodeURIComponen
 /** The key of one thing. `name` is empty for what a docket has one of. */
 export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${parts[part]}${name}`;
 
-/** The same for scripts, by name: `executionKey(name)` and so on. Scripts are given the prefix as their first key. */
-export const keyDefinitions: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(parts).map(([name, part]) => [
-    `${name}Key`,
-    `local function ${name}Key(name) return KEYS[1] .. ':${part}' .. (name or '') end`,
-  ]),
-);
+/**
+ * The same for scripts: where Lua says `executionKey(name)` and so on, the key is put together in place, as a call would cost
+ * more than that. Scripts are given the prefix as their first key; what is in the parentheses has none itself.
+ */
+export function withKeys(lua: string): string {
+  return lua.replace(/\b(\w+)Key\(([^()]*)\)/g, (call, part: string, name: string) => {
+    if (!(part in parts)) return call;
+    return `(KEYS[1] .. ':${parts[part as Part]}'${name === '' ? '' : ` .. (${name} or '')`})`;
+  });
+}

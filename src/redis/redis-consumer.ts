@@ -1,23 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Job, Worker } from 'bullmq';
 import type { RedisClient } from './open-redis.js';
 import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
 import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../docket/engine.js';
 import { RunSlots } from '../docket/run-slots.js';
 import type { OnError } from '../docket/watchers.js';
-import { jobName, queueName } from './keys.js';
 import type { DoneTicket, FinishedRun, NextTicket } from './redis-runs.js';
 import type { Ticket } from './tickets.js';
-
-/** A ticket that this worker has taken, and what it is locked by. */
-interface HeldTicket {
-  readonly job: Job<Ticket>;
-  readonly lock: string;
-  /** What has become of it, where that is known. */
-  readonly claimed?: { readonly run: string; readonly delivery?: Delivery };
-}
+import { TicketWorker, type HeldTicket, type TicketWorkerOptions } from './ticket-worker.js';
 
 /** What has become of a run that was to be finished, and the ticket that came with that. */
 interface Finished {
@@ -35,6 +26,7 @@ export interface RedisConsumerHost {
   readonly lease: number;
   /** The run that a ticket becomes; undefined where it means nothing any more. */
   claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
+  readonly take?: TicketWorkerOptions['take'];
   /**
    * A ticket is done with, and the next one becomes the run `coming`; the other way the run of the ticket is finished in the
    * same step. Absent where BullMQ has to be asked for each by itself.
@@ -56,7 +48,7 @@ export interface RedisConsumerHost {
  */
 export class RedisConsumer implements Consumer {
   private readonly slots: RunSlots;
-  private readonly worker: Worker<Ticket>;
+  private readonly worker: TicketWorker;
   /** Tickets whose lock is renewed, by the run that they have become. */
   private readonly held = new Map<string, HeldTicket>();
   /** Runs that the next tickets are to become. */
@@ -86,20 +78,7 @@ export class RedisConsumer implements Consumer {
       revoked: (run, why) => this.tellRevoked(run, why),
       done: () => void this.close(),
     });
-    this.worker = new Worker<Ticket>(queueName, null, {
-      connection: host.connection,
-      prefix: host.prefix,
-      name: options.worker,
-      lockDuration: lease,
-      // A lease that has run out is found at the next check: with the lease of ten seconds, nine after the death on average.
-      stalledInterval: Math.ceil(lease / 5),
-      // How often an execution may be lost is the worker's decision, by the losses in the record.
-      maxStalledCount: Number.MAX_SAFE_INTEGER,
-      // Tickets that another worker hands back without a sign are found within this many seconds.
-      drainDelay: 1,
-    });
-    this.worker.on('error', host.report);
-    this.worker.startStalledCheckTimer().catch(host.report);
+    this.worker = new TicketWorker({ ...host, name: options.worker });
     this.renewing = setInterval(() => void this.renew().catch(host.report), Math.ceil(lease / 3));
     this.taking = this.take();
   }
@@ -136,11 +115,11 @@ export class RedisConsumer implements Consumer {
   finish(finished: FinishedRun): Promise<boolean> | undefined {
     const { run } = finished;
     const ticket = this.held.get(run);
-    if (!this.host.finish || !ticket || !this.slots.hasRoomAfter(run)) return undefined;
+    if (this.slots.running < 2 || !this.host.finish || !ticket || !this.slots.hasRoomAfter(run)) return undefined;
     const coming = this.expect();
     // From here on the ticket may go away at any time, which revokes nothing.
     this.begun.delete(run);
-    const step = this.host.finish(finished, this.doneTicket(ticket), coming);
+    const step = this.host.finish(finished, ticket, coming);
     this.finishing.set(run, { coming, step });
     return step.then(({ accepted }) => accepted);
   }
@@ -177,11 +156,13 @@ export class RedisConsumer implements Consumer {
         await new Promise<void>((resolve) => (this.wake = resolve));
         continue;
       }
-      const lock = randomUUID();
+      const coming = this.expect();
       try {
-        const job = (await this.worker.getNextJob(lock)) as Job<Ticket> | undefined;
-        if (job) await this.begin({ job, lock });
+        const ticket = await this.worker.fetch(coming);
+        if (ticket) await this.begin(ticket);
+        else this.forget(coming);
       } catch (error) {
+        this.forget(coming);
         if (this.isStopping()) return;
         this.host.report(error);
         await sleep(1_000, undefined, { ref: false });
@@ -199,15 +180,15 @@ export class RedisConsumer implements Consumer {
   }
 
   private async begin(ticket: HeldTicket): Promise<void> {
+    const { run } = ticket;
     // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
     if (!this.mayBegin()) return this.giveBack(ticket);
-    const run = ticket.claimed?.run ?? randomUUID();
     this.held.set(run, ticket);
     this.coming.delete(run);
     let following: HeldTicket | undefined;
     const ended = this.slots.begin(run, async () => {
       try {
-        following = await this.make(ticket, run);
+        following = await this.make(ticket);
       } catch (error) {
         this.host.report(error);
       }
@@ -227,21 +208,19 @@ export class RedisConsumer implements Consumer {
   }
 
   /** For another worker, or for later. */
-  private async giveBack({ job, lock, claimed }: HeldTicket): Promise<void> {
-    if (!claimed) {
-      await job.moveToWait(lock);
-      return;
-    }
-    this.forget(claimed.run);
+  private async giveBack(ticket: HeldTicket): Promise<void> {
+    const { run, claimed, delivery } = ticket;
+    this.forget(run);
+    if (!claimed) return this.worker.putBack(ticket);
     // What goes back gets a new ticket.
-    if (claimed.delivery) await this.host.handBack(claimed.delivery);
-    await job.moveToCompleted(null, lock, false);
+    if (delivery) await this.host.handBack(delivery);
+    await this.worker.drop(ticket);
   }
 
   /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
-  private async make(ticket: HeldTicket, run: string): Promise<HeldTicket | undefined> {
-    const { job, claimed } = ticket;
-    const delivery = claimed ? claimed.delivery : await this.host.claim(job.data, run);
+  private async make(ticket: HeldTicket): Promise<HeldTicket | undefined> {
+    const { run } = ticket;
+    const delivery = ticket.claimed ? ticket.delivery : await this.host.claim(ticket.ticket, run);
     if (delivery) {
       this.begun.add(run);
       const running = this.handler.run(delivery);
@@ -259,7 +238,7 @@ export class RedisConsumer implements Consumer {
       if (next && late) await this.giveBack(next);
       else following = next;
     };
-    const completed = this.complete(ticket, run).then(take).catch(this.host.report);
+    const completed = this.complete(ticket).then(take).catch(this.host.report);
     // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
     // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
     await settlesWithin(completed, this.host.deadline, systemClock);
@@ -268,38 +247,32 @@ export class RedisConsumer implements Consumer {
   }
 
   /** The ticket of a run is done with. Asks for the next one with the same step, where there is room for it. */
-  private async complete(ticket: HeldTicket, run: string): Promise<HeldTicket | undefined> {
+  private async complete(ticket: HeldTicket): Promise<HeldTicket | undefined> {
+    const { run, lock } = ticket;
     const finishing = this.finishing.get(run);
     // A step that failed may have been made all the same: the ticket that came with it is asked for as what it is.
     const finished = await finishing?.step.catch(() => undefined);
-    if (finishing && finished) return this.followed(finished.next, ticket.lock, finishing.coming);
+    if (finishing && finished) return this.followed(finished.next, lock, finishing.coming);
     const { next } = this.host;
     if (!next || !this.slots.hasRoomAfter(run)) {
       if (finishing) this.forget(finishing.coming);
-      await ticket.job.moveToCompleted(null, ticket.lock, false);
+      await this.worker.drop(ticket);
       return undefined;
     }
     const coming = finishing?.coming ?? this.expect();
-    const found = await next(this.doneTicket(ticket), coming).catch((error: unknown) => {
+    const found = await next(ticket, coming).catch((error: unknown) => {
       this.forget(coming);
       throw error;
     });
-    return this.followed(found, ticket.lock, coming);
-  }
-
-  private doneTicket({ job, lock }: HeldTicket): DoneTicket {
-    return { id: String(job.id), lock };
+    return this.followed(found, lock, coming);
   }
 
   /** The ticket that came for a run, if one came. It is held by the lock of the one before. */
-  private followed(next: NextTicket | undefined, lock: string, coming: string): HeldTicket | undefined {
-    if (!next) {
-      this.forget(coming);
-      return undefined;
-    }
-    const { id, ticket, delivery } = next;
-    const claimed = { run: coming, ...(delivery && { delivery }) };
-    return { job: new Job<Ticket>(this.worker, jobName, ticket, { removeOnComplete: true }, id), lock, claimed };
+  private async followed(next: NextTicket | undefined, lock: string, run: string): Promise<HeldTicket | undefined> {
+    if (next) return { ...next, lock, run, claimed: true };
+    this.forget(run);
+    await this.worker.foundNone();
+    return undefined;
   }
 
   /** A name for a run that is to come. It may be revoked before it is known here. */
@@ -329,7 +302,7 @@ export class RedisConsumer implements Consumer {
   private async extend(): Promise<void> {
     const runs = [...this.held.keys()];
     const held = [...this.held.values()];
-    const ids = held.map(({ job }) => String(job.id));
+    const ids = held.map(({ id }) => id);
     const locks = held.map(({ lock }) => lock);
     const lost = new Set(await this.worker.extendJobLocks(ids, locks, this.host.lease));
     runs.forEach((run, index) => {

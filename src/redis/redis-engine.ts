@@ -52,7 +52,7 @@ import { RedisRuns, type DoneTicket, type FinishedRun } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
 import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
-import { takesNext } from './scripts/bring.js';
+import { takesJobs } from './scripts/bring.js';
 import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { Schedules } from './schedules.js';
@@ -278,14 +278,15 @@ export class RedisEngine implements Engine {
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
-    const taking = { worker: options.worker, limits: limitArguments(options.limits) };
+    const taking = { intake: randomUUID(), worker: options.worker, limits: limitArguments(options.limits) };
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),
       deadline: this.deadline,
       lease: this.lease,
       claim: (ticket, run) => this.runs.claim(ticket, run, taking),
-      ...(takesNext && {
+      ...(takesJobs && {
+        take: (lock: string, run: string) => this.runs.take(lock, run, taking),
         next: (done: DoneTicket, coming: string) => this.runs.next(done, coming, taking),
         finish: (finished: FinishedRun, done: DoneTicket, coming: string) =>
           this.runs.finish(finished, done, coming, taking),
@@ -388,17 +389,31 @@ export class RedisEngine implements Engine {
 
   private async enter(execution: NewExecution, replaces: '0' | '1', limit: number): Promise<Addition> {
     const { key, component, owner, session, runAt = 0, delay = 0 } = execution;
+    const { expected } = this.inbox.ends;
     const most = Number.isFinite(limit) ? limit : -1;
     const task = session === undefined ? '0' : '1';
-    const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay];
-    const [verdict, value, place, old, called] = await this.run(addScript, ...facts, ...executionFields(execution));
-    if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
-    if (verdict === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
-    this.line.discard(old);
-    await this.line.call(called);
-    void this.line.enqueue(key, place);
-    if (verdict === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
-    return { added: true, record: addedRecord(execution, value as readonly string[]) };
+    const awaits = expected.expect(key, component) ? this.node : '';
+    const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay, awaits];
+    try {
+      const [verdict, value, place, old, called] = await this.run(addScript, ...facts, ...executionFields(execution));
+      if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
+      if (verdict === 'known') {
+        expected.settle(key, undefined);
+        return { added: false, record: recordIn(value) as ExecutionRecord };
+      }
+      const record =
+        verdict === 'again'
+          ? (recordIn(value) as ExecutionRecord)
+          : addedRecord(execution, value as readonly string[]);
+      expected.settle(key, record);
+      this.line.discard(old);
+      await this.line.call(called);
+      void this.line.enqueue(key, place);
+      return { added: true, record };
+    } catch (error) {
+      expected.settle(key, undefined);
+      throw error;
+    }
   }
 
   /** What is in a list is left out where it cannot be read: the others are not to be missed for its sake. */

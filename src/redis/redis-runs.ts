@@ -5,7 +5,7 @@ import type { ExecutionRecord } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import type { Line } from './line.js';
 import { recordIn, repairedFields } from './records.js';
-import { claimScript, finishScript, nextScript, reportScript, settleScript } from './scripts/runs.js';
+import { claimScript, finishScript, nextScript, reportScript, settleScript, takeScript } from './scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from './scripts/script.js';
 import type { Ticket } from './tickets.js';
 
@@ -16,7 +16,7 @@ export interface DoneTicket {
   readonly lock: string;
 }
 
-/** The one that a worker holds instead, by the same lock. */
+/** One that a worker is given, and the run that it has become. */
 export interface NextTicket {
   readonly id: string;
   readonly ticket: Ticket;
@@ -26,6 +26,8 @@ export interface NextTicket {
 
 /** Who takes tickets: the name of the worker, and the limits of its components as {@link claimScript} takes them. */
 export interface Taking {
+  /** Tells it from other workers of that name. */
+  readonly intake: string;
   readonly worker: string;
   readonly limits: readonly Argument[];
 }
@@ -63,6 +65,15 @@ export class RedisRuns {
     const [verdict, value, called] = reply;
     await this.host.line.call(called);
     return this.claimed(key, run, verdict, value);
+  }
+
+  /** Takes the first ticket in line under a lock, if there is one, and gives the run that it has become as {@link RedisRuns.next} does. */
+  async take(lock: string, run: string, { intake, worker, limits }: Taking): Promise<NextTicket | undefined> {
+    const { node, lease, workers, line } = this.host;
+    const reply = await workers().run(takeScript, intake, lock, lease, worker, node, run, ...limits);
+    const [first, called] = reply as readonly Reply[];
+    await line.call(called);
+    return this.followed(first, run);
   }
 
   /** A ticket is done with: gives the next one, if there is one, and the run that it has become where it still means one. */

@@ -6,7 +6,7 @@ import { jobName, queueName } from '../keys.js';
  * The Lua of a step of BullMQ, to be made in the same step as ours; undefined for a BullMQ whose step takes other keys. Their
  * number is in the name of its file.
  */
-function stepOfBullMQ(name: 'addStandardJob' | 'moveToFinished', keys: number): string | undefined {
+function stepOfBullMQ(name: 'addStandardJob' | 'moveToActive' | 'moveToFinished', keys: number): string | undefined {
   const Step = z.object({ [name]: z.object({ content: z.string(), keys: z.literal(keys) }) });
   try {
     const found: unknown = createRequire(import.meta.url)(`bullmq/dist/cjs/scripts/${name}-${keys}.js`);
@@ -17,10 +17,11 @@ function stepOfBullMQ(name: 'addStandardJob' | 'moveToFinished', keys: number): 
 }
 
 const addStep = stepOfBullMQ('addStandardJob', 9);
+const takeStep = stepOfBullMQ('moveToActive', 11);
 const finishStep = stepOfBullMQ('moveToFinished', 14);
 
-/** Whether {@link nextJob} works with the BullMQ that is here. */
-export const takesNext = finishStep !== undefined;
+/** Whether {@link firstJob} and {@link nextJob} work with the BullMQ that is here. */
+export const takesJobs = takeStep !== undefined && finishStep !== undefined;
 
 /** The keys of BullMQ's line by their names there. */
 export const lineKeys = `
@@ -63,6 +64,45 @@ local function bring(key, ticket)
 end`;
 
 /**
+ * Part of the prelude: the id of a job and its ticket, in what BullMQ's steps give of the job that they have made active. Each
+ * of them puts up the sign that there is more, which is taken down where the line is empty: workers would look in vain.
+ */
+export const jobIn = `
+local function jobIn(reply)
+  if type(reply) == 'table' and type(reply[1]) == 'table' then
+    for i = 1, #reply[1], 2 do
+      if reply[1][i] == 'data' then return reply[2], cjson.decode(reply[1][i + 1]) end
+    end
+  end
+  if redis.call('EXISTS', lineKey(), prioritizedKey()) == 0 then redis.call('ZREM', signKey(), '0') end
+end`;
+
+/**
+ * Part of the prelude: a worker takes the first job of the line under a lock, by the step with which BullMQ does it. Gives its
+ * id and its ticket, if there is one. What the worker took last is remembered: where the reply was lost and the command is
+ * sent again, it is given the same.
+ */
+export const firstJob = `
+local function takeJob(KEYS, ARGV)
+${takeStep ?? ''}
+end
+local function firstJob(intake, lock, duration, worker)
+  local base = KEYS[1] .. ':${queueName}:'
+  local last = redis.call('GET', takenKey(intake))
+  if last and string.sub(last, 1, #lock) == lock then
+    local id = string.sub(last, #lock + 2)
+    local data = redis.call('HGET', base .. id, 'data')
+    if data then return id, cjson.decode(data) end
+  end
+  local keys = lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused', 'meta', 'pc',
+    'marker' })
+  local options = cmsgpack.pack({ token = lock, name = worker, lockDuration = duration })
+  local id, ticket = jobIn(takeJob(keys, { base, text(now), options }))
+  if id then redis.call('SET', takenKey(intake), lock .. ' ' .. id, 'PX', duration) end
+  return id, ticket
+end`;
+
+/**
  * Part of the prelude: a worker is done with the job of a ticket, and takes the next one of the line under the same lock, by
  * the step with which BullMQ does both. Gives its id and its ticket, if there is one. A worker whose lock was lost is given
  * none: its job has become that of another.
@@ -88,8 +128,5 @@ local function nextJob(id, lock, duration, worker)
       end
     end
   end
-  if type(reply) ~= 'table' or type(reply[1]) ~= 'table' then return nil end
-  for i = 1, #reply[1], 2 do
-    if reply[1][i] == 'data' then return reply[2], cjson.decode(reply[1][i + 1]) end
-  end
+  return jobIn(reply)
 end`;

@@ -2,7 +2,7 @@ import { Script } from './script.js';
 
 /**
  * ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of open tasks or -1, when it is due
- * or 0, how long it is delayed or 0, then the fields of the record. The ticket of one that was replaced before it ran comes
+ * or 0, how long it is delayed or 0, the process that waits for its end or '', then the fields of the record. The ticket of one that was replaced before it ran comes
  * fourth, and who was called then.
  */
 export const addScript = new Script(
@@ -31,13 +31,14 @@ if live then
   redis.call('ZREM', stateKey(known.state), key)
   if known.run then post(known.node, { '@event', 'revoke', '@run', known.run, '@why', 'replaced' }) end
 end
-local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 10) })
+local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 11) }, ARGV[10])
 if task then
   purge(owner, 20)
   redis.call('INCR', openKey(owner))
   redis.call('ZREM', endedKey(owner), key)
   redis.call('ZADD', tasksKey(owner), facts(x).generation, key)
-  redis.call('SADD', sessionTasksKey(facts(x).session), key)
+  local session = facts(x).session
+  redis.call('SADD', sessionTasksKey(session), key)
   keepLists(owner)
 end
 return { 'added', { facts(x).generation, facts(x).createdAt, facts(x).runAt or '' }, ticket, live and not known.run and known.ticket or false, called }

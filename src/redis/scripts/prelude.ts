@@ -1,5 +1,5 @@
-import { keyDefinitions } from '../keys.js';
-import { bring, brings, lineKeys, nextJob } from './bring.js';
+import { withKeys } from '../keys.js';
+import { bring, brings, firstJob, jobIn, lineKeys, nextJob } from './bring.js';
 import { gates } from './gates.js';
 import { records } from './records.js';
 import { telling } from './telling.js';
@@ -12,7 +12,6 @@ const listSlack = 600_000;
 
 /** What the scripts share, by the name of what each part defines; a part needs only those before it. */
 const shared: Readonly<Record<string, string>> = {
-  ...keyDefinitions,
   ...records,
   ...telling,
 
@@ -182,21 +181,25 @@ local function keepLists(owner)
   end
 end`,
 
-  // Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket.
+  // Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket. The process
+  // `awaits` is to be told of its end.
   // Generations are numbered through the docket: one that has expired is not taken for a later one.
   create: `
-local function create(x, key, runAt, fields)
+local function create(x, key, runAt, fields, awaits)
   -- A Redis that is full refuses this, as long as nothing was written before it.
   local number = newTicket()
   local known = facts(x)
   if known.state then
     redis.call('DEL', x)
     records[x] = { updatedAt = known.updatedAt }
-    -- Who waits for the end of one that makes way is told of the one that comes, and may wait on.
-    if known.awaitedBy then
-      fields[#fields + 1] = 'awaitedBy'
-      fields[#fields + 1] = known.awaitedBy
-    end
+  end
+  -- Who waits for the end of one that makes way is told of the one that comes, and may wait on.
+  local waiting = known.awaitedBy
+  local awaitedBy = waiting or awaits
+  if waiting and awaits and not string.find(waiting, awaits, 1, true) then awaitedBy = waiting .. ' ' .. awaits end
+  if awaitedBy and awaitedBy ~= '' then
+    fields[#fields + 1] = 'awaitedBy'
+    fields[#fields + 1] = awaitedBy
   end
   if known.session then
     redis.call('ZREM', tasksKey(known.owner), key)
@@ -205,7 +208,7 @@ local function create(x, key, runAt, fields)
   end
   unlist(key)
   local ticket = enqueue(x, key, runAt, number, 'generation', number, 'createdAt', text(timeOf(x)), unpack(fields))
-  tellEnd(x, known.awaitedBy)
+  tellEnd(x, waiting)
   return ticket
 end`,
 
@@ -269,14 +272,21 @@ local function finish(x, key, request, state, ...)
   end
 end`,
 
+  jobIn,
+
+  firstJob,
+
   nextJob,
 };
 
 /** A script with the parts that it names, and those that they name: what a script does not use costs each of its runs. */
 export function withShared(body: string): string {
-  let text = body;
+  let text = withoutComments(body);
   for (const [name, part] of Object.entries(shared).reverse()) {
-    if (new RegExp(`\\b${name}\\b`).test(text)) text = `${part}\n${text}`;
+    if (new RegExp(`\\b${name}\\b`).test(text)) text = `${withoutComments(part)}\n${text}`;
   }
-  return text;
+  return withKeys(text);
 }
+
+/** Comments have words in them that are no names. */
+const withoutComments = (lua: string): string => lua.replace(/--\[\[[^]*?\]\]/g, '').replace(/^\s*--.*\n/gm, '');

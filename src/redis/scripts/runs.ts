@@ -38,39 +38,13 @@ local function claim(key, ticket, node, run, limits, first)
   return 'run', recordOf(x)
 end`;
 
-/** How a run ends. `fields` begin at `first` with the state, where it is a finish. Gives whether it had its execution, and its ticket if it runs again. */
-const settle = `
-local function settle(request, key, run, how, delay, fields, first)
-  local x = executionKey(key)
-  local record = facts(x)
-  if record.run ~= run then
-    -- The reply of this very step was lost and the command sent again.
-    if record.settledBy == request then return 'settled', ticketOf(x) end
-    return 'lost'
-  end
-  if how == 'finish' then
-    finish(x, key, request, unpack(fields, first))
-    return 'settled'
-  end
-  if record.gate then gates(record.component).leave(x, key) end
-  write(x, 'settledBy', request, unpack(fields, first))
-  if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
-  if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
-  local place = nil
-  if how == 'handBack' or how == 'vanish' then
-    write(x, 'redelivered', 1)
-    place = placeOf(record.ticket)
-  end
-  return 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(place))
-end`;
-
 /** The next run of a worker: the arguments begin at `first`, as those of {@link nextScript}. */
 const follow = `
 local function follow(args, first)
-  local following, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
-  if not following then return false end
+  local id, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
+  if not id then return false end
   local verdict, value = claim(ticket.key, ticket.ticket, args[first + 4], args[first + 5], args, first + 6)
-  return { verdict, value or false, following, ticket.key, ticket.ticket }
+  return { verdict, value or false, id, ticket.key, ticket.ticket }
 end`;
 
 /**
@@ -83,6 +57,20 @@ export const claimScript = new Script(
   `${claim}
 local verdict, value = claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
 return { verdict, value or false, called }
+`,
+  { packed: true },
+);
+
+/**
+ * ARGV: the intake, a lock, how long that holds, the worker, the process, the run, then limits as in {@link claimScript}. The
+ * first ticket in line is taken under that lock, if there is one, and what it becomes as the run is given.
+ */
+export const takeScript = new Script(
+  `${claim}
+local id, ticket = firstJob(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
+if not id then return { false } end
+local verdict, value = claim(ticket.key, ticket.ticket, ARGV[5], ARGV[6], ARGV, 7)
+return { { verdict, value or false, id, ticket.key, ticket.ticket }, called }
 `,
   { packed: true },
 );
@@ -103,9 +91,29 @@ return { follow(ARGV, 1), called }
  * several requests that ended runs of the execution, the last is remembered. Gives its ticket if it runs again, and who was called.
  */
 export const settleScript = new Script(
-  `${settle}
-local verdict, place = settle(ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV, 6)
-return { verdict, place or false, called }
+  `
+local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local x = executionKey(key)
+local record = facts(x)
+if record.run ~= run then
+  -- The reply of this very step was lost and the command sent again.
+  if record.settledBy == request then return { 'settled', ticketOf(x) or false } end
+  return { 'lost' }
+end
+if how == 'finish' then
+  finish(x, key, request, unpack(ARGV, 6))
+  return { 'settled', false, called }
+end
+if record.gate then gates(record.component).leave(x, key) end
+write(x, 'settledBy', request, unpack(ARGV, 6))
+if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
+if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end
+local place = nil
+if how == 'handBack' or how == 'vanish' then
+  write(x, 'redelivered', 1)
+  place = placeOf(record.ticket)
+end
+return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(place)), called }
 `,
   { packed: true },
 );
@@ -115,11 +123,15 @@ return { verdict, place or false, called }
  * {@link nextScript} takes. A run is finished and its job is done with: both in one step, with the run that comes after it.
  */
 export const finishScript = new Script(
-  `${claim}${settle}${follow}
-local fields, last = {}, 4 + tonumber(ARGV[4])
-for i = 5, last do fields[i - 4] = ARGV[i] end
-local verdict = settle(ARGV[1], ARGV[2], ARGV[3], 'finish', 0, fields, 1)
-return { verdict, follow(ARGV, last + 1), called }
+  `${claim}${follow}
+local request, key, run, last = ARGV[1], ARGV[2], ARGV[3], 4 + tonumber(ARGV[4])
+local x = executionKey(key)
+local record = facts(x)
+local settled = record.run == run
+if settled then finish(x, key, request, unpack(ARGV, 5, last)) end
+-- The reply of this very step may have been lost and the command sent again.
+settled = settled or record.settledBy == request
+return { settled and 'settled' or 'lost', follow(ARGV, last + 1), called }
 `,
   { packed: true },
 );

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { Job, Worker, type JobJson } from 'bullmq';
+import type { Delivery } from '../docket/engine.js';
+import type { OnError } from '../docket/watchers.js';
+import { jobName, queueName } from './keys.js';
+import type { RedisClient } from './open-redis.js';
+import type { NextTicket } from './redis-runs.js';
+import type { Ticket } from './tickets.js';
+
+/** A ticket that a worker has taken. */
+export interface HeldTicket {
+  /** In BullMQ. */
+  readonly id: string;
+  readonly ticket: Ticket;
+  /** What it is locked by. */
+  readonly lock: string;
+  /** What it becomes, or has become. */
+  readonly run: string;
+  /** Whether that is known; if not, it is to be claimed. */
+  readonly claimed: boolean;
+  /** Absent where the ticket means nothing any more. */
+  readonly delivery?: Delivery;
+}
+
+/** What the intake of tickets needs. */
+export interface TicketWorkerOptions {
+  readonly prefix: string;
+  readonly connection: RedisClient;
+  /** The name of the worker. */
+  readonly name: string;
+  /** How long a worker that has died keeps its tickets from others, in milliseconds. */
+  readonly lease: number;
+  /** Takes the first ticket in line and makes a run of it in the same step. Absent where BullMQ has to be asked for it alone. */
+  readonly take?: (lock: string, run: string) => Promise<NextTicket | undefined>;
+  readonly report: OnError;
+}
+
+/**
+ * BullMQ's worker, of which the waiting for tickets, their locks and the search for those of dead workers are used. Its loop and
+ * its processor are not: what becomes of a ticket is decided elsewhere.
+ */
+export class TicketWorker extends Worker<Ticket> {
+  private readonly takeFirst: TicketWorkerOptions['take'];
+  /** The run for which a ticket is looked for, and what was found for it. */
+  private wanted = '';
+  private readonly found: HeldTicket[] = [];
+
+  constructor({ prefix, connection, name, lease, take, report }: TicketWorkerOptions) {
+    super(queueName, null, {
+      connection,
+      prefix,
+      name,
+      lockDuration: lease,
+      // A lease that has run out is found at the next check: with the lease of ten seconds, nine after the death on average.
+      stalledInterval: Math.ceil(lease / 5),
+      // How often an execution may be lost is the worker's decision, by the losses in the record.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      // Tickets that another worker hands back without a sign are found within this many seconds.
+      drainDelay: 1,
+    });
+    this.takeFirst = take;
+    this.on('error', report);
+    this.startStalledCheckTimer().catch(report);
+  }
+
+  /** The next ticket, for a run. Undefined after a while without one. */
+  async fetch(run: string): Promise<HeldTicket | undefined> {
+    const lock = randomUUID();
+    this.wanted = run;
+    const job = (await this.getNextJob(lock)) as Job<Ticket> | undefined;
+    return this.found.pop() ?? (job && { id: String(job.id), ticket: job.data, lock, run, claimed: false });
+  }
+
+  /** The line was found empty: there is a sign when that changes. */
+  async foundNone(): Promise<void> {
+    await this.nextJobFromJobData();
+  }
+
+  /** A ticket is done with. */
+  async drop(held: HeldTicket): Promise<void> {
+    await this.jobOf(held).moveToCompleted(null, held.lock, false);
+  }
+
+  /** For another worker, or for later. */
+  async putBack(held: HeldTicket): Promise<void> {
+    await this.jobOf(held).moveToWait(held.lock);
+  }
+
+  /** Part of BullMQ's worker: it waits, and calls this when there is something to be had. */
+  protected override async moveToActive(lock: string, name?: string): Promise<Job<Ticket>> {
+    if (!this.takeFirst) return super.moveToActive(lock, name);
+    const run = this.wanted;
+    const first = await this.takeFirst(lock, run);
+    if (!first) return this.nextJobFromJobData();
+    this.found.push({ ...first, lock, run, claimed: true });
+    const data = { name: jobName, data: JSON.stringify(first.ticket), opts: '{}' };
+    return this.nextJobFromJobData(data as unknown as JobJson, first.id, lock);
+  }
+
+  private jobOf({ id, ticket }: HeldTicket): Job<Ticket> {
+    return new Job<Ticket>(this, jobName, ticket, { removeOnComplete: true }, id);
+  }
+}
