@@ -118,7 +118,7 @@ export class Docket {
     const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
     const due = when === undefined ? {} : dueTime(when, where);
     const engine = await this.host.engine();
-    const execution = { ...work, key: checkedKey(key, `${where}: key`), ...due };
+    const execution = { key: checkedKey(key, `${where}: key`), ...work, ...due };
     const { added, record } = await inSendingSpan(this.host.tracing, execution, (traced) => engine[how](traced));
     if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
     else this.refuseForeign(record, component, how);

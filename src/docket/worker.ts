@@ -136,9 +136,12 @@ export class Worker implements DeliveryHandler {
     span: OpenSpan,
   ): Promise<void> {
     const { record } = delivery;
-    const id = isTask(record) ? { taskId: record.key } : { key: record.key };
-    const facts = { ...id, component: component.name, attempt: record.attempt, worker: this.name };
-    const logger = this.host.logger.child(facts);
+    const logger = this.host.logger.child({
+      [isTask(record) ? 'taskId' : 'key']: record.key,
+      component: component.name,
+      attempt: record.attempt,
+      worker: this.name,
+    });
     let released = Promise.resolve();
     // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
     let over = true;

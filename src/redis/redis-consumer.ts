@@ -269,7 +269,7 @@ export class RedisConsumer implements Consumer {
 
   /** The ticket that came for a run, if one came. It is held by the lock of the one before. */
   private async followed(next: NextTicket | undefined, lock: string, run: string): Promise<HeldTicket | undefined> {
-    if (next) return { ...next, lock, run, claimed: true };
+    if (next) return { lock, run, claimed: true, ...next };
     this.forget(run);
     await this.worker.foundNone();
     return undefined;
