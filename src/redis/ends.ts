@@ -121,7 +121,8 @@ export class Ends {
     const known = this.awaited.get(key) === awaited && awaited.waiters.delete(waiter);
     if (!known || awaited.waiters.size > 0) return;
     this.awaited.delete(key);
-    if (awaited.ended > awaited.since) return;
+    // Nor where it tells of a later one unasked.
+    if (awaited.ended > awaited.since || this.expected.isTold(key)) return;
     // Steps keep their order: whoever waits again is added after this.
     this.scripts.run(unwatchEndScript, this.host.node, key).catch(() => undefined);
   }

@@ -44,6 +44,11 @@ export class ExpectedEnds {
     if (expected) expected.stands = end;
   }
 
+  /** Whether Redis tells of the end of one that nobody waits for yet. */
+  isTold(key: string): boolean {
+    return this.executions.get(key)?.told === true;
+  }
+
   /** Somebody waits. Gives how it stands, where its end is told unasked. */
   claim(key: string): ExecutionEnd | undefined {
     const expected = this.executions.get(key);

@@ -27,6 +27,7 @@ export interface RedisConsumerHost {
   /** The run that a ticket becomes; undefined where it means nothing any more. */
   claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
   readonly take?: TicketWorkerOptions['take'];
+  passOn(): Promise<void>;
   /**
    * A ticket is done with, and the next one becomes the run `coming`; the other way the run of the ticket is finished in the
    * same step. Absent where BullMQ has to be asked for each by itself.
@@ -64,6 +65,7 @@ export class RedisConsumer implements Consumer {
   private wake = (): void => undefined;
   /** Tickets that come with the end of a run, and begin before any other is fetched: they are older. */
   private handedOver = 0;
+  private readonly whenTaken: (() => void)[] = [];
   private accepting = true;
   private closing?: Promise<void>;
 
@@ -78,7 +80,7 @@ export class RedisConsumer implements Consumer {
       revoked: (run, why) => this.tellRevoked(run, why),
       done: () => void this.close(),
     });
-    this.worker = new TicketWorker({ ...host, name: options.worker });
+    this.worker = new TicketWorker({ ...host, name: options.worker, wants: () => this.mayBegin() });
     this.renewing = setInterval(() => void this.renew().catch(host.report), Math.ceil(lease / 3));
     this.taking = this.take();
   }
@@ -145,6 +147,8 @@ export class RedisConsumer implements Consumer {
     this.slots.close();
     this.wake();
     clearInterval(this.renewing);
+    // What comes when nothing is begun any more goes back first.
+    await settlesWithin(this.handOver(), this.host.deadline, systemClock);
     await this.worker.close(true);
     await this.taking;
     this.host.done(this);
@@ -202,9 +206,17 @@ export class RedisConsumer implements Consumer {
   }
 
   private async follow(ticket: HeldTicket): Promise<void> {
-    this.handedOver--;
-    await this.begin(ticket);
-    this.wake();
+    try {
+      await this.begin(ticket);
+    } finally {
+      this.handedOver--;
+      this.wake();
+      for (const resolve of this.whenTaken.splice(0)) resolve();
+    }
+  }
+
+  private async handOver(): Promise<void> {
+    while (this.handedOver > 0) await new Promise<void>((resolve) => this.whenTaken.push(resolve));
   }
 
   /** For another worker, or for later. */

@@ -285,6 +285,7 @@ export class RedisEngine implements Engine {
       deadline: this.deadline,
       lease: this.lease,
       claim: (ticket, run) => this.runs.claim(ticket, run, taking),
+      passOn: () => this.runs.passOn(),
       ...(takesJobs && {
         take: (lock: string, run: string) => this.runs.take(lock, run, taking),
         next: (done: DoneTicket, coming: string) => this.runs.next(done, coming, taking),
@@ -402,9 +403,7 @@ export class RedisEngine implements Engine {
         return { added: false, record: recordIn(value) as ExecutionRecord };
       }
       const record =
-        verdict === 'again'
-          ? (recordIn(value) as ExecutionRecord)
-          : addedRecord(execution, value as readonly string[]);
+        verdict === 'again' ? (recordIn(value) as ExecutionRecord) : addedRecord(execution, value as readonly string[]);
       expected.settle(key, record);
       this.line.discard(old);
       await this.line.call(called);

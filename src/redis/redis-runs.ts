@@ -5,7 +5,15 @@ import type { ExecutionRecord } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import type { Line } from './line.js';
 import { recordIn, repairedFields } from './records.js';
-import { claimScript, finishScript, nextScript, reportScript, settleScript, takeScript } from './scripts/runs.js';
+import {
+  claimScript,
+  finishScript,
+  nextScript,
+  passOnScript,
+  reportScript,
+  settleScript,
+  takeScript,
+} from './scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from './scripts/script.js';
 import type { Ticket } from './tickets.js';
 
@@ -74,6 +82,11 @@ export class RedisRuns {
     const [first, called] = reply as readonly Reply[];
     await line.call(called);
     return this.followed(first, run);
+  }
+
+  /** Somebody has seen the sign that there is a ticket in line, and takes none. */
+  async passOn(): Promise<void> {
+    await this.host.workers().run(passOnScript);
   }
 
   /** A ticket is done with: gives the next one, if there is one, and the run that it has become where it still means one. */

@@ -32,6 +32,10 @@ export interface TicketWorkerOptions {
   readonly lease: number;
   /** Takes the first ticket in line and makes a run of it in the same step. Absent where BullMQ has to be asked for it alone. */
   readonly take?: (lock: string, run: string) => Promise<NextTicket | undefined>;
+  /** Leaves the first ticket in line to other workers. */
+  readonly passOn: () => Promise<void>;
+  /** Whether a ticket is still wanted. That may change while it is waited for. */
+  readonly wants: () => boolean;
   readonly report: OnError;
 }
 
@@ -40,12 +44,13 @@ export interface TicketWorkerOptions {
  * its processor are not: what becomes of a ticket is decided elsewhere.
  */
 export class TicketWorker extends Worker<Ticket> {
-  private readonly takeFirst: TicketWorkerOptions['take'];
+  private readonly options: TicketWorkerOptions;
   /** The run for which a ticket is looked for, and what was found for it. */
   private wanted = '';
   private readonly found: HeldTicket[] = [];
 
-  constructor({ prefix, connection, name, lease, take, report }: TicketWorkerOptions) {
+  constructor(options: TicketWorkerOptions) {
+    const { prefix, connection, name, lease, report } = options;
     super(queueName, null, {
       connection,
       prefix,
@@ -58,7 +63,7 @@ export class TicketWorker extends Worker<Ticket> {
       // Tickets that another worker hands back without a sign are found within this many seconds.
       drainDelay: 1,
     });
-    this.takeFirst = take;
+    this.options = options;
     this.on('error', report);
     this.startStalledCheckTimer().catch(report);
   }
@@ -88,9 +93,15 @@ export class TicketWorker extends Worker<Ticket> {
 
   /** Part of BullMQ's worker: it waits, and calls this when there is something to be had. */
   protected override async moveToActive(lock: string, name?: string): Promise<Job<Ticket>> {
-    if (!this.takeFirst) return super.moveToActive(lock, name);
+    const { take, passOn, wants } = this.options;
+    if (!take) return super.moveToActive(lock, name);
+    if (!wants()) {
+      // The sign for which it waited is gone, and others wait for it as well.
+      await passOn();
+      return this.nextJobFromJobData();
+    }
     const run = this.wanted;
-    const first = await this.takeFirst(lock, run);
+    const first = await take(lock, run);
     if (!first) return this.nextJobFromJobData();
     this.found.push({ lock, run, claimed: true, ...first });
     return this.nextJobFromJobData({} as JobJson, first.id, lock);
@@ -98,10 +109,13 @@ export class TicketWorker extends Worker<Ticket> {
 
   /** Part of BullMQ's worker. To make what nobody looks at would cost more than all else that is done here for a ticket. */
   protected override createJob(data: JobJson, id: string): Job<Ticket> {
-    return this.takeFirst ? ({ id } as Job<Ticket>) : super.createJob(data, id);
+    return this.options.take ? standIn(id) : super.createJob(data, id);
   }
 
   private jobOf({ id, ticket }: HeldTicket): Job<Ticket> {
     return new Job<Ticket>(this, jobName, ticket, { removeOnComplete: true }, id);
   }
 }
+
+/** What BullMQ takes for a job, and hands on. */
+const standIn = (id: string): Job<Ticket> => ({ id }) as object as Job<Ticket>;

@@ -128,6 +128,27 @@ describe('a command whose reply is lost is sent again, and answered the same', (
   });
 });
 
+describe('the first run of a worker', () => {
+  it('is the same where the reply is lost: it is no loss, and nobody waits for the lease', async () => {
+    const working = (worker = new TestWorker(engine, 1));
+    // The name of the worker is in what takes a ticket.
+    proxy.loseReplyTo('"worker"');
+    await eventually(async () => {
+      if (proxy.lost === 0) throw new Error('Nothing was taken yet');
+    });
+    proxy.lost = 0;
+    await other.add(anExecution('a'));
+    await working.finish(await working.next());
+    proxy.loseReplyTo('"worker"');
+    await other.add(anExecution('b'));
+    const delivery = await working.next();
+    await eventually(() => expect(proxy.lost).toBe(1));
+    expect(delivery.record).toMatchObject({ key: 'b', attempt: 1, losses: 0, redelivered: false });
+    await working.finish(delivery);
+    expect(await other.get('b')).toMatchObject({ state: 'completed', attempt: 1, losses: 0 });
+  });
+});
+
 describe('the next run of a worker, which comes with the news that one has ended', () => {
   const finish: Verdict = { type: 'finish', outcome: { result: 'done' } };
 
@@ -159,9 +180,25 @@ describe('the next run of a worker, which comes with the news that one has ended
     expect(await other.get('b')).toMatchObject({ state: 'completed', attempt: 1, losses: 0, redelivered: false });
   });
 
+  it('is the same where it comes in one step with the outcome of the one before', async () => {
+    for (const key of ['a', 'b', 'c', 'd']) await other.add(anExecution(key));
+    const working = (worker = new TestWorker(engine, 2));
+    const [first, second] = [await working.next(), await working.next()];
+    const { run } = first;
+    expect(await sentTwice(run, () => working.finish(first, 'done'))).toBe(true);
+    const third = await working.next();
+    expect(third.record).toMatchObject({ key: 'c', attempt: 1, losses: 0, redelivered: false });
+    expect(await other.get('a')).toMatchObject({ state: 'completed', outcome: { result: 'done' } });
+    await Promise.all([working.finish(second), working.finish(third)]);
+    const fourth = await working.next();
+    await working.finish(fourth);
+    expect(await other.get('d')).toMatchObject({ state: 'completed', attempt: 1, losses: 0 });
+    expect(working.begun.map(({ record }) => record.key)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('goes back where the worker has stopped meanwhile, and counts as none', async () => {
     for (const key of ['a', 'b']) await other.add(anExecution(key));
-    let stopped: Promise<unknown> = Promise.resolve();
+    let stopped: Promise<unknown> | undefined;
     const begun = work(engine, (consumer) => {
       // The reply is not read before this.
       setImmediate(() => {
@@ -170,6 +207,7 @@ describe('the next run of a worker, which comes with the news that one has ended
     });
     await eventually(() => expect(begun).toEqual(['a']));
     await eventually(async () => expect(await other.get('a')).toMatchObject({ state: 'completed' }));
+    await eventually(() => expect(stopped).toBeDefined());
     await stopped;
     await eventually(async () =>
       expect(await other.get('b')).toMatchObject({ state: 'queued', attempt: 0, losses: 0 }),

@@ -75,6 +75,12 @@ return { { verdict, value or false, id, ticket.key, ticket.ticket }, called }
   { packed: true },
 );
 
+/** Puts BullMQ's sign up again, where there is something in line. */
+export const passOnScript = new Script(`
+if redis.call('EXISTS', lineKey(), prioritizedKey()) == 0 then return 0 end
+return redis.call('ZADD', signKey(), 0, '0')
+`);
+
 /**
  * ARGV: the id of a job of BullMQ, its lock, how long that holds, the worker, the process, the run, then limits as in
  * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
