@@ -4,7 +4,6 @@ import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, messageOf } from '../base/errors.js';
 import { isWellFormed } from '../base/json.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
-import { Cursors } from '../docket/cursors.js';
 import type {
   Addition,
   AnswerVerdict,
@@ -26,8 +25,8 @@ import type {
   Verdict,
   Watched,
 } from '../docket/engine.js';
-import { tooManyQuestions, tooManyTasks } from '../docket/limits.js';
-import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../docket/overview.js';
+import { tooManyQuestions } from '../docket/limits.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/overview.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/record.js';
 import type { OnError } from '../docket/watchers.js';
 import { RedisConnections } from './connection.js';
@@ -36,24 +35,15 @@ import type { RedisTls } from './tls.js';
 import { Inbox, inboxSilence } from './inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { Line } from './line.js';
-import { browse, stats } from './overview.js';
 import { placeOf, Presence } from './presence.js';
-import {
-  addedRecord,
-  executionFields,
-  limitArguments,
-  questionIn,
-  questionText,
-  recordIn,
-  summaryIn,
-} from './records.js';
+import { limitArguments, questionIn, questionText } from './records.js';
 import { RedisConsumer } from './redis-consumer.js';
+import { RedisExecutions } from './redis-executions.js';
+import { RedisOverview } from './redis-overview.js';
 import { RedisRuns, type DoneTicket, type FinishedRun } from './redis-runs.js';
 import { RedisSessions } from './redis-sessions.js';
 import { RedisShowings } from './redis-showings.js';
-import { addScript, cancelScript, getScript, listScript } from './scripts/executions.js';
 import { takesJobs } from './scripts/bring.js';
-import { retryScript } from './scripts/overview.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { Schedules } from './schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
@@ -107,7 +97,9 @@ export class RedisEngine implements Engine {
   private readonly healthKey: string;
   private readonly registry: WorkerRegistry;
   private readonly line: Line;
+  private readonly executions: RedisExecutions;
   private readonly runs: RedisRuns;
+  private readonly overview: RedisOverview;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that have a verdict and have not ended. */
   private readonly settled = new Set<string>();
@@ -116,7 +108,6 @@ export class RedisEngine implements Engine {
   private forWorkers?: RedisClient;
   private workerScripts?: ScriptRunner;
   private readonly plans: Schedules;
-  private cursors = new Cursors('');
   private requests = 0;
   private places = 0;
   private starting?: Promise<void>;
@@ -167,7 +158,10 @@ export class RedisEngine implements Engine {
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix));
     const request = (): string => this.request();
+    const { expected } = this.inbox.ends;
+    this.executions = new RedisExecutions({ node, line: this.line, expected, run, request });
     this.runs = new RedisRuns({ node, line: this.line, lease, run, workers, request, report });
+    this.overview = new RedisOverview({ run, report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.showings = new RedisShowings({ run, presence });
   }
@@ -204,54 +198,39 @@ export class RedisEngine implements Engine {
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
-    return this.enter(execution, '0', limit);
+    return this.executions.add(execution, limit, false);
   }
 
   replace(execution: NewExecution): Promise<Addition> {
-    return this.enter(execution, '1', Infinity);
+    return this.executions.add(execution, Infinity, true);
   }
 
-  async get(key: string): Promise<ExecutionRecord | undefined> {
-    return recordIn(await this.run(getScript, key));
+  get(key: string): Promise<ExecutionRecord | undefined> {
+    return this.executions.get(key);
   }
 
-  async list(query: ListQuery): Promise<RecordPage> {
-    const before = query.cursor === undefined ? '+inf' : `(${this.cursors.read(query.cursor)}`;
-    const found = (await this.run(listScript, query.owner, before, query.limit)) as [string, Reply][];
-    const page = found.slice(0, query.limit);
-    const last = found.length > page.length ? page.at(-1) : undefined;
-    return {
-      records: page.flatMap(([, fields]) => this.readable(() => recordIn(fields)) ?? []),
-      ...(last && { nextCursor: this.cursors.after(Number(last[0])) }),
-    };
+  list(query: ListQuery): Promise<RecordPage> {
+    return this.overview.list(query);
   }
 
   browse(query: BrowseQuery): Promise<SummaryPage> {
-    const read = (fields: Reply): RecordSummary[] => this.readable(() => [summaryIn(fields)]) ?? [];
-    return this.guard(() => browse(this.scripts, this.cursors, query, read));
+    return this.overview.browse(query);
   }
 
   stats(): Promise<DocketStats> {
-    return this.guard(() => stats(this.scripts));
+    return this.overview.stats();
   }
 
   workers(): Promise<readonly WorkerSummary[]> {
     return this.guard(() => this.registry.list());
   }
 
-  async retry(key: string): Promise<Retried> {
-    const [verdict, value, ticket] = await this.run(retryScript, this.request(), key);
-    if (ticket !== undefined) await this.line.enqueue(key, ticket);
-    const record = recordIn(value);
-    return { retried: verdict === 'retried', ...(record && { record }) };
+  retry(key: string): Promise<Retried> {
+    return this.executions.retry(key);
   }
 
-  async cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
-    const args = [this.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
-    const [verdict, ticket, called] = await this.run(cancelScript, ...args);
-    this.line.discard(ticket);
-    await this.line.call(called);
-    return verdict as CancelVerdict;
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
+    return this.executions.cancel(key, reason, generation);
   }
 
   async watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
@@ -353,7 +332,7 @@ export class RedisEngine implements Engine {
       await tickets.ready();
       const mark = keyOf(this.scripts.prefix, 'mark');
       await commands.setnx(mark, randomUUID().slice(0, 8));
-      this.cursors = new Cursors((await commands.get(mark)) ?? '');
+      this.overview.open((await commands.get(mark)) ?? '');
       await this.connections.reached(this.reader);
       await this.inbox.open();
       await this.presence.open();
@@ -386,43 +365,6 @@ export class RedisEngine implements Engine {
       await settlesWithin(rest, this.deadline, systemClock);
     }
     await this.connections.close();
-  }
-
-  private async enter(execution: NewExecution, replaces: '0' | '1', limit: number): Promise<Addition> {
-    const { key, component, owner, session, runAt = 0, delay = 0 } = execution;
-    const { expected } = this.inbox.ends;
-    const most = Number.isFinite(limit) ? limit : -1;
-    const task = session === undefined ? '0' : '1';
-    const awaits = expected.expect(key, component) ? this.node : '';
-    const facts = [this.request(), key, owner, task, replaces, component, most, runAt, delay, awaits];
-    try {
-      const [verdict, value, place, old, called] = await this.run(addScript, ...facts, ...executionFields(execution));
-      if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
-      if (verdict === 'known') {
-        expected.settle(key, undefined);
-        return { added: false, record: recordIn(value) as ExecutionRecord };
-      }
-      const record =
-        verdict === 'again' ? (recordIn(value) as ExecutionRecord) : addedRecord(execution, value as readonly string[]);
-      expected.settle(key, record);
-      this.line.discard(old);
-      await this.line.call(called);
-      void this.line.enqueue(key, place);
-      return { added: true, record };
-    } catch (error) {
-      expected.settle(key, undefined);
-      throw error;
-    }
-  }
-
-  /** What is in a list is left out where it cannot be read: the others are not to be missed for its sake. */
-  private readable<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      this.report(error);
-      return undefined;
-    }
   }
 
   private workerConnection(): RedisClient {
