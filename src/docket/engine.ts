@@ -232,9 +232,9 @@ export interface Engine {
   /**
    * For whoever waits for the end of an execution: gives how it stands now, and tells `listener` of that once it has
    * ended or a later execution is under the key. It may be told of other states on the way, and is told `undefined`
-   * where {@link Engine.watch} calls `gone`.
+   * where {@link Engine.watch} calls `gone`. With `generation`, an engine may give how that one stood when it was added.
    */
-  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch>;
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void, generation?: number): Promise<EndWatch>;
 
   /**
    * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there

@@ -128,8 +128,12 @@ export class SealedEngine implements Engine {
     return this.engine.watch(of, open, gone);
   }
 
-  async watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
-    const { now, unwatch } = await this.engine.watchEnd(key, (end) => listener(end && this.openEnd(end)));
+  async watchEnd(
+    key: string,
+    listener: (end: ExecutionEnd | undefined) => void,
+    generation?: number,
+  ): Promise<EndWatch> {
+    const { now, unwatch } = await this.engine.watchEnd(key, (end) => listener(end && this.openEnd(end)), generation);
     return { unwatch, ...(now && { now: this.openEnd(now) }) };
   }
 

@@ -38,10 +38,11 @@ export async function waitForEnd(
           resolve(end);
         }
       };
-      const watching = engine.watchEnd(key, (end) => {
+      const hear = (end: ExecutionEnd | undefined): void => {
         // What was told of an earlier one under the key comes late.
         if (end === undefined || end.generation >= (generation ?? 0)) see(end);
-      });
+      };
+      const watching = engine.watchEnd(key, hear, generation);
       watching.then(({ now }) => see(now)).catch(reject);
       stops.push(
         () => void watching.then(({ unwatch }) => unwatch()).catch(() => undefined),

@@ -45,18 +45,17 @@ export class Ends {
   ) {}
 
   /** As {@link Engine.watchEnd}. */
-  async watch(key: string, listener: Waiter['listener']): Promise<EndWatch> {
-    const stands = this.expected.claim(key);
-    if (stands && isTerminal(stands.state)) return { now: stands, unwatch: () => undefined };
+  async watch(key: string, listener: Waiter['listener'], generation?: number): Promise<EndWatch> {
+    const stands = this.expected.claim(key, generation);
     const awaited = this.awaited.get(key) ?? { waiters: new Set(), since: Infinity, ended: 0 };
     this.awaited.set(key, awaited);
     const waiter: Waiter = { listener, early: [] };
     awaited.waiters.add(waiter);
     const unwatch = (): void => this.forget(key, awaited, waiter);
     if (stands) {
-      // Redis has been told of this since there is something to tell.
+      // Redis has known of this since there is something to tell.
       waiter.after = 0;
-      awaited.since = 0;
+      awaited.since = awaited.ended;
       return { now: stands, unwatch };
     }
     awaited.since = Infinity;

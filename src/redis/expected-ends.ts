@@ -1,47 +1,48 @@
-import type { ExecutionEnd } from '../docket/record.js';
+import { isTerminal, type ExecutionEnd } from '../docket/record.js';
 
 /** So many executions are remembered: whoever waits for one that he has added mostly begins at once. */
 const mostExpected = 1_000;
 
-/** An execution that this process has added, and that nobody has waited for yet. */
+/** An execution that this process has added, or is about to add, and that nobody has waited for yet. */
 interface Expected {
   readonly component: string;
   /** Whether Redis tells of its end unasked. */
   readonly told: boolean;
-  /** How it stood when it was added, or stands now if it has ended; undefined until it is known to have been added. */
+  /** How it stood when it was added; undefined until that is known. */
   stands?: ExecutionEnd;
+  /** The generation under its key that has ended, as far as Redis has told. */
+  ended: number;
 }
 
 /**
  * Whose ends are likely to be waited for here. Where somebody has waited for an execution of a component that was added in this
  * process, Redis is asked for the end of the next one when it is added, which spares a way. What is not waited for after all
- * costs an entry, and its component is not asked for any more.
+ * costs an entry, and once it is forgotten its component is not asked for any more.
  */
 export class ExpectedEnds {
   private readonly executions = new Map<string, Expected>();
-  private readonly awaited = new Set<string>();
+  private readonly components = new Set<string>();
 
-  /** An execution is about to be added. Gives whether Redis is to tell of its end. */
-  expect(key: string, component: string): boolean {
-    const told = this.awaited.has(component);
+  /** An execution is about to be added: gives what stands for it here. */
+  expect(key: string, component: string): Expected {
+    const expected = { component, told: this.components.has(component), ended: 0 };
     this.executions.delete(key);
-    this.executions.set(key, { component, told });
+    this.executions.set(key, expected);
     if (this.executions.size > mostExpected) this.giveUpOldest();
-    return told;
+    return expected;
   }
 
   /** It was added, and stands so; undefined where it was not. */
-  settle(key: string, stands: ExecutionEnd | undefined): void {
-    const expected = this.executions.get(key);
-    if (!expected || !stands) this.executions.delete(key);
-    // The news of its end may have been faster.
-    else if (expected.stands?.generation !== stands.generation) expected.stands = stands;
+  settle(key: string, expected: Expected, stands: ExecutionEnd | undefined): void {
+    if (stands) expected.stands = stands;
+    // Another may have been added under the key meanwhile.
+    else if (this.executions.get(key) === expected) this.executions.delete(key);
   }
 
-  /** Redis tells how it stands. */
-  take(end: ExecutionEnd): void {
-    const expected = this.executions.get(end.key);
-    if (expected) expected.stands = end;
+  /** Redis tells how it stands. The news may be faster than the reply to whoever has added it. */
+  take({ key, state, generation }: ExecutionEnd): void {
+    const expected = this.executions.get(key);
+    if (expected && isTerminal(state)) expected.ended = Math.max(expected.ended, generation);
   }
 
   /** Whether Redis tells of the end of one that nobody waits for yet. */
@@ -49,13 +50,16 @@ export class ExpectedEnds {
     return this.executions.get(key)?.told === true;
   }
 
-  /** Somebody waits. Gives how it stands, where its end is told unasked. */
-  claim(key: string): ExecutionEnd | undefined {
+  /**
+   * Somebody waits for the execution of that generation. Gives how it stood when it was added, where its end is told unasked
+   * and was not told yet.
+   */
+  claim(key: string, generation: number | undefined): ExecutionEnd | undefined {
     const expected = this.executions.get(key);
-    if (!expected) return undefined;
+    if (!expected?.stands || expected.stands.generation !== generation) return undefined;
     this.executions.delete(key);
-    this.awaited.add(expected.component);
-    return expected.told ? expected.stands : undefined;
+    this.components.add(expected.component);
+    return expected.told && expected.ended < generation ? expected.stands : undefined;
   }
 
   /** Something that was told may have been missed. */
@@ -66,7 +70,7 @@ export class ExpectedEnds {
   private giveUpOldest(): void {
     for (const [key, { component, told }] of this.executions) {
       this.executions.delete(key);
-      if (told) this.awaited.delete(component);
+      if (told) this.components.delete(component);
       return;
     }
   }

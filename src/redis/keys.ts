@@ -91,7 +91,7 @@ export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefi
  */
 export function withKeys(lua: string): string {
   return lua.replace(/\b(\w+)Key\(([^()]*)\)/g, (call, part: string, name: string) => {
-    if (!(part in parts)) return call;
+    if (!Object.hasOwn(parts, part)) return call;
     return `(KEYS[1] .. ':${parts[part as Part]}'${name === '' ? '' : ` .. (${name} or '')`})`;
   });
 }

@@ -34,8 +34,8 @@ export interface RedisConsumerHost {
    */
   readonly next?: (done: DoneTicket, coming: string) => Promise<NextTicket | undefined>;
   readonly finish?: (finished: FinishedRun, done: DoneTicket, coming: string) => Promise<Finished>;
-  /** A run that was not begun goes back into the line, to where it was. */
-  handBack(delivery: Delivery): Promise<void>;
+  /** A run that was not begun is as if it had never been. */
+  unclaim(delivery: Delivery): Promise<void>;
   /** A run has ended; where it was not settled, its execution goes back into the line. */
   ended(delivery: Delivery): Promise<void>;
   /** Nothing more is taken, and no run is left. */
@@ -65,7 +65,8 @@ export class RedisConsumer implements Consumer {
   private wake = (): void => undefined;
   /** Tickets that come with the end of a run, and begin before any other is fetched: they are older. */
   private handedOver = 0;
-  private readonly whenTaken: (() => void)[] = [];
+  /** What may still bring a ticket, or is about to give one back. */
+  private readonly onTheWay = new Set<Promise<void>>();
   private accepting = true;
   private closing?: Promise<void>;
 
@@ -111,13 +112,14 @@ export class RedisConsumer implements Consumer {
   }
 
   /**
-   * Settles a run that is over, and takes the next ticket with the same step. Undefined where there is no room for another, so
-   * that it is to be settled alone.
+   * Settles a run that is over, and takes the next ticket with the same step. Undefined where it is to be settled alone: there is
+   * no room for another run, or there is only this one, so that whoever waits for its end is to hear of it first.
    */
   finish(finished: FinishedRun): Promise<boolean> | undefined {
     const { run } = finished;
     const ticket = this.held.get(run);
-    if (this.slots.running < 2 || !this.host.finish || !ticket || !this.slots.hasRoomAfter(run)) return undefined;
+    if (!this.host.finish || !ticket || this.finishing.has(run)) return undefined;
+    if (this.slots.running < 2 || !this.slots.hasRoomAfter(run)) return undefined;
     const coming = this.expect();
     // From here on the ticket may go away at any time, which revokes nothing.
     this.begun.delete(run);
@@ -147,11 +149,27 @@ export class RedisConsumer implements Consumer {
     this.slots.close();
     this.wake();
     clearInterval(this.renewing);
+    for (const [run, { coming, step }] of this.finishing) {
+      const ticket = this.held.get(run);
+      const finished = step.then(({ next }) => next && ticket && this.giveBack(heldBy(ticket, next, coming)));
+      this.keep(finished.then(() => undefined));
+    }
+    this.finishing.clear();
     // What comes when nothing is begun any more goes back first.
-    await settlesWithin(this.handOver(), this.host.deadline, systemClock);
+    await settlesWithin(this.arrived(), this.host.deadline, systemClock);
     await this.worker.close(true);
     await this.taking;
     this.host.done(this);
+  }
+
+  /** Remembers what is on its way until it has come. */
+  private keep(work: Promise<void>): void {
+    const kept = work.catch(this.host.report).finally(() => this.onTheWay.delete(kept));
+    this.onTheWay.add(kept);
+  }
+
+  private async arrived(): Promise<void> {
+    while (this.onTheWay.size > 0) await Promise.all(this.onTheWay);
   }
 
   private async take(): Promise<void> {
@@ -197,12 +215,10 @@ export class RedisConsumer implements Consumer {
         this.host.report(error);
       }
       this.held.delete(run);
-      this.finishing.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
-      if (following) this.handedOver++;
     });
-    void ended.then(() => following && this.follow(following)).catch(this.host.report);
+    void ended.then(() => following && this.keep(this.follow(following))).catch(this.host.report);
   }
 
   private async follow(ticket: HeldTicket): Promise<void> {
@@ -211,22 +227,16 @@ export class RedisConsumer implements Consumer {
     } finally {
       this.handedOver--;
       this.wake();
-      for (const resolve of this.whenTaken.splice(0)) resolve();
     }
-  }
-
-  private async handOver(): Promise<void> {
-    while (this.handedOver > 0) await new Promise<void>((resolve) => this.whenTaken.push(resolve));
   }
 
   /** For another worker, or for later. */
   private async giveBack(ticket: HeldTicket): Promise<void> {
     const { run, claimed, delivery } = ticket;
     this.forget(run);
-    if (!claimed) return this.worker.putBack(ticket);
-    // What goes back gets a new ticket.
-    if (delivery) await this.host.handBack(delivery);
-    await this.worker.drop(ticket);
+    if (claimed && !delivery) return this.worker.drop(ticket);
+    if (delivery) await this.host.unclaim(delivery);
+    await this.worker.putBack(ticket);
   }
 
   /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
@@ -242,32 +252,33 @@ export class RedisConsumer implements Consumer {
       // From here on the ticket may go away at any time, which revokes nothing.
       this.begun.delete(run);
       if (this.closing) return undefined;
-      await this.host.ended(delivery);
+      await this.host.ended(delivery).catch(this.host.report);
     }
     let following: HeldTicket | undefined;
     let late = false;
-    const take = async (next: HeldTicket | undefined): Promise<void> => {
-      if (next && late) await this.giveBack(next);
-      else following = next;
-    };
-    const completed = this.complete(ticket).then(take).catch(this.host.report);
+    const completed = this.complete(ticket).then(async (next) => {
+      if (!next) return;
+      if (late || this.closing) return this.giveBack(next);
+      following = next;
+      this.handedOver++;
+    });
+    this.keep(completed);
     // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
     // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
-    await settlesWithin(completed, this.host.deadline, systemClock);
+    await settlesWithin(completed, this.host.deadline, systemClock).catch(() => undefined);
     late = true;
     return following;
   }
 
   /** The ticket of a run is done with. Asks for the next one with the same step, where there is room for it. */
   private async complete(ticket: HeldTicket): Promise<HeldTicket | undefined> {
-    const { run, lock } = ticket;
-    const finishing = this.finishing.get(run);
+    const finishing = this.finishing.get(ticket.run);
+    this.finishing.delete(ticket.run);
     // A step that failed may have been made all the same: the ticket that came with it is asked for as what it is.
     const finished = await finishing?.step.catch(() => undefined);
-    if (finishing && finished) return this.followed(finished.next, lock, finishing.coming);
+    if (finishing && finished) return this.followed(finished.next, ticket, finishing.coming);
     const { next } = this.host;
-    if (!next || !this.slots.hasRoomAfter(run)) {
-      if (finishing) this.forget(finishing.coming);
+    if (!next || (!finishing && !this.slots.hasRoomAfter(ticket.run))) {
       await this.worker.drop(ticket);
       return undefined;
     }
@@ -276,13 +287,17 @@ export class RedisConsumer implements Consumer {
       this.forget(coming);
       throw error;
     });
-    return this.followed(found, lock, coming);
+    return this.followed(found, ticket, coming);
   }
 
-  /** The ticket that came for a run, if one came. It is held by the lock of the one before. */
-  private async followed(next: NextTicket | undefined, lock: string, run: string): Promise<HeldTicket | undefined> {
-    if (next) return { lock, run, claimed: true, ...next };
-    this.forget(run);
+  /** The ticket that came for a run, if one came. */
+  private async followed(
+    next: NextTicket | undefined,
+    before: HeldTicket,
+    coming: string,
+  ): Promise<HeldTicket | undefined> {
+    if (next) return heldBy(before, next, coming);
+    this.forget(coming);
     await this.worker.foundNone();
     return undefined;
   }
@@ -330,3 +345,11 @@ export class RedisConsumer implements Consumer {
     }
   }
 }
+
+/** The ticket that came instead of the one before is held by the lock of that. */
+const heldBy = ({ lock }: HeldTicket, next: NextTicket, run: string): HeldTicket => ({
+  lock,
+  run,
+  claimed: true,
+  ...next,
+});

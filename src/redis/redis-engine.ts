@@ -237,8 +237,8 @@ export class RedisEngine implements Engine {
     return this.guard(() => this.inbox.watch(of, listener, gone));
   }
 
-  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
-    return this.guard(() => this.inbox.ends.watch(key, listener));
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void, generation?: number): Promise<EndWatch> {
+    return this.guard(() => this.inbox.ends.watch(key, listener, generation));
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
@@ -271,9 +271,7 @@ export class RedisEngine implements Engine {
         finish: (finished: FinishedRun, done: DoneTicket, coming: string) =>
           this.runs.finish(finished, done, coming, taking),
       }),
-      handBack: async ({ record, run }) => {
-        await this.runs.settle(record.key, run, { type: 'handBack' });
-      },
+      unclaim: (delivery) => this.runs.unclaim(delivery),
       ended: async (delivery) => {
         if (!this.settled.delete(delivery.run)) await this.runs.vanish(delivery);
       },

@@ -28,13 +28,13 @@ export class RedisExecutions {
   async add(execution: NewExecution, limit: number, replaces: boolean): Promise<Addition> {
     const { expected, node } = this.host;
     const { key, component } = execution;
-    const awaits = expected.expect(key, component) ? node : '';
+    const expecting = expected.expect(key, component);
     try {
-      const addition = await this.enter(execution, limit, replaces, awaits);
-      expected.settle(key, addition.added ? addition.record : undefined);
+      const addition = await this.enter(execution, limit, replaces, expecting.told ? node : '');
+      expected.settle(key, expecting, addition.added ? addition.record : undefined);
       return addition;
     } catch (error) {
-      expected.settle(key, undefined);
+      expected.settle(key, expecting, undefined);
       throw error;
     }
   }

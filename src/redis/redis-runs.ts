@@ -13,6 +13,7 @@ import {
   reportScript,
   settleScript,
   takeScript,
+  unclaimScript,
 } from './scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from './scripts/script.js';
 import type { Ticket } from './tickets.js';
@@ -84,6 +85,12 @@ export class RedisRuns {
     return this.followed(first, run);
   }
 
+  /** A run that was not begun is as if it had never been; its ticket is to be put back. Also while the engine closes. */
+  async unclaim({ record, run }: Delivery): Promise<void> {
+    const [called] = (await this.host.workers().run(unclaimScript, record.key, run)) as readonly Reply[];
+    await this.host.line.call(called);
+  }
+
   /** Somebody has seen the sign that there is a ticket in line, and takes none. */
   async passOn(): Promise<void> {
     await this.host.workers().run(passOnScript);
@@ -107,8 +114,11 @@ export class RedisRuns {
     const fields = outcomeFields(verdict);
     const facts = [this.host.request(), key, run, fields.length, ...fields];
     const reply = await this.list(finishScript, ...facts, ...this.following(done, coming, taking));
-    const [settled, following, called] = reply;
+    const [settled, following, called, why] = reply;
     await this.host.line.call(called);
+    if (typeof why === 'string') {
+      this.host.report(new ErrandError('DOCKET_UNAVAILABLE', `No next ticket could be taken: ${why}.`));
+    }
     const next = await this.followed(following, coming);
     return { accepted: settled === 'settled', ...(next && { next }) };
   }

@@ -47,7 +47,7 @@ export class TicketWorker extends Worker<Ticket> {
   private readonly options: TicketWorkerOptions;
   /** The run for which a ticket is looked for, and what was found for it. */
   private wanted = '';
-  private readonly found: HeldTicket[] = [];
+  private found: HeldTicket | undefined;
 
   constructor(options: TicketWorkerOptions) {
     const { prefix, connection, name, lease, report } = options;
@@ -73,7 +73,8 @@ export class TicketWorker extends Worker<Ticket> {
     const lock = randomUUID();
     this.wanted = run;
     const job = (await this.getNextJob(lock)) as Job<Ticket> | undefined;
-    return this.found.pop() ?? (job && { id: String(job.id), ticket: job.data, lock, run, claimed: false });
+    const found = this.takeFound();
+    return found ?? (job && { id: String(job.id), ticket: job.data, lock, run, claimed: false });
   }
 
   /** The line was found empty: there is a sign when that changes. */
@@ -103,13 +104,19 @@ export class TicketWorker extends Worker<Ticket> {
     const run = this.wanted;
     const first = await take(lock, run);
     if (!first) return this.nextJobFromJobData();
-    this.found.push({ lock, run, claimed: true, ...first });
+    this.found = { lock, run, claimed: true, ...first };
     return this.nextJobFromJobData({} as JobJson, first.id, lock);
   }
 
   /** Part of BullMQ's worker. To make what nobody looks at would cost more than all else that is done here for a ticket. */
   protected override createJob(data: JobJson, id: string): Job<Ticket> {
     return this.options.take ? standIn(id) : super.createJob(data, id);
+  }
+
+  private takeFound(): HeldTicket | undefined {
+    const { found } = this;
+    this.found = undefined;
+    return found;
   }
 
   private jobOf({ id, ticket }: HeldTicket): Job<Ticket> {

@@ -77,7 +77,7 @@ describe('whoever waits for an execution that this process has added', () => {
     expect(await asked()).toBe(1);
   });
 
-  it('gets the end also where that was told before he waits', async () => {
+  it('looks up the end where that was told before he waits', async () => {
     await waitOnce();
     const execution = await add('second');
     const later = await add('third');
@@ -86,11 +86,10 @@ describe('whoever waits for an execution that this process has added', () => {
     // It is told in order.
     expect(await later.result()).toBe('the third');
     await docket.redis.call('SLOWLOG', 'RESET');
-    expect(await execution.result()).toBe('the second');
-    expect(await asked()).toBe(0);
-    // Once more, it is looked up.
-    expect(await execution.result()).toBe('the second');
-    expect(await asked()).toBe(1);
+    for (let times = 1; times <= 2; times++) {
+      expect(await execution.result()).toBe('the second');
+      expect(await asked()).toBe(times);
+    }
   });
 
   it('gets the end also where it may have been missed', async () => {
@@ -131,17 +130,31 @@ describe('whoever waits for an execution that this process has added', () => {
 
   it('leaves with those who wait beside him being told', async () => {
     await waitOnce();
-    await add('a');
+    const { record } = await engine.add(work('a'));
     const told: ExecutionEnd[] = [];
     const listen = (end: ExecutionEnd | undefined): void => {
       if (end) told.push(end);
     };
-    const [one, other] = [await engine.watchEnd('a', listen), await engine.watchEnd('a', listen)];
+    const one = await engine.watchEnd('a', listen, record.generation);
+    const other = await engine.watchEnd('a', listen, record.generation);
     expect(one.now).toMatchObject({ key: 'a', state: 'queued' });
     one.unwatch();
     await finish('done');
     await eventually(() => expect(told).toMatchObject([{ key: 'a', state: 'completed' }]));
     other.unwatch();
+  });
+
+  it('hears of one that another process has added under the key of his', async () => {
+    await waitOnce();
+    await add('a');
+    await finish('mine');
+    const elsewhere = docket.engine();
+    await elsewhere.start();
+    await elsewhere.add(work('a'));
+    const { record } = await engine.add(work('a'));
+    const result = new Execution(record, false, engine, (work) => work).result();
+    await finish('of another');
+    expect(await result).toBe('of another');
   });
 
   it('is told of none that he did not add: a known key is looked up', async () => {

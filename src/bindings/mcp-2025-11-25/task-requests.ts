@@ -109,7 +109,11 @@ export class TaskRequests {
       for (const question of await this.engine.questions(key)) {
         if (question.answer === undefined) this.delivery.add(record, question);
       }
-      const ended = { ...record, openQuestions: 0, ...(await waitForEnd(this.engine, key, { signal: gone })) };
+      const ended = {
+        ...record,
+        openQuestions: 0,
+        ...(await waitForEnd(this.engine, key, { signal: gone }, record.generation)),
+      };
       // The record may come before the events of its end; the prompts are closed while there is a stream to do it on.
       this.delivery.ended(key);
       if (this.followed.has(key)) this.feed.status(ended);

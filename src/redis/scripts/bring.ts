@@ -23,7 +23,15 @@ const finishStep = stepOfBullMQ('moveToFinished', 14);
 /** Whether {@link firstJob} and {@link nextJob} work with the BullMQ that is here. */
 export const takesJobs = takeStep !== undefined && finishStep !== undefined;
 
-/** The keys of BullMQ's line by their names there. */
+/** Part of the prelude: the steps of BullMQ, each a function of what BullMQ gives it. Nothing is put into their text. */
+export const stepsOfBullMQ: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({ addJob: addStep, takeJob: takeStep, finishJob: finishStep }).map(([name, step]) => [
+    name,
+    `local function ${name}(KEYS, ARGV)\n${step ?? ''}\nend`,
+  ]),
+);
+
+/** Part of the prelude: the keys of BullMQ's line by their names there. */
 export const lineKeys = `
 local function lineKeys(names)
   local keys = {}
@@ -45,9 +53,6 @@ export const bring =
     ? `
 local function bring() return false end`
     : `
-local function addJob(KEYS, ARGV)
-${addStep}
-end
 local addKeys, addOptions
 local function bring(key, ticket)
   local base = KEYS[1] .. ':${queueName}:'
@@ -63,6 +68,16 @@ local function bring(key, ticket)
   return false
 end`;
 
+/** Part of the prelude: the ticket in the data of a job. One that is none of ours means nothing, and is nobody's. */
+export const ticketIn = `
+local function ticketIn(data)
+  local known, ticket = pcall(cjson.decode, data)
+  if known and type(ticket) == 'table' and type(ticket.key) == 'string' and type(ticket.ticket) == 'string' then
+    return ticket
+  end
+  return { key = '', ticket = '' }
+end`;
+
 /**
  * Part of the prelude: the id of a job and its ticket, in what BullMQ's steps give of the job that they have made active. Each
  * of them puts up the sign that there is more, which is taken down where the line is empty: workers would look in vain.
@@ -71,34 +86,34 @@ export const jobIn = `
 local function jobIn(reply)
   if type(reply) == 'table' and type(reply[1]) == 'table' then
     for i = 1, #reply[1], 2 do
-      if reply[1][i] == 'data' then return reply[2], cjson.decode(reply[1][i + 1]) end
+      if reply[1][i] == 'data' then return reply[2], ticketIn(reply[1][i + 1]) end
     end
   end
   if redis.call('EXISTS', lineKey(), prioritizedKey()) == 0 then redis.call('ZREM', signKey(), '0') end
 end`;
 
+/** How long it is remembered what a worker took last: longer than an outage in which its command waits, in milliseconds. */
+const takenLife = 86_400_000;
+
 /**
  * Part of the prelude: a worker takes the first job of the line under a lock, by the step with which BullMQ does it. Gives its
  * id and its ticket, if there is one. What the worker took last is remembered: where the reply was lost and the command is
- * sent again, it is given the same.
+ * sent again, it is given the same, or nothing where that has become another worker's meanwhile.
  */
 export const firstJob = `
-local function takeJob(KEYS, ARGV)
-${takeStep ?? ''}
-end
 local function firstJob(intake, lock, duration, worker)
   local base = KEYS[1] .. ':${queueName}:'
   local last = redis.call('GET', takenKey(intake))
   if last and string.sub(last, 1, #lock) == lock then
     local id = string.sub(last, #lock + 2)
-    local data = redis.call('HGET', base .. id, 'data')
-    if data then return id, cjson.decode(data) end
+    if redis.call('GET', base .. id .. ':lock') ~= lock then return nil end
+    return id, ticketIn(redis.call('HGET', base .. id, 'data'))
   end
   local keys = lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused', 'meta', 'pc',
     'marker' })
   local options = cmsgpack.pack({ token = lock, name = worker, lockDuration = duration })
   local id, ticket = jobIn(takeJob(keys, { base, text(now), options }))
-  if id then redis.call('SET', takenKey(intake), lock .. ' ' .. id, 'PX', duration) end
+  if id then redis.call('SET', takenKey(intake), lock .. ' ' .. id, 'PX', ${takenLife}) end
   return id, ticket
 end`;
 
@@ -108,9 +123,6 @@ end`;
  * none: its job has become that of another.
  */
 export const nextJob = `
-local function finishJob(KEYS, ARGV)
-${finishStep ?? ''}
-end
 local finishKeys
 local function nextJob(id, lock, duration, worker)
   finishKeys = finishKeys or lineKeys({ 'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused',
@@ -124,7 +136,7 @@ local function nextJob(id, lock, duration, worker)
     -- The job is gone. Where the reply of this very step was lost and the command sent again, the lock has the next one.
     for _, other in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
       if redis.call('GET', base .. other .. ':lock') == lock then
-        return other, cjson.decode(redis.call('HGET', base .. other, 'data'))
+        return other, ticketIn(redis.call('HGET', base .. other, 'data'))
       end
     end
   end

@@ -83,6 +83,12 @@ local function gates(component)
     tend()
   end
 
+  -- One that may run has not begun: nobody is to wait for the time of the rate on its account.
+  local function undo(x, key)
+    if facts(x).gate == 'running' and redis.call('EXISTS', at('starts')) == 1 then redis.call('DECR', at('starts')) end
+    leave(x, key)
+  end
+
   -- Whether an execution whose ticket was claimed may run. If not, it waits before the gate; how long it is until somebody has to
   -- look comes second. Limits that there are none of are nil. One that ran already has its place.
   local function pass(x, key, concurrency, max, duration)
@@ -116,5 +122,5 @@ local function gates(component)
     end
     tend()
   end
-  return { leave = leave, pass = pass, repair = repair }
+  return { leave = leave, undo = undo, pass = pass, repair = repair }
 end`;

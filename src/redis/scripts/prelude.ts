@@ -1,5 +1,5 @@
 import { withKeys } from '../keys.js';
-import { bring, brings, firstJob, jobIn, lineKeys, nextJob } from './bring.js';
+import { bring, brings, firstJob, jobIn, lineKeys, nextJob, stepsOfBullMQ, ticketIn } from './bring.js';
 import { gates } from './gates.js';
 import { records } from './records.js';
 import { telling } from './telling.js';
@@ -86,6 +86,8 @@ local function newTicket(place)
   local ticket = text(redis.call('INCR', sequenceKey()))
   return place and place .. '.' .. ticket or ticket
 end`,
+
+  ...stepsOfBullMQ,
 
   lineKeys,
 
@@ -272,6 +274,8 @@ local function finish(x, key, request, state, ...)
   end
 end`,
 
+  ticketIn,
+
   jobIn,
 
   firstJob,
@@ -281,11 +285,13 @@ end`,
 
 /** A script with the parts that it names, and those that they name: what a script does not use costs each of its runs. */
 export function withShared(body: string): string {
-  let text = withoutComments(body);
+  let text = withKeys(withoutComments(body));
   for (const [name, part] of Object.entries(shared).reverse()) {
-    if (new RegExp(`\\b${name}\\b`).test(text)) text = `${withoutComments(part)}\n${text}`;
+    if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
+    const own = withoutComments(part);
+    text = `${Object.hasOwn(stepsOfBullMQ, name) ? own : withKeys(own)}\n${text}`;
   }
-  return withKeys(text);
+  return text;
 }
 
 /** Comments have words in them that are no names. */

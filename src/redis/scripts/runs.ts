@@ -38,13 +38,19 @@ local function claim(key, ticket, node, run, limits, first)
   return 'run', recordOf(x)
 end`;
 
+/** What has become of a ticket that a worker was given. `args` have the process, the run and the limits, from `first` on. */
+const taken = `
+local function taken(id, ticket, args, first)
+  if not id then return false end
+  local verdict, value = claim(ticket.key, ticket.ticket, args[first], args[first + 1], args, first + 2)
+  return { verdict, value or false, id, ticket.key, ticket.ticket }
+end`;
+
 /** The next run of a worker: the arguments begin at `first`, as those of {@link nextScript}. */
 const follow = `
 local function follow(args, first)
   local id, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
-  if not id then return false end
-  local verdict, value = claim(ticket.key, ticket.ticket, args[first + 4], args[first + 5], args, first + 6)
-  return { verdict, value or false, id, ticket.key, ticket.ticket }
+  return taken(id, ticket, args, first + 4)
 end`;
 
 /**
@@ -66,11 +72,25 @@ return { verdict, value or false, called }
  * first ticket in line is taken under that lock, if there is one, and what it becomes as the run is given.
  */
 export const takeScript = new Script(
-  `${claim}
+  `${claim}${taken}
 local id, ticket = firstJob(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
-if not id then return { false } end
-local verdict, value = claim(ticket.key, ticket.ticket, ARGV[5], ARGV[6], ARGV, 7)
-return { { verdict, value or false, id, ticket.key, ticket.ticket }, called }
+return { taken(id, ticket, ARGV, 5), called }
+`,
+  { packed: true },
+);
+
+/** ARGV: key, run. A run that was not begun is as if it had never been: its ticket goes back to where it was. Gives who was called. */
+export const unclaimScript = new Script(
+  `
+local key, run = ARGV[1], ARGV[2]
+local x = executionKey(key)
+if not owns(x, run) then return { called } end
+local record = facts(x)
+if record.gate then gates(record.component).undo(x, key) end
+drop(x, 'run', 'node')
+become(x, key, 'queued', 'attempt', num(record.attempt, 1) - 1)
+emit(x, 'state')
+return { called }
 `,
   { packed: true },
 );
@@ -86,7 +106,7 @@ return redis.call('ZADD', signKey(), 0, '0')
  * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
  */
 export const nextScript = new Script(
-  `${claim}${follow}
+  `${claim}${taken}${follow}
 return { follow(ARGV, 1), called }
 `,
   { packed: true },
@@ -126,10 +146,11 @@ return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(pl
 
 /**
  * ARGV: the request, key, run, how many arguments follow for the finish, those as in {@link settleScript}, then what
- * {@link nextScript} takes. A run is finished and its job is done with: both in one step, with the run that comes after it.
+ * {@link nextScript} takes. A run is finished and its job is done with: both in one step, with the run that comes after it. Why
+ * there is none comes last, where something is wrong.
  */
 export const finishScript = new Script(
-  `${claim}${follow}
+  `${claim}${taken}${follow}
 local request, key, run, last = ARGV[1], ARGV[2], ARGV[3], 4 + tonumber(ARGV[4])
 local x = executionKey(key)
 local record = facts(x)
@@ -137,7 +158,10 @@ local settled = record.run == run
 if settled then finish(x, key, request, unpack(ARGV, 5, last)) end
 -- The reply of this very step may have been lost and the command sent again.
 settled = settled or record.settledBy == request
-return { settled and 'settled' or 'lost', follow(ARGV, last + 1), called }
+-- Whatever is wrong with the line, the run has ended.
+local done, next = pcall(follow, ARGV, last + 1)
+local why = not done and (type(next) == 'table' and next.err or tostring(next))
+return { settled and 'settled' or 'lost', done and next, called, why }
 `,
   { packed: true },
 );

@@ -96,7 +96,7 @@ const hasRoom = (batch: Batch, script: Script, args: readonly Argument[], size: 
   batch.size + size <= mostText;
 
 /** Redis knows texts only. Half a character, which its JSON does not take, becomes the sign for one that is unknown. */
-function packed(argument: Argument, large: string[]): Argument {
+function asSent(argument: Argument, large: string[]): Argument {
   if (typeof argument === 'number') return String(argument);
   if (argument.length < largeText) return isWellFormed(argument) ? argument : Buffer.from(argument).toString();
   // The first text is that of the lists.
@@ -138,7 +138,7 @@ export class ScriptRunner {
       const size = sizeOf(args);
       if (this.batch && !hasRoom(this.batch, script, args, size)) this.flush();
       const batch = (this.batch ??= this.newBatch(script));
-      batch.steps.push(args.map((argument) => packed(argument, batch.large)));
+      batch.steps.push(args.map((argument) => asSent(argument, batch.large)));
       batch.count += args.length;
       batch.size += size;
       batch.askers.push({ resolve, reject });
