@@ -144,7 +144,7 @@ export class RedisRuns {
     const { line, report } = this.host;
     if (verdict === 'run') return this.delivery(key, run, value);
     if (verdict === 'wait' && value !== '') line.look(Number(value));
-    if (verdict === 'missing') report(recordMissing(key));
+    if (verdict === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
     return undefined;
   }
 
@@ -209,6 +209,12 @@ function outcomeFields({ outcome, isError }: FinishedRun['verdict']): Argument[]
   const state = 'error' in outcome ? 'failed' : 'completed';
   return [state, 'outcome', JSON.stringify(outcome), ...(isError === true ? ['isError', 1] : [])];
 }
+
+const foreignJob = (): ErrandError =>
+  new ErrandError(
+    'EXECUTION_UNKNOWN',
+    'A job in the line of BullMQ is none of Errand, and was taken out of it. Add work by docket.add.',
+  );
 
 const recordMissing = (key: string): ErrandError =>
   new ErrandError(
