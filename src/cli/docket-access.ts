@@ -36,7 +36,8 @@ export async function withDocket<T>(address: DocketAddress, work: (engine: Engin
   let started = false;
   const logger = new Logger((_level, message, { error }) => {
     // What goes wrong before, the start fails with.
-    if (started) process.stderr.write(`errand: ${printableLines(`${message}: ${messageOf(error)}`)}\n`);
+    const what = error === undefined ? message : `${message}: ${messageOf(error)}`;
+    if (started) process.stderr.write(`errand: ${printableLines(what)}\n`);
   });
   const engine = await makeEngine(await optionsFor(address, logger));
   await engine.start();

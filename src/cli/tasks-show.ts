@@ -3,6 +3,7 @@ import type { Json } from '../base/json.js';
 import type { Engine } from '../docket/engine.js';
 import { toSummary } from '../docket/listing.js';
 import type { ExecutionRecord, Question } from '../docket/record.js';
+import { isSealed } from '../docket/sealer.js';
 import { unknownExecution } from '../docket/wait.js';
 import type { WireError } from '../protocol/errors.js';
 import { jsonLine, printable, sheet } from './printing.js';
@@ -54,7 +55,7 @@ function inJson(record: ExecutionRecord, questions: readonly Question[], input: 
 
 function inText(record: ExecutionRecord, questions: readonly Question[], input: Json | undefined): string {
   const { state, isTask, failedForClient, progress, reason } = toSummary(record);
-  const { outcome, retry, finishedAt, ttl } = record;
+  const { outcome, finishedAt, ttl } = record;
   const { issuer, subject, clientId } = askerIn(record.snapshot);
   const far = progress && [progress.current, progress.total].filter((each) => each !== undefined).join(' of ');
   const facts = sheet([
@@ -66,13 +67,13 @@ function inText(record: ExecutionRecord, questions: readonly Question[], input: 
     ['issuer', issuer],
     ['subject', subject],
     ['client', clientId],
-    ['attempt', `${record.attempt} of ${retry.attempts}${record.redelivered ? ', redelivered' : ''}`],
+    ['attempt', attemptText(record)],
     ['added', iso(record.createdAt)],
     ['changed', iso(record.updatedAt)],
     ['due', iso(record.runAt)],
     ['ended', iso(finishedAt)],
     ['kept until', finishedAt === undefined ? undefined : iso(finishedAt + ttl)],
-    ['progress', far === undefined ? undefined : [far, progress?.message].filter(Boolean).join(', ')],
+    ['progress', far === undefined ? undefined : [far, readable(progress?.message)].filter(Boolean).join(', ')],
     ['reason', reason],
     ['input', input === undefined ? undefined : JSON.stringify(input)],
     ['error', outcome && 'error' in outcome ? errorText(outcome.error) : undefined],
@@ -80,9 +81,18 @@ function inText(record: ExecutionRecord, questions: readonly Question[], input: 
   ]);
   const asked = questions.map(({ key, kind, deadline, answer, params }) => {
     const how = answer === undefined ? `open until ${iso(deadline)}` : 'answered';
-    return `  ${printable(`${key} (${kind}, ${how}): ${messageIn(params) ?? ''}`)}\n`;
+    return `  ${printable(`${key} (${kind}, ${how}): ${messageIn(params) ?? (isSealed(params) ? 'sealed' : '')}`)}\n`;
   });
   return asked.length === 0 ? facts : `${facts}questions\n${asked.join('')}`;
+}
+
+/** What is sealed is shown as that. */
+const readable = (text: string | undefined): string | undefined => (isSealed(text) ? 'message sealed' : text);
+
+/** Runs that were lost have not failed, and are no attempts of those that a retry allows. */
+function attemptText({ attempt, losses, retry, redelivered }: ExecutionRecord): string {
+  const lost = losses > 0 ? `, ${losses} lost` : '';
+  return `${Math.max(attempt - losses, 0)} of ${retry.attempts}${lost}${redelivered ? ', redelivered' : ''}`;
 }
 
 /** An error in one line. */

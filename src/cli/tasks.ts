@@ -125,22 +125,32 @@ interface Wanted {
   readonly state?: ExecutionState;
   readonly component?: string;
   readonly most: number;
+  /** Whether nobody has said so. */
+  readonly byDefault: boolean;
 }
 
-function wantedBy({ state, component, limit = '50' }: Values): Wanted {
+function wantedBy({ state, component, limit }: Values): Wanted {
   const known = executionStates.find((each) => each === state);
   if (state !== undefined && known === undefined) {
     throw unusable(`--state is ${JSON.stringify(state)}. Give one of ${executionStates.join(', ')}.`);
   }
-  const most = Number(limit);
+  const most = Number(limit ?? 50);
   if (!Number.isSafeInteger(most) || most < 1) {
     throw unusable(`--limit is ${JSON.stringify(limit)}. Give a whole number of at least 1.`);
   }
-  return { most, ...(known && { state: known }), ...(component !== undefined && { component }) };
+  return {
+    most,
+    byDefault: limit === undefined,
+    ...(known && { state: known }),
+    ...(component !== undefined && { component }),
+  };
 }
 
 /** Page after page, so that a docket of any size costs no memory. */
-async function* found(engine: Engine, { most, ...filter }: Wanted): AsyncGenerator<readonly RecordSummary[]> {
+async function* found(
+  engine: Engine,
+  { most, byDefault, ...filter }: Wanted,
+): AsyncGenerator<readonly RecordSummary[]> {
   let cursor: string | undefined;
   let left = most;
   do {
@@ -153,6 +163,7 @@ async function* found(engine: Engine, { most, ...filter }: Wanted): AsyncGenerat
     left -= page.summaries.length;
     cursor = page.nextCursor;
   } while (cursor !== undefined && left > 0);
+  if (byDefault && cursor !== undefined) process.stderr.write(`There are more than ${most}: give a larger --limit.\n`);
 }
 
 async function list(engine: Engine, wanted: Wanted, json = false): Promise<number> {

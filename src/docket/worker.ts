@@ -16,11 +16,21 @@ import type { RetryPolicy } from '../components/options.js';
 import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
 import { refuseSealed } from './sealer.js';
 import { processing } from './spans.js';
+import type { WorkerSummary } from './overview.js';
 import { auditFields, hasFailed, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
-/** How long a worker leaves work that it does not know to others before it sees it again, in milliseconds. */
-const unknownComponentDelay = 5_000;
+/** How long a worker leaves work to others before it sees it again, in milliseconds; and where one of them has room for it. */
+const putBackDelay = 5_000;
+const shortDelay = 250;
+/** How long what is known of other workers counts, in milliseconds. */
+const othersLife = 1_000;
+
+/**
+ * After so many losses a call may be what kills its workers. A worker makes one of those at a time, so that it is not taken
+ * for others that were lost with it.
+ */
+const suspectLosses = 2;
 
 /** What a worker needs of its server. */
 export interface WorkerHost extends CallSettings {
@@ -37,7 +47,11 @@ export class Worker implements DeliveryHandler {
   private readonly running = new Map<string, CallLife>();
   /** Those of them that wait and hold no slot. */
   private readonly parked = new Set<string>();
+  /** Runs of calls that may be what kills workers. */
+  private readonly suspects = new Set<string>();
   private readonly consumer: Consumer;
+  /** Workers of this docket, as they were asked for the last time. */
+  private others: { readonly at: number; readonly list: Promise<readonly WorkerSummary[]> } | undefined;
   private stopping = false;
 
   constructor(
@@ -80,8 +94,12 @@ export class Worker implements DeliveryHandler {
   async run(delivery: Delivery): Promise<void> {
     const { record, run } = delivery;
     const component = this.host.catalog.find(record.component);
-    if (component === undefined || component.task === 'forbidden') return this.putBack(delivery);
+    if (component === undefined || component.task === 'forbidden') return this.leaveUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
+    if (record.losses >= suspectLosses) {
+      if ([...this.suspects].some((other) => !this.parked.has(other))) return this.putBack(delivery, putBackDelay);
+      this.suspects.add(run);
+    }
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const life = new CallLife(this.host.clock, record.timeout, {
       park: () => {
@@ -106,26 +124,52 @@ export class Worker implements DeliveryHandler {
       life.finish();
       this.running.delete(run);
       this.parked.delete(run);
+      this.suspects.delete(run);
     }
   }
 
   /** Back to the docket for a worker that knows the component, as there are while a new version is rolled out. */
-  private async putBack({ record, run }: Delivery): Promise<void> {
+  private async leaveUnknown(delivery: Delivery): Promise<void> {
+    const { component } = delivery.record;
+    this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
+    this.host.meters.count('executionsUnknown', { 'errand.component': component });
+    const others = await this.otherWorkers();
+    const isFree = ({ components, running, concurrency }: WorkerSummary): boolean =>
+      components.includes(component) && running < concurrency;
+    await this.putBack(delivery, others.some(isFree) ? shortDelay : putBackDelay);
+  }
+
+  /** It is seen again after so many milliseconds, and nothing is counted. */
+  private async putBack({ record, run }: Delivery, delay: number): Promise<void> {
     const { component, key } = record;
-    const { logger, meters } = this.host;
-    logger.warning('An execution of an unknown component was put back', { component, key, worker: this.name });
-    meters.count('executionsUnknown', { 'errand.component': component });
-    meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
-    await this.engine.settle(key, run, { type: 'putBack', delay: unknownComponentDelay });
+    this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
+    await this.engine.settle(key, run, { type: 'putBack', delay });
+  }
+
+  private otherWorkers(): Promise<readonly WorkerSummary[]> {
+    const now = this.host.clock.now();
+    if (this.others === undefined || now - this.others.at > othersLife) {
+      this.others = { at: now, list: this.engine.workers().catch(() => []) };
+    }
+    return this.others.list;
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {
-    const { component, key } = delivery.record;
-    const { logger, meters } = this.host;
-    logger.error('An execution was lost too often', { component, key, worker: this.name });
-    meters.count('executionsGivenUp', { 'errand.component': component });
-    meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
+    const { component } = delivery.record;
+    this.loggerFor(delivery.record).error('An execution was lost too often');
+    this.host.meters.count('executionsGivenUp', { 'errand.component': component });
+    this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
     await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`) });
+  }
+
+  /** What all lines about an execution have. */
+  private loggerFor(record: ExecutionRecord): Logger {
+    return this.host.logger.child({
+      [isTask(record) ? 'taskId' : 'key']: record.key,
+      component: record.component,
+      attempt: record.attempt,
+      worker: this.name,
+    });
   }
 
   private async make(
@@ -136,12 +180,10 @@ export class Worker implements DeliveryHandler {
     span: OpenSpan,
   ): Promise<void> {
     const { record } = delivery;
-    const logger = this.host.logger.child({
-      [isTask(record) ? 'taskId' : 'key']: record.key,
-      component: component.name,
-      attempt: record.attempt,
-      worker: this.name,
-    });
+    const logger = this.loggerFor(record);
+    if (record.redelivered) {
+      logger.info('A call is made again: its last run was interrupted', { losses: record.losses });
+    }
     let released = Promise.resolve();
     // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
     let over = true;
@@ -262,9 +304,14 @@ export class Worker implements DeliveryHandler {
     life: CallLife,
     logger: Logger,
   ): Verdict {
-    if (life.over?.code === 'CALL_HANDED_BACK') return { type: 'handBack' };
-    if (record.attempt < record.retry.attempts && isRetryable(thrown)) {
-      const delay = retryDelay(record.retry, record.attempt);
+    if (life.over?.code === 'CALL_HANDED_BACK') {
+      logger.info('A call was handed back', { reason: life.over.message });
+      return { type: 'handBack' };
+    }
+    // Runs that were lost have not failed.
+    const failures = record.attempt - record.losses;
+    if (failures < record.retry.attempts && isRetryable(thrown)) {
+      const delay = retryDelay(record.retry, failures);
       logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
@@ -312,7 +359,7 @@ const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
 const handedBack = (): ErrandError =>
   new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');
 
-/** How long to wait after the given attempt, in milliseconds. */
-function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, attempt: number): number {
-  return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (attempt - 1), maximumDelay);
+/** How long to wait after so many failures, in milliseconds. */
+function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, failures: number): number {
+  return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (failures - 1), maximumDelay);
 }

@@ -204,7 +204,7 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
   }
   throw new ErrandError(
     'DOCKET_URL',
-    `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Give memory://, or redis:// or rediss:// with the host of a Redis.`,
+    `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Give redis:// or rediss:// with the host of a Redis (+cluster, +sentinel), unix:// with its socket, or memory://.`,
   );
 }
 

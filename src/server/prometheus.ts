@@ -7,6 +7,7 @@ export class PrometheusMeters {
   private readonly counters = new Map<string, Counter>();
   private readonly histograms = new Map<string, Histogram>();
   private readonly gauges = new Map<string, Gauge>();
+  private readonly unlabelled: Gauge[] = [];
   private readonly detach: () => void;
 
   constructor(private readonly meters: Meters) {
@@ -28,6 +29,8 @@ export class PrometheusMeters {
     const readings = await this.meters.readings();
     // A worker that has gone has no level any more.
     for (const gauge of this.gauges.values()) gauge.reset();
+    // One without labels is 0 after that, which nobody has said.
+    for (const gauge of this.unlabelled) gauge.remove();
     for (const { instrument, value, attributes } of readings) {
       this.gauges.get(instrument.name)?.set(labelsOf(attributes), value);
     }
@@ -47,9 +50,15 @@ export class PrometheusMeters {
       labelNames: [...Object.keys(constant), ...attributes].map(underscored),
       registers: [this.registry],
     };
-    if (kind === 'counter') this.counters.set(name, new Counter(configuration));
-    else if (kind === 'gauge') this.gauges.set(name, new Gauge(configuration));
-    else this.histograms.set(name, new Histogram({ ...configuration, buckets: [...buckets] }));
+    if (kind === 'counter') {
+      this.counters.set(name, new Counter(configuration));
+    } else if (kind === 'gauge') {
+      const gauge = new Gauge(configuration);
+      this.gauges.set(name, gauge);
+      if (configuration.labelNames.length === 0) this.unlabelled.push(gauge);
+    } else {
+      this.histograms.set(name, new Histogram({ ...configuration, buckets: [...buckets] }));
+    }
   }
 }
 

@@ -5,6 +5,9 @@ import type { Logger } from '../base/logger.js';
 /** How long the same trouble is not told again, in milliseconds. */
 const silence = 60_000;
 
+/** An outage has many names: each connection and each command fails in its own way. */
+const outage = /\bE(CONN|PIPE|TIMEDOUT|HOSTUNREACH)|connection is closed|timed out|max retries|\bLOADING\b/i;
+
 /**
  * Logs what goes wrong with the Redis of a docket where nobody waits. In an outage each loop of each worker fails again and
  * again: the same trouble is told once a minute, and so is its end, which is a connection that was made again.
@@ -20,7 +23,8 @@ export class TroubleLog {
   failed(error: unknown): void {
     const now = this.clock.now();
     for (const [what, at] of this.told) if (now - at >= silence) this.told.delete(what);
-    const what = messageOf(error);
+    const message = messageOf(error);
+    const what = outage.test(message) ? 'outage' : message;
     if (this.told.has(what)) return;
     this.told.set(what, now);
     this.logger.error('The docket on Redis has trouble', { error });

@@ -105,5 +105,13 @@ export function toRefusal(error: unknown): unknown {
   return error;
 }
 
-/** 192 random bits: without authorization the id is what gives access to the task. */
-export const newTaskId = (): string => randomBytes(24).toString('base64url');
+/**
+ * 191 random bits: without authorization the id is what gives access to the task. It does not begin with a dash, which commands
+ * take for an option.
+ */
+export function newTaskId(): string {
+  const bytes = randomBytes(24);
+  // Only bytes from 248 on give a dash.
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString('base64url');
+}

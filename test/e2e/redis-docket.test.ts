@@ -107,6 +107,19 @@ describe('two processes on one docket in Redis', () => {
     expect(result.structuredContent ?? result.content).toEqual({ result: 6 });
   });
 
+  it('leaves what old workers do not know to a new one that has room, soon', async () => {
+    const fresh = defineJob({ name: 'fresh', run: () => 'made' });
+    const options = { name: 'reports', version: '1.0.0', logger: new Logger(() => undefined) };
+    const at = { url: docket.url, name: docket.name };
+    const current = createServer({ ...options, components: [fresh], docket: { ...at, concurrency: 20 } });
+    servers.push(current);
+    await current.startWorker();
+    for (const old of [process(false), process(false)]) await old.startWorker();
+    const made = await Promise.all(Array.from({ length: 10 }, () => current.docket.add(fresh)));
+    // Each was put back about twice. When nobody is known to have room, that takes five seconds each time.
+    for (const execution of made) expect(await execution.result({ timeout: 8_000 })).toBe('made');
+  });
+
   it('a worker that stops hands its calls to the others', async () => {
     const [holding, leaving, staying] = [process(false), process(true), process(false)];
     await leaving.startWorker();

@@ -202,7 +202,10 @@ describe('errand worker', () => {
       reason: expect.stringMatching(/failed: (Error: )?connect ECONNREFUSED 127\.0\.0\.1:\d+\.$/),
     });
     expect(await healthOf(worker, '/livez')).toEqual([200, { status: 'ok' }]);
-    expect(await metric(worker, 'errand_docket_workers')).toBe(0);
+    // Nobody knows how many there are.
+    for (const name of ['errand_docket_workers', 'errand_docket_open_questions']) {
+      expect(await metric(worker, name)).toBeUndefined();
+    }
     const troubles = worker.lines().filter(({ level }) => level === 'error');
     const said = troubles.map(({ error }) => (error as Error).message);
     expect(said.length).toBeGreaterThan(0);

@@ -65,6 +65,31 @@ describe('a call that crashes its worker each time', () => {
   }, 60_000);
 });
 
+describe('a call beside one that crashes their worker each time', () => {
+  it('is not taken for that, and is made', async () => {
+    await start(1);
+    const poisoned = client.request('tasks/result', { taskId: await submit('poisoned') });
+    const innocent = resultOf(await submit('lasting'));
+    const over = new AbortController();
+    const watching = (async () => {
+      for (let deaths = 0; !over.signal.aborted;) {
+        const crashes = (await noted()).length;
+        // It has died already, and is started again as by whoever watches over workers.
+        if (crashes > deaths) await fleet.kill('worker', 0);
+        deaths = crashes;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
+    expect(await innocent).toContain('lasting 1');
+    const { error } = await poisoned;
+    expect(JSON.stringify(error)).toContain('interrupted without an outcome more than 3 times');
+    over.abort();
+    await watching;
+    await fleet.leave();
+    expect(await leaks(redis, prefixOf(name))).toEqual([]);
+  }, 60_000);
+});
+
 describe('a call that leaves its worker no time to renew its lease', () => {
   it('is made by another, and what the first still returns is dropped', async () => {
     await start(2);

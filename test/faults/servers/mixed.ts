@@ -108,6 +108,17 @@ const slow = defineTool({
   },
 });
 
+/** Long enough to be there when its worker dies. */
+const lasting = defineTool({
+  name: 'lasting',
+  input: Numbered,
+  task: 'required',
+  run: async ({ n }) => {
+    await sleep(2_000);
+    return `lasting ${n}`;
+  },
+});
+
 /** Crashes whoever runs it. */
 const poisoned = defineTool({
   name: 'poisoned',
@@ -138,7 +149,7 @@ const blocking = defineTool({
 export default createServer({
   name: 'mixed',
   version: '1.0.0',
-  components: [plain, progressing, asking, failing, later, adding, slow, poisoned, blocking],
+  components: [plain, progressing, asking, failing, later, adding, slow, lasting, poisoned, blocking],
   logger: new Logger(() => undefined),
   docket: { worker: false, lease: lease as '2s' },
   grace: '1s',

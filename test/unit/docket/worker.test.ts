@@ -27,8 +27,8 @@ let meters: Meters;
 let counted: string[];
 let log: { message: string; fields: LogFields }[];
 
-function work(name: string, ...components: DefinedComponent[]): Worker {
-  return new Worker(name, 1, engine, {
+function work(name: string, concurrency: number, ...components: DefinedComponent[]): Worker {
+  return new Worker(name, concurrency, engine, {
     catalog: new Catalog<CallFrame>(components, new Injector<CallFrame>({ providers: [], builtIns: [] }), {
       task: 'forbidden',
       timeout: 60_000,
@@ -68,7 +68,7 @@ beforeEach(() => {
 afterEach(() => engine.close());
 
 it.each(['later', 'foreground'])('puts back what it cannot make, says so, and never ends it: %s', async (component) => {
-  const worker = work('old', known, foreground);
+  const worker = work('old', 1, known, foreground);
   await engine.add(execution(component));
   await engine.add(execution('known'));
   await clock.advance(0);
@@ -77,7 +77,7 @@ it.each(['later', 'foreground'])('puts back what it cannot make, says so, and ne
   expect(log).toEqual([
     {
       message: 'An execution of an unknown component was put back',
-      fields: { component, key: component, worker: 'old' },
+      fields: { component, key: component, attempt: 1, worker: 'old' },
     },
   ]);
   expect(counted.slice(0, 2)).toEqual([
@@ -91,13 +91,112 @@ it.each(['later', 'foreground'])('puts back what it cannot make, says so, and ne
 });
 
 it('leaves what it does not know to a worker that does', async () => {
-  const old = work('old', known);
+  const old = work('old', 1, known);
   await engine.add(execution('later'));
   await clock.advance(0);
-  const current = work('current', known, later);
+  const current = work('current', 1, known, later);
   await clock.advance(30_000);
   expect(await engine.get('later')).toMatchObject({ state: 'completed', outcome: { result: 'made after all' } });
   await Promise.all([old.stop(), current.stop()]);
+});
+
+it('leaves it to one that has room for it, and looks again soon', async () => {
+  const seen: number[] = [];
+  const old = work('old', 1, known);
+  const current = engine.consume(
+    { worker: 'current', concurrency: 1, components: ['later'] },
+    {
+      run: async ({ record, run }) => {
+        seen.push(clock.now());
+        await engine.settle(record.key, run, { type: 'putBack', delay: 10 });
+      },
+      revoke: () => undefined,
+    },
+  );
+  await engine.add(execution('later'));
+  const start = clock.now();
+  for (let step = 0; step < 100; step++) await clock.advance(10);
+  // Whoever has it, it is never away for long.
+  expect(seen.length).toBeGreaterThan(2);
+  expect(clock.now() - start).toBe(1_000);
+  await engine.cancel('later');
+  await current.stopIntake();
+  await old.stop();
+});
+
+/** All that wait, so many, are run at once and lost without a word. */
+async function loseAll(count: number): Promise<void> {
+  let left = count;
+  let lose = (): void => undefined;
+  const lost = new Promise<void>((resolve) => (lose = resolve));
+  const losing = engine.consume(
+    { worker: 'losing', concurrency: count },
+    {
+      run: async () => {
+        if (--left === 0) {
+          await losing.stopIntake();
+          lose();
+        }
+        await lost;
+      },
+      revoke: () => undefined,
+    },
+  );
+  await clock.advance(0);
+  await losing.idle();
+}
+
+it('makes one at a time of those that may be what kills workers', async () => {
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const holding = (name: string): DefinedComponent =>
+    defineJob({
+      name,
+      run: () => {
+        begun.push(name);
+        return new Promise<void>((resolve) => ends.set(name, resolve));
+      },
+    });
+  const components = ['first', 'second', 'lost-once'].map(holding);
+  for (const name of ['first', 'second']) await engine.add(execution(name));
+  await loseAll(2);
+  await engine.add(execution('lost-once'));
+  await loseAll(3);
+  const worker = work('careful', 10, ...components);
+  await clock.advance(0);
+  expect(begun).toEqual(['first', 'lost-once']);
+  expect(await engine.get('second')).toMatchObject({ state: 'scheduled', losses: 2, attempt: 2 });
+  await clock.advance(5_000);
+  expect(begun).toHaveLength(2);
+  ends.get('first')?.();
+  await clock.advance(5_000);
+  expect(begun).toEqual(['first', 'lost-once', 'second']);
+  for (const end of ends.values()) end();
+  await clock.advance(0);
+  for (const name of ['first', 'second', 'lost-once']) {
+    expect(await engine.get(name)).toMatchObject({ state: 'completed' });
+  }
+  await worker.stop();
+});
+
+it('has as many attempts for a call as its retry allows, however often it was lost', async () => {
+  let calls = 0;
+  const failing = defineJob({
+    name: 'failing',
+    run: () => {
+      calls++;
+      throw new TypeError('not yet');
+    },
+  });
+  await engine.add({ ...execution('failing'), retry: { ...noRetry, attempts: 2, delay: 1_000 } });
+  await loseAll(1);
+  const worker = work('patient', 1, failing);
+  await clock.advance(0);
+  expect(await engine.get('failing')).toMatchObject({ state: 'scheduled', losses: 1, attempt: 2 });
+  await clock.advance(1_000);
+  expect(await engine.get('failing')).toMatchObject({ state: 'failed', attempt: 3 });
+  expect(calls).toBe(2);
+  await worker.stop();
 });
 
 it('gives up what is lost again and again, because it may crash its workers', async () => {
@@ -115,7 +214,7 @@ it('gives up what is lost again and again, because it may crash its workers', as
   await clock.advance(0);
   await crashing.idle();
   expect(await engine.get('known')).toMatchObject({ state: 'queued', attempt: 4, redelivered: true });
-  const worker = work('careful', known);
+  const worker = work('careful', 1, known);
   await clock.advance(0);
   expect(await engine.get('known')).toMatchObject({ state: 'failed', outcome: { error: { code: 'EXECUTION_LOST' } } });
   expect(counted).toEqual(['errand.execution.given_up known', 'errand.run.ended known failed']);
@@ -131,7 +230,7 @@ it('makes a call again that could not reach its docket, which is counted as a lo
       return 'made after all';
     },
   });
-  const worker = work('patient', cut);
+  const worker = work('patient', 1, cut);
   await engine.add(execution('cut'));
   await clock.advance(0);
   expect(await engine.get('cut')).toMatchObject({
@@ -140,13 +239,16 @@ it('makes a call again that could not reach its docket, which is counted as a lo
     losses: 1,
     redelivered: true,
   });
-  expect(log.map(({ message }) => message)).toEqual(['A call was lost because its docket could not be reached']);
+  expect(log.map(({ message }) => message)).toEqual([
+    'A call was lost because its docket could not be reached',
+    'A call is made again: its last run was interrupted',
+  ]);
   await worker.stop();
 });
 
 it('tells the client of a task no more of a snapshot that it cannot read than of any other error', async () => {
   const tool = defineTool({ name: 'tool', task: 'optional', run: () => 'made' });
-  const worker = work('old', tool);
+  const worker = work('old', 1, tool);
   await engine.add({ ...execution('tool'), session: 'of anna', snapshot: { version: 2, secret: 'of tomorrow' } });
   await clock.advance(0);
   const { outcome } = (await engine.get('tool'))!;

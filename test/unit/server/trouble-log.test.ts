@@ -31,3 +31,21 @@ it('the same trouble is told once a minute, and its end once', async () => {
   log.failed(new Error('refused'));
   expect(said()).toEqual(['refused']);
 });
+
+it('an outage is one trouble, in however many words', async () => {
+  const lines: string[] = [];
+  const log = new TroubleLog(new Logger((_level, message) => lines.push(message)), new FakeClock());
+  for (const message of [
+    'connect ECONNREFUSED 127.0.0.1:6379',
+    'Connection is closed.',
+    'Command timed out',
+    'Reached the max retries per request limit (which is 1).',
+    'read ECONNRESET',
+    'LOADING Redis is loading the dataset in memory',
+  ]) {
+    log.failed(new Error(message));
+  }
+  expect(lines).toEqual(['The docket on Redis has trouble']);
+  log.failed(new Error('OOM command not allowed'));
+  expect(lines).toHaveLength(2);
+});
