@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+// A Redis is found as for the tests of this repository: on the PATH, or unpacked without installing anything.
+import { findRedis } from '../../test/helpers/redis-server.js';
 import { importCatalogue, type Surroundings } from './client.js';
 import { Processes, Trouble } from './processes.js';
 
@@ -40,22 +42,16 @@ async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'tel
 }
 
 async function startRedis(processes: Processes): Promise<string> {
-  const command = await findRedis();
+  const { command, env } = await findRedis().catch((error: unknown) => {
+    throw new Trouble(
+      `There is no Redis to be had: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to one that runs, or use Docker as samples/worker-fleet/README.md says. ${String(error)}`,
+    );
+  });
   const port = String(await freePort());
   // Nothing is kept, and no dump is read that lies in the folder from which this was started.
   const args = ['--bind', '127.0.0.1', '--port', port, '--save', '', '--appendonly', 'no', '--dir', here('.')];
-  await processes.start({ name: 'redis', command, args, ready: /ready to accept connections/i });
+  await processes.start({ name: 'redis', command, args, env, ready: /ready to accept connections/i });
   return `redis://127.0.0.1:${port}`;
-}
-
-async function findRedis(): Promise<string> {
-  for (const command of ['redis-server', 'valkey-server']) {
-    const found = await run(command, ['--version']).catch(() => undefined);
-    if (found !== undefined) return command;
-  }
-  throw new Trouble(
-    'There is no redis-server or valkey-server on the PATH: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to a Redis that runs, or use Docker as samples/worker-fleet/README.md says.',
-  );
 }
 
 function freePort(): Promise<number> {

@@ -147,28 +147,30 @@ export const instruments = {
     kind: 'gauge',
     unit: '{execution}',
     description:
-      'Executions of the docket by state; ended ones until their records expire. Every process tells the same.',
+      'Executions of the docket by state; ended ones until their records expire. Every process tells the same, and none in an outage.',
     attributes: ['errand.state'],
   },
   docketQuestions: {
     name: 'errand.docket.open_questions',
     kind: 'gauge',
     unit: '{question}',
-    description: 'Questions of the docket that wait for an answer. Every process tells the same.',
+    description:
+      'Questions of the docket that wait for an answer. Every process tells the same, and none in an outage.',
     attributes: [],
   },
   docketOldestWait: {
     name: 'errand.docket.oldest_wait',
     kind: 'gauge',
     unit: 's',
-    description: 'How long the oldest execution that is due waits for a worker. Every process tells the same.',
+    description:
+      'How long the oldest execution that is due waits for a worker. Every process tells the same, and none in an outage.',
     attributes: [],
   },
   docketWorkers: {
     name: 'errand.docket.workers',
     kind: 'gauge',
     unit: '{worker}',
-    description: 'Workers of the docket that are alive. Every process tells the same.',
+    description: 'Workers of the docket that are alive. Every process tells the same, and none in an outage.',
     attributes: [],
   },
 } as const satisfies Record<string, Instrument>;

@@ -10,7 +10,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const cache = fileURLToPath(new URL('../../.cache', import.meta.url));
+/** Where a server is unpacked: a test that must find none names another folder. */
+const cache = process.env['ERRAND_TEST_CACHE'] ?? fileURLToPath(new URL('../../.cache', import.meta.url));
 
 /** How to start a Redis server on this machine. */
 export interface RedisProgram {

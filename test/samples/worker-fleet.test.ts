@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { delimiter, dirname, join } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { root, runNode } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
-import { findRedis } from '../helpers/redis-server.js';
 
 const program = ['node_modules/jiti/lib/jiti-cli.mjs', 'samples/worker-fleet/start.ts'];
 
@@ -68,13 +69,12 @@ describe('samples/worker-fleet', () => {
   );
 
   it(
-    'starts the Redis of the PATH, and stops all that it has started when it is told to end',
+    'starts a Redis of its own, and stops all that it has started when it is told to end',
     async () => {
-      const { command, env } = await findRedis();
-      const { ERRAND_DOCKET_URL: _url, ERRAND_DOCKET_NAME: _name, PATH = '', ...rest } = env;
+      const { ERRAND_DOCKET_URL: _url, ERRAND_DOCKET_NAME: _name, ...env } = process.env;
       child = spawn(process.execPath, program, {
         cwd: root,
-        env: { ...rest, PATH: [dirname(command), PATH].join(delimiter), NODE_OPTIONS: '' },
+        env: { ...env, NODE_OPTIONS: '' },
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       const ended = once(child, 'exit');
@@ -96,8 +96,13 @@ describe('samples/worker-fleet', () => {
   );
 
   it('says what to do where there is no Redis', async () => {
-    const { code, stderr } = await runNode(program, { env: { PATH: join(root, 'nowhere') } });
-    expect(code).toBe(1);
-    expect(stderr).toContain('There is no redis-server or valkey-server on the PATH: install one');
+    const folder = await mkdtemp(join(tmpdir(), 'errand-no-redis-'));
+    try {
+      const { code, stderr } = await runNode(program, { env: { PATH: folder, ERRAND_TEST_CACHE: folder } });
+      expect(code).toBe(1);
+      expect(stderr).toContain('There is no Redis to be had: install one');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -44,6 +44,7 @@ export async function reached(contestant: Contestant, most: number): Promise<{ a
 
 /** Tasks per second against BullMQ. */
 export async function throughput(url: string): Promise<void> {
+  // What is compared are neighbouring rounds: the median of their ratios is not the ratio of the medians.
   head('errand/s', 'bullmq/s');
   // So many that both sides have been compiled when it counts, as they are after the first minute of a day.
   for (const [concurrency, count, goal] of [
