@@ -163,7 +163,9 @@ async function* found(
     left -= page.summaries.length;
     cursor = page.nextCursor;
   } while (cursor !== undefined && left > 0);
-  if (byDefault && cursor !== undefined) process.stderr.write(`There are more than ${most}: give a larger --limit.\n`);
+  if (byDefault && cursor !== undefined) {
+    process.stderr.write(`There may be more than ${most}: give a larger --limit.\n`);
+  }
 }
 
 async function list(engine: Engine, wanted: Wanted, json = false): Promise<number> {

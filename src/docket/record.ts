@@ -44,6 +44,8 @@ export interface ExecutionRecord {
   readonly attempt: number;
   /** How often a run ended without a word: its worker died or lost it. What was handed back or put back is not counted. */
   readonly losses: number;
+  /** How many of them a worker did not live to tell of; absent where there was none. */
+  readonly crashes?: number;
   /** Whether an earlier run was interrupted without an outcome (hand-back, lost worker). */
   readonly redelivered: boolean;
   readonly createdAt: number;

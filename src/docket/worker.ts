@@ -27,10 +27,10 @@ const shortDelay = 250;
 const othersLife = 1_000;
 
 /**
- * After so many losses a call may be what kills its workers. A worker makes one of those at a time, so that it is not taken
- * for others that were lost with it.
+ * After so many crashes of its workers a call may be what kills them. A worker begins none of those beside another, so that
+ * none is taken for what kills them that was only there.
  */
-const suspectLosses = 2;
+const suspectCrashes = 2;
 
 /** What a worker needs of its server. */
 export interface WorkerHost extends CallSettings {
@@ -51,7 +51,8 @@ export class Worker implements DeliveryHandler {
   private readonly suspects = new Set<string>();
   private readonly consumer: Consumer;
   /** Workers of this docket, as they were asked for the last time. */
-  private others: { readonly at: number; readonly list: Promise<readonly WorkerSummary[]> } | undefined;
+  private others:
+    { readonly at: number; readonly list: Promise<readonly WorkerSummary[]>; counted: number } | undefined;
   private stopping = false;
 
   constructor(
@@ -96,9 +97,10 @@ export class Worker implements DeliveryHandler {
     const component = this.host.catalog.find(record.component);
     if (component === undefined || component.task === 'forbidden') return this.leaveUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
-    if (record.losses >= suspectLosses) {
-      if ([...this.suspects].some((other) => !this.parked.has(other))) return this.putBack(delivery, putBackDelay);
-      this.suspects.add(run);
+    const isSuspect = (record.crashes ?? 0) >= suspectCrashes;
+    if (isSuspect && [...this.suspects].some((other) => !this.parked.has(other))) {
+      this.loggerFor(record).info('A call waits: it may be what kills workers, and so may one that is being made');
+      return this.putBack(delivery, putBackDelay);
     }
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const life = new CallLife(this.host.clock, record.timeout, {
@@ -114,6 +116,7 @@ export class Worker implements DeliveryHandler {
       },
     });
     this.running.set(run, life);
+    if (isSuspect) this.suspects.add(run);
     try {
       if (this.stopping) life.end(handedBack());
       await this.host.tracing.span(
@@ -133,10 +136,22 @@ export class Worker implements DeliveryHandler {
     const { component } = delivery.record;
     this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    const others = await this.otherWorkers();
-    const isFree = ({ components, running, concurrency }: WorkerSummary): boolean =>
-      components.includes(component) && running < concurrency;
-    await this.putBack(delivery, others.some(isFree) ? shortDelay : putBackDelay);
+    await this.putBack(delivery, (await this.findsRoom(component)) ? shortDelay : putBackDelay);
+  }
+
+  /**
+   * Whether another worker has room for a call of the component. Of what is known of them each free slot counts once: they may
+   * have filled it since, or be about to stop.
+   */
+  private async findsRoom(component: string): Promise<boolean> {
+    const now = this.host.clock.now();
+    if (this.others === undefined || now - this.others.at > othersLife) {
+      this.others = { at: now, list: this.engine.workers().catch(() => []), counted: 0 };
+    }
+    const { others } = this;
+    const able = (await others.list).filter(({ components }) => components.includes(component));
+    const free = able.reduce((sum, { concurrency, running }) => sum + Math.max(concurrency - running, 0), 0);
+    return others.counted++ < free;
   }
 
   /** It is seen again after so many milliseconds, and nothing is counted. */
@@ -144,14 +159,6 @@ export class Worker implements DeliveryHandler {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
     await this.engine.settle(key, run, { type: 'putBack', delay });
-  }
-
-  private otherWorkers(): Promise<readonly WorkerSummary[]> {
-    const now = this.host.clock.now();
-    if (this.others === undefined || now - this.others.at > othersLife) {
-      this.others = { at: now, list: this.engine.workers().catch(() => []) };
-    }
-    return this.others.list;
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {

@@ -10,7 +10,7 @@ interface Expected {
   readonly told: boolean;
   /** How it stood when it was added; undefined until that is known. */
   stands?: ExecutionEnd;
-  /** The generation under its key that has ended, as far as Redis has told. */
+  /** The last generation under its key that has ended, or made way, as far as Redis has told. */
   ended: number;
 }
 
@@ -34,7 +34,8 @@ export class ExpectedEnds {
 
   /** It was added, and stands so; undefined where it was not. */
   settle(key: string, expected: Expected, stands: ExecutionEnd | undefined): void {
-    if (stands) expected.stands = stands;
+    // Not the record itself: what was given to the execution is not kept here.
+    if (stands) expected.stands = standing(stands);
     // Another may have been added under the key meanwhile.
     else if (this.executions.get(key) === expected) this.executions.delete(key);
   }
@@ -42,7 +43,7 @@ export class ExpectedEnds {
   /** Redis tells how it stands. The news may be faster than the reply to whoever has added it. */
   take({ key, state, generation }: ExecutionEnd): void {
     const expected = this.executions.get(key);
-    if (expected && isTerminal(state)) expected.ended = Math.max(expected.ended, generation);
+    if (expected) expected.ended = Math.max(expected.ended, isTerminal(state) ? generation : generation - 1);
   }
 
   /** Whether Redis tells of the end of one that nobody waits for yet. */
@@ -75,3 +76,10 @@ export class ExpectedEnds {
     }
   }
 }
+
+const standing = ({ key, state, generation, updatedAt }: ExecutionEnd): ExecutionEnd => ({
+  key,
+  state,
+  generation,
+  updatedAt,
+});

@@ -48,6 +48,7 @@ const Execution = z.object({
   generation: count,
   attempt: count.default(0),
   losses: count.default(0),
+  crashes: count.optional(),
   redelivered: z
     .string()
     .optional()

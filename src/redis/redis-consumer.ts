@@ -149,12 +149,11 @@ export class RedisConsumer implements Consumer {
     this.slots.close();
     this.wake();
     clearInterval(this.renewing);
-    for (const [run, { coming, step }] of this.finishing) {
+    // Their runs look for nothing any more.
+    for (const run of [...this.finishing.keys()]) {
       const ticket = this.held.get(run);
-      const finished = step.then(({ next }) => next && ticket && this.giveBack(heldBy(ticket, next, coming)));
-      this.keep(finished.then(() => undefined));
+      if (ticket) this.keep(this.complete(ticket).then((next) => next && this.giveBack(next)));
     }
-    this.finishing.clear();
     // What comes when nothing is begun any more goes back first.
     await settlesWithin(this.arrived(), this.host.deadline, systemClock);
     await this.worker.close(true);
@@ -163,7 +162,7 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Remembers what is on its way until it has come. */
-  private keep(work: Promise<void>): void {
+  private keep(work: Promise<void | undefined>): void {
     const kept = work.catch(this.host.report).finally(() => this.onTheWay.delete(kept));
     this.onTheWay.add(kept);
   }
@@ -217,8 +216,11 @@ export class RedisConsumer implements Consumer {
       this.held.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
+      // Before the slot is given back: who waits for the last run waits for this as well.
+      const next = following;
+      if (next) this.keep(ended.then(() => this.follow(next)));
     });
-    void ended.then(() => following && this.keep(this.follow(following))).catch(this.host.report);
+    void ended.catch(this.host.report);
   }
 
   private async follow(ticket: HeldTicket): Promise<void> {

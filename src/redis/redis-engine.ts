@@ -351,18 +351,15 @@ export class RedisEngine implements Engine {
       () => false,
     );
     if (started) {
-      // Without Redis, what waits for it ends when the connections do.
-      const consumers = Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
-      await settlesWithin(consumers, this.deadline, systemClock);
-      const rest = Promise.allSettled([
-        this.registry.close(),
-        this.inbox.close(),
-        this.presence.close(),
-        this.line.close(),
-      ]);
-      await settlesWithin(rest, this.deadline, systemClock);
+      // In an outage, what waits for Redis is given up.
+      await settlesWithin(this.tidyUp(), this.deadline, systemClock);
     }
     await this.connections.close();
+  }
+
+  private async tidyUp(): Promise<void> {
+    await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
+    await Promise.allSettled([this.registry.close(), this.inbox.close(), this.presence.close(), this.line.close()]);
   }
 
   private workerConnection(): RedisClient {

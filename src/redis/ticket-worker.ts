@@ -72,6 +72,7 @@ export class TicketWorker extends Worker<Ticket> {
   async fetch(run: string): Promise<HeldTicket | undefined> {
     const lock = randomUUID();
     this.wanted = run;
+    this.found = undefined;
     const job = (await this.getNextJob(lock)) as Job<Ticket> | undefined;
     const found = this.takeFound();
     return found ?? (job && { id: String(job.id), ticket: job.data, lock, run, claimed: false });

@@ -6,7 +6,8 @@ import type { Logger } from '../base/logger.js';
 const silence = 60_000;
 
 /** An outage has many names: each connection and each command fails in its own way. */
-const outage = /\bE(CONN|PIPE|TIMEDOUT|HOSTUNREACH)|connection is closed|timed out|max retries|\bLOADING\b/i;
+const outage =
+  /\b(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFOUND|LOADING|CLUSTERDOWN|MASTERDOWN)|connection is closed|command timed out|max retries|slots cache|sentinels are unreachable|could not be reached|did not answer/i;
 
 /**
  * Logs what goes wrong with the Redis of a docket where nobody waits. In an outage each loop of each worker fails again and

@@ -111,7 +111,7 @@ export function toRefusal(error: unknown): unknown {
  */
 export function newTaskId(): string {
   const bytes = randomBytes(24);
-  // Only bytes from 248 on give a dash.
+  // Bytes from 248 to 251 would give a dash.
   bytes[0] = (bytes[0] ?? 0) & 0x7f;
   return bytes.toString('base64url');
 }

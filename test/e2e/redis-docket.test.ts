@@ -5,6 +5,7 @@ import {
   Context,
   createServer,
   CurrentDocket,
+  CurrentExecution,
   CurrentWorker,
   defineJob,
   defineTool,
@@ -118,6 +119,46 @@ describe('two processes on one docket in Redis', () => {
     const made = await Promise.all(Array.from({ length: 10 }, () => current.docket.add(fresh)));
     // Each was put back about twice. When nobody is known to have room, that takes five seconds each time.
     for (const execution of made) expect(await execution.result({ timeout: 8_000 })).toBe('made');
+  });
+
+  it('makes no two calls at once that may be what kills workers', async () => {
+    const begun: string[] = [];
+    const ends = new Map<string, () => void>();
+    const hold = defineJob({
+      name: 'hold',
+      inject: [CurrentExecution],
+      run: (_input, { key }) => {
+        begun.push(key);
+        return new Promise<void>((resolve) => ends.set(key, resolve));
+      },
+    });
+    const server = createServer({
+      name: 'reports',
+      version: '1.0.0',
+      logger: new Logger(() => undefined),
+      components: [hold],
+      docket: { url: docket.url, name: docket.name, worker: false, concurrency: 10 },
+    });
+    servers.push(server);
+    const crashes: Readonly<Record<string, number>> = { first: 2, second: 3, once: 1, never: 0 };
+    for (const [key, count] of Object.entries(crashes)) {
+      await server.docket.add(hold, undefined, { key });
+      await docket.redis.hset(`${docket.prefix}:execution:${key}`, { crashes: count, losses: count });
+    }
+    await server.startWorker();
+    await eventually(() => expect(begun).toEqual(['first', 'once', 'never']));
+    await eventually(async () =>
+      expect(await docket.redis.hgetall(`${docket.prefix}:execution:second`)).toMatchObject({
+        state: 'scheduled',
+        attempt: '0',
+        crashes: '3',
+      }),
+    );
+    ends.get('first')?.();
+    // What was put back is seen again after five seconds.
+    await eventually(() => expect(begun).toContain('second'));
+    for (const end of ends.values()) end();
+    await eventually(async () => expect((await server.docket.stats()).states).toMatchObject({ completed: 4 }));
   });
 
   it('a worker that stops hands its calls to the others', async () => {

@@ -17,7 +17,8 @@ local function claim(key, ticket, node, run, limits, first)
   if record.state == 'running' then
     local lost, worker = record.run, record.node
     drop(x, 'run', 'node')
-    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1)
+    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1,
+      'crashes', num(record.crashes, 0) + 1)
     emit(x, 'state')
     post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
   end
@@ -130,7 +131,7 @@ if how == 'finish' then
   finish(x, key, request, unpack(ARGV, 6))
   return { 'settled', false, called }
 end
-if record.gate then gates(record.component).leave(x, key) end
+if record.gate then gates(record.component)[how == 'putBack' and 'undo' or 'leave'](x, key) end
 write(x, 'settledBy', request, unpack(ARGV, 6))
 if how == 'handBack' or how == 'putBack' then write(x, 'attempt', num(record.attempt, 1) - 1) end
 if how == 'vanish' then write(x, 'losses', num(record.losses, 0) + 1) end

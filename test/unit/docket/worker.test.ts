@@ -100,27 +100,24 @@ it('leaves what it does not know to a worker that does', async () => {
   await Promise.all([old.stop(), current.stop()]);
 });
 
-it('leaves it to one that has room for it, and looks again soon', async () => {
-  const seen: number[] = [];
-  const old = work('old', 1, known);
+it('looks again soon for as many as others have room for, and later for the rest', async () => {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
   const current = engine.consume(
-    { worker: 'current', concurrency: 1, components: ['later'] },
-    {
-      run: async ({ record, run }) => {
-        seen.push(clock.now());
-        await engine.settle(record.key, run, { type: 'putBack', delay: 10 });
-      },
-      revoke: () => undefined,
-    },
+    { worker: 'current', concurrency: 2, components: ['later'] },
+    { run: () => ended, revoke: () => undefined },
   );
-  await engine.add(execution('later'));
-  const start = clock.now();
-  for (let step = 0; step < 100; step++) await clock.advance(10);
-  // Whoever has it, it is never away for long.
-  expect(seen.length).toBeGreaterThan(2);
-  expect(clock.now() - start).toBe(1_000);
-  await engine.cancel('later');
+  await engine.add(execution('known'));
+  await clock.advance(0);
+  // It has a call and room for another, and takes nothing more, which others do not know yet.
   await current.stopIntake();
+  const old = work('old', 2, known);
+  for (const key of ['a', 'b']) await engine.add({ ...execution('later'), key });
+  await clock.advance(0);
+  const records = await Promise.all(['a', 'b'].map((key) => engine.get(key)));
+  expect(records.map((record) => (record?.runAt ?? 0) - clock.now())).toEqual([250, 5_000]);
+  end();
+  await current.idle();
   await old.stop();
 });
 
@@ -145,39 +142,6 @@ async function loseAll(count: number): Promise<void> {
   await clock.advance(0);
   await losing.idle();
 }
-
-it('makes one at a time of those that may be what kills workers', async () => {
-  const begun: string[] = [];
-  const ends = new Map<string, () => void>();
-  const holding = (name: string): DefinedComponent =>
-    defineJob({
-      name,
-      run: () => {
-        begun.push(name);
-        return new Promise<void>((resolve) => ends.set(name, resolve));
-      },
-    });
-  const components = ['first', 'second', 'lost-once'].map(holding);
-  for (const name of ['first', 'second']) await engine.add(execution(name));
-  await loseAll(2);
-  await engine.add(execution('lost-once'));
-  await loseAll(3);
-  const worker = work('careful', 10, ...components);
-  await clock.advance(0);
-  expect(begun).toEqual(['first', 'lost-once']);
-  expect(await engine.get('second')).toMatchObject({ state: 'scheduled', losses: 2, attempt: 2 });
-  await clock.advance(5_000);
-  expect(begun).toHaveLength(2);
-  ends.get('first')?.();
-  await clock.advance(5_000);
-  expect(begun).toEqual(['first', 'lost-once', 'second']);
-  for (const end of ends.values()) end();
-  await clock.advance(0);
-  for (const name of ['first', 'second', 'lost-once']) {
-    expect(await engine.get(name)).toMatchObject({ state: 'completed' });
-  }
-  await worker.stop();
-});
 
 it('has as many attempts for a call as its retry allows, however often it was lost', async () => {
   let calls = 0;

@@ -49,6 +49,21 @@ describe('ends that are expected', () => {
     expect(ends.claim('b', 2)).toEqual(stands('b', 'queued', 2));
   });
 
+  it('are looked up where another process has replaced the execution', () => {
+    add('a');
+    ends.claim('a', 1);
+    expect(add('b')).toBe(true);
+    ends.take(stands('b', 'queued', 2));
+    expect(ends.claim('b', 1)).toBeUndefined();
+  });
+
+  it('are kept without what their executions were given', () => {
+    add('a');
+    ends.claim('a', 1);
+    ends.settle('b', ends.expect('b', 'job'), { ...stands('b'), outcome: { result: 'large' } });
+    expect(ends.claim('b', 1)).toEqual(stands('b'));
+  });
+
   it('are those of the last one that was added under a key, whoever is answered first', () => {
     add('a');
     const first = ends.expect('b', 'job');
