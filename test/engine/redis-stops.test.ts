@@ -76,6 +76,27 @@ describe('a ticket that comes too late', () => {
     await expectThere('a');
   });
 
+  it('goes back where it comes with the end of the last run, and closing waits for that', async () => {
+    const worker = new TestWorker(engine, 1);
+    for (const key of ['a', 'b']) await other.add(anExecution(key));
+    const first = await worker.next();
+    const next = proxy.holdReplyTo('"worker"');
+    const finished = worker.finish(first);
+    await next.answered;
+    expect(await other.get('b')).toMatchObject({ state: 'running' });
+    await worker.consumer.stopIntake();
+    // What makes the run one that was not begun has its key first.
+    const unclaimed = proxy.holdReplyTo('[["b",');
+    next.release();
+    await Promise.all([finished, worker.consumer.idle()]);
+    const closed = engine.close();
+    await unclaimed.answered;
+    setTimeout(() => unclaimed.release(), 100);
+    await closed;
+    expect(await docket.redis.lrange(`${docket.prefix}:tickets:active`, 0, -1)).toEqual([]);
+    await expectThere('b');
+  });
+
   describe('with the end of another run', () => {
     let worker: TestWorker;
     let first: Delivery;
@@ -148,6 +169,20 @@ describe('a ticket that comes too late', () => {
     await worker.finish(delivery);
     await worker.stop();
   });
+});
+
+it('what a worker puts back has not used up the rate', async () => {
+  const worker = new TestWorker(engine, 1, { report: { rate: { max: 1, duration: 60_000 } } });
+  await other.add(anExecution('a'));
+  const { run } = await worker.next();
+  expect(await engine.settle('a', run, { type: 'putBack', delay: 60_000 })).toBe(true);
+  worker.end({ record: worker.begun[0]!.record, run });
+  await other.add(anExecution('b'));
+  const next = await worker.next();
+  expect(next.record).toMatchObject({ key: 'b', attempt: 1 });
+  await worker.finish(next);
+  await other.cancel('a');
+  await worker.stop();
 });
 
 it('a job in the line that is none of ours is taken out of it, and the run before it has ended', async () => {
