@@ -6,8 +6,7 @@ export class PrometheusMeters {
   private readonly registry = new Registry();
   private readonly counters = new Map<string, Counter>();
   private readonly histograms = new Map<string, Histogram>();
-  private readonly gauges = new Map<string, Gauge>();
-  private readonly unlabelled: Gauge[] = [];
+  private readonly gauges = new Map<string, { readonly gauge: Gauge; readonly isLabelled: boolean }>();
   private readonly detach: () => void;
 
   constructor(private readonly meters: Meters) {
@@ -28,11 +27,13 @@ export class PrometheusMeters {
   async text(): Promise<string> {
     const readings = await this.meters.readings();
     // A worker that has gone has no level any more.
-    for (const gauge of this.gauges.values()) gauge.reset();
-    // One without labels is 0 after that, which nobody has said.
-    for (const gauge of this.unlabelled) gauge.remove();
+    for (const { gauge, isLabelled } of this.gauges.values()) {
+      gauge.reset();
+      // It is 0 after that, which nobody has said.
+      if (!isLabelled) gauge.remove();
+    }
     for (const { instrument, value, attributes } of readings) {
-      this.gauges.get(instrument.name)?.set(labelsOf(attributes), value);
+      this.gauges.get(instrument.name)?.gauge.set(labelsOf(attributes), value);
     }
     return this.registry.metrics();
   }
@@ -53,9 +54,7 @@ export class PrometheusMeters {
     if (kind === 'counter') {
       this.counters.set(name, new Counter(configuration));
     } else if (kind === 'gauge') {
-      const gauge = new Gauge(configuration);
-      this.gauges.set(name, gauge);
-      if (configuration.labelNames.length === 0) this.unlabelled.push(gauge);
+      this.gauges.set(name, { gauge: new Gauge(configuration), isLabelled: configuration.labelNames.length > 0 });
     } else {
       this.histograms.set(name, new Histogram({ ...configuration, buckets: [...buckets] }));
     }

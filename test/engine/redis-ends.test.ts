@@ -128,6 +128,19 @@ describe('whoever waits for an execution that this process has added', () => {
     expect(await result).toBe('done');
   });
 
+  it('is not remembered once his process has gone', async () => {
+    await waitOnce();
+    await add('busy');
+    await worker.next();
+    const awaitedBy = (): Promise<string | null> => docket.redis.hget(`${docket.prefix}:execution:a`, 'awaitedBy');
+    await add('a');
+    const here = await awaitedBy();
+    await docket.redis.hset(`${docket.prefix}:execution:a`, { awaitedBy: `${here} somebody-who-has-gone` });
+    await engine.replace(work('a'));
+    expect(await awaitedBy()).toBe(here);
+    for (const key of ['a', 'busy']) await engine.cancel(key);
+  });
+
   it('leaves with those who wait beside him being told', async () => {
     await waitOnce();
     const { record } = await engine.add(work('a'));

@@ -2,8 +2,8 @@ import { Script } from './script.js';
 
 /**
  * ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of open tasks or -1, when it is due
- * or 0, how long it is delayed or 0, the process that waits for its end or '', then the fields of the record. The ticket of one that was replaced before it ran comes
- * fourth, and who was called then.
+ * or 0, how long it is delayed or 0, the process that waits for its end or '', then the fields of the record. The ticket of
+ * one that was replaced before it ran comes fourth, and who was called then.
  */
 export const addScript = new Script(
   `

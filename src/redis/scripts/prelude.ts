@@ -196,10 +196,12 @@ local function create(x, key, runAt, fields, awaits)
     records[x] = { updatedAt = known.updatedAt }
   end
   -- Who waits for the end of one that makes way is told of the one that comes, and may wait on.
-  local waiting = known.awaitedBy
-  local awaitedBy = waiting or awaits
-  if waiting and awaits and not string.find(waiting, awaits, 1, true) then awaitedBy = waiting .. ' ' .. awaits end
-  if awaitedBy and awaitedBy ~= '' then
+  -- Who has gone is left out: a key that is used again and again would collect them.
+  local waiting, awaitedBy = known.awaitedBy, awaits or ''
+  for node in string.gmatch(waiting or '', '%S+') do
+    if node ~= awaits and redis.call('EXISTS', nodeKey(node)) == 1 then awaitedBy = awaitedBy .. ' ' .. node end
+  end
+  if awaitedBy ~= '' then
     fields[#fields + 1] = 'awaitedBy'
     fields[#fields + 1] = awaitedBy
   end

@@ -1,7 +1,8 @@
 import { Script } from './script.js';
 
 /**
- * What becomes of a ticket: a run, where it still means one, with its record. `limits` are those of {@link claimScript}, from `first` on.
+ * What becomes of a ticket: a run, where it still means one, with its record. `limits` are those of {@link claimScript}, from
+ * `first` on.
  */
 const claim = `
 local function claim(key, ticket, node, run, limits, first)
