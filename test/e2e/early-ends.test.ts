@@ -168,7 +168,7 @@ describe('a call that is cancelled', () => {
     expect(seen).toEqual(Array(4).fill('CALL_CANCELLED'));
   });
 
-  it('ends in the background by tasks/cancel, and what it still returns is dropped [X1] [S1]', async () => {
+  it('ends in the background by tasks/cancel, and what it still returns is dropped [MX1] [MS1]', async () => {
     await using peer = await serve({});
     const { taskId } = await startTask(peer.client, 'stubborn');
     await eventually(() => expect(events).toEqual(['begun']));

@@ -100,7 +100,7 @@ describe('a session over HTTP', () => {
     expect(await request(peer.client, 'tools/list')).toMatchObject({ tools: [{ name: 'who' }, { name: 'favourite' }] });
   });
 
-  it('lists the tasks of its user, those of other sessions too [C3] [A1] [L1]', async () => {
+  it('lists the tasks of its user, those of other sessions too [MC3] [MA1] [ML1]', async () => {
     await using here = await connectAs('ann');
     await using there = await connectAs('ann');
     await using bob = await connectAs('bob');
@@ -111,14 +111,14 @@ describe('a session over HTTP', () => {
     expect(await request(bob.client, 'tasks/list')).toEqual({ tasks: [] });
   });
 
-  it('of nobody in particular lists nothing and does not say that it could [C3] [A2]', async () => {
+  it('of nobody in particular lists nothing and does not say that it could [MC3] [MA2]', async () => {
     await using peer = await connectAs(undefined);
     await startTask(peer.client, 'who');
     expect(peer.client.getServerCapabilities()?.tasks).not.toHaveProperty('list');
     expect(await rejection(request(peer.client, 'tasks/list'))).toMatchObject({ code: -32601 });
   });
 
-  it('takes no answer to the question of another user [A1]', async () => {
+  it('takes no answer to the question of another user [MA1]', async () => {
     let answer = (_result: ElicitResult): void => undefined;
     await using ann = await connectAs('ann', { answer: () => new Promise((resolve) => (answer = resolve)) });
     await using bob = await connectAs('bob');
@@ -139,7 +139,7 @@ describe('a listener without sessions', () => {
     listener = await listenForUsers(server, endpoints.stateless);
   });
 
-  it('knows the user of each request, and gives nobody the rights of another by a session id [A1]', async () => {
+  it('knows the user of each request, and gives nobody the rights of another by a session id [MA1]', async () => {
     await using ann = await connectAs('ann');
     const { taskId } = await startTask(ann.client, 'who');
     await untilStatus(ann.client, taskId, 'completed');
@@ -153,7 +153,7 @@ describe('a listener without sessions', () => {
     expect(await request(ann.client, 'tasks/list')).toMatchObject({ tasks: [{ taskId }] });
   });
 
-  it('lists tasks to users who are known, and to nobody else [C3] [A2]', async () => {
+  it('lists tasks to users who are known, and to nobody else [MC3] [MA2]', async () => {
     await using ann = await connectAs('ann');
     await using somebody = await connectAs(undefined);
     expect(ann.client.getServerCapabilities()?.tasks).toHaveProperty('list');

@@ -119,7 +119,7 @@ const resultOf = async ({ client }: Peer, taskId: string): Promise<unknown> =>
   (await client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)).content;
 
 describe('a task is input_required while and only while a question is open', () => {
-  it('with two questions one after the other [S2] [F58]', async () => {
+  it('with two questions one after the other [MS2] [F58]', async () => {
     await using peer = await serve();
     const { taskId } = await startTask(peer.client, 'inTurn');
     await answer('First?', 'one');
@@ -133,7 +133,7 @@ describe('a task is input_required while and only while a question is open', () 
     expect(statusesTold(peer)).toEqual(['input_required', 'working', 'input_required', 'working', 'completed']);
   });
 
-  it('with two questions at once, until the last is answered [S2] [F54] [F58]', async () => {
+  it('with two questions at once, until the last is answered [MS2] [F54] [F58]', async () => {
     await using peer = await serve();
     const { taskId } = await startTask(peer.client, 'atOnce');
     await answer('Second?', 'two');
@@ -146,7 +146,7 @@ describe('a task is input_required while and only while a question is open', () 
     expect(statusesTold(peer)).toEqual(['input_required', 'working', 'completed']);
   });
 
-  it('also when its worker is gone, and the answer is there when another takes it up [S2] [F1]', async () => {
+  it('also when its worker is gone, and the answer is there when another takes it up [MS2] [F1]', async () => {
     await using peer = await serve({ worker: false });
     const worker = await server.startWorker();
     const { taskId } = await startTask(peer.client, 'hurried');
@@ -164,7 +164,7 @@ describe('a task is input_required while and only while a question is open', () 
     await other.stop();
   });
 
-  it('also while it waits for its next attempt [S2]', async () => {
+  it('also while it waits for its next attempt [MS2]', async () => {
     await using peer = await serve();
     const { taskId } = await startTask(peer.client, 'retried');
     await untilStatus(peer.client, taskId, 'input_required');
@@ -180,7 +180,7 @@ describe('a task is input_required while and only while a question is open', () 
     expect(statusesTold(peer)).toEqual(['input_required', 'working', 'completed']);
   });
 
-  it('no longer than the deadline of the question [S2]', async () => {
+  it('no longer than the deadline of the question [MS2]', async () => {
     await using peer = await serve();
     const { taskId } = await startTask(peer.client, 'hurried');
     await untilStatus(peer.client, taskId, 'input_required');
@@ -193,7 +193,7 @@ describe('a task is input_required while and only while a question is open', () 
     expect(statusesTold(peer)).toEqual(['input_required', 'working', 'completed']);
   });
 
-  it('no longer than that also when no worker runs it [S2]', async () => {
+  it('no longer than that also when no worker runs it [MS2]', async () => {
     await using peer = await serve({ worker: false });
     const worker = await server.startWorker();
     const { taskId } = await startTask(peer.client, 'hurried');
@@ -204,7 +204,7 @@ describe('a task is input_required while and only while a question is open', () 
     expect(statusesTold(peer)).toEqual(['input_required', 'working']);
   });
 
-  it('and not when it is cancelled with its question open [S1] [S2]', async () => {
+  it('and not when it is cancelled with its question open [MS1] [MS2]', async () => {
     await using peer = await serve();
     const { taskId } = await startTask(peer.client, 'inTurn');
     await eventually(() => expect(answers.size).toBe(1));

@@ -47,7 +47,7 @@ const listed = async (client: Client): Promise<number> => (await client.experime
 const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 describe('open tasks', () => {
-  it('are as many as the limit says; the next one is refused with the numbers, and leaves no task [A3]', async () => {
+  it('are as many as the limit says; the next one is refused with the numbers, and leaves no task [MA3]', async () => {
     const hold = holdTool();
     const client = await connect(served({ openTasks: 2 }, hold.tool).server);
     await startTask(client, 'hold');
@@ -61,7 +61,7 @@ describe('open tasks', () => {
     expect(hold.ends.size).toBe(2);
   });
 
-  it('make room when they end, are cancelled or fail [A3]', async () => {
+  it('make room when they end, are cancelled or fail [MA3]', async () => {
     const hold = holdTool();
     const fail = defineTool({
       name: 'fail',
@@ -87,7 +87,7 @@ describe('open tasks', () => {
     expect(await listed(client)).toBe(4);
   });
 
-  it('of one principal leave the room of others as it is [A1] [A3]', async () => {
+  it('of one principal leave the room of others as it is [MA1] [MA3]', async () => {
     const { server } = served({ openTasks: 1 }, holdTool().tool);
     const annHere = await connect(server, { auth: ann });
     const annElsewhere = await connect(server, { auth: ann });
@@ -125,7 +125,7 @@ describe('open tasks', () => {
 });
 
 describe('the ttl of a task', () => {
-  it('is at most the limit [A3] [T4]', async () => {
+  it('is at most the limit [MA3] [MT4]', async () => {
     const hold = holdTool();
     const client = await connect(served({ ttl: '2h' }, hold.tool).server);
     const granted = async (ttl?: number | null): Promise<unknown> =>
@@ -149,7 +149,7 @@ describe('the input', () => {
   const input = { text: 'ü'.repeat(50) };
   const exactly = bytes(input);
 
-  it('of a task is at most as many bytes as the limit says; a larger one leaves no task [A3]', async () => {
+  it('of a task is at most as many bytes as the limit says; a larger one leaves no task [MA3]', async () => {
     const client = await connect(served({ input: exactly }, echo).server);
     expect(textOf(await call(client, 'background', 'echo', input))).toBe(input.text);
     const refused = await rejection(startTask(client, 'echo', { text: `${input.text}.` }));
@@ -168,7 +168,7 @@ describe('the input', () => {
     expect(message).toContain('docket.limits.input');
   });
 
-  it('is not so deep that it cannot be kept; then it is refused, and leaves no task [A3] [E2]', async () => {
+  it('is not so deep that it cannot be kept; then it is refused, and leaves no task [MA3] [ME2]', async () => {
     const any = defineTool({
       name: 'any',
       task: 'required',
@@ -222,7 +222,7 @@ describe('an answer', () => {
   };
   const failed = (text: unknown) => ({ isError: true, content: [{ text }] });
 
-  it('to a task is at most as many bytes as the limit of the input says; a larger one is a failed question [A3]', async () => {
+  it('to a task is at most as many bytes as the limit of the input says; a larger one is a failed question [MA3]', async () => {
     const fitting = 'ä'.repeat((100 - bytes({ result: { action: 'accept', content: { value: '' } } })) / 2);
     expect(await answered({ value: fitting })).toMatchObject({ content: [{ text: fitting }] });
     const why =
@@ -230,7 +230,7 @@ describe('an answer', () => {
     expect(await answered({ value: `${fitting}ä` })).toMatchObject(failed(expect.stringMatching(why)));
   });
 
-  it('that nothing can read leaves nobody waiting [A3]', async () => {
+  it('that nothing can read leaves nobody waiting [MA3]', async () => {
     const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) as unknown;
     const why = expect.stringContaining('The answer cannot be written as JSON');
     expect(await answered({ value: deep })).toMatchObject(failed(why));
@@ -252,7 +252,7 @@ describe('the result', () => {
   const resultWith = (text: string) => ({ content: [{ type: 'text', text }] });
   const exactly = bytes({ result: resultWith('ü'.repeat(50)) });
 
-  it('of a task is at most as many bytes as the limit says; a larger one is a failed task, made once [A3] [S3]', async () => {
+  it('of a task is at most as many bytes as the limit says; a larger one is a failed task, made once [MA3] [MS3]', async () => {
     const { server, log } = served({ result: exactly }, make);
     const client = await connect(server);
     expect(await call(client, 'background', 'make', { length: 50 })).toEqual(resultWith('ü'.repeat(50)));
@@ -349,7 +349,7 @@ describe('the questions of a task', () => {
   });
   const answer = () => ({ action: 'accept' as const, content: { yes: true } });
 
-  it('are as many as the limit says, answered ones included; one more fails the call in clear words [A3]', async () => {
+  it('are as many as the limit says, answered ones included; one more fails the call in clear words [MA3]', async () => {
     const client = await connect(served({ questions: 2 }, quiz).server, { answer });
     expect(textOf(await call(client, 'background', 'quiz', { questions: 2 }))).toBe('All asked');
     const { taskId } = await startTask(client, 'quiz', { questions: 3 });
@@ -378,7 +378,7 @@ describe('the log', () => {
     run: ({ password }) => `made with ${password}`,
   });
 
-  it('has a line for each task that was made, has ended or was cancelled and for each result read [A3]', async () => {
+  it('has a line for each task that was made, has ended or was cancelled and for each result read [MA3]', async () => {
     const hold = holdTool();
     const { server, log } = served({}, report, hold.tool);
     const client = await connect(server, { auth: ann });

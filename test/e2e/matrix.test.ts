@@ -122,7 +122,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
   });
 
   describe('as a task', () => {
-    it('gets the result [R2]', async () => {
+    it('gets the result [MR2]', async () => {
       const task = await client.callToolAsTask('greet', { name: 'Ada' });
       expect(await task.result()).toEqual(resultOf(task, { content: [text('Good evening, Ada')] }));
       expect(await task.status()).toBe('completed');
@@ -134,7 +134,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(await task.result()).toMatchObject({ structuredContent });
     });
 
-    it('sees progress while the task works [P1]', async () => {
+    it('sees progress while the task works [MP1]', async () => {
       const oven = `${++ovens}`;
       const task = await client.callToolAsTask('bake', { oven });
       await eventually(() => expect(task.progress).toContain(1));
@@ -144,7 +144,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       await eventually(() => expect(task.progress).toEqual([0, 1, 2]));
     });
 
-    it('answers a question [S2] [I1] [F58]', async () => {
+    it('answers a question [MS2] [MI1] [F58]', async () => {
       let answer = (): void => undefined;
       user = () => new Promise((resolve) => (answer = () => resolve(yes)));
       const task = await client.callToolAsTask('book', { guests: 4 });
@@ -155,7 +155,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(prompts).toHaveLength(1);
     });
 
-    it('answers two questions at once [S2] [F54]', async () => {
+    it('answers two questions at once [MS2] [F54]', async () => {
       const answers = new Map<string, (value: string) => void>();
       user = ({ message }) =>
         new Promise((resolve) => answers.set(message, (value) => resolve({ action: 'accept', content: { value } })));
@@ -174,7 +174,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(await task.result()).toMatchObject({ content: [text('not booked: decline')] });
     });
 
-    it('cancels it [X1] [R3] [F59]', async () => {
+    it('cancels it [MX1] [MR3] [F59]', async () => {
       const task = await client.callToolAsTask('bake', { oven: `${++ovens}` });
       await eventually(() => expect(task.progress).toContain(1));
       await task.cancel();
@@ -186,7 +186,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       });
     });
 
-    it('learns that the tool failed [S3] [R2]', async () => {
+    it('learns that the tool failed [MS3] [MR2]', async () => {
       const task = await client.callToolAsTask('refuse');
       expect(await endOf(task.result())).toEqual(failed[name].refused);
       expect(await task.status()).toBe('failed');
@@ -194,7 +194,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(await task.storedResult()).toEqual(resultOf(task, refused));
     });
 
-    it('learns of a JSON-RPC error [S3] [R2]', async () => {
+    it('learns of a JSON-RPC error [MS3] [MR2]', async () => {
       const task = await client.callToolAsTask('protocol');
       expect(await endOf(task.result())).toEqual(failed[name].protocol);
       expect(await task.status()).toBe('failed');
@@ -205,7 +205,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       });
     });
 
-    it('waits again after it gave up waiting [R4] [X2]', async () => {
+    it('waits again after it gave up waiting [MR4] [MX2]', async () => {
       let answer = (): void => undefined;
       const decided = new Promise<typeof yes>((resolve) => (answer = () => resolve(yes)));
       user = () => decided;
@@ -226,7 +226,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(prompts).toHaveLength(toast[name].prompts);
     });
 
-    it('gets a prompt that asks, as a task [C1]', async () => {
+    it('gets a prompt that asks, as a task [MC1]', async () => {
       user = () => ({ action: 'accept', content: { value: true } });
       const task = await client.getPromptAsTask('toast', { name: 'Ada' });
       const messages = [{ role: 'user', content: text(toast[name].text) }];
@@ -234,7 +234,7 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
       expect(prompts).toHaveLength(toast[name].prompts);
     });
 
-    it('reads a resource, in the foreground and as a task [C1]', async () => {
+    it('reads a resource, in the foreground and as a task [MC1]', async () => {
       const uri = 'menu://monday';
       const contents = [{ uri, mimeType: 'text/plain', text: 'Soup on monday' }];
       expect(await client.readResource(uri)).toEqual({ contents });
@@ -245,12 +245,12 @@ describe.each(combinations)('$client, $wire', ({ client: name, wire }) => {
   });
 
   describe('is refused', () => {
-    it('a call without task where the tool requires one [C6]', async () => {
+    it('a call without task where the tool requires one [MC6]', async () => {
       expect(await rejection(client.callTool('cater'))).toMatchObject(forbidden[name].withoutTask);
       expect(await rejection(client.callToolAnyway('cater', { task: false }))).toMatchObject({ code: -32601 });
     });
 
-    it('a task where the tool forbids it [C6]', async () => {
+    it('a task where the tool forbids it [MC6]', async () => {
       expect(await rejection(client.callToolAsTask('now'))).toMatchObject(forbidden[name].withTask);
       expect(await rejection(client.callToolAnyway('now', { task: true }))).toMatchObject({ code: -32601 });
     });

@@ -69,7 +69,7 @@ const listed = async (peer: Peer): Promise<string[]> =>
   (await peer.client.experimental.tasks.listTasks()).tasks.map(({ taskId }) => taskId);
 
 describe.each(others)('for %s', (_who, person) => {
-  it('a task of Ada answers exactly as an unknown one, and goes on [A1] [E1]', async () => {
+  it('a task of Ada answers exactly as an unknown one, and goes on [MA1] [ME1]', async () => {
     await using owner = await connectAs(server, ada, never);
     await using other = await connectAs(server, person);
     const { taskId } = await askedTask(owner);
@@ -84,7 +84,7 @@ describe.each(others)('for %s', (_who, person) => {
     expect(await owner.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
   });
 
-  it('a list has their own tasks only, also from a cursor of Ada [A1] [L1]', async () => {
+  it('a list has their own tasks only, also from a cursor of Ada [MA1] [ML1]', async () => {
     await using owner = await connectAs(server, ada);
     await using other = await connectAs(server, person);
     const own: string[] = [];
@@ -98,7 +98,7 @@ describe.each(others)('for %s', (_who, person) => {
     expect(own).toEqual(expect.arrayContaining(tasks.map(({ taskId }) => taskId)));
   });
 
-  it('an answer to a question of Ada is ignored and logged, and she is still asked [A1] [I3]', async () => {
+  it('an answer to a question of Ada is ignored and logged, and she is still asked [MA1] [MI3]', async () => {
     await using owner = await connectAs(server, ada, never);
     await using other = await connectAs(server, person, never);
     const { taskId, id } = await askedTask(owner);
@@ -115,7 +115,7 @@ describe.each(others)('for %s', (_who, person) => {
     expect(result.content).toEqual([{ type: 'text', text: 'hers' }]);
   });
 
-  it('nothing is told of a task of Ada [A1]', async () => {
+  it('nothing is told of a task of Ada [MA1]', async () => {
     await using owner = await connectAs(server, ada, never);
     await using other = await connectAs(server, person, never);
     const { taskId, id } = await askedTask(owner);
@@ -130,7 +130,7 @@ describe.each(others)('for %s', (_who, person) => {
 });
 
 describe('on one connection', () => {
-  it('an answer of another principal does not close the prompt or settle the question [A1]', async () => {
+  it('an answer of another principal does not close the prompt or settle the question [MA1]', async () => {
     await using peer = await connectAs(server, ada, never);
     const { taskId, id } = await askedTask(peer);
     actAs(peer, { subject: 'eve' });
@@ -143,7 +143,7 @@ describe('on one connection', () => {
     expect(closed.map(({ params }) => params.requestId)).toEqual([id]);
   });
 
-  it('an answer of another principal to a question of a call in the foreground is ignored and logged [I3]', async () => {
+  it('an answer of another principal to a question of a call in the foreground is ignored and logged [MI3]', async () => {
     await using peer = await connectAs(server, ada, never);
     const calling = peer.client.callTool({ name: 'asks' });
     calling.catch(() => undefined); // when the test fails before it looks
@@ -159,7 +159,7 @@ describe('on one connection', () => {
 });
 
 describe('the same principal', () => {
-  it('has its tasks on every connection, and each connection is told of its own [A1] [I3]', async () => {
+  it('has its tasks on every connection, and each connection is told of its own [MA1] [MI3]', async () => {
     await using phone = await connectAs(server, ada, never);
     await using desk = await connectAs(server, { ...ada }, never);
     const { taskId, id } = await askedTask(phone);

@@ -149,7 +149,7 @@ describe('prompts', () => {
     ]);
   });
 
-  it('parse their arguments from strings and ask their user, in the foreground and as tasks [T1] [R2]', async () => {
+  it('parse their arguments from strings and ask their user, in the foreground and as tasks [MT1] [MR2]', async () => {
     const client = await open();
     const messages = [
       user('Strictly review at depth 3: +1'),
@@ -179,7 +179,7 @@ describe('prompts', () => {
     expect(await request(client, 'tasks/list')).toEqual({ tasks: [] });
   });
 
-  it('fail with errors of the protocol, the same in both modes; the text of others is masked [R2] [S3] [F68]', async () => {
+  it('fail with errors of the protocol, the same in both modes; the text of others is masked [MR2] [MS3] [F68]', async () => {
     const client = await open();
     const both = (name: string) => [client.getPrompt({ name }), asTask(client, 'prompts/get', { name })];
     for (const failure of both('refuse')) {
@@ -196,7 +196,7 @@ describe('prompts', () => {
     }
   });
 
-  it('run as tasks only where they say so [C6]', async () => {
+  it('run as tasks only where they say so [MC6]', async () => {
     const client = await open();
     expect(await rejection(client.getPrompt({ name: 'slow' }))).toMatchObject({ code: -32601 });
     expect(await rejection(asTask(client, 'prompts/get', { name: 'picture' }))).toMatchObject({ code: -32601 });
@@ -205,7 +205,7 @@ describe('prompts', () => {
 });
 
 describe('resources', () => {
-  it('are listed at their URI, or as templates [C5]', async () => {
+  it('are listed at their URI, or as templates [MC5]', async () => {
     const client = await open();
     expect((await client.listResources()).resources).toEqual([
       { name: 'index', uri: 'library://index' },
@@ -235,7 +235,7 @@ describe('resources', () => {
     expect(await read(cover)).toEqual([{ uri: cover, mimeType: 'application/octet-stream', blob: 'BwM=' }]);
   });
 
-  it('run as tasks only where they say so [C6] [T1]', async () => {
+  it('run as tasks only where they say so [MC6] [MT1]', async () => {
     const client = await open();
     const uri = 'library://ada%20lovelace';
     expect(await asTask(client, 'resources/read', { uri })).toEqual({
@@ -271,7 +271,7 @@ describe('resources', () => {
 });
 
 describe('the capability for tasks', () => {
-  it('names the requests whose components may run as tasks, and no others [C1] [C2]', async () => {
+  it('names the requests whose components may run as tasks, and no others [MC1] [MC2]', async () => {
     const client = await open();
     expect(client.getServerCapabilities()?.tasks).toEqual({
       list: {},
@@ -284,7 +284,7 @@ describe('the capability for tasks', () => {
     });
   });
 
-  it('is not there for prompts and resources that run in the foreground only, where `task` is ignored [C2]', async () => {
+  it('is not there for prompts and resources that run in the foreground only, where `task` is ignored [MC2]', async () => {
     class Plain {
       @prompt()
       hello() {
@@ -331,7 +331,7 @@ describe('what the model reads at once', () => {
     }
   }
 
-  it('is set by the tool, for a task only [T6]', async () => {
+  it('is set by the tool, for a task only [MT6]', async () => {
     const { server, log } = serverOf({ components: [Reports] });
     const client = await connect(server);
     const meta = async (name: string, args: object) =>
@@ -349,7 +349,7 @@ describe('what the model reads at once', () => {
   });
 });
 
-it('a prompt or a resource keeps its task through a status and a cancel [X1]', async () => {
+it('a prompt or a resource keeps its task through a status and a cancel [MX1]', async () => {
   class Endless {
     @prompt({ task: 'optional' })
     async think(signal: AbortSignal) {

@@ -48,7 +48,7 @@ function untilStandalone(check: () => void): Promise<void> {
 }
 
 describe('a question of a task, over HTTP', () => {
-  it('comes on the stream of the tasks/result that waits [I2] [F57]', async () => {
+  it('comes on the stream of the tasks/result that waits [MI2] [F57]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('blue') });
     const { taskId } = await startTask(peer.client, 'favourite');
     const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -58,7 +58,7 @@ describe('a question of a task, over HTTP', () => {
     expect(spy.of('tools/call')[0]?.text).not.toContain(asked);
   });
 
-  it('comes on the standalone stream when nobody waits for the result [I2]', async () => {
+  it('comes on the standalone stream when nobody waits for the result [MI2]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('green') });
     const { taskId } = await startTask(peer.client, 'favourite');
     await untilStandalone(() => expect(told(peer, asked)).toHaveLength(1));
@@ -128,7 +128,7 @@ describe('a question of a task, over HTTP', () => {
     spy.of('GET')[0]?.drop();
   });
 
-  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed [R4] [I2]', async () => {
+  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed [MR4] [MI2]', async () => {
     const prompts: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
     const answer: Answering = (_params, signal) => new Promise((resolve) => prompts.push({ answer: resolve, signal }));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -153,7 +153,7 @@ describe('a question of a task, over HTTP', () => {
     expect(await first).toBe('never answered');
   });
 
-  it('moves to the standalone stream when the tasks/result that carried it is cancelled [X2] [I2]', async () => {
+  it('moves to the standalone stream when the tasks/result that carried it is cancelled [MX2] [MI2]', async () => {
     const prompts: ((result: ElicitResult) => void)[] = [];
     const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -236,7 +236,7 @@ describe('a question of a task, over HTTP', () => {
     await followers[1 - who]!.client.close();
   });
 
-  it('survives its session, and waits for whoever comes back for the task [I3] [F5]', async () => {
+  it('survives its session, and waits for whoever comes back for the task [MI3] [F5]', async () => {
     let taskId: string;
     {
       await using gone = await connectHttp(url, { answer: () => new Promise(() => undefined) });

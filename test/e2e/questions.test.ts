@@ -151,7 +151,7 @@ describe.each([
     expect(await ask(call, 'pair', both)).toEqual(says('one?, two?'));
   });
 
-  it('is an error at once for a client that cannot be asked [I3]', async () => {
+  it('is an error at once for a client that cannot be asked [MI3]', async () => {
     expect(await ask(call, 'name')).toEqual(
       fails(/^This call has to ask its user, but the client 'stock' did not declare the capability 'elicitation'\.$/),
     );
@@ -159,7 +159,7 @@ describe.each([
 });
 
 describe('a question of a task', () => {
-  it('names its task and has an id that any process understands [I1]', async () => {
+  it('names its task and has an id that any process understands [MI1]', async () => {
     const server = makeServer();
     await using peer = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
     const { taskId } = await startTask(peer.client, 'name');
@@ -181,7 +181,7 @@ describe('a question of a task', () => {
     await server.close();
   });
 
-  it('is input_required until all are answered [S2]', async () => {
+  it('is input_required until all are answered [MS2]', async () => {
     const server = makeServer();
     const release = new Map<string, () => void>();
     const answer: Answering = ({ message }) =>
@@ -199,7 +199,7 @@ describe('a question of a task', () => {
     await server.close();
   });
 
-  it('closes its prompt when the task is cancelled, and ignores the answer that comes later [S1]', async () => {
+  it('closes its prompt when the task is cancelled, and ignores the answer that comes later [MS1]', async () => {
     const server = makeServer();
     let answer: (result: ElicitResult) => void = () => undefined;
     await using peer = await connectInMemory(server, { answer: () => new Promise((resolve) => (answer = resolve)) });

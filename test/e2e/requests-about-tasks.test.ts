@@ -57,7 +57,7 @@ describe('notifications/cancelled', () => {
     expect(peer.received.filter((message) => 'id' in message && message.id === 'given-up')).toEqual([]);
   });
 
-  it('of the request that made a task, or of one about it, does not touch the task [X2] [R4]', async () => {
+  it('of the request that made a task, or of one about it, does not touch the task [MX2] [MR4]', async () => {
     await using peer = await connectInMemory(serve());
     const { taskId } = await startTask(peer.client, 'endless');
     const { client, received } = peer;
@@ -75,7 +75,7 @@ describe('notifications/cancelled', () => {
 });
 
 describe('tasks/list', () => {
-  it('pages through ten thousand tasks, each once, by cursors that say nothing [L1] [E2]', async () => {
+  it('pages through ten thousand tasks, each once, by cursors that say nothing [ML1] [ME2]', async () => {
     await using peer = await connectInMemory(serve({ limits: { openTasks: 20_000 } }));
     const { tasks } = peer.client.experimental;
     const made: string[] = [];
@@ -103,7 +103,7 @@ describe('tasks/list', () => {
     }
   });
 
-  it('goes on from its cursor while tasks come and go [L1]', async () => {
+  it('goes on from its cursor while tasks come and go [ML1]', async () => {
     await using peer = await connectInMemory(serve());
     const { tasks } = peer.client.experimental;
     const made: string[] = [];
@@ -122,7 +122,7 @@ describe('tasks/list', () => {
 });
 
 describe('what fails inside', () => {
-  it('is an internal error without its details, in both modes [E4] [S3] [R2]', async () => {
+  it('is an internal error without its details, in both modes [ME4] [MS3] [MR2]', async () => {
     await using peer = await connectInMemory(serve());
     const foreground = await rejection(request(peer.client, 'prompts/get', { name: 'broken' }));
     const params = { name: 'broken', task: {} };
@@ -137,7 +137,7 @@ describe('what fails inside', () => {
     expect(ended.statusMessage).not.toContain('1234');
   });
 
-  it('is an internal error that says no more than that the tasks are away when it is the docket that fails [E4]', async () => {
+  it('is an internal error that says no more than that the tasks are away when it is the docket that fails [ME4]', async () => {
     await using peer = await connectInMemory(serve());
     await server['background']!.engine.close();
     const failing: [string, Record<string, unknown>][] = [
@@ -155,7 +155,7 @@ describe('what fails inside', () => {
     }
   });
 
-  it('is said of parameters that are none [E1] [E2]', async () => {
+  it('is said of parameters that are none [ME1] [ME2]', async () => {
     await using peer = await connectInMemory(serve());
     const malformed: [string, Record<string, unknown>][] = [
       ['tasks/get', {}],
@@ -171,7 +171,7 @@ describe('what fails inside', () => {
 });
 
 describe('over HTTP', () => {
-  it.each([{}, { stateless: true }])('requests that poll are answered in plain JSON, with %j [I2]', async (options) => {
+  it.each([{}, { stateless: true }])('requests that poll are answered in plain JSON, with %j [MI2]', async (options) => {
     const spy = new HttpSpy();
     const { url } = await serve().listen(options);
     await using peer = await connectHttp(url, { fetch: spy.fetch });
@@ -189,7 +189,7 @@ describe('over HTTP', () => {
     expect(spy.of('tools/call')[0]?.type).toBe('text/event-stream');
   });
 
-  it('a client that drops the streams of its requests about a task does not touch it [R4]', async () => {
+  it('a client that drops the streams of its requests about a task does not touch it [MR4]', async () => {
     const spy = new HttpSpy();
     await using peer = await connectHttp((await serve().listen()).url, { fetch: spy.fetch });
     const { taskId } = await startTask(peer.client, 'endless');
@@ -207,7 +207,7 @@ describe('over HTTP', () => {
     await Promise.all(dropped);
   });
 
-  it('what is told of a task goes to the tasks/result that waits, else to the standalone stream [I2] [N1]', async () => {
+  it('what is told of a task goes to the tasks/result that waits, else to the standalone stream [MI2] [MN1]', async () => {
     const spy = new HttpSpy();
     await using peer = await connectHttp((await serve().listen()).url, { fetch: spy.fetch });
     const alone = await startTask(peer.client, 'endless');

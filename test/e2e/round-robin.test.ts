@@ -48,7 +48,7 @@ afterEach(async () => {
 describe.each(['errand/client', 'the stock client'] as const)('%s, through a proxy before two listeners', (name) => {
   beforeEach(() => open(name));
 
-  it('works as with one [R1] [S2]', async () => {
+  it('works as with one [MR1] [MS2]', async () => {
     for (let round = 0; round < 3; round++) {
       expect(await client.callTool('greet', { name: 'Ada' })).toMatchObject({
         content: [{ text: 'Good evening, Ada' }],
@@ -74,7 +74,7 @@ describe.each(['errand/client', 'the stock client'] as const)('%s, through a pro
     },
   );
 
-  it('is asked by one listener and answers to the other [I1] [I2]', async () => {
+  it('is asked by one listener and answers to the other [MI1] [MI2]', async () => {
     proxy.pin('tools/call', b).pin('tasks/result', a).pin('response', b);
     const task = await client.callToolAsTask('book', { guests: 2 });
     expect(await task.result()).toMatchObject(booked);
@@ -82,7 +82,7 @@ describe.each(['errand/client', 'the stock client'] as const)('%s, through a pro
     expect(proxy.whoGot('response')).toEqual([b]);
   });
 
-  it('cancels on the other listener what it waits for on one [X1] [R3]', async () => {
+  it('cancels on the other listener what it waits for on one [MX1] [MR3]', async () => {
     proxy.pin('tools/call', a).pin('tasks/result', a).pin('tasks/cancel', b);
     const task = await client.callToolAsTask('bake', { oven: `${name}, never` });
     const waiting = rejection(task.storedResult());

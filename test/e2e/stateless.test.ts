@@ -135,7 +135,7 @@ const list = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
 const call = (name: string): object => ({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name } });
 
 describe('a client whose requests go to listeners in turn', () => {
-  it('follows a task to its end, and answers its question to another listener than asked it [F35] [I2]', async () => {
+  it('follows a task to its end, and answers its question to another listener than asked it [F35] [MI2]', async () => {
     const robin = new RoundRobin();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch, answer: blue });
     const { taskId } = await startTask(peer.client, 'favourite');
@@ -148,7 +148,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(new Set(robin.served.map(({ url }) => url)).size).toBe(2);
   });
 
-  it('cancels a task that another listener took [X1]', async () => {
+  it('cancels a task that another listener took [MX1]', async () => {
     const robin = new RoundRobin();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch });
     const { taskId } = await startTask(peer.client, 'endless');
@@ -159,7 +159,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(await rejection(resultOf(peer, taskId))).toMatchObject({ code: -32603 });
   });
 
-  it('is asked again when the stream on which it was asked is dropped [R4]', async () => {
+  it('is asked again when the stream on which it was asked is dropped [MR4]', async () => {
     const robin = new RoundRobin();
     const prompts: (() => void)[] = [];
     const answer = (): Promise<ReturnType<typeof blue>> =>

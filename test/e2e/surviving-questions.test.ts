@@ -101,7 +101,7 @@ describe('over HTTP', () => {
     spy = new HttpSpy();
   });
 
-  it('a question whose tasks/result was dropped comes on the standalone stream, and its first prompt is closed [I2] [R4] [F56]', async () => {
+  it('a question whose tasks/result was dropped comes on the standalone stream, and its first prompt is closed [MI2] [MR4] [F56]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -228,7 +228,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
     await new Promise((closed) => host.close(closed));
   });
 
-  it('a question that no standalone stream took comes with the next tasks/result [I2]', async () => {
+  it('a question that no standalone stream took comes with the next tasks/result [MI2]', async () => {
     const { prompts, answer } = user();
     const withoutStandalone: typeof fetch = (input, init) =>
       init?.method === 'GET' ? Promise.resolve(new Response(null, { status: 405 })) : fetch(input, init);
@@ -242,7 +242,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
     expect(await result).toEqual(says('here'));
   });
 
-  it('a question whose tasks/result was dropped comes with the next one, and its first prompt is closed [R4]', async () => {
+  it('a question whose tasks/result was dropped comes with the next one, and its first prompt is closed [MR4]', async () => {
     const { prompts, answer } = user();
     const spy = new HttpSpy();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -261,7 +261,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
 });
 
 describe('in memory', () => {
-  it('who follows a task without being able to answer is not asked, and spoils nothing [I3]', async () => {
+  it('who follows a task without being able to answer is not asked, and spoils nothing [MI3]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     await using follower = await connectInMemory(server);
@@ -276,7 +276,7 @@ describe('in memory', () => {
     expect(told(follower, asked)).toEqual([]);
   });
 
-  it('a tasks/result that timed out at the client is repeated, and the open prompt stays [R4] [X2]', async () => {
+  it('a tasks/result that timed out at the client is repeated, and the open prompt stays [MR4] [MX2]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -319,7 +319,7 @@ describe('in memory', () => {
     expect(await resultOf(peer, taskId)).toEqual(says('cancel'));
   });
 
-  it('an answer after the task was cancelled is ignored and logged [S1]', async () => {
+  it('an answer after the task was cancelled is ignored and logged [MS1]', async () => {
     await using peer = await connectInMemory(server, user());
     const { taskId, id, question } = await askedTask(peer);
     await peer.client.experimental.tasks.cancelTask(taskId);
@@ -378,7 +378,7 @@ describe('in memory', () => {
     expect(await resultOf(peer, taskId)).toEqual(says('right'));
   });
 
-  it('an answer is told by its id, with related-task metadata or without it [I1]', async () => {
+  it('an answer is told by its id, with related-task metadata or without it [MI1]', async () => {
     await using peer = await connectInMemory(server, user());
     const plain = await askedTask(peer);
     await send(peer, { id: plain.id, result: accept('without') });
@@ -390,7 +390,7 @@ describe('in memory', () => {
     expect(await resultOf(peer, taskId)).toEqual(says('with'));
   });
 
-  it('two questions at once are two questions, answered in any order [F54] [I1]', async () => {
+  it('two questions at once are two questions, answered in any order [F54] [MI1]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     const { taskId } = await startTask(peer.client, 'two');

@@ -84,7 +84,7 @@ const resultsTo = ({ received }: Peer): Record<string, unknown>[] =>
   received.flatMap((message) => ('result' in message ? [message.result] : []));
 
 describe('a task says of itself', () => {
-  it('when it was made and changed, and how long it is kept, wherever it is shown [T4] [F19] [F65]', async () => {
+  it('when it was made and changed, and how long it is kept, wherever it is shown [MT4] [F19] [F65]', async () => {
     await using peer = await connectInMemory(serve(), never);
     const { tasks } = peer.client.experimental;
     const made = await startTask(peer.client, 'steps', {}, { ttl: 5 * minute });
@@ -111,7 +111,7 @@ describe('a task says of itself', () => {
     expect(told(peer, 'notifications/tasks/status').at(-1)?.params).toMatchObject(at(3 * minute));
   });
 
-  it('whole numbers only, whatever the options and the client say [T4] [T5] [F29]', async () => {
+  it('whole numbers only, whatever the options and the client say [MT4] [MT5] [F29]', async () => {
     await using peer = await connectInMemory(serve({ ttl: 1_000.7 }));
     await startTask(peer.client, 'quick');
     await startTask(peer.client, 'quick', {}, { ttl: 60_000 });
@@ -123,7 +123,7 @@ describe('a task says of itself', () => {
     }
   });
 
-  it('what went wrong in few words, and all of it in its result [S3] [R2]', async () => {
+  it('what went wrong in few words, and all of it in its result [MS3] [MR2]', async () => {
     const long = 'no '.repeat(10_000);
     const failing = defineTool({
       name: 'failing',
@@ -138,7 +138,7 @@ describe('a task says of itself', () => {
     expect(statusMessage!.length).toBe(1_000);
   });
 
-  it('enough for its client to see it, even when that wants it kept for no time at all [T7]', async () => {
+  it('enough for its client to see it, even when that wants it kept for no time at all [MT7]', async () => {
     await using peer = await connectInMemory(serve());
     const { tasks } = peer.client.experimental;
     const { taskId } = await startTask(peer.client, 'quick', {}, { ttl: 0 });
@@ -150,7 +150,7 @@ describe('a task says of itself', () => {
     expect(await rejection(tasks.getTask(taskId))).toMatchObject({ code: -32602 });
   });
 
-  it('an id that its own run knows, that no other task has and that nobody can guess [T2] [A2]', async () => {
+  it('an id that its own run knows, that no other task has and that nobody can guess [MT2] [MA2]', async () => {
     await using peer = await connectInMemory(serve());
     const ids = new Set<string>();
     for (let count = 0; count < 50; count++) {
@@ -170,7 +170,7 @@ describe('a task says of itself', () => {
 });
 
 describe('related-task metadata', () => {
-  it('is in all that a task sends, and in its result [I1] [P1] [P2] [R2]', async () => {
+  it('is in all that a task sends, and in its result [MI1] [MP1] [MP2] [MR2]', async () => {
     await using peer = await connectInMemory(serve(), { answer: () => ({ action: 'decline' }) });
     const params = { name: 'steps', task: {}, _meta: { progressToken: 'mine' } };
     const { task } = (await request(peer.client, 'tools/call', params)) as unknown as { task: Task };
@@ -185,7 +185,7 @@ describe('related-task metadata', () => {
     }
   });
 
-  it('is added to what else a result says of itself, which is the same in the foreground [R2]', async () => {
+  it('is added to what else a result says of itself, which is the same in the foreground [MR2]', async () => {
     const _meta = { 'example.com/cost': 7 };
     const run = () => toolResult({ content: [text('done')], _meta });
     const telling = defineTool({ name: 'telling', task: 'optional', run });
@@ -197,7 +197,7 @@ describe('related-task metadata', () => {
     expect(result).toEqual({ content, _meta: { ..._meta, ...relatedTo(taskId) } });
   });
 
-  it('is not where a task is shown: get, list, cancel and status notifications [G1] [N1] [T1]', async () => {
+  it('is not where a task is shown: get, list, cancel and status notifications [MG1] [MN1] [MT1]', async () => {
     await using peer = await connectInMemory(serve());
     const { taskId } = await startTask(peer.client, 'endless');
     await request(peer.client, 'tasks/get', { taskId });
@@ -217,7 +217,7 @@ describe('related-task metadata', () => {
     expect(notification?.params).toEqual(ended);
   });
 
-  it('and `task` are ignored in requests about tasks: taskId alone says which [G1] [C2]', async () => {
+  it('and `task` are ignored in requests about tasks: taskId alone says which [MG1] [MC2]', async () => {
     await using peer = await connectInMemory(serve());
     const { taskId } = await startTask(peer.client, 'endless');
     const other = await startTask(peer.client, 'quick');
@@ -232,7 +232,7 @@ describe('related-task metadata', () => {
     expect(told(peer, 'notifications/progress')).toEqual([]);
   });
 
-  it('is all that a question carries beside itself: no client is asked to make a task of it [C4]', async () => {
+  it('is all that a question carries beside itself: no client is asked to make a task of it [MC4]', async () => {
     await using peer = await connectInMemory(serve(), never);
     const { taskId } = await startTask(peer.client, 'steps');
     await pass();
@@ -244,7 +244,7 @@ describe('related-task metadata', () => {
 });
 
 describe('`task`', () => {
-  it('is refused where a tool forbids it or does not speak of it, and asked for where a tool requires it [C5] [C6]', async () => {
+  it('is refused where a tool forbids it or does not speak of it, and asked for where a tool requires it [MC5] [MC6]', async () => {
     const silent = defineTool({ name: 'silent', run: () => 'done' });
     const forbids = defineTool({ name: 'forbids', task: 'forbidden', run: () => 'done' });
     await using peer = await connectInMemory(serve({}, [silent, forbids, quick, steps]));

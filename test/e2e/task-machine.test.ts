@@ -311,7 +311,7 @@ async function expectEnded(model: TaskModel, world: World): Promise<void> {
 }
 
 describe('tasks on the wire', () => {
-  it('are for several clients what the model says, whatever these do, and nobody waits for ever [S1] [S2] [S3] [R1] [R2] [X1]', async () => {
+  it('are for several clients what the model says, whatever these do, and nobody waits for ever [MS1] [MS2] [MS3] [MR1] [MR2] [MX1]', async () => {
     met.clear();
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: 'max' }), async (steps) => {

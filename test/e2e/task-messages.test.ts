@@ -62,7 +62,7 @@ afterEach(() => server.close());
 
 const relatedTo = (taskId: string) => ({ 'io.modelcontextprotocol/related-task': { taskId } });
 
-it('tells progress under the token of the call, upwards only, and logs from the level that was asked for [P1] [P2] [I1]', async () => {
+it('tells progress under the token of the call, upwards only, and logs from the level that was asked for [MP1] [MP2] [MI1]', async () => {
   await using peer = await connectInMemory(server);
   await peer.client.setLoggingLevel('info');
   const params = { name: 'talks', task: {}, _meta: { progressToken: 'mine' } };
@@ -79,7 +79,7 @@ it('tells progress under the token of the call, upwards only, and logs from the 
   ]);
 });
 
-it('tells other clients that follow the task nothing under a token that is not theirs [P1]', async () => {
+it('tells other clients that follow the task nothing under a token that is not theirs [MP1]', async () => {
   await using maker = await connectInMemory(server, { answer: () => new Promise(() => undefined) });
   await using follower = await connectInMemory(server, { answer: () => ({ action: 'decline' }) });
   const params = { name: 'asksAndTalks', task: {}, _meta: { progressToken: 1 } };
@@ -102,7 +102,7 @@ it('tells the message of the progress in the status where the call had no token'
   expect(statuses.every(({ params }) => params._meta === undefined)).toBe(true);
 });
 
-it('says nothing after the end [P1]', async () => {
+it('says nothing after the end [MP1]', async () => {
   await using peer = await connectInMemory(server);
   const { taskId } = await startTask(peer.client, 'talks');
   await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -112,7 +112,7 @@ it('says nothing after the end [P1]', async () => {
   expect(peer.received.filter((each) => 'method' in each).at(-1)).toBe(last);
 });
 
-it('tells nothing of a tool that goes on after its task was cancelled [P1] [P2] [S1]', async () => {
+it('tells nothing of a tool that goes on after its task was cancelled [MP1] [MP2] [MS1]', async () => {
   await using peer = await connectInMemory(server);
   const params = { name: 'goesOn', task: {}, _meta: { progressToken: 'mine' } };
   const { task } = (await request(peer.client, 'tools/call', params)) as unknown as { task: { taskId: string } };

@@ -25,7 +25,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     await peer[Symbol.asyncDispose]();
   });
 
-  it('begin as working, are there at once and before any news of them [T1] [T3] [T4] [T7] [F66]', async () => {
+  it('begin as working, are there at once and before any news of them [MT1] [MT3] [MT4] [MT7] [F66]', async () => {
     const task = await startTask(peer.client, 'errand', {}, { ttl: 5_000 });
     expect(task).toEqual({
       taskId: expect.stringMatching(/^[A-Za-z0-9_-]{32}$/),
@@ -40,7 +40,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect('result' in peer.received[0]!).toBe(true);
   });
 
-  it('tell working, input_required and their end [S2] [N1] [F2] [F58]', async () => {
+  it('tell working, input_required and their end [MS2] [MN1] [F2] [F58]', async () => {
     const { taskId } = await startTask(peer.client, 'book', { guests: 2 });
     await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
     const told = await untilTold(peer, 'notifications/tasks/status', 3);
@@ -56,7 +56,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ taskId, status: 'completed' });
   });
 
-  it('give their result to all who wait, and at once after the end [R1] [R2] [F2] [F59]', async () => {
+  it('give their result to all who wait, and at once after the end [MR1] [MR2] [F2] [F59]', async () => {
     let open = (): void => undefined;
     const answered = new Promise<void>((resolve) => (open = resolve));
     answer = () => answered.then(accept);
@@ -74,7 +74,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toEqual(result);
   });
 
-  it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once [X1] [R3] [S1] [E3] [F59]', async () => {
+  it('are cancelled before the answer to tasks/cancel, for whoever waits, and only once [MX1] [MR3] [MS1] [ME3] [F59]', async () => {
     const { tasks } = peer.client.experimental;
     const { taskId } = await startTask(peer.client, 'forever');
     const waiting = [1, 2].map(() => rejection(tasks.getTaskResult(taskId, CallToolResultSchema)));
@@ -92,7 +92,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(told(peer, 'notifications/message')).toEqual([]);
   });
 
-  it('cannot be cancelled after their end [E3] [S1] [F59]', async () => {
+  it('cannot be cancelled after their end [ME3] [MS1] [F59]', async () => {
     const { taskId } = await startTask(peer.client, 'errand');
     await untilStatus(peer.client, taskId, 'completed');
     expect(await rejection(peer.client.experimental.tasks.cancelTask(taskId))).toMatchObject({
@@ -101,14 +101,14 @@ describe.each(wires)('tasks, %s', (wire) => {
     });
   });
 
-  it('of an unknown id are invalid params everywhere [E1]', async () => {
+  it('of an unknown id are invalid params everywhere [ME1]', async () => {
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
       expect(await rejection(request(peer.client, method, { taskId: 'nobody' }))).toMatchObject({ code: -32602 });
       expect(await rejection(request(peer.client, method, {}))).toMatchObject({ code: -32602 });
     }
   });
 
-  it('are failed when the result is an error, and keep the result [S3] [R2]', async () => {
+  it('are failed when the result is an error, and keep the result [MS3] [MR2]', async () => {
     const { tasks } = peer.client.experimental;
     const { taskId } = await startTask(peer.client, 'refuse');
     expect(await tasks.getTaskResult(taskId, CallToolResultSchema)).toMatchObject({
@@ -118,7 +118,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'failed', statusMessage: 'closed on Mondays' });
   });
 
-  it('give back the JSON-RPC error that was thrown, as the foreground does [R2] [S3]', async () => {
+  it('give back the JSON-RPC error that was thrown, as the foreground does [MR2] [MS3]', async () => {
     const { tasks } = peer.client.experimental;
     const { taskId } = await startTask(peer.client, 'protocol');
     const background = await rejection(tasks.getTaskResult(taskId, CallToolResultSchema));
@@ -129,13 +129,13 @@ describe.each(wires)('tasks, %s', (wire) => {
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'failed', statusMessage: 'no such table' });
   });
 
-  it('are refused where the tool does not allow them, and asked for where it needs them [C6] [F67]', async () => {
+  it('are refused where the tool does not allow them, and asked for where it needs them [MC6] [F67]', async () => {
     expect(await rejection(startTask(peer.client, 'now'))).toMatchObject({ code: -32601 });
     expect(await rejection(request(peer.client, 'tools/call', { name: 'errand' }))).toMatchObject({ code: -32601 });
     expect(await rejection(startTask(peer.client, 'nothing'))).toMatchObject({ code: -32602 });
   });
 
-  it('are listed only where everybody is one user [C1] [C3] [A2]', async () => {
+  it('are listed only where everybody is one user [MC1] [MC3] [MA2]', async () => {
     const capability = peer.client.getServerCapabilities()?.tasks;
     expect(capability).toEqual({
       cancel: {},
@@ -150,7 +150,7 @@ describe.each(wires)('tasks, %s', (wire) => {
 });
 
 describe('tasks/list', () => {
-  it('pages, newest first, without a double or a gap [L1]', async () => {
+  it('pages, newest first, without a double or a gap [ML1]', async () => {
     await using peer = await openFixture('in memory', 'errands');
     const made: string[] = [];
     for (let count = 0; count < 120; count++) made.push((await startTask(peer.client, 'errand')).taskId);
@@ -167,7 +167,7 @@ describe('tasks/list', () => {
     expect(pages).toBe(3);
   });
 
-  it('refuses a cursor that it did not give [E2] [L1]', async () => {
+  it('refuses a cursor that it did not give [ME2] [ML1]', async () => {
     await using peer = await openFixture('in memory', 'errands');
     expect(await rejection(peer.client.experimental.tasks.listTasks('made-up'))).toMatchObject({ code: -32602 });
   });
@@ -176,7 +176,7 @@ describe('tasks/list', () => {
 describe('the ttl of a task', () => {
   const work = defineTool({ name: 'work', task: 'required', run: () => 'done' });
 
-  it('is what the client asks for, up to a limit, and after it nothing is known of the task [T4] [A3] [E1]', async () => {
+  it('is what the client asks for, up to a limit, and after it nothing is known of the task [MT4] [MA3] [ME1]', async () => {
     const clock = new FakeClock();
     const docket = { ttl: '1h', limits: { ttl: '2h' } } as const;
     const logger = new Logger(() => undefined);
@@ -209,7 +209,7 @@ describe('the ttl of a task', () => {
 });
 
 describe('a server without task tools', () => {
-  it('ignores `task` and has no tasks/* [C2] [C3] [F67]', async () => {
+  it('ignores `task` and has no tasks/* [MC2] [MC3] [F67]', async () => {
     const hello = defineTool({ name: 'hello', run: () => 'hello' });
     const server = createServer({ name: 'plain', version: '1.0.0', components: [hello] });
     await using peer = await connectInMemory(server);

@@ -121,7 +121,7 @@ describe.each(modes)('a question at a URL, in the %s', (mode) => {
     ['form', { elicitation: {} }, undefined],
     ['form', { elicitation: { form: {} } }, undefined],
     ['form', { elicitation: { form: {}, url: {} } }, undefined],
-  ])('%s with %j lacks %s [I3]', async (tool, capabilities, missing) => {
+  ])('%s with %j lacks %s [MI3]', async (tool, capabilities, missing) => {
     const peer = await connectAsked(server(), { capabilities, answer: () => ({ action: 'decline' }) });
     const result = await call(peer.client, mode, tool);
     if (missing === undefined) {

@@ -14,7 +14,7 @@ describe('the faults of FastMCP', () => {
 
   beforeAll(async () => {
     const ids = (await readTitles()).flatMap(({ titles }) => titles.flatMap(citedIn));
-    cited = new Set(ids.filter((id) => id.startsWith('F')).map((id) => Number(id.slice(1))));
+    cited = new Set(ids.filter((id) => /^F[0-9]/.test(id)).map((id) => Number(id.slice(1))));
     const readme = await readFile(join(root, 'README.md'), 'utf8');
     const section = /^## Compared with FastMCP\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
     explained = [...section.matchAll(/^\| F([0-9]+) +\|/gm)].map(([, number]) => Number(number));

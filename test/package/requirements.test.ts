@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { requirements } from '../e2e/requirements.js';
+import { foundFaults } from '../faults/found-faults.js';
 import { citedIn, readTitles, titlesOf } from './test-titles.js';
 
 const ids = new Set(requirements.map(({ id }) => id));
 
-/** Tests also cite known faults of FastMCP; reference.test.ts knows which. */
-const isFault = (id: string): boolean => /^F[0-9]+$/.test(id);
+/** Tests also cite faults: those of FastMCP, which reference.test.ts knows, and those that were found here. */
+const found = new Set(foundFaults.map(({ id }) => id));
+const isFault = (id: string): boolean => /^F[0-9]+$/.test(id) || found.has(id);
 
 describe('the requirements of the protocol', () => {
   let cited: Set<string>;
@@ -39,11 +41,11 @@ describe('the requirements of the protocol', () => {
 
 describe('the reader of titles', () => {
   it.each([
-    ["it('one [T1]', run);", ['T1']],
-    ['test(`two [S1] [S2]`, run);', ['S1', 'S2']],
-    ["it.each([[1, '[A1]']])('three %s [X1]', run);", ['X1']],
-    ["describe.each(wires)('four [A2], %s', () => { it('five [L1] of [] and [no]', run); });", ['L1']],
-    ["expect('six [A3]').toBe(text); // it('seven [N1]')", []],
+    ["it('one [MT1]', run);", ['MT1']],
+    ['test(`two [MS1] [MS2]`, run);', ['MS1', 'MS2']],
+    ["it.each([[1, '[MA1]']])('three %s [MX1]', run);", ['MX1']],
+    ["describe.each(wires)('four [MA2], %s', () => { it('five [ML1] of [] and [no]', run); });", ['ML1']],
+    ["expect('six [MA3]').toBe(text); // it('seven [MN1]')", []],
   ])('finds what is cited by %s', (text, expected) => {
     expect(titlesOf('x.test.ts', text).titles.flatMap(citedIn)).toEqual(expected);
   });

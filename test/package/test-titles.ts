@@ -55,7 +55,7 @@ function namesOf(expression: ts.Expression): string[] {
   return names.length === 0 ? [] : [...names, expression.name.text];
 }
 
-/** The ids that a title cites: `[T3]`, `[F54]`. */
+/** The ids that a title cites: a requirement `[MT3]`, a fault `[F54]` or `[B1]`. */
 export function citedIn(title: string): string[] {
-  return [...title.matchAll(/\[([A-Z][0-9]+)\]/g)].map(([, id = '']) => id);
+  return [...title.matchAll(/\[([A-Z]{1,2}[0-9]+)\]/g)].map(([, id = '']) => id);
 }

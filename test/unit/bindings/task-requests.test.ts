@@ -176,7 +176,7 @@ describe('a tasks/result that is given up while the record is read', () => {
   it.each<[string, (connection: TestConnection, cancel: () => void) => void]>([
     ['because its stream is dropped', ({ streams }) => streams.drop(1)],
     ['because it is cancelled', (_connection, cancel) => cancel()],
-  ])('%s, ends, and is shown nothing [R4]', async (_why, giveUp) => {
+  ])('%s, ends, and is shown nothing [MR4]', async (_why, giveUp) => {
     await askedTask();
     const connection = await TestConnection.open();
     engine.distant = 'records';
@@ -348,7 +348,7 @@ describe('a question that nobody can show any more', () => {
 });
 
 describe('the end of a task of another session', () => {
-  it('is told once, also when a second tasks/result was on its way meanwhile [N1]', async () => {
+  it('is told once, also when a second tasks/result was on its way meanwhile [MN1]', async () => {
     await askedTask('of bob');
     const connection = await TestConnection.open();
     const first = connection.wait(1);
