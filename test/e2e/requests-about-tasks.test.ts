@@ -171,23 +171,26 @@ describe('what fails inside', () => {
 });
 
 describe('over HTTP', () => {
-  it.each([{}, { stateless: true }])('requests that poll are answered in plain JSON, with %j [MI2]', async (options) => {
-    const spy = new HttpSpy();
-    const { url } = await serve().listen(options);
-    await using peer = await connectHttp(url, { fetch: spy.fetch });
-    const { taskId } = await startTask(peer.client, 'endless');
-    await request(peer.client, 'tasks/get', { taskId });
-    expect(await rejection(request(peer.client, 'tasks/get', { taskId: 'nobody' }))).toMatchObject({ code: -32602 });
-    await request(peer.client, 'tasks/cancel', { taskId });
-    expect(await rejection(request(peer.client, 'tasks/list'))).toMatchObject({ code: -32601 });
-    const polls = [...spy.of('tasks/get'), ...spy.of('tasks/cancel'), ...spy.of('tasks/list')];
-    expect(polls).toHaveLength(4);
-    for (const { type, text } of polls) {
-      expect(type).toBe('application/json');
-      expect(JSON.parse(text)).toMatchObject({ jsonrpc: '2.0' });
-    }
-    expect(spy.of('tools/call')[0]?.type).toBe('text/event-stream');
-  });
+  it.each([{}, { stateless: true }])(
+    'requests that poll are answered in plain JSON, with %j [MI2]',
+    async (options) => {
+      const spy = new HttpSpy();
+      const { url } = await serve().listen(options);
+      await using peer = await connectHttp(url, { fetch: spy.fetch });
+      const { taskId } = await startTask(peer.client, 'endless');
+      await request(peer.client, 'tasks/get', { taskId });
+      expect(await rejection(request(peer.client, 'tasks/get', { taskId: 'nobody' }))).toMatchObject({ code: -32602 });
+      await request(peer.client, 'tasks/cancel', { taskId });
+      expect(await rejection(request(peer.client, 'tasks/list'))).toMatchObject({ code: -32601 });
+      const polls = [...spy.of('tasks/get'), ...spy.of('tasks/cancel'), ...spy.of('tasks/list')];
+      expect(polls).toHaveLength(4);
+      for (const { type, text } of polls) {
+        expect(type).toBe('application/json');
+        expect(JSON.parse(text)).toMatchObject({ jsonrpc: '2.0' });
+      }
+      expect(spy.of('tools/call')[0]?.type).toBe('text/event-stream');
+    },
+  );
 
   it('a client that drops the streams of its requests about a task does not touch it [MR4]', async () => {
     const spy = new HttpSpy();

@@ -9,7 +9,10 @@ export interface FoundFault {
 /** Each needs a test that cites it; one without fails `npm run check`. */
 export const foundFaults: readonly FoundFault[] = [
   { id: 'A1', mended: 'However long a person or a model thinks, the answer reaches the call that asked.' },
-  { id: 'A3', mended: 'A stray rejection or exception fails the call that it belongs to at most, and nobody beside it.' },
+  {
+    id: 'A3',
+    mended: 'A stray rejection or exception fails the call that it belongs to at most, and nobody beside it.',
+  },
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
 ];
