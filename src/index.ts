@@ -67,6 +67,7 @@ export type { ScheduleWhen, Timetable } from './docket/timetable.js';
 export type { ExecutionState } from './docket/record.js';
 export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
 
+export { installCrashGuard, type CrashGuard } from './server/crash-guard.js';
 export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';

@@ -34,6 +34,10 @@ export const errorTable = {
   CALL_ENDED: { meaning: 'The Context of a call was used after the call had ended.' },
   DISPOSAL_FAILED: { meaning: 'A call was made, but what it used could not be disposed.' },
   CALL_HANDED_BACK: { meaning: 'A call was handed back because its worker is stopping.' },
+  STRAY_ERROR: {
+    meaning: 'A background call left a rejection unhandled, or threw where nobody could catch it.',
+    passing: true,
+  },
   NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.' },
   // Questions
   NO_CLIENT: { meaning: 'A job asked a question, but a job has no client.' },

@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { installCrashGuard } from '../server/crash-guard.js';
 import { sendConsoleToStderr } from '../server/stdio.js';
 import { monitorAt, onlyFile, readArguments, toPort } from './arguments.js';
 import { loadServer } from './load-server.js';
@@ -36,6 +37,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   // What a file prints while it loads must not reach the protocol either.
   if (port === undefined) sendConsoleToStderr();
   const server = await loadServer(file);
+  installCrashGuard(server);
   const stopped = stopSignal();
   try {
     // Before anybody is served: a port that is not free ends the server before it has begun.

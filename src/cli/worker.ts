@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { installCrashGuard } from '../server/crash-guard.js';
 import { monitorAt, onlyFile, readArguments } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
@@ -22,6 +23,7 @@ export async function workerCommand(args: readonly string[]): Promise<void> {
   const concurrency = values.concurrency === undefined ? undefined : toCount('--concurrency', values.concurrency);
   const monitor = monitorAt('--port', values.port, values.host);
   const server = await loadServer(file);
+  installCrashGuard(server);
   const stopped = stopSignal();
   try {
     server.asWorker(url === undefined ? {} : { url });

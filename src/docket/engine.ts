@@ -112,8 +112,11 @@ export interface Delivery {
 
 /** How a run ends. */
 export type Verdict =
-  /** `completed` when the outcome has a result, `failed` when it has an error. `isError` goes into the record. */
-  | { readonly type: 'finish'; readonly outcome: Outcome; readonly isError?: true }
+  /**
+   * `completed` when the outcome has a result, `failed` when it has an error. `isError` goes into the record; `lost` says
+   * that the call was not made any more, which speaks for nobody.
+   */
+  | { readonly type: 'finish'; readonly outcome: Outcome; readonly isError?: true; readonly lost?: true }
   /** The attempt failed and another follows after `delay` milliseconds. The record keeps the error. */
   | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
   /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
@@ -160,6 +163,11 @@ export interface Consumer {
   park(run: string): void;
   /** Takes a slot again; resolves when one is free. Runs that come back go before executions that have not begun. */
   unpark(run: string): Promise<void>;
+  /**
+   * Takes nothing more until this run has ended or is parked, and resolves when no other run holds a slot. Undefined where
+   * another run has asked for that before.
+   */
+  isolate(run: string): Promise<void> | undefined;
   /** Takes nothing more; runs under way go on. */
   stopIntake(): Promise<void>;
   /** After {@link Consumer.stopIntake}: resolves when every run has ended. */
@@ -257,6 +265,8 @@ export interface Engine {
    * on, so that an engine may look for the next one already; its handler is to settle soon.
    */
   settle(key: string, run: string, verdict: Verdict, over?: boolean): Promise<boolean>;
+  /** An isolated run has shown that it kills no worker: its component is isolated no longer. */
+  exonerate(key: string, run: string): Promise<void>;
   /** `false` when the run had lost its execution. */
   progress(key: string, run: string, progress: ProgressState): Promise<boolean>;
   /** Passes a notice on to watchers. `false` when the run had lost its execution. */

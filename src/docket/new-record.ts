@@ -30,7 +30,7 @@ function withoutTime(execution: NewExecution): Omit<NewExecution, 'delay' | 'run
 /** What to add to run an execution again: its record without what came of it. */
 export function executionOf(record: ExecutionRecord): NewExecution {
   const { state, openQuestions, generation, attempt, losses, redelivered, runAt, dueAt, ...rest } = record;
-  const { createdAt, updatedAt, finishedAt, revision, crashes, ...kept } = rest;
+  const { createdAt, updatedAt, finishedAt, revision, suspicions, isolated, ...kept } = rest;
   const { outcome, isError, progress, reason, lastError, ...execution } = kept;
   return execution;
 }

@@ -40,12 +40,20 @@ export interface ExecutionRecord {
   readonly openQuestions: number;
   /** Tells the execution from others under the same key: later ones have larger numbers, also after the record has expired. */
   readonly generation: number;
-  /** Attempts begun; one that was handed back or put back does not count. */
+  /** Attempts begun; one that was handed back, put back, or lost beside others does not count. */
   readonly attempt: number;
-  /** How often a run ended without a word: its worker died or lost it. What was handed back or put back is not counted. */
+  /**
+   * How often a run ended without a word and by its own fault: its worker reported that it lost the run, or died while it
+   * ran nothing else. What was handed back or put back is not counted.
+   */
   readonly losses: number;
-  /** How many of them a worker did not live to tell of; absent where there was none. */
-  readonly crashes?: number;
+  /**
+   * How often its worker died while it may have run others as well, so that nobody knows whose fault that was. Those
+   * attempts do not count. Once it dies of this execution alone they become losses. Absent where there was none.
+   */
+  readonly suspicions?: number;
+  /** Its run may be what kills workers: it is to be made beside no other. */
+  readonly isolated?: true;
   /** Whether an earlier run was interrupted without an outcome (hand-back, lost worker). */
   readonly redelivered: boolean;
   readonly createdAt: number;

@@ -26,6 +26,8 @@ export class RunSlots implements Consumer {
   private readonly comingBack = new Set<Run>();
   private readonly whenIdle: (() => void)[] = [];
   private slotsTaken = 0;
+  /** The run beside which no other may hold a slot, from when that was asked for. */
+  private isolated: { readonly run: Run; readonly alone: () => void } | undefined;
   private accepting = true;
 
   constructor(
@@ -35,7 +37,7 @@ export class RunSlots implements Consumer {
 
   /** Whether another run can start. */
   get hasRoom(): boolean {
-    return this.accepting && this.slotsTaken < this.concurrency;
+    return this.accepting && this.isolated === undefined && this.slotsTaken < this.concurrency;
   }
 
   /** Runs that hold a slot. */
@@ -51,6 +53,7 @@ export class RunSlots implements Consumer {
   /** Whether another run can start once this one has ended. */
   hasRoomAfter(token: string): boolean {
     const taken = this.slotsTaken - (this.runs.get(token)?.holdsSlot ? 1 : 0);
+    if (this.isolated && this.isolated.run.token !== token) return false;
     return this.accepting && taken < this.concurrency && this.comingBack.size === 0;
   }
 
@@ -82,11 +85,20 @@ export class RunSlots implements Consumer {
     this.release(run);
   }
 
+  isolate(token: string): Promise<void> | undefined {
+    const run = this.runs.get(token);
+    if (!run || this.isolated) return undefined;
+    return new Promise((alone) => {
+      this.isolated = { run, alone };
+      this.checkAlone();
+    });
+  }
+
   unpark(token: string): Promise<void> {
     const run = this.runs.get(token);
     if (!run || run.holdsSlot || run.revoked) return Promise.resolve();
     if (run.comeback) return run.comeback.promise;
-    if (this.slotsTaken < this.concurrency) {
+    if (!this.isolated && this.slotsTaken < this.concurrency) {
       this.take(run);
       return Promise.resolve();
     }
@@ -139,13 +151,19 @@ export class RunSlots implements Consumer {
     if (!run.holdsSlot) return;
     run.holdsSlot = false;
     this.slotsTaken--;
-    const [next] = this.comingBack;
-    if (!next) {
-      this.host.slotFree();
-      return;
+    if (this.isolated?.run === run) this.isolated = undefined;
+    if (this.isolated) return this.checkAlone();
+    // Several may have come back while one run was isolated.
+    while (this.slotsTaken < this.concurrency) {
+      const [next] = this.comingBack;
+      if (!next) return this.host.slotFree();
+      this.take(next);
+      this.giveUpComeback(next);
     }
-    this.take(next);
-    this.giveUpComeback(next);
+  }
+
+  private checkAlone(): void {
+    if (this.isolated && this.slotsTaken === (this.isolated.run.holdsSlot ? 1 : 0)) this.isolated.alone();
   }
 
   /** Ends the wait for a slot. */

@@ -163,6 +163,10 @@ export class SealedEngine implements Engine {
     return this.engine.settle(key, run, this.sealedVerdict(key, verdict), over);
   }
 
+  exonerate(key: string, run: string): Promise<void> {
+    return this.engine.exonerate(key, run);
+  }
+
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
     const { message } = progress;
     const sealed = message === undefined ? progress : { ...progress, message: this.seal(message, key, 'progress') };
@@ -211,7 +215,7 @@ export class SealedEngine implements Engine {
     } catch (error) {
       this.report(error);
       const outcome = this.sealedOutcome(record.key, failure(error));
-      await this.engine.settle(record.key, run, { type: 'finish', outcome });
+      await this.engine.settle(record.key, run, { type: 'finish', outcome, lost: true });
       return;
     }
     await handler.run({ record: opened, run });

@@ -8,29 +8,23 @@ import { CallLife } from '../call/life.js';
 import { failureOf, isRetryable, storedError, type ClientOutcome, type Outcome } from '../call/outcome.js';
 import { Progress } from '../call/progress.js';
 import { parseInput, RunningCall } from '../call/running-call.js';
+import type { StrayErrors } from '../call/stray-errors.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Component } from '../components/component.js';
 import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Verdict } from './engine.js';
 import type { RetryPolicy } from '../components/options.js';
 import { lostTooOften, mostLosses, outcomeWithin, type Limits } from './limits.js';
+import { IsolatedRuns } from './isolated-runs.js';
+import { OtherWorkers } from './other-workers.js';
 import { refuseSealed } from './sealer.js';
 import { processing } from './spans.js';
-import type { WorkerSummary } from './overview.js';
 import { auditFields, hasFailed, isTask, type ExecutionRecord } from './record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
 /** How long a worker leaves work to others before it sees it again, in milliseconds; and where one of them has room for it. */
 const putBackDelay = 5_000;
 const shortDelay = 250;
-/** How long what is known of other workers counts, in milliseconds. */
-const othersLife = 1_000;
-
-/**
- * After so many crashes of its workers a call may be what kills them. A worker begins none of those beside another, so that
- * none is taken for what kills them that was only there.
- */
-const suspectCrashes = 2;
 
 /** What a worker needs of its server. */
 export interface WorkerHost extends CallSettings {
@@ -40,6 +34,7 @@ export interface WorkerHost extends CallSettings {
   readonly version?: string;
   /** How a task reaches the client that asked for it. */
   taskChannel(delivery: Delivery): ClientChannel;
+  readonly strays: StrayErrors;
 }
 
 /** Makes the calls of a docket. */
@@ -47,12 +42,9 @@ export class Worker implements DeliveryHandler {
   private readonly running = new Map<string, CallLife>();
   /** Those of them that wait and hold no slot. */
   private readonly parked = new Set<string>();
-  /** Runs of calls that may be what kills workers. */
-  private readonly suspects = new Set<string>();
   private readonly consumer: Consumer;
-  /** Workers of this docket, as they were asked for the last time. */
-  private others:
-    { readonly at: number; readonly list: Promise<readonly WorkerSummary[]>; counted: number } | undefined;
+  private readonly isolation: IsolatedRuns;
+  private readonly others: OtherWorkers;
   private stopping = false;
 
   constructor(
@@ -71,6 +63,8 @@ export class Worker implements DeliveryHandler {
       },
       this,
     );
+    this.isolation = new IsolatedRuns(engine, this.consumer, host.clock, host.logger);
+    this.others = new OtherWorkers(engine, host.clock);
   }
 
   /** Calls that hold a slot, and calls that wait without one. */
@@ -82,12 +76,14 @@ export class Worker implements DeliveryHandler {
   async stop(): Promise<void> {
     this.stopping = true;
     await this.consumer.stopIntake();
+    this.isolation.giveUpAll();
     for (const life of this.running.values()) life.end(handedBack());
     await this.consumer.idle();
   }
 
   /** Part of {@link DeliveryHandler}. */
   revoke(run: string, why: Revocation): void {
+    this.isolation.giveUp(run);
     this.running.get(run)?.end(revocations[why]());
   }
 
@@ -97,38 +93,55 @@ export class Worker implements DeliveryHandler {
     const component = this.host.catalog.find(record.component);
     if (component === undefined || component.task === 'forbidden') return this.leaveUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
-    const isSuspect = (record.crashes ?? 0) >= suspectCrashes;
-    if (isSuspect && [...this.suspects].some((other) => !this.parked.has(other))) {
-      this.loggerFor(record).info('A call waits: it may be what kills workers, and so may one that is being made');
-      return this.putBack(delivery, putBackDelay);
-    }
+    if (record.isolated === true && !(await this.isIsolated(delivery))) return;
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const life = new CallLife(this.host.clock, record.timeout, {
       park: () => {
         meter.pause();
         this.parked.add(run);
-        this.consumer.park(run);
+        this.isolation.park(delivery);
       },
       unpark: async () => {
-        await this.consumer.unpark(run);
+        await this.isolation.unpark(run);
         this.parked.delete(run);
         meter.resume();
       },
     });
     this.running.set(run, life);
-    if (isSuspect) this.suspects.add(run);
     try {
       if (this.stopping) life.end(handedBack());
-      await this.host.tracing.span(
-        () => processing(record, this.name),
-        (span) => this.make(component, delivery, life, meter, span),
+      await this.host.strays.watch({ life, component: component.name, key: record.key }, () =>
+        this.host.tracing.span(
+          () => processing(record, this.name),
+          (span) => this.make(component, delivery, life, meter, span),
+        ),
       );
     } finally {
       life.finish();
       this.running.delete(run);
       this.parked.delete(run);
-      this.suspects.delete(run);
+      this.isolation.ended(run);
     }
+  }
+
+  /** Whether the worker makes no other call than this one from here on; if not, it went back to the docket. */
+  private async isIsolated(delivery: Delivery): Promise<boolean> {
+    const { record, run } = delivery;
+    const entering = this.isolation.enter(run);
+    const isBusy = this.running.size > this.parked.size;
+    // Before this worker leaves its slots empty: another may have nothing to do.
+    const handsOn = isBusy && (await this.others.hasIdle(record.component));
+    if (handsOn) this.isolation.giveUp(run);
+    if (await entering) {
+      this.loggerFor(record).warning('A call is made beside no other: workers died while they ran its component', {
+        suspicions: record.suspicions ?? 0,
+        losses: record.losses,
+      });
+      return true;
+    }
+    if (this.stopping) await this.engine.settle(record.key, run, { type: 'handBack' });
+    else await this.putBack(delivery, handsOn ? shortDelay : putBackDelay);
+    return false;
   }
 
   /** Back to the docket for a worker that knows the component, as there are while a new version is rolled out. */
@@ -136,22 +149,7 @@ export class Worker implements DeliveryHandler {
     const { component } = delivery.record;
     this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    await this.putBack(delivery, (await this.findsRoom(component)) ? shortDelay : putBackDelay);
-  }
-
-  /**
-   * Whether another worker has room for a call of the component. Of what is known of them each free slot counts once: they may
-   * have filled it since, or be about to stop.
-   */
-  private async findsRoom(component: string): Promise<boolean> {
-    const now = this.host.clock.now();
-    if (this.others === undefined || now - this.others.at > othersLife) {
-      this.others = { at: now, list: this.engine.workers().catch(() => []), counted: 0 };
-    }
-    const { others } = this;
-    const able = (await others.list).filter(({ components }) => components.includes(component));
-    const free = able.reduce((sum, { concurrency, running }) => sum + Math.max(concurrency - running, 0), 0);
-    return others.counted++ < free;
+    await this.putBack(delivery, (await this.others.hasRoom(component)) ? shortDelay : putBackDelay);
   }
 
   /** It is seen again after so many milliseconds, and nothing is counted. */
@@ -166,7 +164,7 @@ export class Worker implements DeliveryHandler {
     this.loggerFor(delivery.record).error('An execution was lost too often');
     this.host.meters.count('executionsGivenUp', { 'errand.component': component });
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'failed' });
-    await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`) });
+    await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`), lost: true });
   }
 
   /** What all lines about an execution have. */

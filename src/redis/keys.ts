@@ -44,6 +44,10 @@ const parts = {
   inbox: 'inbox:',
   /** Hash: a schedule, until it is taken back. */
   schedule: 'schedule:',
+  /** Sorted set: the processes that died while they ran a component, by when that was found; for as long as it counts. */
+  crashes: 'crashes:',
+  /** Text: the component may be what they died of, so that its calls are made one at a time and beside no other. */
+  isolated: 'isolated:',
   /** Sorted set: the ids of the schedules, by the time at which a process is told to make the next tick. */
   schedules: 'schedules',
   /** List: BullMQ's line of tickets without a priority; the last one is the next. */

@@ -29,6 +29,12 @@ const jsonOf = <T>(schema: z.ZodType<T>) => json<unknown>().pipe(schema);
 
 const count = z.coerce.number();
 
+/** Present or absent. */
+const flag = z
+  .literal('1')
+  .transform(() => true as const)
+  .optional();
+
 /** The hash of an execution. What is not named here is the engine's own. */
 const Execution = z.object({
   key: z.string(),
@@ -48,7 +54,8 @@ const Execution = z.object({
   generation: count,
   attempt: count.default(0),
   losses: count.default(0),
-  crashes: count.optional(),
+  suspicions: count.optional(),
+  isolated: flag,
   redelivered: z
     .string()
     .optional()
@@ -61,10 +68,7 @@ const Execution = z.object({
   finishedAt: count.optional(),
   progress: json<ProgressState>().optional(),
   outcome: json<Outcome>().optional(),
-  isError: z
-    .literal('1')
-    .transform(() => true as const)
-    .optional(),
+  isError: flag,
   reason: z.string().optional(),
   lastError: json<WireError>().optional(),
 });

@@ -101,6 +101,10 @@ export class RedisConsumer implements Consumer {
     this.slots.park(run);
   }
 
+  isolate(run: string): Promise<void> | undefined {
+    return this.slots.isolate(run);
+  }
+
   unpark(run: string): Promise<void> {
     return this.slots.unpark(run);
   }

@@ -7,6 +7,7 @@ import type { Line } from './line.js';
 import { recordIn, repairedFields } from './records.js';
 import {
   claimScript,
+  exonerateScript,
   finishScript,
   nextScript,
   passOnScript,
@@ -152,7 +153,7 @@ export class RedisRuns {
   settle(key: string, run: string, verdict: Verdict): Promise<boolean> {
     switch (verdict.type) {
       case 'finish':
-        return this.leave(key, run, 'finish', 0, ...outcomeFields(verdict));
+        return this.leave(key, run, verdict.lost === true ? 'giveUp' : 'finish', 0, ...outcomeFields(verdict));
       case 'handBack':
         return this.leave(key, run, 'handBack');
       case 'retry':
@@ -160,6 +161,12 @@ export class RedisRuns {
       case 'putBack':
         return this.leave(key, run, 'putBack', verdict.delay);
     }
+  }
+
+  /** An isolated run has shown that it kills no worker. */
+  async exonerate(key: string, run: string): Promise<void> {
+    const [called] = await this.list(exonerateScript, key, run);
+    await this.host.line.call(called);
   }
 
   /** A run that ended without a verdict counts as lost. */
@@ -184,7 +191,7 @@ export class RedisRuns {
       await this.leave(key, run, 'vanish', this.host.lease);
     } else {
       const outcome = JSON.stringify(lostTooOften(`The record of '${key}' could not be read, and it`));
-      await this.leave(key, run, 'finish', 0, 'failed', ...repaired.fields, 'outcome', outcome);
+      await this.leave(key, run, 'giveUp', 0, 'failed', ...repaired.fields, 'outcome', outcome);
     }
     return undefined;
   }

@@ -75,6 +75,7 @@ export class Background {
       ...callSettings(options),
       catalog,
       limits,
+      strays: options.strays,
       version: options.version,
       taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
     });

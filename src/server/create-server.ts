@@ -5,6 +5,7 @@ import { Tracing } from '../base/tracing.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { CallFrame } from '../call/frame.js';
+import { StrayErrors } from '../call/stray-errors.js';
 import { Catalog, type ComponentEntry } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
@@ -162,7 +163,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
     const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    const options = { ...this.options, docket, meters: new Meters(), tracing: new Tracing() };
+    const options = { ...this.options, docket, meters: new Meters(), tracing: new Tracing(), strays: new StrayErrors() };
     return new ErrandServer<Tools>(options, (builtIns) => this.injector.with(override, builtIns));
   }
 

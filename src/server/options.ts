@@ -13,6 +13,7 @@ import { toTaskMode, type TaskMode, type TaskOption } from '../components/option
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
+import { StrayErrors } from '../call/stray-errors.js';
 import type { SnapshotRules } from '../call/snapshot.js';
 import { readEncryptionKey } from '../docket/sealer.js';
 import type { RedisTls } from '../redis/tls.js';
@@ -190,6 +191,7 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly clock: Clock;
   readonly meters: Meters;
   readonly tracing: Tracing;
+  readonly strays: StrayErrors;
   /** A PEM file of certificates that the environment names. */
   readonly docketCa: string | undefined;
 };
@@ -222,6 +224,7 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
     clock: systemClock,
     meters: new Meters(),
     tracing: new Tracing(),
+    strays: new StrayErrors(),
     docketCa: environment['ERRAND_DOCKET_CA'],
   };
 }

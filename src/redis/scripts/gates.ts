@@ -122,5 +122,11 @@ local function gates(component)
     end
     tend()
   end
-  return { leave = leave, undo = undo, pass = pass, repair = repair }
+  -- What bounds the component is unknown until the next claim says it. Whoever waits here is called meanwhile.
+  local function open()
+    if redis.call('EXISTS', at('limits')) == 0 then return end
+    redis.call('HSET', at('limits'), 'concurrency', '')
+    tend()
+  end
+  return { leave = leave, undo = undo, pass = pass, repair = repair, open = open }
 end`;

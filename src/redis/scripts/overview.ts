@@ -62,7 +62,7 @@ if record.state ~= 'failed' or record.session then return { 'refused', recordOf(
 -- A Redis that is full refuses this, as long as nothing was written before it.
 local number = newTicket()
 redis.call('PERSIST', x)
-drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'crashes', 'redelivered', 'openQuestions', 'answeredBy')
+drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'suspicions', 'redelivered', 'openQuestions', 'answeredBy')
 local ticket = enqueue(x, key, 0, number, 'generation', number, 'createdAt', text(timeOf(x)), 'addedBy', request)
 unlist(key)
 return { 'retried', recordOf(x), ticket }

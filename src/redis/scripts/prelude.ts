@@ -1,8 +1,12 @@
+import { crashesUntilIsolated, crashWindow } from '../../docket/limits.js';
 import { withKeys } from '../keys.js';
 import { bring, brings, firstJob, jobIn, lineKeys, nextJob, stepsOfBullMQ, ticketIn } from './bring.js';
 import { gates } from './gates.js';
 import { records } from './records.js';
 import { telling } from './telling.js';
+
+/** How long a component stays isolated of which no call is made any more, in milliseconds. */
+const isolationLife = 86_400_000;
 
 /** How long Redis waits for the ticket of an execution before any process makes it again, in milliseconds. */
 const ticketGrace = 5_000;
@@ -114,7 +118,7 @@ end`,
   enqueue: `
 local function enqueue(x, key, runAt, ticket, ...)
   local inLine = false
-  drop(x, 'run', 'node')
+  drop(x, 'run', 'node', 'isolated')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)
     redis.call('ZADD', dueKey(), text(runAt), 'x::' .. key)
@@ -145,6 +149,25 @@ local called = {}`,
 
   // What keeps the components that are bound within their limits.
   gates,
+
+  // A process died while it ran the component.
+  suspect: `
+local function suspect(component, node)
+  local crashes = crashesKey(component)
+  redis.call('ZREMRANGEBYSCORE', crashes, '-inf', text(now - ${crashWindow}))
+  redis.call('ZADD', crashes, 'NX', text(now), node or '')
+  redis.call('PEXPIRE', crashes, ${crashWindow})
+  if redis.call('ZCARD', crashes) >= ${crashesUntilIsolated} then
+    redis.call('SET', isolatedKey(component), '1', 'PX', ${isolationLife})
+  end
+end`,
+
+  // A run of the component that was made beside no other has not killed its worker.
+  exonerate: `
+local function exonerate(component)
+  redis.call('DEL', crashesKey(component), isolatedKey(component))
+  gates(component).open()
+end`,
 
   // Closes a question with its answer, and remembers which request gave it.
   closeQuestion: `
@@ -251,7 +274,7 @@ local function finish(x, key, request, state, ...)
   -- Work of the program that failed can be run again.
   local kept = state == 'failed' and not record.session
   -- A Redis that is full lets go on who has begun to take away: what has been done is not done twice for want of memory.
-  drop(x, 'run', 'node', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
+  drop(x, 'run', 'node', 'isolated', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
   become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   if record.openQuestions then
     local answeredBy = {}

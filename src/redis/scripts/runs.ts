@@ -1,3 +1,4 @@
+import { crashesUntilIsolated } from '../../docket/limits.js';
 import { Script } from './script.js';
 
 /**
@@ -5,6 +6,29 @@ import { Script } from './script.js';
  * `first` on.
  */
 const claim = `
+-- The worker of a run has died, or has lost it. Where nothing ran beside it, it is charged with that, and with the deaths
+-- that it was only suspected of. Gives whether its component is isolated from now on.
+local function lose(x, key)
+  local record = facts(x)
+  local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
+  drop(x, 'run', 'node', 'isolated')
+  if isolated then
+    drop(x, 'suspicions')
+    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1 + suspicions,
+      'attempt', num(record.attempt, 1) + suspicions)
+  else
+    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'suspicions', suspicions + 1,
+      'attempt', num(record.attempt, 1) - 1)
+  end
+  emit(x, 'state')
+  post(node, { '@event', 'revoke', '@run', run, '@why', 'lost' })
+  suspect(record.component, node)
+  local nowIsolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
+  -- A place among those that run at once is none beside no other.
+  if nowIsolated and not isolated and record.gate then gates(record.component).leave(x, key) end
+  return nowIsolated
+end
+
 local function claim(key, ticket, node, run, limits, first)
   local x = executionKey(key)
   local record = facts(x)
@@ -15,26 +39,26 @@ local function claim(key, ticket, node, run, limits, first)
   if terminal[record.state] or record.ticket ~= ticket then return 'drop' end
   -- The reply of this very step was lost and the command sent again.
   if record.run == run then return 'run', recordOf(x) end
+  local isolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
   if record.state == 'running' then
-    local lost, worker = record.run, record.node
-    drop(x, 'run', 'node')
-    become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1,
-      'crashes', num(record.crashes, 0) + 1)
-    emit(x, 'state')
-    post(worker, { '@event', 'revoke', '@run', lost, '@why', 'lost' })
+    isolated = lose(x, key)
   end
   local bound
   for i = first, #limits, 4 do
     if limits[i] == record.component then bound = i end
   end
-  if bound then
-    local passes, wait = gates(record.component).pass(x, key, tonumber(limits[bound + 1]), tonumber(limits[bound + 2]), limits[bound + 3])
+  if bound or isolated then
+    local concurrency, max, duration = nil, nil, nil
+    if bound then concurrency, max, duration = tonumber(limits[bound + 1]), tonumber(limits[bound + 2]), limits[bound + 3] end
+    if isolated then concurrency = 1 end
+    local passes, wait = gates(record.component).pass(x, key, concurrency, max, duration)
     if not passes then return 'wait', wait and text(wait) or '' end
   elseif record.gate then
     gates(record.component).leave(x, key)
   end
   -- Where one that is brought got lost on its way, who looks for what is due takes it out.
   if not isBrought(x, ticket) then redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key) end
+  if isolated or num(record.suspicions, 0) >= ${crashesUntilIsolated} then note(x, 'isolated', '1') end
   become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
   emit(x, 'state')
   return 'run', recordOf(x)
@@ -89,7 +113,7 @@ local x = executionKey(key)
 if not owns(x, run) then return { called } end
 local record = facts(x)
 if record.gate then gates(record.component).undo(x, key) end
-drop(x, 'run', 'node')
+drop(x, 'run', 'node', 'isolated')
 become(x, key, 'queued', 'attempt', num(record.attempt, 1) - 1)
 emit(x, 'state')
 return { called }
@@ -128,7 +152,8 @@ if record.run ~= run then
   if record.settledBy == request then return { 'settled', ticketOf(x) or false } end
   return { 'lost' }
 end
-if how == 'finish' then
+if record.isolated and (how == 'finish' or how == 'retry') then exonerate(record.component) end
+if how == 'finish' or how == 'giveUp' then
   finish(x, key, request, unpack(ARGV, 6))
   return { 'settled', false, called }
 end
@@ -157,13 +182,28 @@ local request, key, run, last = ARGV[1], ARGV[2], ARGV[3], 4 + tonumber(ARGV[4])
 local x = executionKey(key)
 local record = facts(x)
 local settled = record.run == run
-if settled then finish(x, key, request, unpack(ARGV, 5, last)) end
+if settled then
+  if record.isolated then exonerate(record.component) end
+  finish(x, key, request, unpack(ARGV, 5, last))
+end
 -- The reply of this very step may have been lost and the command sent again.
 settled = settled or record.settledBy == request
 -- Whatever is wrong with the line, the run has ended.
 local done, next = pcall(follow, ARGV, last + 1)
 local why = not done and (type(next) == 'table' and next.err or tostring(next))
 return { settled and 'settled' or 'lost', done and next, called, why }
+`,
+  { packed: true },
+);
+
+/** ARGV: key, run. An isolated run has shown that it kills no worker. Gives who was called. */
+export const exonerateScript = new Script(
+  `
+local x = executionKey(ARGV[1])
+if not owns(x, ARGV[2]) or not facts(x).isolated then return { called } end
+exonerate(facts(x).component)
+drop(x, 'isolated')
+return { called }
 `,
   { packed: true },
 );

@@ -4,6 +4,7 @@ import { Logger, type LogFields } from '../../../src/base/logger.js';
 import { Meters } from '../../../src/base/meters.js';
 import { Tracing } from '../../../src/base/tracing.js';
 import type { CallFrame } from '../../../src/call/frame.js';
+import { StrayErrors } from '../../../src/call/stray-errors.js';
 import { Catalog } from '../../../src/components/catalog.js';
 import { defineJob, defineTool, type DefinedComponent } from '../../../src/components/define.js';
 import { noRetry } from '../../../src/components/options.js';
@@ -36,6 +37,7 @@ function work(name: string, concurrency: number, ...components: DefinedComponent
     clock,
     meters,
     tracing: new Tracing(),
+    strays: new StrayErrors(),
     logger: new Logger((_level, message, fields) => log.push({ message, fields })),
     disclosure: 'mask',
     grace: 1_000,

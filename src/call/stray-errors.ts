@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ErrandError, messageOf } from '../base/errors.js';
+import type { CallLife } from './life.js';
+
+/** A call under way, as far as it can be charged with a stray error. */
+export interface WatchedCall {
+  readonly life: CallLife;
+  /** The name of its component. */
+  readonly component: string;
+  /** The key of its execution. */
+  readonly key: string;
+}
+
+/**
+ * Tells which background call a stray error belongs to: a rejection that nobody handles, or what is thrown in a timer or an
+ * event. It costs nothing until a crash guard switches it on; then it costs each `await` of the process a little.
+ */
+export class StrayErrors {
+  private storage: AsyncLocalStorage<WatchedCall> | undefined;
+
+  /** Watches the calls that begin from here on. */
+  switchOn(): void {
+    this.storage ??= new AsyncLocalStorage();
+  }
+
+  /** Makes a call. Whatever goes wrong in what it began is known to be its own. */
+  watch<T>(call: WatchedCall, make: () => T): T {
+    return this.storage === undefined ? make() : this.storage.run(call, make);
+  }
+
+  /**
+   * Fails the call that an error belongs to, if that is certain and the call still runs. For handlers of
+   * `unhandledRejection` and `uncaughtException`, which run where the error came from.
+   */
+  charge(error: unknown): WatchedCall | undefined {
+    const call = this.storage?.getStore();
+    if (call === undefined || call.life.over !== undefined) return undefined;
+    call.life.end(
+      new ErrandError(
+        'STRAY_ERROR',
+        `${call.component} left an error that nobody handles: ${messageOf(error)}. Await each promise that the call makes, or catch what it rejects with, also in timers and listeners.`,
+        { cause: error },
+      ),
+    );
+    return call;
+  }
+}

@@ -1,0 +1,68 @@
+import { settlesWithin } from '../base/disposal.js';
+import type { ErrandServer } from './create-server.js';
+
+/** The exit code after an uncaught exception: EX_SOFTWARE of sysexits.h. */
+const crashed = 70;
+
+/** A crash guard that is installed. */
+export interface CrashGuard {
+  /** Takes the handlers off the process again. */
+  uninstall(): void;
+}
+
+/**
+ * Keeps a stray error of one call from ending everybody's. Without it Node.js ends the process, and every call in it is
+ * lost. `errand run` and `errand worker` install it; a program that embeds a server decides for itself, as the handlers are
+ * the process's (`unhandledRejection` and `uncaughtException`).
+ *
+ * - A promise that is rejected and that nobody handles fails the background call that made it, if it still runs
+ *   (`STRAY_ERROR`). Otherwise it is logged. The process goes on.
+ * - An uncaught exception fails its background call as well. Then the server closes, so that calls under way are answered
+ *   or handed back within its grace, and the process exits with code 70 for its supervisor to start it again: what was
+ *   interrupted in the middle may have left anything behind.
+ *
+ * Calls in the foreground are not charged: to know which one an error belongs to would slow down all of them.
+ *
+ * @param server - the server of this process, from before it serves or works
+ *
+ * @example
+ * ```ts
+ * import { createServer, installCrashGuard } from 'errand';
+ *
+ * const server = createServer({ name: 'reports', version: '1.0.0', components: [] });
+ * installCrashGuard(server);
+ * await server.listen({ port: 3000 });
+ * ```
+ */
+export function installCrashGuard(server: ErrandServer): CrashGuard {
+  const { logger, clock, grace, strays } = server.optionsWith({});
+  strays.switchOn();
+  let crashing = false;
+
+  const describe = (error: unknown): Record<string, unknown> => {
+    const call = strays.charge(error);
+    return { error, ...(call && { component: call.component, key: call.key }) };
+  };
+
+  const onRejection = (reason: unknown): void => {
+    logger.error('A promise was rejected and nobody handles that', describe(reason));
+  };
+
+  const onException = (error: unknown): void => {
+    logger.error('An exception was thrown and nobody caught it', describe(error));
+    if (crashing) return;
+    crashing = true;
+    process.exitCode = crashed;
+    // The server has its grace for calls, and once more for its singletons.
+    void settlesWithin(server.close(), 2 * grace, clock)
+      .catch((failure: unknown) => logger.error('The server could not be closed', { error: failure }))
+      .finally(() => process.exit(crashed));
+  };
+
+  process.on('unhandledRejection', onRejection).on('uncaughtException', onException);
+  return {
+    uninstall: () => {
+      process.off('unhandledRejection', onRejection).off('uncaughtException', onException);
+    },
+  };
+}
