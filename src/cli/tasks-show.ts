@@ -90,9 +90,10 @@ function inText(record: ExecutionRecord, questions: readonly Question[], input: 
 const readable = (text: string | undefined): string | undefined => (isSealed(text) ? 'message sealed' : text);
 
 /** Runs that were lost have not failed, and are no attempts of those that a retry allows. */
-function attemptText({ attempt, losses, retry, redelivered }: ExecutionRecord): string {
+function attemptText({ attempt, losses, suspicions = 0, retry, redelivered }: ExecutionRecord): string {
   const lost = losses > 0 ? `, ${losses} lost` : '';
-  return `${Math.max(attempt - losses, 0)} of ${retry.attempts}${lost}${redelivered ? ', redelivered' : ''}`;
+  const interrupted = suspicions > 0 ? `, ${suspicions} lost beside others` : '';
+  return `${Math.max(attempt - losses, 0)} of ${retry.attempts}${lost}${interrupted}${redelivered ? ', redelivered' : ''}`;
 }
 
 /** An error in one line. */

@@ -21,6 +21,7 @@ export class OtherWorkers {
   private snapshot: Snapshot | undefined;
 
   constructor(
+    private readonly self: string,
     private readonly engine: Engine,
     private readonly clock: Clock,
   ) {}
@@ -36,7 +37,7 @@ export class OtherWorkers {
   /** Whether one of them could make a call of the component beside no other. */
   async hasIdle(component: string): Promise<boolean> {
     const snapshot = this.latest();
-    const idle = (await ableIn(snapshot, component)).filter(({ running }) => running === 0);
+    const idle = (await ableIn(snapshot, component)).filter(({ name, running }) => name !== this.self && running === 0);
     return snapshot.idle++ < idle.length;
   }
 

@@ -64,7 +64,7 @@ export class Worker implements DeliveryHandler {
       this,
     );
     this.isolation = new IsolatedRuns(engine, this.consumer, host.clock, host.logger);
-    this.others = new OtherWorkers(engine, host.clock);
+    this.others = new OtherWorkers(name, engine, host.clock);
   }
 
   /** Calls that hold a slot, and calls that wait without one. */

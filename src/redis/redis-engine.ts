@@ -288,7 +288,8 @@ export class RedisEngine implements Engine {
 
   async settle(key: string, run: string, verdict: Verdict, over = false): Promise<boolean> {
     const consumer = [...this.consumers].find((each) => each.has(run));
-    const finished = over && verdict.type === 'finish' && verdict.lost !== true ? consumer?.finish({ key, run, verdict }) : undefined;
+    const finished =
+      over && verdict.type === 'finish' && verdict.lost !== true ? consumer?.finish({ key, run, verdict }) : undefined;
     const accepted = await (finished ?? this.runs.settle(key, run, verdict));
     if (accepted && consumer?.has(run)) this.settled.add(run);
     return accepted;

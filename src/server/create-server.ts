@@ -163,7 +163,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
     const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    const options = { ...this.options, docket, meters: new Meters(), tracing: new Tracing(), strays: new StrayErrors() };
+    const options = {
+      ...this.options,
+      docket,
+      meters: new Meters(),
+      tracing: new Tracing(),
+      strays: new StrayErrors(),
+    };
     return new ErrandServer<Tools>(options, (builtIns) => this.injector.with(override, builtIns));
   }
 

@@ -121,44 +121,49 @@ describe('two processes on one docket in Redis', () => {
     for (const execution of made) expect(await execution.result({ timeout: 8_000 })).toBe('made');
   });
 
-  it('makes no two calls at once that may be what kills workers', async () => {
+  it('a worker makes an isolated call beside no other, and one that has nothing to do takes it first [A3]', async () => {
     const begun: string[] = [];
     const ends = new Map<string, () => void>();
-    const hold = defineJob({
-      name: 'hold',
-      inject: [CurrentExecution],
-      run: (_input, { key }) => {
-        begun.push(key);
-        return new Promise<void>((resolve) => ends.set(key, resolve));
-      },
-    });
-    const server = createServer({
-      name: 'reports',
-      version: '1.0.0',
-      logger: new Logger(() => undefined),
-      components: [hold],
-      docket: { url: docket.url, name: docket.name, worker: false, concurrency: 10 },
-    });
-    servers.push(server);
-    const crashes: Readonly<Record<string, number>> = { first: 2, second: 3, once: 1, never: 0 };
-    for (const [key, count] of Object.entries(crashes)) {
-      await server.docket.add(hold, undefined, { key });
-      await docket.redis.hset(`${docket.prefix}:execution:${key}`, { crashes: count, losses: count });
-    }
-    await server.startWorker();
-    await eventually(() => expect(begun).toEqual(['first', 'once', 'never']));
-    await eventually(async () =>
-      expect(await docket.redis.hgetall(`${docket.prefix}:execution:second`)).toMatchObject({
-        state: 'scheduled',
-        attempt: '0',
-        crashes: '3',
-      }),
-    );
-    ends.get('first')?.();
-    // What was put back is seen again after five seconds.
-    await eventually(() => expect(begun).toContain('second'));
+    const inject = [CurrentExecution, CurrentWorker] as const;
+    const run = (_input: unknown, { key }: CurrentExecution, { name }: CurrentWorker): Promise<void> => {
+      begun.push(`${key} by ${name}`);
+      return new Promise((resolve) => ends.set(key, resolve));
+    };
+    const held = defineJob({ name: 'held', inject, run });
+    const suspect = defineJob({ name: 'suspect', inject, run });
+    const make = (): ErrandServer => {
+      const server = createServer({
+        name: 'reports',
+        version: '1.0.0',
+        logger: new Logger(() => undefined),
+        components: [held, suspect],
+        docket: { url: docket.url, name: docket.name, worker: false, concurrency: 10 },
+      });
+      servers.push(server);
+      return server;
+    };
+    const [first, second] = [make(), make()];
+    await first.docket.add(held, undefined, { key: 'long' });
+    const busy = await first.startWorker({ name: 'busy' });
+    await eventually(() => expect(begun).toEqual(['long by busy']));
+    await docket.redis.set(`${docket.prefix}:isolated:suspect`, '1', 'PX', 60_000);
+    await first.docket.add(suspect, undefined, { key: 'a' });
+    await first.docket.add(held, undefined, { key: 'queued' });
+    // Nobody has nothing to do: the worker takes nothing more until the long call has ended.
+    await eventually(async () => expect(await docket.redis.hget(`${docket.prefix}:execution:a`, 'isolated')).toBe('1'));
+    expect(begun).toHaveLength(1);
+    ends.get('long')?.();
+    await eventually(() => expect(begun).toEqual(['long by busy', 'a by busy']));
+    ends.get('a')?.();
+    await eventually(() => expect(begun).toHaveLength(3));
+    const idle = await second.startWorker({ name: 'idle' });
+    await docket.redis.set(`${docket.prefix}:isolated:suspect`, '1', 'PX', 60_000);
+    await eventually(async () => expect(await first.docket.workers()).toHaveLength(2));
+    await first.docket.add(suspect, undefined, { key: 'b' });
+    await eventually(() => expect(begun.at(-1)).toBe('b by idle'));
     for (const end of ends.values()) end();
-    await eventually(async () => expect((await server.docket.stats()).states).toMatchObject({ completed: 4 }));
+    await eventually(async () => expect((await first.docket.stats()).states).toMatchObject({ completed: 4 }));
+    await Promise.all([busy.stop(), idle.stop()]);
   });
 
   it('a worker that stops hands its calls to the others', async () => {

@@ -138,7 +138,7 @@ describe('a record that is gone', () => {
 });
 
 describe('a worker that does not give a sign of life', () => {
-  it('loses its executions to another within the lease and a little more, and the loss is counted', async () => {
+  it('loses its executions to another within the lease and a little more, and is suspected', async () => {
     await engine.add(anExecution('a'));
     worker = new TestWorker(engine, 1);
     const { run } = await worker.next();
@@ -146,7 +146,7 @@ describe('a worker that does not give a sign of life', () => {
     await docket.redis.del(...(await docket.keys()).filter((key) => key.endsWith(':lock')));
     const next = new TestWorker(await another(), 1);
     const again = await next.next();
-    expect(again.record).toMatchObject({ key: 'a', attempt: 2, losses: 1, redelivered: true });
+    expect(again.record).toMatchObject({ key: 'a', attempt: 1, losses: 0, suspicions: 1, redelivered: true });
     await eventually(() => expect(worker!.revoked).toEqual([{ run, why: 'lost' }]));
     expect(await worker.finish({ ...again, run })).toBe(false);
     await next.finish(again);

@@ -65,26 +65,22 @@ describe('a call that crashes its worker each time', () => {
   }, 60_000);
 });
 
-describe('a call beside one that crashes their worker each time', () => {
-  it('is not taken for that, and is made', async () => {
-    await start(1);
-    const poisoned = client.request('tasks/result', { taskId: await submit('poisoned') });
-    const innocent = resultOf(await submit('lasting'));
-    const over = new AbortController();
-    const watching = (async () => {
-      for (let deaths = 0; !over.signal.aborted;) {
-        const crashes = (await noted()).length;
-        // It has died already, and is started again as by whoever watches over workers.
-        if (crashes > deaths) await fleet.kill('worker', 0);
-        deaths = crashes;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    })();
-    expect(await innocent).toContain('lasting 1');
-    const { error } = await poisoned;
-    expect(JSON.stringify(error)).toContain('interrupted without an outcome more than 3 times');
-    over.abort();
-    await watching;
+describe('calls beside some that crash their worker each time', () => {
+  it('are made, and none is taken for what crashes it [A3]', async () => {
+    await start(2);
+    const deaths = fleet.supervise();
+    const poisoned = await Promise.all([submit('poisoned'), submit('poisoned')]);
+    const innocent = await Promise.all(Array.from({ length: 10 }, () => submit('lasting')));
+    for (const taskId of innocent) expect(await resultOf(taskId)).toContain('lasting 1');
+    for (const taskId of poisoned) {
+      const { error } = await client.request('tasks/result', { taskId });
+      expect(JSON.stringify(error)).toContain('interrupted without an outcome more than 3 times');
+    }
+    for (const taskId of innocent) {
+      expect(await redis.hget(`${prefixOf(name)}:execution:${taskId}`, 'losses')).toBeNull();
+    }
+    // Each poisoned call begins as often as it takes to be sure of it, and never beside another again.
+    expect(deaths()).toBeLessThanOrEqual(3 + 2 * 4);
     await fleet.leave();
     expect(await leaks(redis, prefixOf(name))).toEqual([]);
   }, 60_000);

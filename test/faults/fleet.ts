@@ -12,6 +12,9 @@ import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 class Member {
   private child?: ChildProcess;
   private errors = '';
+  /** How often it died by itself and was started again, while somebody watched over it. */
+  deaths = 0;
+  private supervised = false;
 
   constructor(
     readonly args: readonly string[],
@@ -25,12 +28,23 @@ class Member {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors = (this.errors + text).slice(-2_000)));
+    child.once('exit', () => {
+      if (!this.supervised) return;
+      this.deaths++;
+      this.start();
+    });
     this.child = child;
+  }
+
+  /** From now on it is started again when it dies. */
+  supervise(): void {
+    this.supervised = true;
   }
 
   /** Ends it and waits until it has ended. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const { child } = this;
+    this.supervised = false;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'close');
     child.kill(signal);
@@ -81,6 +95,13 @@ export class Fleet {
   /** Where its Redis keeps what it was told. */
   get data(): string {
     return this.folder;
+  }
+
+  /** Starts each worker again when it dies, as whoever runs a fleet does. Gives how many have died so far. */
+  supervise(): () => number {
+    const { workers } = this.members;
+    for (const worker of workers) worker.supervise();
+    return () => workers.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
   /** Kills one process at once, and starts it again. */

@@ -144,6 +144,55 @@ export function slotsContract(stage: () => Stage): void {
     });
   });
 
+  describe('an isolated run', () => {
+    it('begins when no other holds a slot, keeps everybody else waiting, and lets them go on when it has ended [A3]', async () => {
+      const worker = stage().work(3);
+      const [parked, other, mine] = [
+        await stage().begin('parked', worker),
+        await stage().begin('other', worker),
+        await stage().begin('mine', worker),
+      ];
+      worker.consumer.park(parked.run);
+      let alone = false;
+      const isolating = worker.consumer.isolate(mine.run)?.then(() => (alone = true));
+      await stage().add('queued');
+      await stage().quiet();
+      expect(alone).toBe(false);
+      await worker.finish(other);
+      await isolating;
+      let back = false;
+      const coming = worker.consumer.unpark(parked.run).then(() => (back = true));
+      await stage().quiet();
+      expect(back).toBe(false);
+      expect(worker.begun).toHaveLength(3);
+      await worker.finish(mine);
+      await coming;
+      expect((await worker.next()).record.key).toBe('queued');
+    });
+
+    it('is the only one: another that asks for it is refused until the first has ended [A3]', async () => {
+      const worker = stage().work(2);
+      const [first, second] = [await stage().begin('a', worker), await stage().begin('b', worker)];
+      void worker.consumer.isolate(first.run);
+      expect(worker.consumer.isolate(second.run)).toBeUndefined();
+      expect(worker.consumer.isolate('nobody')).toBeUndefined();
+      await worker.finish(first);
+      await worker.consumer.isolate(second.run);
+      await worker.finish(second);
+    });
+
+    it('that is parked is isolated no longer [A3]', async () => {
+      const worker = stage().work(1);
+      const first = await stage().begin('a', worker);
+      await worker.consumer.isolate(first.run);
+      worker.consumer.park(first.run);
+      const second = await stage().begin('b', worker);
+      await worker.finish(second);
+      await worker.consumer.unpark(first.run);
+      await worker.finish(first);
+    });
+  });
+
   describe('stopIntake and idle', () => {
     it('take nothing more, let runs go on and come back, and wait for the last one', async () => {
       const worker = stage().work(2);

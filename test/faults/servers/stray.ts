@@ -1,0 +1,37 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { createServer, defineTool } from '../../../src/index.js';
+
+/** Leaves something behind that fails when nobody looks, while the call itself goes on for `ms`. */
+const strays = {
+  rejects: () => void sleep(20).then(() => Promise.reject(new Error('nobody awaits this'))),
+  throws: () =>
+    void setTimeout(() => {
+      throw new Error('thrown in a timer');
+    }, 20),
+  emits: () => void setTimeout(() => new EventEmitter().emit('error', new Error('nobody listens')), 20),
+};
+
+const stray = defineTool({
+  name: 'stray',
+  task: 'optional',
+  input: z.object({ how: z.enum(['rejects', 'throws', 'emits']), ms: z.number() }),
+  run: async ({ how, ms }) => {
+    strays[how]();
+    await sleep(ms);
+    return 'survived';
+  },
+});
+
+const wait = defineTool({
+  name: 'wait',
+  task: 'optional',
+  input: z.object({ ms: z.number() }),
+  run: async ({ ms }) => {
+    await sleep(ms);
+    return 'waited';
+  },
+});
+
+export default createServer({ name: 'stray', version: '1.0.0', components: [stray, wait], grace: '5s' });

@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { ErrandError } from '../../../src/base/errors.js';
+import { CallLife } from '../../../src/call/life.js';
+import { StrayErrors, type WatchedCall } from '../../../src/call/stray-errors.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
+
+let strays: StrayErrors;
+let call: WatchedCall;
+
+beforeEach(() => {
+  strays = new StrayErrors();
+  call = { life: new CallLife(new FakeClock(), 60_000), component: 'report', key: 'k1' };
+});
+
+afterEach(() => call.life.finish());
+
+it('charges a call with what comes from it while it runs, and once [A3]', async () => {
+  strays.switchOn();
+  await strays.watch(call, async () => {
+    await Promise.resolve();
+    const cause = new TypeError('lost');
+    expect(strays.charge(cause)).toBe(call);
+    expect(call.life.over).toMatchObject({ code: 'STRAY_ERROR', exposed: false, cause });
+    expect(strays.charge(new Error('another'))).toBeUndefined();
+  });
+});
+
+it('charges nobody with what comes from elsewhere, or from a call that is over [A3]', () => {
+  strays.switchOn();
+  strays.watch(call, () => undefined);
+  expect(strays.charge(new Error('from elsewhere'))).toBeUndefined();
+  expect(call.life.over).toBeUndefined();
+  call.life.finish();
+  strays.watch(call, () => expect(strays.charge(new Error('late'))).toBeUndefined());
+});
+
+it('knows nothing before it is switched on [A3]', () => {
+  strays.watch(call, () => expect(strays.charge(new Error('lost'))).toBeUndefined());
+  expect(call.life.over).toBeUndefined();
+});
+
+it('another attempt may go better [A3]', () => {
+  strays.switchOn();
+  strays.watch(call, () => strays.charge('a text'));
+  expect(ErrandError.is(call.life.over) && call.life.over.passing).toBe(true);
+  expect(call.life.over?.message).toContain('report left an error that nobody handles: a text.');
+});
