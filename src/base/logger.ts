@@ -43,11 +43,16 @@ export class Logger {
   }
 
   private write(level: LogLevel, message: string, fields?: LogFields): void {
-    try {
-      this.sink(level, message, { ...this.fields, ...fields });
-    } catch (error) {
-      // A call must not fail, and its client not go without an answer, because a line cannot be written.
+    // A call must not fail, and its client not go without an answer, because a line cannot be written.
+    const failed = (error: unknown): void =>
       lastResort('error', 'The log could not be written', { lost: message, error });
+    try {
+      // A sink may be asynchronous all the same, and its rejection must not end the process either.
+      const sink: (...line: Parameters<LogSink>) => unknown = this.sink;
+      const written = sink(level, message, { ...this.fields, ...fields });
+      if (written instanceof Promise) written.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 }

@@ -26,7 +26,10 @@ afterEach(async () => {
 type Limits = ConstructorParameters<typeof TestWorker>[2];
 
 /** A worker in a process of its own, as far as Redis can tell. */
-async function process(concurrency: number, limits?: Limits): Promise<{ worker: TestWorker; die(): Promise<void> }> {
+async function process(
+  concurrency: number,
+  limits?: Limits,
+): Promise<{ readonly worker: TestWorker; readonly die: () => Promise<void> }> {
   const engine = docket.engine({ lease });
   await engine.start();
   // Closed with runs that are not settled, an engine leaves in Redis what a killed process does.

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger, stderrSink, type LogFields } from '../../../src/base/logger.js';
+import { eventually } from '../../helpers/eventually.js';
 
 describe('Logger', () => {
   it('hands level, message and fields to its sink, a child adds its own', () => {
@@ -121,6 +122,14 @@ describe('on stderr', () => {
     });
     logger.info('lost');
     expect(lines()[0]).toMatchObject({ level: 'error', lost: 'lost', error: { message: 'disk full' } });
+  });
+
+  it('a sink that is asynchronous and fails leaves no rejection behind [A3]', async () => {
+    const full = (): Promise<void> => Promise.reject(new Error('disk full'));
+    new Logger(full).info('lost');
+    await eventually(() =>
+      expect(lines()[0]).toMatchObject({ level: 'error', lost: 'lost', error: { message: 'disk full' } }),
+    );
   });
 
   it('fields cannot hide level, message and time', () => {
