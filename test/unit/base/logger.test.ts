@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Logger, stderrSink, type LogSink, type LogFields } from '../../../src/base/logger.js';
+import { Logger, stderrSink, type LogFields } from '../../../src/base/logger.js';
 import { eventually } from '../../helpers/eventually.js';
 
 describe('Logger', () => {
@@ -126,7 +126,7 @@ describe('on stderr', () => {
 
   it('a sink that is asynchronous and fails leaves no rejection behind [A3]', async () => {
     const full = (): unknown => Promise.reject(new Error('disk full'));
-    new Logger(full as LogSink).info('lost');
+    new Logger(full).info('lost');
     await eventually(() =>
       expect(lines()[0]).toMatchObject({ level: 'error', lost: 'lost', error: { message: 'disk full' } }),
     );
