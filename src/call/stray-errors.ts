@@ -13,10 +13,12 @@ export interface WatchedCall {
 
 /**
  * Tells which background call a stray error belongs to: a rejection that nobody handles, or what is thrown in a timer or an
- * event. It costs nothing until a crash guard switches it on; then it costs each `await` of the process a little.
+ * event. That makes each `await` of the whole process dearer (a call in the foreground by about a half, on Node.js 20), so
+ * it is done only where a crash guard has switched it on, and only while there are background calls.
  */
 export class StrayErrors {
   private storage: AsyncLocalStorage<WatchedCall> | undefined;
+  private underWay = 0;
 
   /** Watches the calls that begin from here on. */
   switchOn(): void {
@@ -24,8 +26,15 @@ export class StrayErrors {
   }
 
   /** Makes a call. Whatever goes wrong in what it began is known to be its own. */
-  watch<T>(call: WatchedCall, make: () => T): T {
-    return this.storage === undefined ? make() : this.storage.run(call, make);
+  async watch<T>(call: WatchedCall, make: () => Promise<T>): Promise<T> {
+    const { storage } = this;
+    if (storage === undefined) return make();
+    this.underWay++;
+    try {
+      return await storage.run(call, make);
+    } finally {
+      if (--this.underWay === 0) storage.disable();
+    }
   }
 
   /**

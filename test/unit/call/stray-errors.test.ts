@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => call.life.finish());
 
-it('charges a call with what comes from it while it runs, and once [A3]', async () => {
+it('charges a call with what comes from it while it runs, once, and so the next one [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => {
     await Promise.resolve();
@@ -23,25 +23,31 @@ it('charges a call with what comes from it while it runs, and once [A3]', async 
     expect(call.life.over).toMatchObject({ code: 'STRAY_ERROR', exposed: false, cause });
     expect(strays.charge(new Error('another'))).toBeUndefined();
   });
+  // Nothing is watched between two calls.
+  const next: WatchedCall = { ...call, life: new CallLife(new FakeClock(), 60_000) };
+  await strays.watch(next, async () => {
+    await Promise.resolve();
+    expect(strays.charge(new Error('of the next one'))).toBe(next);
+  });
 });
 
-it('charges nobody with what comes from elsewhere, or from a call that is over [A3]', () => {
+it('charges nobody with what comes from elsewhere, or from a call that is over [A3]', async () => {
   strays.switchOn();
-  strays.watch(call, () => undefined);
+  await strays.watch(call, async () => undefined);
   expect(strays.charge(new Error('from elsewhere'))).toBeUndefined();
   expect(call.life.over).toBeUndefined();
   call.life.finish();
-  strays.watch(call, () => expect(strays.charge(new Error('late'))).toBeUndefined());
+  await strays.watch(call, async () => expect(strays.charge(new Error('late'))).toBeUndefined());
 });
 
-it('knows nothing before it is switched on [A3]', () => {
-  strays.watch(call, () => expect(strays.charge(new Error('lost'))).toBeUndefined());
+it('knows nothing before it is switched on [A3]', async () => {
+  await strays.watch(call, async () => expect(strays.charge(new Error('lost'))).toBeUndefined());
   expect(call.life.over).toBeUndefined();
 });
 
-it('another attempt may go better [A3]', () => {
+it('another attempt may go better [A3]', async () => {
   strays.switchOn();
-  strays.watch(call, () => strays.charge('a text'));
+  await strays.watch(call, async () => strays.charge('a text'));
   expect(ErrandError.is(call.life.over) && call.life.over.passing).toBe(true);
   expect(call.life.over?.message).toContain('report left an error that nobody handles: a text.');
 });
