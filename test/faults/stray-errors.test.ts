@@ -2,8 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { asBuilt, cli, root, runNode } from '../helpers/child.js';
+import { connect } from '../../src/client/connect.js';
+import { createServer, Logger } from '../../src/index.js';
+import { asBuilt, cli, root, runNode, type Ended } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
+import { TestDocket } from '../helpers/redis.js';
+import { components } from './servers/stray.js';
 
 const file = join(root, 'test/faults/servers/stray.ts');
 
@@ -113,6 +117,39 @@ describe('an exception that nobody catches', () => {
       expect(await served.ended).toEqual([70, null]);
     } finally {
       served.kill();
+    }
+  });
+});
+
+describe('a worker process in which an exception is thrown that nobody catches', () => {
+  it('fails the call that threw it, hands the others back and exits with 70 [A3]', async () => {
+    const docket = new TestDocket();
+    const at = { url: docket.url, name: docket.name };
+    const worker = (): Promise<Ended> =>
+      runNode([cli, 'worker', file], {
+        env: { ...asBuilt, ERRAND_DOCKET_URL: at.url, ERRAND_DOCKET_NAME: at.name },
+      });
+    const logger = new Logger(() => undefined);
+    const server = createServer({ name: 'stray', version: '1', components, logger, docket: { ...at, worker: false } });
+    const client = await connect(server);
+    try {
+      const waiting = await client.callTool('wait', { ms: 3_000 }, { task: true });
+      const first = worker();
+      await waiting.wait({ state: 'working' });
+      await eventually(async () => expect((await server.docket.stats()).states.running).toBe(1), { timeout: 20_000 });
+      const failing = await client.callTool('stray', { how: 'throws', ms: 30_000 }, { task: true });
+      expect(await failing.result()).toMatchObject({ isError: true });
+      expect(await first).toMatchObject({ code: 70 });
+      const record = await docket.redis.hgetall(`${docket.prefix}:execution:${waiting.taskId}`);
+      expect(record).toMatchObject({ state: 'queued', attempt: '0', redelivered: '1' });
+      expect(record).not.toHaveProperty('losses');
+      expect(record).not.toHaveProperty('suspicions');
+      await server.startWorker();
+      expect(await waiting.result()).toMatchObject(text('waited'));
+    } finally {
+      await client.close();
+      await server.close();
+      await docket.dispose();
     }
   });
 });

@@ -34,4 +34,6 @@ const wait = defineTool({
   },
 });
 
-export default createServer({ name: 'stray', version: '1.0.0', components: [stray, wait], grace: '5s' });
+export const components = [stray, wait] as const;
+
+export default createServer({ name: 'stray', version: '1.0.0', components, grace: '3s' });
