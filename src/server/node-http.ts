@@ -69,10 +69,13 @@ export class GentleClose {
 
   /** Resolves when no client has anything left to read. */
   private async read(): Promise<void> {
-    // What has ended gets to its socket within a turn, and so does the next piece once there is room for it.
-    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     for (await turn(); this.unread.length > 0; await turn()) await Promise.all(this.unread.map(flushed));
   }
+}
+
+/** Long enough for what has ended to get to its socket, and for the next piece once there is room for it. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The parsed body of a request, or the answer to one that is too large or not JSON. */
