@@ -5,7 +5,6 @@ import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, defineTool, Logger, type HttpListener } from '../../src/index.js';
 import { asBuilt, cli, fixtureFile, root, runChild } from '../helpers/child.js';
@@ -13,22 +12,8 @@ import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { rejection } from '../helpers/raw-calls.js';
+import { readSlowly, slowness } from '../helpers/slow-reader.js';
 import { connectHttp } from '../helpers/transports.js';
-
-/** Longer than a process takes to exit that waits for nobody, in milliseconds. */
-const pause = 500;
-
-/** What a stream gives to a reader who takes a first piece, and the rest after a pause. */
-async function readSlowly(stream: Readable): Promise<string> {
-  let text = '';
-  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-  await once(stream, 'data');
-  stream.pause();
-  await sleep(pause);
-  stream.resume();
-  await once(stream, 'end');
-  return text;
-}
 
 describe('over stdio', () => {
   const running: ChildProcess[] = [];
@@ -125,7 +110,7 @@ describe('over stdio', () => {
 describe('what a command prints', () => {
   /** As a shell runs it, behind something that fills the pipe. Its reader begins when the command would have exited. */
   const behindFullPipe = (command: string): string =>
-    `{ head -c 65536 /dev/zero; ${command}; echo "exit code $?" >&3; } | { sleep ${pause / 1_000}; tail -c +65537; }`;
+    `{ head -c 65536 /dev/zero; ${command}; echo "exit code $?" >&3; } | { sleep ${slowness / 1_000}; tail -c +65537; }`;
   const shell = async (script: string): Promise<{ code: number | null; stdout: string; stderr: string }> =>
     runChild('sh', ['-c', `exec 3>&2; ${script.replaceAll('errand', `"${process.execPath}" "${cli}"`)}`]);
 
