@@ -69,7 +69,11 @@ export class GentleClose {
 
   /** Resolves when no client has anything left to read. */
   private async read(): Promise<void> {
-    for (await turn(); this.unread.length > 0; await turn()) await Promise.all(this.unread.map(flushed));
+    await turn();
+    while (this.unread.length > 0) {
+      await Promise.all(this.unread.map(flushed));
+      await turn();
+    }
   }
 }
 

@@ -37,7 +37,10 @@ describe('over stdio', () => {
   });
 
   /** A server that is called. Its grace is longer than any test takes, so that none passes by its end. */
-  function start(args: readonly string[], { stdout = 'pipe' as 'pipe' | number, grace = '1h' } = {}) {
+  function start(
+    args: readonly string[],
+    { stdout = 'pipe', grace = '1h' }: { stdout?: 'pipe' | number; grace?: string } = {},
+  ) {
     const env = { ...process.env, ...asBuilt, GRACE: grace };
     const child = spawn(process.execPath, args, { env, stdio: ['pipe', stdout, 'pipe'] });
     let log = '';
@@ -188,7 +191,9 @@ describe('over HTTP', () => {
   it('a client that never reads is cut off at half of the grace, and the log says so [A7]', async () => {
     const clock = new FakeClock();
     const warnings: string[] = [];
-    const logger = new Logger((level, message) => void (level === 'warning' && warnings.push(message)));
+    const logger = new Logger((level, message) => {
+      if (level === 'warning') warnings.push(message);
+    });
     const server = serverWithClock({ ...options, logger, grace: '10s' }, clock);
     const listener = await server.listen();
     const response = await callLarge(listener);

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { tasksCommand } from '../../src/cli/tasks.js';
@@ -208,7 +207,7 @@ describe('errand tasks', () => {
       const child = spawn(process.execPath, [cli, 'tasks', ...args], { env: { ...process.env, ...environment() } });
       running.push(child);
       const exited = once(child, 'exit');
-      const output = await readSlowly(child.stdout as Readable);
+      const output = await readSlowly(child.stdout);
       expect(await exited).toEqual([0, null]);
       return output;
     };
