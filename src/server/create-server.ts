@@ -330,11 +330,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     // Foreground calls cannot be handed back: they get half of the grace to finish. The other half is for them to stop, and
     // for slow clients to read what they were answered.
     await settlesWithin(quiet, grace / 2, clock);
-    const read = Promise.all([...this.open].map((each) => each.close()));
-    const inTime = [quiet, read].map((each) => settlesWithin(each, grace / 2, clock));
-    const [callsStopped] = await Promise.all(inTime);
-    // What was not read is told by whoever was to send it.
-    if (callsStopped === false) {
+    const disconnected = Promise.all([...this.open].map((each) => each.close()));
+    const [callsStopped] = await Promise.all([
+      settlesWithin(quiet, grace / 2, clock),
+      settlesWithin(disconnected, grace / 2, clock),
+    ]);
+    // The transports log answers that were not read.
+    if (!callsStopped) {
       logger.warning('Calls did not stop within the grace and are left alone', { grace });
     }
     try {

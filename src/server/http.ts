@@ -71,8 +71,8 @@ export interface HttpListener {
   /** The port that it is bound to. */
   readonly port: number;
   /**
-   * Takes no new connection, ends all sessions and lets their clients read what they were answered, for half of the
-   * server's grace at most. Then it ends the connections and resolves.
+   * Frees the port at once, ends all sessions and lets clients read what they were answered, for half of the server's
+   * grace at most. Then it ends the connections and resolves.
    */
   close(): Promise<void>;
   /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
