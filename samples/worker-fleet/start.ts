@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 // A Redis is found as for the tests of this repository: on the PATH, or unpacked without installing anything.
 import { findRedis } from '../../test/helpers/redis-server.js';
@@ -113,5 +114,7 @@ try {
 }
 await processes.stop();
 if (process.exitCode === undefined) tell('what was started here is stopped');
-// Whatever a client that was interrupted has left open.
+// Whatever a client that was interrupted has left open. What was printed is read first, unless its reader takes too long.
+const read = [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)));
+await Promise.race([Promise.all(read), sleep(10_000)]);
 process.exit();

@@ -4,9 +4,9 @@ import type { MonitorOptions } from '../server/monitor.js';
 
 /**
  * One command of `errand`: does what it is told by the arguments that follow its name. Sets `process.exitCode` where that
- * says more than an error.
+ * says more than an error. Gives how long, in milliseconds, its readers may still take, where that is not the usual time.
  */
-export type Command = (args: readonly string[]) => Promise<void>;
+export type Command = (args: readonly string[]) => Promise<number | undefined>;
 
 type CommandOptions = NonNullable<ParseArgsConfig['options']>;
 

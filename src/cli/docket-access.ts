@@ -13,11 +13,6 @@ export const docketOptions = {
   server: { type: 'string' },
 } as const;
 
-/** Whoever reads the output may have read enough. */
-export function endWithReader(): void {
-  process.stdout.on('error', () => process.exit(0));
-}
-
 /** How {@link docketOptions} come out. */
 export interface DocketAddress {
   readonly 'docket-url'?: string | undefined;

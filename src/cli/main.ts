@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Command } from './arguments.js';
+import { exitOnceRead, outliveReaders } from './exit.js';
 import { printableLines } from './printing.js';
 import { usages } from './usages.js';
 
@@ -22,7 +23,7 @@ ${Object.values(usages).join('\n')}
 A server file exports its server as default: export default createServer({ … })
 `;
 
-async function main([name, ...args]: readonly string[]): Promise<void> {
+async function main([name, ...args]: readonly string[]): Promise<number | undefined> {
   if (name === '--version' || name === '-v') {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
@@ -37,20 +38,23 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     process.stdout.write(`Usage:\n${usages[name]}\n`);
   } else {
     const command = await commands[name]();
-    await command(args);
+    return command(args);
   }
+  return undefined;
 }
 
 const isCommand = (name: string): name is keyof typeof commands => Object.hasOwn(commands, name);
 
+outliveReaders();
 main(process.argv.slice(2)).then(
   // Whatever the user's code keeps open, the server is closed.
-  () => process.exit(),
+  exitOnceRead,
   (error: unknown) => {
     process.stderr.write(`errand: ${printableLines(messageOf(error))}\n`);
     // Our own errors say it all; of the user's code the place is worth knowing.
     const thrown = ErrandError.is(error, 'SERVER_FILE') ? error.cause : ErrandError.is(error) ? undefined : error;
     if (thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
-    process.exit(1);
+    process.exitCode = 1;
+    return exitOnceRead();
   },
 );

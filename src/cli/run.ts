@@ -18,7 +18,7 @@ const options = {
 } as const;
 
 /** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
-export async function runCommand(args: readonly string[]): Promise<void> {
+export async function runCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(args, options, usage);
   const { http, host, 'allow-host': allowedHosts, stateless } = values;
   const file = onlyFile('run', positionals, usage);
@@ -57,4 +57,6 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   } finally {
     await server.close();
   }
+  // The server has waited for its readers already, for the other half of its grace.
+  return server.optionsWith({}).grace / 2;
 }

@@ -5,7 +5,8 @@ import { executionStates, type RecordSummary } from '../docket/overview.js';
 import type { ExecutionState } from '../docket/record.js';
 import { unknownExecution } from '../docket/wait.js';
 import { readArguments } from './arguments.js';
-import { docketOptions, endWithReader, withDocket } from './docket-access.js';
+import { docketOptions, withDocket } from './docket-access.js';
+import { endWithReader } from './exit.js';
 import { jsonLine, printable, span, table } from './printing.js';
 import { errorText, show } from './tasks-show.js';
 import { watch, whatNow } from './tasks-watch.js';
@@ -92,7 +93,7 @@ const commands = new Map<string | undefined, TaskCommand>([
 ]);
 
 /** `errand tasks …`: what is in a docket, and what becomes of it. */
-export async function tasksCommand(args: readonly string[]): Promise<void> {
+export async function tasksCommand(args: readonly string[]): Promise<undefined> {
   const {
     values,
     positionals: [name, ...positionals],

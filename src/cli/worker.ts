@@ -16,7 +16,7 @@ const options = {
 } as const;
 
 /** `errand worker <file>`: works until somebody stops it, hands back what is under way, and resolves. */
-export async function workerCommand(args: readonly string[]): Promise<void> {
+export async function workerCommand(args: readonly string[]): Promise<undefined> {
   const { values, positionals } = readArguments(args, options, usage);
   const file = onlyFile('worker', positionals, usage);
   const { 'docket-url': url, name } = values;

@@ -1,13 +1,14 @@
 import { ErrandError } from '../base/errors.js';
 import { readArguments } from './arguments.js';
-import { docketOptions, endWithReader, withDocket } from './docket-access.js';
+import { docketOptions, withDocket } from './docket-access.js';
+import { endWithReader } from './exit.js';
 import { jsonLine, span, table } from './printing.js';
 import { usages } from './usages.js';
 
 const usage = usages.workers;
 
 /** `errand workers`: who works on a docket. */
-export async function workersCommand(args: readonly string[]): Promise<void> {
+export async function workersCommand(args: readonly string[]): Promise<undefined> {
   const { values, positionals } = readArguments(args, { ...docketOptions, json: { type: 'boolean' } }, usage);
   if (positionals.length > 0) {
     throw new ErrandError(

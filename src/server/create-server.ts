@@ -124,12 +124,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Serves the one client at stdin and stdout, and closes the server when it is gone: calls that are under way get the
-   * grace to finish. `console` writes to stderr meanwhile, because stdout belongs to the protocol.
+   * Serves the one client at stdin and stdout, and closes the server when it is gone: calls that are under way get half
+   * of the grace to finish. Resolves once the client has read its answers, for which it has the other half, so that the
+   * process may exit. `console` writes to stderr meanwhile, because stdout belongs to the protocol.
    */
   async serveStdio(): Promise<void> {
     const { serveStdio } = await import('./stdio.js');
-    await serveStdio(this);
+    await serveStdio(this, this.options);
   }
 
   /**
@@ -199,8 +200,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async monitor(options: MonitorOptions = {}): Promise<Monitor> {
     const { openMonitor } = await import('./monitor.js');
-    const { meters, logger } = this.options;
-    const opened = await openMonitor(options, { meters, logger, health: () => this.health() });
+    const { meters, logger, grace, clock } = this.options;
+    const opened = await openMonitor(options, { meters, logger, grace, clock, health: () => this.health() });
     const monitor: Monitor = {
       ...opened,
       close: () => {
@@ -241,8 +242,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   /**
    * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish for half of
-   * the grace and ends the rest, disposes the singletons in reverse, closes the engine. Nobody waits longer than the grace
-   * for calls, or for singletons. Safe to call twice.
+   * the grace and ends the rest, lets clients read the answers that they were given for the other half, disposes the
+   * singletons in reverse, closes the engine. Nobody waits longer than the grace for calls and their answers, or for
+   * singletons. Safe to call twice.
    */
   close(): Promise<void> {
     this.closing ??= this.shutDown();
@@ -332,10 +334,16 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     const drained = [...this.open].map((each) => each.drain());
     await this.started?.catch(() => undefined);
     const quiet = Promise.all([...drained, this.background?.stopWorkers()]);
-    // Foreground calls cannot be handed back: they get half of the grace to finish, and the other half to stop.
+    // Foreground calls cannot be handed back: they get half of the grace to finish. The other half is for them to stop, and
+    // for slow clients to read what they were answered.
     await settlesWithin(quiet, grace / 2, clock);
-    const stopped = Promise.all([quiet, ...[...this.open].map((each) => each.close())]);
-    if (!(await settlesWithin(stopped, grace / 2, clock))) {
+    const disconnected = Promise.all([...this.open].map((each) => each.close()));
+    const [callsStopped] = await Promise.all([
+      settlesWithin(quiet, grace / 2, clock),
+      settlesWithin(disconnected, grace / 2, clock),
+    ]);
+    // The transports log answers that were not read.
+    if (!callsStopped) {
       logger.warning('Calls did not stop within the grace and are left alone', { grace });
     }
     try {

@@ -10,7 +10,7 @@ import { describeIssues } from '../components/parse.js';
 import { refuse } from '../protocol/errors.js';
 import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, loopback } from './host-guard.js';
-import { bind, readJson, urlOf, writeReply } from './node-http.js';
+import { bind, GentleClose, readJson, urlOf, writeReply } from './node-http.js';
 
 /** How to serve over Streamable HTTP. */
 export interface ListenOptions {
@@ -70,7 +70,10 @@ export interface HttpListener {
   readonly url: string;
   /** The port that it is bound to. */
   readonly port: number;
-  /** Takes no new connection, ends all sessions, and resolves when the port is free. */
+  /**
+   * Frees the port at once, ends all sessions and lets clients read what they were answered, for half of the server's
+   * grace at most. Then it ends the connections and resolves.
+   */
   close(): Promise<void>;
   /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
   drain(): Promise<void>;
@@ -108,6 +111,7 @@ export async function listen(core: Core, options: ListenOptions, host: Listening
   });
   // Each answer under way wants to know when its connection is gone, and a client may ask much at once on one.
   server.on('connection', (connection) => connection.setMaxListeners(0));
+  const closing = new GentleClose(server);
   const bound = await bind(server, port, address);
   return {
     url: `${urlOf(address, bound)}${path}`,
@@ -115,12 +119,8 @@ export async function listen(core: Core, options: ListenOptions, host: Listening
     drain: () => endpoint.drain(),
     close: async () => {
       host.onClosed();
-      const freed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await endpoint.close();
-      // The ends of the streams are on their way to their sockets; they get there within this turn.
-      await new Promise((resolve) => setImmediate(resolve));
-      server.closeAllConnections();
-      await freed;
+      const cut = await closing.close(core.grace / 2, core.clock, () => endpoint.close());
+      if (cut > 0) core.logger.warning('Clients did not read their answers within the grace', { connections: cut });
     },
   };
 }

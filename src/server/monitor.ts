@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
+import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
 import { describeIssues } from '../components/parse.js';
 import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, isLoopback, loopback } from './host-guard.js';
-import { bind, urlOf } from './node-http.js';
+import { bind, GentleClose, urlOf } from './node-http.js';
 import { PrometheusMeters } from './prometheus.js';
 
 /** Where the health and the metrics of a server can be asked for. */
@@ -23,7 +24,7 @@ export interface Monitor {
   readonly url: string;
   /** The port that it is bound to. */
   readonly port: number;
-  /** Stops telling; resolves when the port is free. */
+  /** Stops telling; resolves when the port is free and what was told has been read. */
   close(): Promise<void>;
 }
 
@@ -31,6 +32,9 @@ export interface Monitor {
 export interface Monitored {
   readonly meters: Meters;
   readonly logger: Logger;
+  readonly clock: Clock;
+  /** In milliseconds. Those who ask have half of it to read what they were told when the monitor closes. */
+  readonly grace: number;
   health(): Promise<ServerHealth>;
 }
 
@@ -63,6 +67,7 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
       .then((reply) => write(response, reply))
       .catch(() => response.destroy());
   });
+  const closing = new GentleClose(server);
   const bound = await (
     port === undefined
       ? bind(server, usualPort, host).catch((error: unknown) => {
@@ -77,12 +82,10 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
   return {
     url: urlOf(host, bound),
     port: bound,
-    close: () =>
-      new Promise((resolve) => {
-        prometheus.close();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      prometheus.close();
+      await closing.close(monitored.grace / 2, monitored.clock);
+    },
   };
 }
 

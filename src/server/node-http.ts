@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { Clock } from '../base/clock.js';
+import { settlesWithin } from '../base/disposal.js';
 import { ErrandError } from '../base/errors.js';
+import { flushed } from '../base/flushed.js';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { refuse } from '../protocol/errors.js';
 
@@ -30,6 +33,53 @@ export function bind(server: Server, port: number, host: string): Promise<number
 /** The URL of a server that is bound to an address. */
 export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Closes a server without cutting what it has answered. Made before the server is bound. */
+export class GentleClose {
+  private readonly connections = new Set<Socket>();
+
+  constructor(private readonly server: Server) {
+    server.on('connection', (connection: Socket) => {
+      this.connections.add(connection);
+      connection.once('close', () => this.connections.delete(connection));
+    });
+  }
+
+  /**
+   * Takes no new connection, has `endAnswers` end those that are under way, and ends the connections once their clients
+   * have read them, after `grace` milliseconds at the latest. Gives how many connections were cut then.
+   */
+  async close(grace: number, clock: Clock, endAnswers?: () => Promise<void>): Promise<number> {
+    // Not the server's own `close`, which destroys connections whose answers have ended but are not all sent.
+    NetServer.prototype.close.call(this.server);
+    const read = Promise.resolve(endAnswers?.()).then(() => this.read());
+    try {
+      await settlesWithin(read, grace, clock);
+      return this.unread.length;
+    } finally {
+      this.server.close();
+      this.server.closeAllConnections();
+    }
+  }
+
+  private get unread(): Socket[] {
+    return [...this.connections].filter(({ writableLength }) => writableLength > 0);
+  }
+
+  /** Resolves when no client has anything left to read. */
+  private async read(): Promise<void> {
+    await turn();
+    while (this.unread.length > 0) {
+      await Promise.all(this.unread.map(flushed));
+      await turn();
+    }
+  }
+}
+
+/** Long enough for what has ended to get to its socket, and for the next piece once there is room for it. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The parsed body of a request, or the answer to one that is too large or not JSON. */

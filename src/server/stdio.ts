@@ -1,5 +1,5 @@
 import { Console } from 'node:console';
-import { openStdio } from '../bindings/mcp-2025-11-25/stdio.js';
+import { openStdio, type StdioSettings } from '../bindings/mcp-2025-11-25/stdio.js';
 import type { Transport } from '../protocol/types.js';
 
 /** Sends `console` to stderr, so that what somebody prints cannot corrupt the protocol. Returns what takes it back. */
@@ -19,12 +19,12 @@ interface StdioServer {
 
 /**
  * Serves the client at stdin and stdout. When it asks nothing more the server closes, so that calls under way are
- * answered within the grace, and this resolves.
+ * answered within the grace, and this resolves once the answers have been read.
  */
-export async function serveStdio(server: StdioServer): Promise<void> {
+export async function serveStdio(server: StdioServer, settings: StdioSettings): Promise<void> {
   const restoreConsole = sendConsoleToStderr();
   try {
-    const { transport, ended } = openStdio();
+    const { transport, ended } = openStdio(settings);
     await server.connect(transport);
     await ended;
     await server.close();

@@ -11,6 +11,7 @@ import { runHere } from '../helpers/command.js';
 import { eventually } from '../helpers/eventually.js';
 import { Gate } from '../helpers/gate.js';
 import { TestDocket } from '../helpers/redis.js';
+import { readSlowly } from '../helpers/slow-reader.js';
 
 let docket: TestDocket;
 let server: ErrandServer;
@@ -195,6 +196,30 @@ describe('errand tasks', () => {
       stderr: expect.stringContaining('is completed. Only one that has failed'),
     });
     await worker.stop();
+  });
+
+  it('is read to its end by a slow reader, however much it prints [A7]', async () => {
+    const long = 'x'.repeat(500);
+    const keys = Array.from({ length: 600 }, (_, index) => `${index} ${long}`);
+    await Promise.all(keys.map((key) => server.docket.add(greet, { name: 'x' }, { key })));
+    await server.docket.add(greet, { name: 'x'.repeat(500_000) }, { key: 'large' });
+    const slowly = async (...args: string[]): Promise<string> => {
+      const child = spawn(process.execPath, [cli, 'tasks', ...args], { env: { ...process.env, ...environment() } });
+      running.push(child);
+      const exited = once(child, 'exit');
+      const output = await readSlowly(child.stdout);
+      expect(await exited).toEqual([0, null]);
+      return output;
+    };
+    const [listed, shown] = await Promise.all([
+      slowly('ls', '--json', '--limit', '1000'),
+      slowly('show', 'large', '--input'),
+    ]);
+    const lines = listed.split('\n').slice(0, -1);
+    expect(new Set(lines.map((line) => (JSON.parse(line) as { key: string }).key))).toEqual(
+      new Set([...keys, 'large']),
+    );
+    expect(shown).toMatch(/x{500000}/);
   });
 
   it('cancels, and says when there is nothing to cancel any more', async () => {
