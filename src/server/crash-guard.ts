@@ -1,4 +1,5 @@
 import { settlesWithin } from '../base/disposal.js';
+import { flushed } from '../base/flushed.js';
 import type { ErrandServer } from './create-server.js';
 
 /** The exit code after an uncaught exception: EX_SOFTWARE of sysexits.h. */
@@ -53,10 +54,18 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
     if (crashing) return;
     crashing = true;
     process.exitCode = crashed;
-    // The server has its grace for calls, and once more for its singletons.
-    void settlesWithin(server.close(), 2 * grace, clock)
-      .catch((failure: unknown) => logger.error('The server could not be closed', { error: failure }))
-      .finally(() => process.exit(crashed));
+    void drain().finally(() => process.exit(crashed));
+  };
+
+  const drain = async (): Promise<void> => {
+    try {
+      // The server has its grace for calls, and once more for its singletons.
+      await settlesWithin(server.close(), 2 * grace, clock);
+    } catch (error) {
+      logger.error('The server could not be closed', { error });
+    }
+    const written = Promise.all([process.stdout, process.stderr].map(flushed));
+    await settlesWithin(written, grace / 2, clock);
   };
 
   process.on('unhandledRejection', onRejection).on('uncaughtException', onException);
