@@ -38,6 +38,7 @@ export const errorTable = {
     meaning: 'A background call left a rejection unhandled, or threw where nobody could catch it.',
     passing: true,
   },
+  CALL_SUSPENDED: { meaning: 'A call makes way for a question of its client, and begins anew with the answer.' },
   NO_ACCESS_TOKEN: { meaning: 'A call needs an access token and its client sent none.' },
   // Questions
   NO_CLIENT: { meaning: 'A job asked a question, but a job has no client.' },

@@ -47,12 +47,20 @@ export interface CallSettings {
   readonly grace: number;
   /** How long a question stays open when its author does not say, in milliseconds. */
   readonly questionDeadline: number;
+  /** Runs around every call, whatever started it: the one place for middleware and authorization. */
+  readonly around?: Around;
 }
 
+/** Something that runs around a call. `next` makes the rest of the call and gives what its method returned. */
+export type Around = (frame: CallFrame, next: () => Promise<unknown>) => Promise<unknown>;
+
 /** Everything that one call knows about where it runs. Built-in tokens are made from it. */
-export interface CallFrame extends Pick<CallSettings, 'logger' | 'tracing' | 'grace' | 'questionDeadline'> {
+export interface CallFrame extends Pick<CallSettings, 'tracing' | 'grace' | 'questionDeadline' | 'around'> {
+  /** Carries the ids of the call where it runs in the background. */
+  readonly logger: Logger;
   readonly component: Component<CallFrame>;
   readonly mode: Mode;
+  /** As it travelled; the pipeline parses it. */
   readonly input: unknown;
   readonly channel: ClientChannel;
   readonly life: CallLife;
@@ -69,6 +77,4 @@ export interface CallFrame extends Pick<CallSettings, 'logger' | 'tracing' | 'gr
   readonly taskId?: string;
   /** Present in the background. */
   readonly execution?: ExecutionFacts;
-  /** What a host container (NestJS) needs to find its instances for this call. */
-  readonly host?: unknown;
 }

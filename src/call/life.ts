@@ -62,6 +62,11 @@ export class CallLife {
     this.turnAwayWaiters();
   }
 
+  /** Ends this run of the call: it makes way for a question of its client and begins anew with the answer. That is no failure. */
+  suspend(): void {
+    this.end(new ErrandError('CALL_SUSPENDED', 'The call makes way for a question, and begins anew with the answer.'));
+  }
+
   /** The call came to its own end: nothing is aborted, but its Context works no longer. */
   finish(): void {
     if (this.isOver) return;

@@ -4,7 +4,45 @@ import { parse } from '../components/parse.js';
 import type { Component } from '../components/component.js';
 import type { CallContainer } from '../injection/injector.js';
 import { elicit } from './elicitation.js';
-import type { CallFrame } from './frame.js';
+import type { CallFrame, CallSettings } from './frame.js';
+import { Journal } from './journal.js';
+import { Progress } from './progress.js';
+
+/** What differs from call to call. */
+export type CallParts = Omit<CallFrame, keyof CallSettings | 'logger' | 'journal' | 'progress'> &
+  Pick<CallFrame, 'logger'> & {
+    /** Default: a new one. A call that begins anew brings the one that it had. */
+    readonly journal?: Journal;
+  };
+
+/** How a call ended. */
+export type CallOutcome =
+  /** `value` is what travels of what the method returned. */
+  | { readonly type: 'returned'; readonly value: unknown }
+  | { readonly type: 'failed'; readonly thrown: unknown }
+  /** The call made way for a question of its client and will begin anew, from a frame with the same journal. */
+  | { readonly type: 'suspended' };
+
+/** Puts together everything that a call knows. Every frame is made here. */
+export function makeFrame(settings: CallSettings, parts: CallParts): CallFrame {
+  const { tracing, grace, questionDeadline, around } = settings;
+  const { channel, life, journal = new Journal() } = parts;
+  const progress = new Progress(channel, life);
+  // V8 takes long for each field that comes after a copied part.
+  return { tracing, grace, questionDeadline, ...(around && { around }), progress, ...parts, journal };
+}
+
+/**
+ * Makes a call, whatever started it and wherever it runs: parses its input, runs what is around it, asks what its
+ * parameters need of the user, opens its container, calls the method, encodes what that returned, and disposes.
+ *
+ * @param answers - whom the value is for: a client gets a result of the protocol, the program the value as JSON
+ * @param onReleased - called once: the method is over and the container disposed, or the call was ended early and its
+ * grace has passed
+ */
+export function runCall(frame: CallFrame, answers: 'client' | 'program', onReleased: () => void): Promise<CallOutcome> {
+  return new RunningCall(frame, answers, onReleased).outcome;
+}
 
 /**
  * The validated input of a component.
@@ -29,65 +67,73 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
 const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null), input);
 
 /** One call under way. It begins with the construction. */
-export class RunningCall {
-  /** What the method returned, after disposal. Rejects with what it threw, or at once with the reason of an early end. */
-  readonly answer: Promise<unknown>;
+class RunningCall {
+  /** Known after disposal, or at once when the call is ended early. Never rejects. */
+  readonly outcome: Promise<CallOutcome>;
+  private input: unknown;
   private container: CallContainer | undefined;
   private stopGrace: (() => void) | undefined;
   private released = false;
 
-  /**
-   * @param onReleased - called once: the method is over and the container disposed, or the call was ended early and its
-   * grace has passed
-   */
   constructor(
     private readonly frame: CallFrame,
+    private readonly answers: 'client' | 'program',
     private readonly onReleased: () => void,
   ) {
-    this.answer = new Promise((resolve, reject) => {
+    this.outcome = new Promise((resolve) => {
       this.run().then(
         (value) => {
           this.release();
-          resolve(value);
+          resolve({ type: 'returned', value });
         },
-        (error: unknown) => {
+        (thrown: unknown) => {
           this.release();
-          reject(error);
+          resolve({ type: 'failed', thrown });
         },
       );
       frame.life.onEnd((reason) => {
-        reject(reason);
+        resolve(reason.code === 'CALL_SUSPENDED' ? { type: 'suspended' } : { type: 'failed', thrown: reason });
         this.abandonAfterGrace();
       });
     });
   }
 
   private async run(): Promise<unknown> {
-    const { frame } = this;
-    const { life, component } = frame;
+    const { life, component, around, input } = this.frame;
     let value: unknown;
     try {
-      const answers = component.asks.length === 0 ? none : await this.answers();
-      const opened = component.plan.open(frame);
-      this.container = opened instanceof Promise ? await opened : opened;
-      life.check();
-      value = await component.invoke(this.container, frame.input, answers);
+      const parsed = parseInput(component, input);
+      this.input = parsed instanceof Promise ? await parsed : parsed;
+      const returned = await (around === undefined ? this.invoke() : around(this.frame, () => this.invoke()));
+      const { output } = component;
+      const encoded = this.answers === 'client' ? output.toResult(returned, input) : output.toJson(returned);
+      value = encoded instanceof Promise ? await encoded : encoded;
     } catch (error) {
       life.finish();
       await this.disposeAfter(error);
       throw error;
     }
     life.finish();
-    if (this.container.disposable) await this.disposeAfterSuccess();
+    if (this.container?.disposable === true) await this.disposeAfterSuccess();
     return value;
   }
 
+  private async invoke(): Promise<unknown> {
+    const { frame } = this;
+    const { life, component } = frame;
+    const answers = component.asks.length === 0 ? none : await this.askUser();
+    const opened = component.plan.open(frame);
+    this.container = opened instanceof Promise ? await opened : opened;
+    life.check();
+    return component.invoke(this.container, this.input, answers);
+  }
+
   /** The values of `@ask` parameters; asked for together, before anything that lives as long as the call is built. */
-  private answers(): Promise<unknown[]> {
+  private askUser(): Promise<unknown[]> {
     const { frame } = this;
     return Promise.all(
       frame.component.asks.map(async ({ key, message, schema }) => {
-        const text = typeof message === 'string' ? message : message(frame.input as never);
+        const text = typeof message === 'string' ? message : message(this.input as never);
         const answer = await elicit(frame, text, schema, { key });
         if (answer.action === 'accept') return answer.content;
         throw new ErrandError(

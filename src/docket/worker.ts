@@ -6,8 +6,7 @@ import type { CallFrame, CallSettings } from '../call/frame.js';
 import { Journal } from '../call/journal.js';
 import { CallLife } from '../call/life.js';
 import { failureOf, isRetryable, storedError, type ClientOutcome, type Outcome } from '../call/outcome.js';
-import { Progress } from '../call/progress.js';
-import { parseInput, RunningCall } from '../call/running-call.js';
+import { makeFrame, runCall, type CallOutcome } from '../call/running-call.js';
 import type { StrayErrors } from '../call/stray-errors.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
@@ -192,12 +191,10 @@ export class Worker implements DeliveryHandler {
     let released = Promise.resolve();
     // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
     let over = true;
-    let verdict: Verdict;
+    let ended: CallOutcome;
     try {
       refuseSealed(record.snapshot, record.key);
-      const snapshot = restoreSnapshot(record.snapshot);
-      const input = await parseInput(component, record.input);
-      const frame = this.frame(component, delivery, snapshot, input, life, logger);
+      const frame = this.frame(component, delivery, restoreSnapshot(record.snapshot), life, logger);
       let release = (): void => undefined;
       over = false;
       released = new Promise((resolve) => {
@@ -206,9 +203,18 @@ export class Worker implements DeliveryHandler {
           resolve();
         };
       });
-      const value = await new RunningCall(frame, release).answer;
-      verdict = await this.success(component, value, record, logger);
+      ended = await runCall(frame, isTask(record) ? 'client' : 'program', release);
     } catch (thrown) {
+      ended = { type: 'failed', thrown };
+    }
+    let verdict: Verdict;
+    if (ended.type === 'returned') {
+      verdict = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
+    } else if (ended.type === 'suspended') {
+      // A task waits for its answers in its worker. Whoever suspends it all the same has it begun anew.
+      verdict = { type: 'handBack' };
+    } else {
+      const { thrown } = ended;
       span.fail(meter.threw(thrown), messageOf(thrown));
       if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && life.over?.code !== 'CALL_HANDED_BACK') {
         // Nothing is wrong with the call. Without a verdict it counts as lost, and is made again once the docket is back.
@@ -257,7 +263,6 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     delivery: Delivery,
     { caller, client }: RestoredSnapshot,
-    input: unknown,
     life: CallLife,
     logger: Logger,
   ): CallFrame {
@@ -265,20 +270,15 @@ export class Worker implements DeliveryHandler {
     const taskChannel = this.host.taskChannel(delivery);
     const channel = client === undefined ? channelWithoutClient(taskChannel) : taskChannel;
     const { key, attempt, redelivered, createdAt } = record;
-    const { tracing, grace, questionDeadline } = this.host;
-    return {
+    return makeFrame(this.host, {
       component,
       mode: 'background',
-      input,
+      input: record.input,
       channel,
       life,
       journal: new Journal(key),
-      progress: new Progress(channel, life),
       caller,
       logger,
-      tracing,
-      grace,
-      questionDeadline,
       execution: { key, attempt, redelivered, addedAt: createdAt, worker: this.name },
       ...(client !== undefined && {
         client,
@@ -286,20 +286,7 @@ export class Worker implements DeliveryHandler {
         requestId: client.requestId,
         ...(client.sessionId !== undefined && { sessionId: client.sessionId }),
       }),
-    };
-  }
-
-  /** A client is answered in its words; whoever added work of the program gets the value. */
-  private async success(
-    component: Component<CallFrame>,
-    value: unknown,
-    record: ExecutionRecord,
-    logger: Logger,
-  ): Promise<Verdict> {
-    const result = isTask(record)
-      ? await component.output.toResult(value, record.input)
-      : await component.output.toJson(value);
-    return this.finish(component, result === undefined ? {} : { result }, record, logger);
+    });
   }
 
   private failure(

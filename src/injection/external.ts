@@ -5,8 +5,6 @@ import type { InjectionToken } from './tokens.js';
 export interface ExternalFrame {
   /** Where the call runs: in the request of the client, or in a worker. */
   readonly mode: Mode;
-  /** What the host program gave the call to find its instances by. */
-  readonly host?: unknown;
 }
 
 /**

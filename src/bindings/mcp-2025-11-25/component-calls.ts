@@ -1,11 +1,9 @@
 import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
-import { Journal } from '../../call/journal.js';
 import { CallLife } from '../../call/life.js';
 import type { Logger } from '../../base/logger.js';
 import { failureOf } from '../../call/outcome.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
-import { Progress } from '../../call/progress.js';
-import { parseInput, RunningCall } from '../../call/running-call.js';
+import { makeFrame, parseInput, runCall } from '../../call/running-call.js';
 import type { Component } from '../../components/component.js';
 import type { Engine } from '../../docket/engine.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
@@ -79,43 +77,31 @@ async function callInForeground(
   { component, input, progressToken }: ComponentRequest,
   extra: RequestExtra,
 ): Promise<object> {
-  const { clock, logger, tracing, disclosure, grace, questionDeadline } = core;
+  const { clock, logger, disclosure } = core;
   const life = new CallLife(clock, component.timeout);
   const { requestId, sessionId } = extra;
   facts.calls.enter(requestId, life);
-  let call: RunningCall | undefined;
-  try {
-    const parsed = parseInput(component, input);
-    const channel = new SessionChannel(extra, progressToken, facts.shows, facts.streams, facts.questions);
-    const frame: CallFrame = {
-      component,
-      mode: 'foreground',
-      input: parsed instanceof Promise ? await parsed : parsed,
-      channel,
-      life,
-      journal: new Journal(),
-      progress: new Progress(channel, life),
-      caller: callerOf(extra),
-      logger,
-      tracing,
-      client: facts.client(),
-      requestId,
-      sessionId,
-      grace,
-      questionDeadline,
-    };
-    call = new RunningCall(frame, facts.calls.leave);
-    const result = component.output.toResult(await call.answer, input);
-    return result instanceof Promise ? await result : result;
-  } catch (thrown) {
-    const failure = failureOf(component, thrown, logger.child({ requestId }), disclosure);
-    if ('result' in failure) return failure.result;
-    throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);
-  } finally {
-    life.finish();
-    facts.calls.answered(requestId);
-    if (call === undefined) facts.calls.leave();
-  }
+  const frame = makeFrame(core, {
+    component,
+    mode: 'foreground',
+    input,
+    channel: new SessionChannel(extra, progressToken, facts.shows, facts.streams, facts.questions),
+    life,
+    caller: callerOf(extra),
+    logger,
+    client: facts.client(),
+    requestId,
+    sessionId,
+  });
+  const outcome = await runCall(frame, 'client', facts.calls.leave);
+  life.finish();
+  facts.calls.answered(requestId);
+  if (outcome.type === 'returned') return outcome.value as object;
+  // This generation keeps the stream of a call open: nothing here suspends one.
+  const thrown = outcome.type === 'failed' ? outcome.thrown : life.over;
+  const failure = failureOf(component, thrown, logger.child({ requestId }), disclosure);
+  if ('result' in failure) return failure.result;
+  throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);
 }
 
 async function submit(

@@ -88,7 +88,7 @@ describe('an option of the wrong type is refused in a sentence that names it', (
 
 describe('options that are not given', () => {
   it('have the documented defaults, durations in milliseconds', () => {
-    const { clock, logger, meters: _meters, tracing: _tracing, ...rest } = resolveOptions(good, {});
+    const { clock, logger, meters: _meters, tracing: _tracing, strays: _strays, ...rest } = resolveOptions(good, {});
     expect([typeof clock.now(), logger.constructor.name]).toEqual(['number', 'Logger']);
     expect(rest).toEqual({
       ...good,
