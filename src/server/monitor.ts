@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
-import { describeIssues } from '../components/parse.js';
+import { describeIssues } from '../base/issues.js';
 import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, isLoopback, loopback } from './host-guard.js';
 import { bind, urlOf } from './node-http.js';

@@ -1,5 +1,6 @@
 import { refuse, rpcCode } from '../../protocol/errors.js';
-import type { AuthInfo } from '../../protocol/types.js';
+import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import { idTooLong, isTooLong } from './component-requests.js';
 
 /** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */
 export interface HttpExchange {
@@ -43,6 +44,19 @@ export const singleMessagesSince = '2025-06-18';
 export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
   if (!Array.isArray(body) || protocolVersion < singleMessagesSince) return undefined;
   return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
+}
+
+/** The ids of the requests in a body that nobody has looked at yet. */
+export function requestIds(body: unknown): RequestId[] {
+  const messages = (Array.isArray(body) ? body : [body]) as (Partial<
+    JSONRPCMessage & { id: RequestId; method: string }
+  > | null)[];
+  return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
+}
+
+/** The answer to a request whose id is too long to be repeated in the answer. */
+export function refuseLongId(ids: readonly RequestId[]): Response | undefined {
+  return ids.some(isTooLong) ? refuse(400, rpcCode.invalidRequest, idTooLong) : undefined;
 }
 
 /** They are answered at once and nothing else is sent for them; who polls did not ask for a stream (basic/utilities/tasks). */

@@ -8,6 +8,8 @@ import {
   isInitialize,
   isStream,
   refuseBatch,
+  refuseLongId,
+  requestIds,
   sessionNotFound,
   shuttingDown,
   withoutNeedlessStream,
@@ -38,6 +40,8 @@ export class StatelessRequests implements HttpEndpoint {
     const { request, body } = exchange;
     // There is no standalone stream, and no session that a DELETE could end.
     if (request.method !== 'POST') return { response: methodNotAllowed() };
+    const tooLong = refuseLongId(requestIds(body));
+    if (tooLong !== undefined) return { response: tooLong };
     if (isInitialize(body)) return this.initialize(exchange);
     const client = clientOf(request.headers);
     if (client === undefined) return { response: sessionNotFound() };
