@@ -136,8 +136,9 @@ function checkToolResults(turns: readonly Turn[]): void {
     }
     asked = content.flatMap((piece) => (piece.type === 'tool_use' ? [piece.id] : []));
   }
-  if (asked.length > 0)
+  if (asked.length > 0) {
     throw refused(`the last message uses the tools ${shown(JSON.stringify(asked))}. Add their results.`);
+  }
 }
 
 const refused = (why: string): ErrandError => new ErrandError('OPTIONS_INVALID', `ctx.sample: ${why}`);

@@ -80,8 +80,11 @@ function makeTwin(schema: Schema, isOperand: boolean): Schema {
     case 'catch':
     case 'success':
       return withChildren(schema, same('innerType'));
-    case 'lazy':
-      return z.lazy(() => twinOf((schema as z.core.$ZodLazy)._zod.innerType, isOperand));
+    case 'lazy': {
+      const getter = (): Schema => twinOf((schema as z.core.$ZodLazy)._zod.innerType, isOperand);
+      // Zod keeps what the getter gave with the definition.
+      return z.core.clone(schema, { ...def, ...{ getter, _cachedInner: undefined } });
+    }
     default:
       return schema;
   }
@@ -92,21 +95,22 @@ const twin = (child: unknown, isOperand: boolean): unknown =>
 
 /** The twins of the fields of an object, also of those whose keys are symbols or `__proto__`. */
 function twinsOf(shape: Readonly<Record<string | symbol, Schema>>): object {
-  const fields = Reflect.ownKeys(shape).map((key) => [key, twinOf(shape[key] as Schema, false)] as const);
-  return Object.fromEntries(fields);
+  const fields = { ...shape };
+  return Object.fromEntries(Reflect.ownKeys(fields).map((key) => [key, twinOf(fields[key] as Schema, false)]));
 }
 
 /** A clone with other children; the schema itself where they are the same. */
 function withChildren(schema: Schema, children: Readonly<Record<string, unknown>>): Schema {
   const def = schema._zod.def as unknown as Def;
   const isSame = Object.entries(children).every(([key, child]) => isSameChild(def[key], child));
-  return isSame ? schema : z.core.clone(schema, { ...def, ...children } as never);
+  return isSame ? schema : z.core.clone(schema, { ...def, ...children });
 }
 
 function isSameChild(one: unknown, other: unknown): boolean {
   if (one === other) return true;
-  if (typeof one !== 'object' || one === null || '_zod' in one || typeof other !== 'object' || other === null)
+  if (typeof one !== 'object' || one === null || '_zod' in one || typeof other !== 'object' || other === null) {
     return false;
+  }
   return Reflect.ownKeys(one).every((key) => Reflect.get(one, key) === Reflect.get(other, key));
 }
 
@@ -125,7 +129,7 @@ function metered(
     ...def,
     ...others,
     ...Object.fromEntries(children.map((key) => [key, meter.ofItem(twinOf(def[key] as Schema, false))])),
-  } as never);
+  });
   meter.watch(clone);
   return clone;
 }
@@ -139,12 +143,9 @@ interface Parsing {
   stopped: boolean;
 }
 
-/** Thrown through the loop of a collection. */
-const stop = Symbol('enough issues');
-
 /**
- * Counts the issues of a collection while it is parsed, and stops that after ten. What is asynchronous cannot be stopped
- * by throwing, for nobody would wait for what has begun; there the rest of the items is not run.
+ * Counts the issues of a collection while it is parsed, and lets the rest of its items pass unseen after ten. Nothing is
+ * thrown: what has begun asynchronously must be waited for, and zod does not clean up.
  */
 class Meter {
   private parsing: Parsing | undefined;
@@ -161,7 +162,6 @@ class Meter {
       const { parsing } = this;
       if (parsing === undefined || !this.isFull(parsing)) return item._zod.run(payload, context);
       parsing.stopped = true;
-      if (context.async !== true) throw stop;
       return payload;
     };
     const internals = Object.create(item._zod, { run: { value: run } }) as Schema['_zod'];
@@ -170,23 +170,22 @@ class Meter {
 
   /** Has a collection counted by this meter. */
   watch({ _zod: internals }: Schema): void {
-    const { parse, run } = internals;
-    internals.parse = (payload, context) => {
+    let parse: Run = internals.parse.bind(internals);
+    const metered: Run = (payload, context) => {
       const outer = this.parsing;
       const parsing: Parsing = { payload, seen: payload.issues.length, counted: 0, stopped: false };
       this.parsing = parsing;
       try {
         const parsed = parse(payload, context);
         return parsed instanceof Promise ? parsed.then((result) => ended(result, parsing)) : ended(parsed, parsing);
-      } catch (error) {
-        if (error !== stop || !parsing.stopped) throw error;
-        return ended(payload, parsing);
       } finally {
         this.parsing = outer;
       }
     };
     // Without checks zod runs the parse itself.
-    if (run === parse) internals.run = internals.parse;
+    if (Reflect.get(internals, 'run') === Reflect.get(internals, 'parse')) internals.run = metered;
+    // Zod puts another parse there when it has found that a schema does not contain itself.
+    Object.defineProperty(internals, 'parse', { get: () => metered, set: (other: Run) => (parse = other) });
   }
 
   private isFull(parsing: Parsing): boolean {

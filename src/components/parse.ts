@@ -66,9 +66,11 @@ const small = 10_000;
 function isLarge(value: unknown): boolean {
   let room = small;
   const count = (part: unknown): void => {
-    if (typeof part === 'string') room -= part.length;
-    else if (typeof part !== 'object' || part === null) room -= 10;
-    else if (Array.isArray(part)) {
+    if (typeof part === 'string') {
+      room -= part.length;
+    } else if (typeof part !== 'object' || part === null) {
+      room -= 10;
+    } else if (Array.isArray(part)) {
       room -= 10;
       for (let index = 0; index < part.length && room > 0; index++) count(part[index]);
     } else if (isPlain(part)) {
@@ -78,7 +80,9 @@ function isLarge(value: unknown): boolean {
         if (room > 0) count(part[key]);
         else break;
       }
-    } else room = 0;
+    } else {
+      room = 0;
+    }
   };
   count(value);
   return room <= 0;

@@ -76,7 +76,7 @@ export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQue
   if (state !== undefined && !executionStates.includes(state)) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `docket.list: state is ${shown(String(JSON.stringify(state)))}. Give one of ${executionStates.join(', ')}.`,
+      `docket.list: state is ${shown(JSON.stringify(state))}. Give one of ${executionStates.join(', ')}.`,
     );
   }
   return { ...query, limit };

@@ -42,7 +42,7 @@ export async function readJson(incoming: IncomingMessage): Promise<{ json: unkno
     if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
     chunks.push(chunk);
   }
-  const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  const body = Buffer.concat(chunks);
   chunks.length = 0;
   const tooMuch = refusalOfJson(body);
   if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };

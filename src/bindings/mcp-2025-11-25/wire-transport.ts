@@ -103,7 +103,7 @@ export class WireTransport implements Transport {
   /** Over HTTP it was refused before it came here. */
   private refuseLongId(): void {
     const error = { code: rpcCode.invalidRequest, message: idTooLong };
-    this.inner.send({ jsonrpc: '2.0', error }).catch((failed: Error) => this.onerror?.(failed));
+    this.inner.send({ jsonrpc: '2.0', error }).catch((failed: unknown) => this.onerror?.(failed as Error));
   }
 
   private cancelled(request: unknown): void {
