@@ -40,6 +40,9 @@ export const shuttingDown = (): Response => refuse(503, -32000, 'The server is s
 /** The revision that took several messages in one body out of the protocol. */
 export const singleMessagesSince = '2025-06-18';
 
+/** The most messages in one body, in the revisions that take several. */
+const mostMessages = 20;
+
 /** The answer to several messages in one body. */
 export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
   if (!Array.isArray(body) || protocolVersion < singleMessagesSince) return undefined;
@@ -54,9 +57,25 @@ export function requestIds(body: unknown): RequestId[] {
   return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
 }
 
-/** The answer to a request whose id is too long to be repeated in the answer. */
-export function refuseLongId(ids: readonly RequestId[]): Response | undefined {
-  return ids.some(isTooLong) ? refuse(400, rpcCode.invalidRequest, idTooLong) : undefined;
+const envelope: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
+
+/**
+ * The answer to messages that should not come to the SDK: it lists all keys that it does not know, four times, and repeats
+ * an id however long that is.
+ */
+export function refuseMessages(body: unknown): Response | undefined {
+  if (body === undefined) return undefined;
+  const messages: readonly unknown[] = Array.isArray(body) ? body : [body];
+  if (messages.length > mostMessages) {
+    return refuse(400, rpcCode.invalidRequest, `A body may have ${mostMessages} messages.`);
+  }
+  const isStrange = messages.some((message) => {
+    if (typeof message !== 'object' || message === null) return true;
+    for (const key in message) if (!envelope.has(key)) return true;
+    return false;
+  });
+  if (isStrange) return refuse(400, -32700, 'Parse error: a message is not one of JSON-RPC.');
+  return requestIds(body).some(isTooLong) ? refuse(400, rpcCode.invalidRequest, idTooLong) : undefined;
 }
 
 /** They are answered at once and nothing else is sent for them; who polls did not ask for a stream (basic/utilities/tasks). */

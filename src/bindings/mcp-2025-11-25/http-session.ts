@@ -9,7 +9,7 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import {
   isStream,
   refuseBatch,
-  refuseLongId,
+  refuseMessages,
   requestIds,
   singleMessagesSince,
   withoutNeedlessStream,
@@ -137,12 +137,11 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.lastSeen = this.core.clock.now();
     this.passOnCancelled(body);
     const negotiated = this.connection?.client?.protocolVersion;
+    const strange = (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
+    if (strange !== undefined) return { response: strange };
     const ids = requestIds(body);
-    const refused =
-      (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ??
-      refuseLongId(ids) ??
-      this.refuseSecond(ids);
-    if (refused !== undefined) return { response: refused };
+    const second = this.refuseSecond(ids);
+    if (second !== undefined) return { response: second };
     for (const id of ids) this.underWay.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,

@@ -226,8 +226,9 @@ describe('a bounded schema and the schema itself', () => {
       fc.property(schemas, values, (schema, value) => {
         const plain = seen(schema, value);
         const bounded = seen(boundedSchema(schema), value);
-        // An intersection that cannot be merged throws, where it is not told before that its sides are wrong.
-        if (plain.outcome !== 'thrown') expect(bounded.outcome).toBe(plain.outcome);
+        // The sides of an intersection that cannot be merged, of which zod throws where it does not know that they are wrong.
+        if (plain.outcome === 'thrown') return;
+        expect(bounded.outcome).toBe(plain.outcome);
         expect(bounded.value).toEqual(plain.value);
         const issues = bounded.issues ?? [];
         const stopped = JSON.stringify(issues).includes('"and more"');
