@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { monitorAt, onlyFile, readArguments } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
@@ -41,5 +42,8 @@ export async function workerCommand(args: readonly string[]): Promise<void> {
 function toCount(option: string, text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count > 0) return count;
-  throw new ErrandError('OPTIONS_INVALID', `${option} is ${JSON.stringify(text)}. Give a whole number of at least 1.`);
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${option} is ${shown(JSON.stringify(text))}. Give a whole number of at least 1.`,
+  );
 }

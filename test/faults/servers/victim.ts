@@ -62,7 +62,7 @@ const takeStrict = defineTool({
   run: () => 'taken',
 });
 
-const store = defineJob({ name: 'store', input: Any, run: () => undefined });
+const store = defineJob({ name: 'store', input: z.object({ strings: z.array(z.string()) }), run: () => undefined });
 
 const add = defineTool({
   name: 'add',
@@ -101,7 +101,7 @@ const ask = defineTool({
 const settle = defineTool({
   name: 'settle',
   run: () => {
-    for (let times = 0; times < 3; times++) globalThis.gc?.();
+    globalThis.gc?.();
     return process.memoryUsage();
   },
 });
