@@ -45,7 +45,7 @@ const Any = z
     split: z
       .string()
       .transform((text) => text.split(','))
-      .pipe(z.array(z.int())),
+      .pipe(z.array(z.string().max(0))),
     anything: z.any(),
   })
   .partial();
