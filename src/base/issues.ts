@@ -21,6 +21,9 @@ export const furtherIssues = (): z.core.$ZodRawIssue => ({
 
 const isFurther = (issue: z.core.$ZodIssue): boolean => issue.code === 'custom' && issue.params === notLookedFor;
 
+/** Whether there may be more issues than an error has. */
+export const isCutShort = ({ issues }: z.core.$ZodError): boolean => issues.some(isFurther);
+
 /** `quarter: expected string, received undefined; year: too small; and 3 more` */
 export function describeIssues({ issues }: z.core.$ZodError): string {
   const found = issues.filter((issue) => !isFurther(issue));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { furtherIssues, mostIssues } from '../base/issues.js';
+import { shown } from '../base/shown.js';
 
 type Schema = z.core.$ZodType;
 type Payload = z.core.ParsePayload;
@@ -59,12 +60,16 @@ function makeTwin(schema: Schema, isOperand: boolean): Schema {
     case 'set':
       return metered(schema, ['valueType'], isOperand);
     case 'map':
-    case 'record':
       return metered(schema, ['keyType', 'valueType'], isOperand);
+    case 'record':
+      return metered(schema, ['keyType', 'valueType'], isOperand, briefOn(def));
     case 'tuple':
       return metered(schema, ['rest'], isOperand, all('items'));
     case 'object':
-      return metered(schema, ['catchall'], isOperand, { shape: twinsOf(def['shape'] as Record<string, Schema>) });
+      return metered(schema, canFail(def['catchall']) ? ['catchall'] : [], isOperand, {
+        shape: twinsOf(def['shape'] as Record<string, Schema>),
+        ...(isNever(def['catchall']) && briefOn(def)),
+      });
     case 'union':
       return withChildren(schema, all('options', true));
     case 'intersection':
@@ -88,6 +93,29 @@ function makeTwin(schema: Schema, isOperand: boolean): Schema {
     default:
       return schema;
   }
+}
+
+const typeOf = (child: unknown): string => (child as Schema | undefined)?._zod.def.type ?? 'unknown';
+
+/** Zod does not run the catchall of a strict object, and lists the keys that it does not know. */
+const isNever = (catchall: unknown): boolean => typeOf(catchall) === 'never';
+
+const canFail = (catchall: unknown): boolean => !['never', 'unknown', 'any'].includes(typeOf(catchall));
+
+/** The most unknown keys that a message names. */
+const mostKeys = 5;
+
+/** The part of a definition that makes messages, with one that does not name all keys that are unknown. */
+function briefOn(def: Def): { readonly error: z.core.$ZodErrorMap } {
+  const own = def['error'] as z.core.$ZodErrorMap | undefined;
+  return {
+    error: (issue) => {
+      const said = own?.(issue);
+      if (said !== undefined || issue.code !== 'unrecognized_keys' || issue.keys.length <= mostKeys) return said;
+      const named = issue.keys.slice(0, mostKeys).map((key) => JSON.stringify(shown(key, 30)));
+      return `Unrecognized keys: ${named.join(', ')} and ${issue.keys.length - mostKeys} more`;
+    },
+  };
 }
 
 const twin = (child: unknown, isOperand: boolean): unknown =>
@@ -140,12 +168,14 @@ interface Parsing {
   /** How many of the issues have been looked at, and how many of those count. */
   seen: number;
   counted: number;
+  /** Whether items were left out. */
   stopped: boolean;
 }
 
 /**
  * Counts the issues of a collection while it is parsed, and lets the rest of its items pass unseen after ten. Nothing is
- * thrown: what has begun asynchronously must be waited for, and zod does not clean up.
+ * thrown: what has begun asynchronously must be waited for, and zod does not clean up. Values that fit go through here as
+ * well, so that each item costs one comparison.
  */
 class Meter {
   private parsing: Parsing | undefined;
@@ -158,14 +188,17 @@ class Meter {
 
   /** The schema of the items, run by the meter. */
   ofItem(item: Schema): Schema {
-    const run: Run = (payload, context) => {
+    const { _zod: internals } = item;
+    const clone = z.core.clone(item);
+    clone._zod.run = (payload, context) => {
       const { parsing } = this;
-      if (parsing === undefined || !this.isFull(parsing)) return item._zod.run(payload, context);
+      if (parsing === undefined || parsing.payload.issues.length === 0 || !this.isFull(parsing)) {
+        return internals.run(payload, context);
+      }
       parsing.stopped = true;
       return payload;
     };
-    const internals = Object.create(item._zod, { run: { value: run } }) as Schema['_zod'];
-    return Object.create(item, { _zod: { value: internals } }) as Schema;
+    return clone;
   }
 
   /** Has a collection counted by this meter. */

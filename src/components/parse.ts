@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
-import { describeIssues } from '../base/issues.js';
-import { shown } from '../base/shown.js';
+import { describeIssues, isCutShort } from '../base/issues.js';
 import { boundedSchema } from './bounded-schema.js';
 
 /** What came of parsing: the value, or what is wrong in words that name the field. */
@@ -9,22 +8,26 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /**
  * Parses at once where the schema allows it, because that costs half, and asynchronously where it has asynchronous
- * refinements. Whatever is wrong with the value, no more is looked for than {@link describeIssues} tells.
+ * refinements. However much is wrong with a large value, ten issues of each collection are looked for.
  */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> | Promise<Parsed<T>> {
   try {
     return parseNow(schema, value);
   } catch (error) {
-    if (!(error instanceof z.core.$ZodAsyncError)) throw error;
-    return (isLarge(value) ? boundedSchema(schema).safeParseAsync(value, brief) : schema.safeParseAsync(value)).then(
-      toParsed,
-    );
+    if (error instanceof z.core.$ZodAsyncError) return parseLater(schema, value);
+    throw error;
   }
 }
 
 /** The same for a schema without asynchronous refinements. */
 export function parseNow<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
-  return toParsed(isLarge(value) ? boundedSchema(schema).safeParse(value, brief) : schema.safeParse(value));
+  const result = boundedSchema(schema).safeParse(value);
+  return toParsed(mayBeCounted(result, value) ? schema.safeParse(value) : result);
+}
+
+async function parseLater<T>(schema: z.ZodType<T>, value: unknown): Promise<Parsed<T>> {
+  const result = await boundedSchema(schema).safeParseAsync(value);
+  return toParsed(mayBeCounted(result, value) ? await schema.safeParseAsync(value) : result);
 }
 
 const toParsed = <T>(result: z.ZodSafeParseResult<T>): Parsed<T> =>
@@ -41,55 +44,33 @@ export async function encode(
   code: 'INPUT_INVALID' | 'OUTPUT_INVALID',
   where: string,
 ): Promise<unknown> {
-  const result = isLarge(value)
-    ? await z.safeEncodeAsync(boundedSchema(schema), value, brief)
-    : await z.safeEncodeAsync(schema, value);
+  const bounded = await z.safeEncodeAsync(boundedSchema(schema), value);
+  const result = mayBeCounted(bounded, value) ? await z.safeEncodeAsync(schema, value) : bounded;
   if (result.success) return result.data;
   throw new ErrandError(code, `${where}: ${describeIssues(result.error)}.`);
 }
 
-/** Zod would list every key, which describes nothing and costs more than the input. */
-const brief: z.core.ParseContext<z.core.$ZodIssue> = {
-  error: (issue) => {
-    if (issue.code !== 'unrecognized_keys' || issue.keys.length <= mostKeys) return undefined;
-    const named = issue.keys.slice(0, mostKeys).map((key) => JSON.stringify(shown(key, 50)));
-    return `Unrecognized keys: ${named.join(', ')} and ${issue.keys.length - mostKeys} more`;
-  },
-};
+/** Whether all issues of a value may be looked for, so that it can be said how many there are. */
+const mayBeCounted = (result: z.ZodSafeParseResult<unknown>, value: unknown): boolean =>
+  !result.success && isCutShort(result.error) && isSmall(value);
 
-const mostKeys = 3;
+/** The parts of a value, and the characters of its texts, up to which it is small. */
+const smallSize = 10_000;
 
-/** Below this a value is parsed by zod as it is, which is faster: it cannot have more issues than that. */
-const small = 10_000;
-
-/** Whether there is much to look at in a value. Counts no further than it must. */
-function isLarge(value: unknown): boolean {
-  let room = small;
+/** Counts no further than it must. What is neither JSON nor a plain object may hold anything. */
+function isSmall(value: unknown): boolean {
+  let room = smallSize;
   const count = (part: unknown): void => {
-    if (typeof part === 'string') {
-      room -= part.length;
-    } else if (typeof part !== 'object' || part === null) {
-      room -= 10;
-    } else if (Array.isArray(part)) {
-      room -= 10;
-      for (let index = 0; index < part.length && room > 0; index++) count(part[index]);
-    } else if (isPlain(part)) {
-      room -= 10;
-      for (const key in part) {
-        room -= key.length;
-        if (room > 0) count(part[key]);
-        else break;
-      }
-    } else {
-      room = 0;
+    room--;
+    if (typeof part === 'string') room -= part.length;
+    if (typeof part !== 'object' || part === null) return;
+    const isPlain = Array.isArray(part) || [null, Object.prototype].includes(Object.getPrototypeOf(part) as null);
+    if (!isPlain) room = 0;
+    for (const key in part) {
+      if (room <= 0) return;
+      count(Reflect.get(part, key));
     }
   };
   count(value);
-  return room <= 0;
-}
-
-/** Maps, sets and what classes make is not counted: it may hold anything. */
-function isPlain(part: object): part is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(part);
-  return prototype === null || prototype === Object.prototype;
+  return room > 0;
 }

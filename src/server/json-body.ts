@@ -10,7 +10,7 @@ const costs = { value: 26, container: 56, string: 40, distinctKey: 260 };
 const mostBytes = 22 * 1024 * 1024;
 const deepest = 256;
 
-/** Shorter bodies cannot take much. */
+/** Shorter bodies cannot take much, and are not looked at. */
 const short = 64 * 1024;
 
 /** How many different keys are told apart; a power of two. */
@@ -24,11 +24,12 @@ const backslash = 0x5c;
  * size. Undefined for what may be parsed. It need not be JSON; parsing tells.
  */
 export function refusalOfJson(body: Uint8Array): string | undefined {
+  if (body.length <= short) return undefined;
+  const keys = new KeySet();
   let values = 0;
   let containers = 0;
   let strings = 0;
   let depth = 0;
-  let keys: KeySet | undefined;
   // Of the string that was read last.
   let begin = 0;
   let end = 0;
@@ -43,7 +44,7 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
         break;
       }
       case 0x3a: // :
-        if (body.length > short) (keys ??= new KeySet()).add(body, begin, end);
+        keys.add(body, begin, end);
         if (end > begin + 1) strings--;
         break;
       case 0x2c: // ,
@@ -60,12 +61,8 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
         break;
     }
   }
-  if (body.length <= short) return undefined;
   const bytes =
-    values * costs.value +
-    containers * costs.container +
-    strings * costs.string +
-    (keys?.size ?? 0) * costs.distinctKey;
+    values * costs.value + containers * costs.container + strings * costs.string + keys.size * costs.distinctKey;
   return bytes <= mostBytes ? undefined : 'The body has too many values for its size. Send fewer at a time.';
 }
 

@@ -36,6 +36,7 @@ const Any = z
     ),
     people: z.array(Person),
     strict: z.strictObject({ a: z.string() }),
+    stricts: z.union(['a', 'b', 'c', 'd', 'e', 'f'].map((key) => z.strictObject({ [key]: z.string() }))),
     tree: Tree,
     enumerated: z.enum(['one', 'two']),
     enums: z.array(z.enum(['one', 'two'])),

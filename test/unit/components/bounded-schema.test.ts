@@ -221,6 +221,10 @@ function seen(schema: z.ZodType, value: unknown): Seen {
   }
 }
 
+/** Without the messages that name keys, of which a bounded schema names fewer. */
+const withoutKeys = (issues: readonly z.core.$ZodIssue[]): string =>
+  JSON.stringify(issues).replace(/"message":"Unrecognized keys: .*?(more|\\")"/g, '');
+
 describe('a bounded schema and the schema itself', () => {
   it('[B1] take and give the same, and begin with the same issues', () => {
     fc.assert(
@@ -233,7 +237,7 @@ describe('a bounded schema and the schema itself', () => {
         expect(bounded.value).toEqual(plain.value);
         const issues = bounded.issues ?? [];
         const stopped = JSON.stringify(issues).includes('"and more"');
-        if (!stopped) expect(issues).toEqual(plain.issues ?? []);
+        if (!stopped) expect(withoutKeys(issues)).toEqual(withoutKeys(plain.issues ?? []));
         else expect(issues[0]?.path[0]).toEqual(plain.issues?.[0]?.path[0]);
       }),
       { numRuns: 1_500 },
