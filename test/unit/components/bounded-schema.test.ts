@@ -240,7 +240,7 @@ describe('a bounded schema and the schema itself', () => {
         if (!stopped) expect(withoutKeys(issues)).toEqual(withoutKeys(plain.issues ?? []));
         else expect(issues[0]?.path[0]).toEqual(plain.issues?.[0]?.path[0]);
       }),
-      { numRuns: 1_500 },
+      { numRuns: 1_000 },
     );
   });
 });
