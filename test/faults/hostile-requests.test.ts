@@ -164,12 +164,6 @@ const shapes: Record<string, () => string> = {
     ),
   'unknown keys of a union': () =>
     numbered(call('"stricts":{', '')[0], (n) => `"key ${n} ${'x'.repeat(42)}":1,`, `"z":1}${call('', '')[1]}`),
-  'unknown arguments': () =>
-    numbered(
-      request('tools/call', '{"name":"takeStrict","arguments":{').slice(0, -1),
-      (n) => `"key ${n} ${'x'.repeat(42)}":1,`,
-      '"z":1}}}',
-    ),
   'unknown keys of the envelope': () =>
     numbered('{"jsonrpc":"2.0","id":2,"method":"tools/call",', (n) => `"key ${n} ${'x'.repeat(42)}":1,`, '"z":1}'),
   'unknown keys of the parameters': () =>
