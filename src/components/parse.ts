@@ -61,14 +61,18 @@ const smallSize = 10_000;
 function isSmall(value: unknown): boolean {
   let room = smallSize;
   const count = (part: unknown): void => {
-    room--;
-    if (typeof part === 'string') room -= part.length;
+    room -= typeof part === 'string' ? part.length + 1 : 1;
     if (typeof part !== 'object' || part === null) return;
-    const isPlain = Array.isArray(part) || [null, Object.prototype].includes(Object.getPrototypeOf(part) as null);
-    if (!isPlain) room = 0;
-    for (const key in part) {
-      if (room <= 0) return;
-      count(Reflect.get(part, key));
+    if (Array.isArray(part)) {
+      // Not `in`, which makes a list of all places first.
+      for (let index = 0; index < part.length && room > 0; index++) count(part[index]);
+    } else if ([null, Object.prototype].includes(Object.getPrototypeOf(part) as null)) {
+      for (const key in part) {
+        if (room <= 0) return;
+        count(Reflect.get(part, key));
+      }
+    } else {
+      room = 0;
     }
   };
   count(value);
