@@ -1,5 +1,6 @@
 import ms from 'ms';
 import { ErrandError } from './errors.js';
+import { shown } from './shown.js';
 
 /** Milliseconds, or a string such as `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
@@ -18,7 +19,7 @@ export function toMilliseconds(duration: unknown, what: string): number {
 }
 
 function described(duration: unknown): string {
-  if (typeof duration === 'string') return JSON.stringify(duration);
+  if (typeof duration === 'string') return shown(JSON.stringify(duration));
   if (typeof duration === 'number' || duration === undefined || duration === null) return String(duration);
   return `a value of type ${typeof duration}`;
 }

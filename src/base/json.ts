@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { ErrandError, messageOf } from './errors.js';
+import { shown } from './shown.js';
 
 /** What can be written as JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -32,7 +33,9 @@ export function toJsonText(value: unknown, what: string): string | undefined {
   try {
     text = stringify(value);
   } catch (cause) {
-    throw new ErrandError('RESULT_NOT_JSON', `${what} cannot be written as JSON: ${messageOf(cause)}.`, { cause });
+    throw new ErrandError('RESULT_NOT_JSON', `${what} cannot be written as JSON: ${shown(messageOf(cause), 500)}.`, {
+      cause,
+    });
   }
   if (text === undefined) {
     throw new ErrandError(
@@ -60,7 +63,7 @@ function refuseLoss(value: unknown, what: string): void {
     const [kind, wayOut] = found;
     throw new ErrandError(
       'RESULT_NOT_JSON',
-      `${what} ${key === '' ? 'is' : `has, as '${key}',`} ${kind}, of which JSON keeps nothing of use. ${wayOut}.`,
+      `${what} ${key === '' ? 'is' : `has, as '${shown(key)}',`} ${kind}, of which JSON keeps nothing of use. ${wayOut}.`,
     );
   });
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import { describeIssues } from '../components/parse.js';
+import { parseNow } from '../components/parse.js';
+import { shown } from '../base/shown.js';
 import type { SpanOptions } from '../base/tracing.js';
 import { questionMethods, type Answer, type QuestionKind, type QuestionParams } from './channel.js';
 import { requireOfClient } from './client-needs.js';
@@ -74,14 +75,14 @@ const asked = (kind: QuestionKind, key: string): SpanOptions => ({
 function accept<Result>({ label, result }: Asking<Result>, answer: Answer): Result {
   if ('error' in answer) {
     const { code, message } = answer.error;
-    const text = code === noAnswer ? message : `The client answered ${label} with error ${code}: ${message}`;
+    const text = code === noAnswer ? message : `The client answered ${label} with error ${code}: ${shown(message)}`;
     throw new ErrandError('ANSWER_FAILED', text, { exposed: true });
   }
-  const parsed = result.safeParse(answer.result);
-  if (parsed.success) return parsed.data;
+  const parsed = parseNow(result, answer.result);
+  if (parsed.ok) return parsed.value;
   throw new ErrandError(
     'ANSWER_INVALID',
-    `The client answered ${label} with something that is no answer: ${describeIssues(parsed.error)}.`,
+    `The client answered ${label} with something that is no answer: ${parsed.issues}.`,
     { exposed: true },
   );
 }

@@ -1,5 +1,6 @@
 import { ErrandError, type ErrandErrorCode } from '../base/errors.js';
 import type { Json } from '../base/json.js';
+import { shown } from '../base/shown.js';
 import type { ClientCapabilities } from '../protocol/types.js';
 import type { QuestionKind, QuestionParams } from './channel.js';
 import type { CallFrame } from './frame.js';
@@ -93,7 +94,7 @@ export function requireOfClient({ client }: CallFrame, asked: Asked): void {
     const { code, doing, missing } = needs[need];
     const capability = missing(client.capabilities);
     if (capability === undefined) continue;
-    const name = client.info === undefined ? '' : ` '${client.info.name}'`;
+    const name = client.info === undefined ? '' : ` '${shown(client.info.name)}'`;
     throw new ErrandError(
       code,
       `This call ${doing}, but the client${name} did not declare the capability '${capability}'.`,

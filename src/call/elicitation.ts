@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { toForm } from '../components/form.js';
 import { parse } from '../components/parse.js';
 import { askClient, type QuestionOptions } from './ask-client.js';
@@ -41,13 +42,13 @@ export async function elicit<Schema extends z.ZodType>(
     params: { mode: 'form', message, requestedSchema },
     result: ElicitResult,
     onDeadline: cancelled,
-    label: `the question "${message}"`,
+    label: `the question "${shown(message)}"`,
     options,
   });
   if (action !== 'accept') return { action };
   const parsed = await parse(schema, wrapped ? content?.value : content);
   if (!parsed.ok) {
-    throw new ErrandError('ANSWER_INVALID', `The answer to "${message}" does not fit: ${parsed.issues}.`, {
+    throw new ErrandError('ANSWER_INVALID', `The answer to "${shown(message)}" does not fit: ${parsed.issues}.`, {
       exposed: true,
     });
   }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { QuestionKind, QuestionParams } from './channel.js';
 
 /** What makes a question the same in every run of an execution. */
@@ -34,7 +35,7 @@ export class Journal {
     if (known.open) {
       throw new ErrandError(
         'QUESTION_DUPLICATE',
-        `${key === undefined ? 'The same question' : `A question with the key '${key}'`} is open already in this call. Give each a key of its own in the options: { key: '…' }.`,
+        `${key === undefined ? 'The same question' : `A question with the key '${shown(key)}'`} is open already in this call. Give each a key of its own in the options: { key: '…' }.`,
       );
     }
     known.times++;

@@ -1,5 +1,6 @@
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, messageOf } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { parse } from '../components/parse.js';
 import type { Component } from '../components/component.js';
 import type { CallContainer } from '../injection/injector.js';
@@ -138,7 +139,7 @@ class RunningCall {
         if (answer.action === 'accept') return answer.content;
         throw new ErrandError(
           'QUESTION_DECLINED',
-          `"${text}" was answered with ${answer.action}, so ${frame.component.name} did not run.`,
+          `"${shown(text)}" was answered with ${answer.action}, so ${frame.component.name} did not run.`,
           { exposed: true },
         );
       }),

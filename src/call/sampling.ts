@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import { throughJson } from '../base/json.js';
+import { shown } from '../base/shown.js';
 import type { SamplingMessageContentBlock, ModelPreferences, Tool, ToolChoice } from '../protocol/types.js';
 import { askClient, type QuestionOptions } from './ask-client.js';
 import type { QuestionParams } from './channel.js';
@@ -129,13 +130,15 @@ function checkToolResults(turns: readonly Turn[]): void {
     const fit = results.length === asked.length && asked.every((id) => results.includes(id));
     if (!fit || (results.length > 0 && (role !== 'user' || results.length < content.length))) {
       throw refused(
-        `the model asked for the tools ${JSON.stringify(asked)} and the next message has the results ${JSON.stringify(results)}. ` +
+        `the model asked for the tools ${shown(JSON.stringify(asked))} and the next message has the results ${shown(JSON.stringify(results))}. ` +
           'Follow each use of tools by one message of the user with all results and nothing else.',
       );
     }
     asked = content.flatMap((piece) => (piece.type === 'tool_use' ? [piece.id] : []));
   }
-  if (asked.length > 0) throw refused(`the last message uses the tools ${JSON.stringify(asked)}. Add their results.`);
+  if (asked.length > 0) {
+    throw refused(`the last message uses the tools ${shown(JSON.stringify(asked))}. Add their results.`);
+  }
 }
 
 const refused = (why: string): ErrandError => new ErrandError('OPTIONS_INVALID', `ctx.sample: ${why}`);

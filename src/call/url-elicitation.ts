@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { askClient, type QuestionOptions } from './ask-client.js';
 import { cancelled, ElicitResult } from './elicitation.js';
 import type { CallFrame } from './frame.js';
@@ -42,7 +43,7 @@ export async function elicitUrl(
     },
     result: ElicitResult,
     onDeadline: cancelled,
-    label: `the question "${message}"`,
+    label: `the question "${shown(message)}"`,
     options,
   });
   return { action, elicitationId };
@@ -57,7 +58,7 @@ function webUrl(given: string | URL): string {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new ErrandError(
       'ELICITATION_URL',
-      `ctx.elicitUrl: the URL is ${JSON.stringify(given)}. Give a whole URL that begins with https:// or http://.`,
+      `ctx.elicitUrl: the URL is ${shown(JSON.stringify(given))}. Give a whole URL that begins with https:// or http://.`,
     );
   }
   if (url.username !== '' || url.password !== '') {

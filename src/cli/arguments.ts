@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ErrandError, messageOf } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { MonitorOptions } from '../server/monitor.js';
 
 /**
@@ -63,6 +64,6 @@ export function toPort(option: string, text: string): number {
   if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `${option} is ${JSON.stringify(text)}. Give a port from 0 (a free one) to 65535.`,
+    `${option} is ${shown(JSON.stringify(text))}. Give a port from 0 (a free one) to 65535.`,
   );
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { ErrandError, messageOf } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { Command } from './arguments.js';
 import { exitOnceRead, outliveReaders } from './exit.js';
 import { printableLines } from './printing.js';
@@ -33,7 +34,10 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
     process.stdout.write(help);
   } else if (!isCommand(name)) {
     const known = Object.keys(commands).join(', ');
-    throw new ErrandError('OPTIONS_INVALID', `errand has no command '${name}'. Give one of ${known}, or --help.`);
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      `errand has no command '${shown(name)}'. Give one of ${known}, or --help.`,
+    );
   } else if (args.some((arg) => arg === '--help' || arg === '-h')) {
     process.stdout.write(`Usage:\n${usages[name]}\n`);
   } else {

@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { Engine } from '../docket/engine.js';
 import { retryRefused, toSummary } from '../docket/listing.js';
 import { executionStates, type RecordSummary } from '../docket/overview.js';
@@ -103,13 +104,13 @@ export async function tasksCommand(args: readonly string[]): Promise<undefined> 
   if (command === undefined) {
     const known = [...commands.keys()].join(', ');
     throw unusable(
-      `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${name}'`}: give one of ${known}.`,
+      `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${shown(name)}'`}: give one of ${known}.`,
     );
   }
   if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
   if (positionals.length > atMost) {
     throw unusable(
-      `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${positionals.join(', ')}.`,
+      `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${shown(positionals.join(', '))}.`,
     );
   }
   for (const option of Object.keys(options) as (keyof Values)[]) {

@@ -1,5 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import { installCrashGuard } from '../server/crash-guard.js';
+import { shown } from '../base/shown.js';
 import { monitorAt, onlyFile, readArguments } from './arguments.js';
 import { loadServer } from './load-server.js';
 import { stopSignal } from './stop-signal.js';
@@ -43,5 +44,8 @@ export async function workerCommand(args: readonly string[]): Promise<undefined>
 function toCount(option: string, text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count > 0) return count;
-  throw new ErrandError('OPTIONS_INVALID', `${option} is ${JSON.stringify(text)}. Give a whole number of at least 1.`);
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${option} is ${shown(JSON.stringify(text))}. Give a whole number of at least 1.`,
+  );
 }

@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { readArguments } from './arguments.js';
 import { docketOptions, withDocket } from './docket-access.js';
 import { endWithReader } from './exit.js';
@@ -13,7 +14,7 @@ export async function workersCommand(args: readonly string[]): Promise<undefined
   if (positionals.length > 0) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `errand workers takes no names, and was given ${positionals.join(', ')}.\nUsage:\n${usage}`,
+      `errand workers takes no names, and was given ${shown(positionals.join(', '))}.\nUsage:\n${usage}`,
     );
   }
   endWithReader();

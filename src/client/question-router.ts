@@ -12,6 +12,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
+import { describeIssues } from '../base/issues.js';
+import { shown } from '../base/shown.js';
 import { ProtocolError, rpcCode } from '../protocol/errors.js';
 import type { ClientCapabilities } from '../protocol/types.js';
 import type { ClientOptions, TaskHandlers } from './options.js';
@@ -99,7 +101,7 @@ export class QuestionRouter {
         roots: typeof roots === 'function' ? await roots() : roots,
       }));
     }
-    throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${request.method}`);
+    throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${shown(request.method)}`);
   }
 
   private async elicit(request: JSONRPCRequest, asked: Asked): Promise<Result> {
@@ -181,5 +183,5 @@ export function relatedTaskOf(params: unknown): string | undefined {
 function accept<T>(schema: z.ZodType<T>, request: JSONRPCRequest): T {
   const parsed = schema.safeParse(request);
   if (parsed.success) return parsed.data;
-  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${request.method}: ${z.prettifyError(parsed.error)}`);
+  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${request.method}: ${describeIssues(parsed.error)}`);
 }

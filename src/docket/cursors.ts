@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { ErrandError } from '../base/errors.js';
+import { longestShown, shown } from '../base/shown.js';
 
 /** Where a list goes on, as text that means nothing to others. */
 export class Cursors {
@@ -23,7 +24,7 @@ export class Cursors {
     if (sequence !== undefined) return sequence;
     throw new ErrandError(
       'CURSOR_INVALID',
-      `The cursor ${inspect(cursor, { depth: 0, maxStringLength: 80 })} was not given by this docket. List again without a cursor.`,
+      `The cursor ${shown(inspect(cursor, { depth: 0, maxStringLength: longestShown }))} was not given by this docket. List again without a cursor.`,
     );
   }
 

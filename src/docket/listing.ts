@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { ProgressState } from '../call/channel.js';
 import { executionStates, type BrowseQuery, type RecordSummary, type SummaryPage } from './overview.js';
 import { hasFailedForClient, isTask, type ExecutionRecord, type ExecutionState } from './record.js';
@@ -75,7 +76,7 @@ export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQue
   if (state !== undefined && !executionStates.includes(state)) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `docket.list: state is ${JSON.stringify(state)}. Give one of ${executionStates.join(', ')}.`,
+      `docket.list: state is ${shown(JSON.stringify(state))}. Give one of ${executionStates.join(', ')}.`,
     );
   }
   return { ...query, limit };

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { isWellFormed, type Json } from '../base/json.js';
+import { shown } from '../base/shown.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { takeSnapshot, type SnapshotRules } from '../call/snapshot.js';
 import type { Catalog } from '../components/catalog.js';
@@ -87,7 +88,7 @@ export function dueTime(when: Date | Duration, where: string): Pick<NewExecution
 /** Half a character would be another one in Redis, where two keys must not become one. */
 export function checkedKey(key: unknown, what: string): string {
   if (typeof key === 'string' && key.length > 0 && key.length <= 512 && isWellFormed(key)) return key;
-  const given = typeof key === 'string' ? JSON.stringify(key.slice(0, 100)) : inspect(key, { depth: 0 });
+  const given = typeof key === 'string' ? JSON.stringify(shown(key)) : shown(inspect(key, { depth: 0 }));
   throw new ErrandError('OPTIONS_INVALID', `${what} is ${given}. Give a string of 1 to 512 whole characters.`);
 }
 
@@ -97,7 +98,8 @@ function checkedOptions(given: unknown, known: readonly string[], call: string):
   const names = typeof given === 'object' && given !== null ? Object.keys(given) : undefined;
   const unknown = names?.find((name) => !known.includes(name));
   if (names !== undefined && unknown === undefined) return given as AddOptions;
-  const what = unknown === undefined ? `options are ${inspect(given, { depth: 0 })}` : `${unknown} is no option`;
+  const what =
+    unknown === undefined ? `options are ${shown(inspect(given, { depth: 0 }))}` : `${shown(unknown)} is no option`;
   throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}. Give an object with any of ${known.join(', ')}.`);
 }
 

@@ -3,6 +3,7 @@ import { Cron } from 'croner';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError, messageOf } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 
 /** When a schedule ticks. */
 export type ScheduleWhen =
@@ -51,7 +52,7 @@ export function toTimetable(when: unknown): Timetable {
   const given = Given.safeParse(when);
   if (!given.success) {
     throw invalid(
-      `when is ${inspect(when, { breakLength: Infinity })}. Give { cron: '0 3 * * *', timezone: 'Europe/Berlin' } or { every: '15m' }.`,
+      `when is ${shown(inspect(when, { breakLength: Infinity }))}. Give { cron: '0 3 * * *', timezone: 'Europe/Berlin' } or { every: '15m' }.`,
     );
   }
   if ('cron' in given.data) {
@@ -81,22 +82,24 @@ export function nextTick(timetable: Timetable, now: number, last = now): number 
   try {
     next = new Cron(cron, { timezone, mode: '5-or-6-parts' }).nextRun(new Date(Math.max(now, last)));
   } catch (error) {
-    throw invalid(`the cron pattern '${cron}' is refused: ${messageOf(error)}`, error);
+    throw invalid(`the cron pattern '${shown(cron)}' is refused: ${shown(messageOf(error))}`, error);
   }
   if (next) return next.getTime();
-  throw invalid(`the cron pattern '${cron}' names a time that never comes. Give one that does.`);
+  throw invalid(`the cron pattern '${shown(cron)}' names a time that never comes. Give one that does.`);
 }
 
 function checkCron(timetable: Extract<Timetable, { cron: string }>): void {
   const { cron, timezone } = timetable;
   // Croner also takes a date, for one tick.
   if (!/^@\w+$|^\S+(\s+\S+){4,5}$/.test(cron)) {
-    throw invalid(`when.cron is '${cron}'. Give five fields, or six with seconds in front, such as '0 3 * * *'.`);
+    throw invalid(
+      `when.cron is '${shown(cron)}'. Give five fields, or six with seconds in front, such as '0 3 * * *'.`,
+    );
   }
   try {
     new Intl.DateTimeFormat('en', { timeZone: timezone });
   } catch (error) {
-    throw invalid(`when.timezone is '${timezone}'. Give a name such as 'Europe/Berlin' or 'UTC'.`, error);
+    throw invalid(`when.timezone is '${shown(timezone)}'. Give a name such as 'Europe/Berlin' or 'UTC'.`, error);
   }
   nextTick(timetable, Date.now());
 }

@@ -1,6 +1,7 @@
 import { longestTimer } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import type { Engine } from './engine.js';
 import { isTerminal, type ExecutionEnd } from './record.js';
 
@@ -75,18 +76,18 @@ export function onAbort(signal: AbortSignal | undefined, reject: (reason: Error)
 const notInTime = (key: string, limit: number | undefined): ErrandError =>
   new ErrandError(
     'WAIT_TIMED_OUT',
-    `Execution '${key}' was not finished after ${limit} ms. It goes on; wait longer or cancel it.`,
+    `Execution '${shown(key)}' was not finished after ${limit} ms. It goes on; wait longer or cancel it.`,
   );
 
 /** The engine was closed while somebody waited. */
 export const closedMeanwhile = (key: string): ErrandError =>
-  new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${key}' was waited for.`);
+  new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${shown(key)}' was waited for.`);
 
 /** The one sentence for a key that nothing is known of. */
 export function unknownExecution(key: string): ErrandError {
   return new ErrandError(
     'EXECUTION_UNKNOWN',
-    `No execution has the key '${key}'. It was never added, or its record expired.`,
+    `No execution has the key '${shown(key)}'. It was never added, or its record expired.`,
   );
 }
 
@@ -101,6 +102,6 @@ export function goneExecution(
   }
   return new ErrandError(
     'EXECUTION_REPLACED',
-    `A later execution has the key '${key}' now. docket.get('${key}') gives that one.`,
+    `A later execution has the key '${shown(key)}' now. docket.get('${shown(key)}') gives that one.`,
   );
 }

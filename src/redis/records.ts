@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../base/json.js';
 import { ErrandError } from '../base/errors.js';
+import { describeIssues } from '../base/issues.js';
 import type { TraceContext } from '../base/tracing.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
@@ -259,7 +260,7 @@ export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T
   if (result.success) return result.data;
   throw new ErrandError(
     'DOCKET_UNAVAILABLE',
-    `${what} in Redis is not what this version writes: ${z.prettifyError(result.error)}. Do not let two versions that differ in it share a docket.`,
+    `${what} in Redis is not what this version writes: ${describeIssues(result.error)}. Do not let two versions that differ in it share a docket.`,
     { cause: result.error },
   );
 }

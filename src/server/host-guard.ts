@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { shown } from '../base/shown.js';
 import { refuse } from '../protocol/errors.js';
 
 /** The address that only this machine reaches. */
@@ -38,11 +39,11 @@ export class HostGuard {
   refuse(headers: Headers): Response | undefined {
     const host = headers.get('host');
     if (host === null || !this.hosts.has(hostname(`http://${host}`))) {
-      return refuse(403, -32000, `The Host header ${JSON.stringify(host)} is not allowed.`);
+      return refuse(403, -32000, `The Host header ${shown(JSON.stringify(host))} is not allowed.`);
     }
     const origin = headers.get('origin');
     if (origin === null || this.allowsOrigin(origin.toLowerCase())) return undefined;
-    return refuse(403, -32000, `The Origin header ${JSON.stringify(origin)} is not allowed.`);
+    return refuse(403, -32000, `The Origin header ${shown(JSON.stringify(origin))} is not allowed.`);
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Core } from '../bindings/core.js';
 import type { HttpEndpoint } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { HttpSessions } from '../bindings/mcp-2025-11-25/http-sessions.js';
 import { StatelessRequests } from '../bindings/mcp-2025-11-25/stateless-requests.js';
-import { describeIssues } from '../components/parse.js';
+import { describeIssues } from '../base/issues.js';
 import { refuse } from '../protocol/errors.js';
 import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, loopback } from './host-guard.js';

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Meters } from '../base/meters.js';
-import { describeIssues } from '../components/parse.js';
+import { describeIssues } from '../base/issues.js';
 import { statusCodeOf, type ServerHealth } from './health.js';
 import { HostGuard, isLoopback, loopback } from './host-guard.js';
 import { bind, GentleClose, urlOf } from './node-http.js';

@@ -6,6 +6,7 @@ import { ErrandError } from '../base/errors.js';
 import { flushed } from '../base/flushed.js';
 import type { HttpReply } from '../bindings/mcp-2025-11-25/http-exchange.js';
 import { refuse } from '../protocol/errors.js';
+import { refusalOfJson } from './json-body.js';
 
 /** The largest body of a request, in bytes. */
 const largestBody = 4 * 1024 * 1024;
@@ -91,8 +92,12 @@ export async function readJson(incoming: IncomingMessage): Promise<{ json: unkno
     if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
     chunks.push(chunk);
   }
+  const body = Buffer.concat(chunks);
+  chunks.length = 0;
+  const tooMuch = refusalOfJson(body);
+  if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };
   try {
-    return { json: JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown };
+    return { json: JSON.parse(body.toString('utf8')) as unknown };
   } catch {
     return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
   }

@@ -8,7 +8,7 @@ import { Tracing } from '../base/tracing.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
-import { describeIssues } from '../components/parse.js';
+import { describeIssues } from '../base/issues.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';

@@ -1,6 +1,7 @@
 import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
 import { CallLife } from '../../call/life.js';
 import type { Logger } from '../../base/logger.js';
+import { shown } from '../../base/shown.js';
 import { failureOf } from '../../call/outcome.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
 import { makeFrame, parseInput, runCall } from '../../call/running-call.js';
@@ -67,7 +68,7 @@ export function callComponent(
 }
 
 function refuseMode({ component: { kind }, name }: ComponentRequest, why: string): ProtocolError {
-  const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} '${name}'`;
+  const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} '${shown(name)}'`;
   return new ProtocolError(rpcCode.methodNotFound, `${title} ${why}`);
 }
 

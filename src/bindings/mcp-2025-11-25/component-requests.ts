@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { CallFrame } from '../../call/frame.js';
+import { shown } from '../../base/shown.js';
 import type { Component } from '../../components/component.js';
+import { parseNow } from '../../components/parse.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 
@@ -24,6 +26,12 @@ export interface ComponentRequest {
 
 /** The longest id of a request and the longest progress token, in characters: both are kept with each task. */
 export const longestToken = 1_024;
+
+/** Whether the id of a request is longer than {@link longestToken}. Every answer repeats it. */
+export const isTooLong = (id: unknown): boolean => typeof id === 'string' && id.length > longestToken;
+
+/** What is said of such an id. */
+export const idTooLong = `The id of a request may have ${longestToken} characters`;
 
 const common = {
   task: z.object({ ttl: z.number().int().nonnegative().nullish() }).optional(),
@@ -64,19 +72,19 @@ export function readRequest({ catalog }: Core, method: TaskMethod, params: unkno
     case 'resources/read': {
       const { uri, task, _meta } = accept(ReadParams, params, method);
       const component = catalog.at(uri);
-      if (component === undefined) throw new ProtocolError(resourceNotFound, 'Resource not found', { uri });
+      if (component === undefined) throw new ProtocolError(resourceNotFound, 'Resource not found', { uri: shown(uri) });
       return { component, name: uri, input: { uri }, task, progressToken: _meta?.progressToken };
     }
   }
 }
 
 function unknown(kind: 'tool' | 'prompt', name: string): never {
-  throw new ProtocolError(rpcCode.invalidParams, `Unknown ${kind}: ${name}`);
+  throw new ProtocolError(rpcCode.invalidParams, `Unknown ${kind}: ${shown(name)}`);
 }
 
 /** @throws {ProtocolError} `-32602`, naming the field. */
 export function accept<T>(schema: z.ZodType<T>, params: unknown, what: string): T {
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${what}: ${z.prettifyError(parsed.error)}`);
+  const parsed = parseNow(schema, params);
+  if (parsed.ok) return parsed.value;
+  throw new ProtocolError(rpcCode.invalidParams, `Invalid ${what}: ${parsed.issues}`);
 }

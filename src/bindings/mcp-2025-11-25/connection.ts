@@ -8,8 +8,9 @@ import {
   SetLevelRequestSchema,
   type JSONRPCRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { ErrandError } from '../../base/errors.js';
+import { ErrandError, messageOf } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
+import { shown } from '../../base/shown.js';
 import type { Answer } from '../../call/channel.js';
 import { mayBeAsked } from '../../call/client-needs.js';
 import type { Unwatch } from '../../docket/engine.js';
@@ -21,7 +22,7 @@ import { catchUp, relayAnswer, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
 import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
-import { longestToken, type TaskMethod } from './component-requests.js';
+import type { TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
@@ -240,14 +241,15 @@ export class Connection {
     });
     // The low-level handlers of the SDK parse each request and result twice; these parse once.
     sdk.fallbackRequestHandler = (request, extra) => this.route(request, extra);
-    sdk.onerror = (error) => logger.debug('The protocol reported an error', { error });
+    // The SDK puts whole messages into its errors.
+    sdk.onerror = (error) => logger.debug('The protocol reported an error', { error: shown(messageOf(error), 1_000) });
     sdk.onclose = () => this.closed();
     return sdk;
   }
 
   private async route({ method, params }: JSONRPCRequest, extra: RequestExtra): Promise<object> {
     const route = this.routes.get(method);
-    if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${method}`);
+    if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${shown(method)}`);
     if (isTaskMethod(method)) this.refuseCall(extra.requestId);
     const protocolVersion = this.negotiated ?? LATEST_PROTOCOL_VERSION;
     try {
@@ -255,7 +257,7 @@ export class Connection {
       return await observed(this.core, request, async () => route(params, extra));
     } catch (error) {
       if (error instanceof ProtocolError) throw error;
-      this.core.logger.error('A request failed', { method, error });
+      this.core.logger.error('A request failed', { method: shown(method), error });
       throw new ProtocolError(rpcCode.internalError, shownOf(error));
     } finally {
       // Otherwise each patience that ran out would leave a stream open. What is still said on it goes out before.
@@ -265,11 +267,11 @@ export class Connection {
 
   private refuseCall(request: RequestId): void {
     if (this.draining) throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
-    if (typeof request === 'string' && request.length > longestToken) {
-      throw new ProtocolError(rpcCode.invalidRequest, `The id of a request may have ${longestToken} characters`);
-    }
     if (!this.calls.has(request) && !this.responded.has(request)) return;
-    throw new ProtocolError(rpcCode.invalidRequest, `A request with the id ${JSON.stringify(request)} is under way`);
+    throw new ProtocolError(
+      rpcCode.invalidRequest,
+      `A request with the id ${shown(JSON.stringify(request))} is under way`,
+    );
   }
 
   private onAnswer(id: string, message: JSONRPCMessage, principal: string): void {
@@ -285,7 +287,7 @@ export class Connection {
       if (onForeignAnswer !== undefined && !this.foreign && isForegroundQuestion(id)) {
         return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
       }
-      logger.info('An answer was ignored', { id: id.slice(0, 200), verdict: 'unknown' });
+      logger.info('An answer was ignored', { id: shown(id), verdict: 'unknown' });
       return;
     }
     const wasAsked = this.delivery.answered(question, principal);

@@ -1,5 +1,6 @@
 import { refuse, rpcCode } from '../../protocol/errors.js';
-import type { AuthInfo } from '../../protocol/types.js';
+import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import { idTooLong, isTooLong } from './component-requests.js';
 
 /** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */
 export interface HttpExchange {
@@ -39,10 +40,42 @@ export const shuttingDown = (): Response => refuse(503, -32000, 'The server is s
 /** The revision that took several messages in one body out of the protocol. */
 export const singleMessagesSince = '2025-06-18';
 
+/** The most messages in one body, in the revisions that take several. */
+const mostMessages = 20;
+
 /** The answer to several messages in one body. */
 export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
   if (!Array.isArray(body) || protocolVersion < singleMessagesSince) return undefined;
   return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
+}
+
+/** The ids of the requests in a body that nobody has looked at yet. */
+export function requestIds(body: unknown): RequestId[] {
+  const messages = (Array.isArray(body) ? body : [body]) as (Partial<
+    JSONRPCMessage & { id: RequestId; method: string }
+  > | null)[];
+  return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
+}
+
+const envelope: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
+
+/**
+ * The answer to messages that should not come to the SDK: it lists all keys that it does not know, four times, and repeats
+ * an id however long that is.
+ */
+export function refuseMessages(body: unknown): Response | undefined {
+  if (body === undefined) return undefined;
+  const messages: readonly unknown[] = Array.isArray(body) ? body : [body];
+  if (messages.length > mostMessages) {
+    return refuse(400, rpcCode.invalidRequest, `A body may have ${mostMessages} messages.`);
+  }
+  const isStrange = messages.some((message) => {
+    if (typeof message !== 'object' || message === null) return true;
+    for (const key in message) if (!envelope.has(key)) return true;
+    return false;
+  });
+  if (isStrange) return refuse(400, -32700, 'Parse error: a message is not one of JSON-RPC.');
+  return requestIds(body).some(isTooLong) ? refuse(400, rpcCode.invalidRequest, idTooLong) : undefined;
 }
 
 /** They are answered at once and nothing else is sent for them; who polls did not ask for a stream (basic/utilities/tasks). */

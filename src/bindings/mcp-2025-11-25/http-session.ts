@@ -1,4 +1,5 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import { shown } from '../../base/shown.js';
 import type { CurrentPrincipal } from '../../call/principal.js';
 import { refuse, rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
@@ -8,6 +9,8 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import {
   isStream,
   refuseBatch,
+  refuseMessages,
+  requestIds,
   singleMessagesSince,
   withoutNeedlessStream,
   type HttpExchange,
@@ -134,10 +137,11 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.lastSeen = this.core.clock.now();
     this.passOnCancelled(body);
     const negotiated = this.connection?.client?.protocolVersion;
+    const strange = (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
+    if (strange !== undefined) return { response: strange };
     const ids = requestIds(body);
-    const refused =
-      (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? this.refuseSecond(ids);
-    if (refused !== undefined) return { response: refused };
+    const second = this.refuseSecond(ids);
+    if (second !== undefined) return { response: second };
     for (const id of ids) this.underWay.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,
@@ -268,8 +272,8 @@ export class HttpSession implements Streams, SharedSessionHost {
   private refuseSecond(ids: readonly RequestId[]): Response | undefined {
     const second = ids.find((id) => this.underWay.has(id));
     if (second === undefined) return undefined;
-    const shown = JSON.stringify(second).slice(0, 100);
-    return refuse(400, rpcCode.invalidRequest, `A request with the id ${shown} is under way. Use each id once.`);
+    const id = shown(JSON.stringify(second));
+    return refuse(400, rpcCode.invalidRequest, `A request with the id ${id} is under way. Use each id once.`);
   }
 
   private finish(ids: readonly RequestId[], dropped: boolean): void {
@@ -279,12 +283,4 @@ export class HttpSession implements Streams, SharedSessionHost {
       if (dropped) listeners?.forEach((listener) => listener());
     }
   }
-}
-
-/** Of a body that nobody has looked at yet. */
-function requestIds(body: unknown): RequestId[] {
-  const messages = (Array.isArray(body) ? body : [body]) as (Partial<
-    JSONRPCMessage & { id: RequestId; method: string }
-  > | null)[];
-  return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
 }

@@ -8,6 +8,7 @@ import {
   isInitialize,
   isStream,
   refuseBatch,
+  refuseMessages,
   sessionNotFound,
   shuttingDown,
   withoutNeedlessStream,
@@ -38,6 +39,8 @@ export class StatelessRequests implements HttpEndpoint {
     const { request, body } = exchange;
     // There is no standalone stream, and no session that a DELETE could end.
     if (request.method !== 'POST') return { response: methodNotAllowed() };
+    const strange = refuseMessages(body);
+    if (strange !== undefined) return { response: strange };
     if (isInitialize(body)) return this.initialize(exchange);
     const client = clientOf(request.headers);
     if (client === undefined) return { response: sessionNotFound() };

@@ -1,3 +1,4 @@
+import { shown } from '../../base/shown.js';
 import { restoreSnapshot } from '../../call/snapshot.js';
 import type { ExecutionRecord } from '../../docket/record.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
@@ -26,16 +27,13 @@ export function toTask(record: ExecutionRecord): Task {
   return {
     taskId: record.key,
     status: statusOf(record),
-    ...(statusMessage !== undefined && { statusMessage: shortened(statusMessage) }),
+    ...(statusMessage !== undefined && { statusMessage: shown(statusMessage, longestStatusMessage) }),
     createdAt: new Date(record.createdAt).toISOString(),
     lastUpdatedAt: new Date(record.updatedAt).toISOString(),
     ttl: record.ttl,
     pollInterval,
   };
 }
-
-const shortened = (message: string): string =>
-  message.length <= longestStatusMessage ? message : `${message.slice(0, longestStatusMessage - 1)}…`;
 
 /**
  * In this revision a result with `isError` is `failed`, and a task with an open question is `input_required`, also while

@@ -1,5 +1,7 @@
 import { principalOf } from '../../call/principal.js';
+import { rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
+import { idTooLong, isTooLong } from './component-requests.js';
 import { relatedTaskKey } from './task-view.js';
 
 type Send = Transport['send'];
@@ -51,7 +53,10 @@ export class WireTransport implements Transport {
       if ('method' in message && message.method === 'notifications/cancelled') {
         this.cancelled(message.params?.requestId);
       }
-      if ('id' in message && 'method' in message && message.method === 'initialize') this.initializing = message.id;
+      if ('id' in message && 'method' in message) {
+        if (isTooLong(message.id)) return this.refuseLongId();
+        if (message.method === 'initialize') this.initializing = message.id;
+      }
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
   }
@@ -93,6 +98,12 @@ export class WireTransport implements Transport {
   private negotiated({ protocolVersion }: Record<string, unknown>): void {
     this.initializing = undefined;
     if (typeof protocolVersion === 'string') this.taps.onNegotiated(protocolVersion);
+  }
+
+  /** Over HTTP it was refused before it came here. */
+  private refuseLongId(): void {
+    const error = { code: rpcCode.invalidRequest, message: idTooLong };
+    this.inner.send({ jsonrpc: '2.0', error }).catch((failed: unknown) => this.onerror?.(failed as Error));
   }
 
   private cancelled(request: unknown): void {
