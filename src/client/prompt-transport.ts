@@ -103,7 +103,7 @@ export class PromptTransport implements Transport {
     known?.keep?.();
     if (known !== undefined && isDeepStrictEqual(known.request, request)) {
       known.keep = undefined;
-      if (known.answer !== undefined) this.deliver(known).catch((error: Error) => this.onerror?.(error));
+      if (known.answer !== undefined) this.deliver(known).catch((error: unknown) => this.onerror?.(error as Error));
       return;
     }
     const taskId = relatedTaskOf((request as { params?: unknown }).params);
@@ -134,7 +134,8 @@ export class PromptTransport implements Transport {
       for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
         try {
           await this.inner.send(prompt.answer);
-          return this.forget(prompt);
+          this.forget(prompt);
+          return;
         } catch (error) {
           const isLast = isRefusal(error) || this.isClosed || this.clock.now() + pause > until;
           if (isLast) {

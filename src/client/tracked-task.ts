@@ -97,9 +97,10 @@ export class TrackedTask {
     if (isTerminal(task)) {
       this.over();
       this.requests.hasEnded(this.taskId);
+    } else if (task.status === 'input_required') {
+      // A server may send its questions to nobody but who waits for the result.
+      this.result().catch(() => undefined);
     }
-    // A server may send its questions to nobody but who waits for the result.
-    else if (task.status === 'input_required') this.result().catch(() => undefined);
     this.schedule();
   }
 
