@@ -71,11 +71,13 @@ export interface AnswerAddress {
   readonly taskId: string;
   readonly question: string;
   readonly principal: string;
+  /** The session from which it comes. */
+  readonly session: string;
 }
 
 /**
  * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
- * a second answer; both are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
+ * one from a session that was not asked, and a second answer; all are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
  */
 export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Answer, host: AnswerHost): Promise<void> {
   const { limits, logger, clock } = host;
@@ -102,7 +104,13 @@ export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Ans
   }
 }
 
+/** The client of a session said that it has a question that it was shown. */
+export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise<void> {
+  const record = await engine.get(from.taskId);
+  if (record?.owner === from.principal) await engine.showings.received(from.taskId, from.question, from.session);
+}
+
 async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerVerdict> {
   const record = await engine.get(to.taskId);
-  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer) : 'unknown';
+  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer, to.session) : 'unknown';
 }

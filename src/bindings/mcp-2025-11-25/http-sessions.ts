@@ -162,13 +162,16 @@ export class HttpSessions implements HttpEndpoint {
     return this.draining;
   }
 
-  /** Whether there is room for one more session: where there was none, the idle one that was seen longest ago goes. */
+  /**
+   * Whether there is room for one more session. Where there was none, the one without a stream goes that was seen longest
+   * ago; one whose client thinks about a question only where there is no other.
+   */
   private makeRoom(): boolean {
     if (this.sessions.size + this.opening < this.limits.maximum) return true;
-    let oldest: HttpSession | undefined;
-    for (const session of this.sessions.values()) {
-      if (session.isIdle && session.lastSeen < (oldest?.lastSeen ?? Infinity)) oldest = session;
-    }
+    const away = [...this.sessions.values()].filter(({ isAway }) => isAway);
+    const [oldest] = away.sort(
+      (one, other) => Number(other.isIdle) - Number(one.isIdle) || one.lastSeen - other.lastSeen,
+    );
     if (oldest === undefined) return false;
     this.sessions.delete(oldest.id);
     void oldest.expire();
