@@ -26,13 +26,14 @@ import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
-import { QuestionDelivery, type Turns } from './question-delivery.js';
+import { QuestionDelivery } from './question-delivery.js';
 import { parseQuestionId, parseReceiptId } from './question-ids.js';
 import type { KnownClient } from './session-claim.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
 import { TaskFeed } from './task-feed.js';
 import { TaskRequests } from './task-requests.js';
+import { turnsOf, type Turns } from './turns.js';
 import { WireTransport, type WireTaps } from './wire-transport.js';
 
 type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
@@ -344,33 +345,6 @@ export class Connection {
     this.responded.clear();
     this.onClosed(this);
   }
-}
-
-/** Without an engine there are no tasks, and so no questions of theirs. */
-function turnsOf({ engine, logger }: Core, place: string, session: string): Turns {
-  const showings = engine?.showings;
-  return {
-    session,
-    ask: async (taskId, question, waiting) => {
-      if (showings === undefined) return { granted: true, again: false };
-      try {
-        return await showings.show(taskId, question, {
-          place,
-          session,
-          waits: waiting === 'somebody',
-          rests: waiting === 'gave up',
-        });
-      } catch (error) {
-        logger.warning('A question could not be shown and is tried again', { taskId, question, error });
-        throw error;
-      }
-    },
-    giveUp: (taskId, question) => {
-      showings?.giveUp(taskId, question, place).catch((error: unknown) => {
-        logger.debug('A question could not be given up', { taskId, question, error });
-      });
-    },
-  };
 }
 
 const refuseValidator = (): never => {

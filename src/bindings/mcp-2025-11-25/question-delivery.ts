@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.js';
 import type { ExecutionRecord, Question } from '../../docket/record.js';
-import type { ShowVerdict } from '../../docket/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import { requestOf } from './client-messages.js';
+import type { Asking, Pending } from './pending-questions.js';
 import { questionId, receiptId, type QuestionAddress } from './question-ids.js';
 import type { Streams } from './streams.js';
 import { relatedTask } from './task-view.js';
+import type { Turns, Waiting } from './turns.js';
 
 /**
  * How long a question waits for a `tasks/result` before it goes to the standalone stream, in milliseconds. Clients that
@@ -18,62 +19,10 @@ const retryDelay = 1_000;
 
 /**
  * A client that gave up a `tasks/result` and sends another one within this time, in milliseconds, is taken to have its prompt
- * open still. One that comes back later is shown the question again: it may have closed the prompt with the request.
+ * open still. One that comes back later is shown the question again: it may have closed the prompt with the request. One that
+ * has no stream at all for so long may be gone.
  */
 const repeatPause = 10_000;
-
-/** Who waits for the result of a task on a connection: somebody; nobody any more, while the client has the question; or nobody. */
-export type Waiting = 'somebody' | 'gave up' | 'nobody';
-
-/** Each question is shown at one place at a time; this is one of them. */
-export interface Turns {
-  /** The session of the client. */
-  readonly session: string;
-  /** Asks to show a question, or says again who waits here for its task. */
-  ask(taskId: string, question: string, waiting: Waiting): Promise<ShowVerdict>;
-  /** It is not shown here any more, or not wanted. */
-  giveUp(taskId: string, question: string): void;
-}
-
-/**
- * Where a question was shown: the response stream of a `tasks/result`, the stream that belongs to no request, or a stream
- * that worked and has ended since, so that the client has the question and answers it by a request of its own.
- */
-type Place = { readonly reader: RequestId } | 'standalone' | 'ended stream';
-
-/** A question as this connection knows it. */
-interface Pending {
-  readonly id: string;
-  readonly taskId: string;
-  readonly question: Question;
-  shownAt: Place | undefined;
-  /** Whether it was ever sent, so that the old prompt has to be closed before it is sent again. */
-  sent: boolean;
-  /**
-   * It needs no answer any more. Kept until its task ends, because whoever reads the open questions of a task may read
-   * them just before the answer is stored; nobody is to be prompted twice.
-   */
-  settled: boolean;
-  stopDelay: (() => void) | undefined;
-  /** Whether it is this connection's turn to show it: nobody knows, it was asked, yes, or another's. */
-  turn: 'none' | 'asked' | 'ours' | 'theirs';
-  /** Who was said to wait here. */
-  waiting: Waiting;
-}
-
-/** What this connection knows of the questions of one task. */
-interface Asking {
-  /** Whose the task is. Several principals may send on one connection. */
-  owner: string | undefined;
-  /** By the key of the question. */
-  readonly questions: Map<string, Pending>;
-  /** The `tasks/result` requests that wait for the task. */
-  readonly readers: Set<RequestId>;
-  /** Whether the task has ended; its questions are kept until the last reader, which may just be reading them, is gone. */
-  ended: boolean;
-  /** Whether the client knows the task, where there is one stream for everything. */
-  introduction: 'none' | 'under way' | 'done';
-}
 
 /**
  * Shows the open questions of tasks to the client of one connection, each in one place at a time: on a waiting
@@ -106,6 +55,7 @@ export class QuestionDelivery {
         for (const pending of questions.values()) {
           if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
           this.invite(pending);
+          this.mindAbsence(pending);
         }
       }
     };
@@ -375,10 +325,28 @@ export class QuestionDelivery {
       const isKept = kept !== undefined && (kept < repeatPause || waiting !== 'somebody');
       pending.shownAt = isKept ? 'ended stream' : undefined;
       if (isKept) stopDelay(pending);
+      this.mindAbsence(pending);
     }
     if (pending.shownAt !== undefined) this.sayWhoWaits(pending);
     else if (shownAt === undefined) this.show(pending);
     else this.place(pending);
+  }
+
+  /** A client without any stream may be gone, though it has the question: after a while it is free for others. */
+  private mindAbsence(pending: Pending): void {
+    if (!this.isAbsent(pending)) return;
+    pending.stopDelay ??= this.clock.schedule(repeatPause, () => {
+      pending.stopDelay = undefined;
+      if (!this.isAbsent(pending)) return;
+      pending.shownAt = undefined;
+      this.giveUpTurn(pending);
+    });
+  }
+
+  private isAbsent({ shownAt, settled, taskId }: Pending): boolean {
+    if (shownAt !== 'ended stream' || settled || this.isOver) return false;
+    const { standalone, elsewhere } = this.streams;
+    return !standalone && !elsewhere && this.streamFor(taskId) === undefined;
   }
 
   private giveUpTurn(pending: Pending): void {
