@@ -270,7 +270,7 @@ export interface Engine {
   ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
   /**
    * The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. With
-   * `session`, that of its client: from one to which the question was not shown ({@link Showings}) it is `unknown`.
+   * `session`, that of its client: from one to which the question was not shown it is `unknown`.
    */
   answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerVerdict>;
   /** All questions of an execution, answered ones included, the oldest first. */

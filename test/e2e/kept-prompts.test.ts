@@ -116,7 +116,7 @@ describe.each([
     expect(answers).toEqual([{ id: 'q', content: { name: 'Ada' } }]);
   });
 
-  it('is never taken for another, though that has its id [A1]', async () => {
+  it('is never taken for another, though that has its id', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     await ask('q', 'Which colour?', meta);
