@@ -79,7 +79,12 @@ export interface AnswerAddress {
  * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
  * one from a session that was not asked, and a second answer; all are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
  */
-export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Answer, host: AnswerHost): Promise<void> {
+export async function relayAnswer(
+  engine: Engine,
+  to: AnswerAddress,
+  answer: Answer,
+  host: AnswerHost,
+): Promise<AnswerVerdict> {
   const { limits, logger, clock } = host;
   const stored = answerWithin(limits, answer);
   const until = clock.now() + answerPatience;
@@ -93,7 +98,7 @@ export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Ans
         if (verdict !== 'accepted') {
           logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
         }
-        return;
+        return verdict;
       } catch (error) {
         if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE') || !hasTime()) throw error;
       }

@@ -301,10 +301,18 @@ export class Connection {
       return;
     }
     const wasAsked = this.delivery.answered(question, principal);
-    relayAnswer(engine, { ...question, principal, session }, answer, this.core).catch((error: unknown) => {
+    const free = (): void => {
       if (wasAsked) this.delivery.lost(question);
-      logger.error('An answer could not be stored', { ...question, error });
-    });
+    };
+    relayAnswer(engine, { ...question, principal, session }, answer, this.core).then(
+      (verdict) => {
+        if (verdict === 'unknown') free();
+      },
+      (error: unknown) => {
+        free();
+        logger.error('An answer could not be stored', { ...question, error });
+      },
+    );
   }
 
   /** Without it, a question is shown once more. */

@@ -168,10 +168,14 @@ export class HttpSessions implements HttpEndpoint {
    */
   private makeRoom(): boolean {
     if (this.sessions.size + this.opening < this.limits.maximum) return true;
-    const away = [...this.sessions.values()].filter(({ isAway }) => isAway);
-    const [oldest] = away.sort(
-      (one, other) => Number(other.isIdle) - Number(one.isIdle) || one.lastSeen - other.lastSeen,
-    );
+    let oldest: HttpSession | undefined;
+    let isOldestIdle = false;
+    for (const session of this.sessions.values()) {
+      if (!session.isAway) continue;
+      const { isIdle } = session;
+      const isOlder = session.lastSeen < (oldest?.lastSeen ?? Infinity);
+      if (isIdle === isOldestIdle ? isOlder : isIdle) [oldest, isOldestIdle] = [session, isIdle];
+    }
     if (oldest === undefined) return false;
     this.sessions.delete(oldest.id);
     void oldest.expire();

@@ -269,7 +269,7 @@ export class QuestionDelivery {
     const { method, params } = requestOf(pending.question);
     const related = { ...params, _meta: relatedTask(taskId) };
     this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, reader);
-    // What comes back by then came on a stream that works.
+    // Once the answer to that comes, the question has come before it.
     if (reader === undefined) return;
     this.send({ jsonrpc: '2.0', id: receiptId(taskId, pending.question.key), method: 'ping' }, reader);
   }
@@ -324,7 +324,7 @@ export class QuestionDelivery {
     if (shownAt === 'ended stream' || (shownAt === undefined && isMoved)) {
       const isKept = kept !== undefined && (kept < repeatPause || waiting !== 'somebody');
       pending.shownAt = isKept ? 'ended stream' : undefined;
-      if (isKept) stopDelay(pending);
+      stopDelay(pending);
       this.mindAbsence(pending);
     }
     if (pending.shownAt !== undefined) this.sayWhoWaits(pending);
