@@ -208,7 +208,7 @@ export class Client {
     const leave = onElicit && this.questions.enterCall(onElicit);
     try {
       const meta = token === undefined ? {} : { _meta: { progressToken: token } };
-      return await this.wire.request(method, { ...params, ...meta }, ResultSchema, options);
+      return await this.wire.request(method, { ...params, ...meta }, ResultSchema, { ...options, mayAsk: true });
     } finally {
       leave?.();
       if (token !== undefined) this.progress.forget(token);
@@ -230,7 +230,7 @@ export class Client {
       if (onProgress) callSafely(this.report, () => onProgress(progress));
     });
     const augmented = { ...params, task: ttl === undefined ? {} : { ttl }, _meta: { progressToken: token } };
-    const limits = { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) };
+    const limits = { mayAsk: true, ...(timeout !== undefined && { timeout }), ...(signal && { signal }) };
     const making = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
       this.progress.forget(token);
       if (!('task' in answer)) return this.answeredHandle(kind, answer);

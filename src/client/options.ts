@@ -70,7 +70,10 @@ export interface TaskHandlers {
 export interface CallOptions extends TaskHandlers {
   /** Not as a task. */
   readonly task?: false;
-  /** How long to wait for the answer, in milliseconds, at most 24.8 days. Default: one hour. */
+  /**
+   * How long to wait for the answer, in milliseconds, at most 24.8 days. Default: one hour. While the server asks this client
+   * in the foreground, the time stands still: of all calls, since a question does not say which of them asks.
+   */
   readonly timeout?: number;
   /** Cancels the request, which then rejects with the signal's reason; a task that was made goes on. */
   readonly signal?: AbortSignal;

@@ -208,6 +208,7 @@ export function immediately(answer: Result, report: (error: unknown) => void): T
     isOpen: false,
     get: () => Promise.resolve(task),
     result: () => Promise.resolve(answer),
+    hasEnded: () => undefined,
     cancel: () => Promise.resolve(task),
   };
   return new TrackedTask(task.taskId, requests, report, () => undefined).begin(task);

@@ -13,6 +13,8 @@ export interface TaskRequests {
   get(taskId: string): Promise<Task>;
   /** Waits for the end, however long that takes. */
   result(taskId: string): Promise<Result>;
+  /** A task is known to have ended: whoever waits for its result is to get it soon. */
+  hasEnded(taskId: string): void;
   cancel(taskId: string): Promise<Task>;
 }
 
@@ -92,9 +94,13 @@ export class TrackedTask {
     if (task.status !== before?.status) {
       for (const listener of [...this.statusListeners]) callSafely(this.report, () => listener(task));
     }
-    if (isTerminal(task)) this.over();
-    // A server may send its questions to nobody but who waits for the result.
-    else if (task.status === 'input_required') this.result().catch(() => undefined);
+    if (isTerminal(task)) {
+      this.over();
+      this.requests.hasEnded(this.taskId);
+    } else if (task.status === 'input_required') {
+      // A server may send its questions to nobody but who waits for the result.
+      this.result().catch(() => undefined);
+    }
     this.schedule();
   }
 

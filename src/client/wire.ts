@@ -13,10 +13,13 @@ import {
   type Result,
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
-import { longestTimer } from '../base/clock.js';
+import { longestTimer, systemClock } from '../base/clock.js';
 import type { ClientCapabilities, Implementation, Task, Transport } from '../protocol/types.js';
 import type { CallOptions, CallProgress, ServerLog } from './options.js';
+import { PromptTransport } from './prompt-transport.js';
 import { relatedTaskOf } from './question-router.js';
+import { ResultWait, type ResultRequests } from './result-wait.js';
+import { StandingTimeouts } from './standing-timeouts.js';
 import { connectionClosed, type TaskRequests } from './tracked-task.js';
 
 /** What the server does unasked. */
@@ -30,17 +33,30 @@ export interface WireListener {
 }
 
 const hour = 3_600_000;
-/** How long one `tasks/result` waits before it is repeated, in milliseconds: its stream may be gone unnoticed. */
-const resultWait = 60_000;
+/** How long a server may take to say how a task is, in milliseconds. */
+const statusTimeout = 60_000;
 /** How long closing waits for the server to forget the session, in milliseconds. */
 const farewell = 1_000;
+
+/** What belongs to one request. */
+interface RequestOptions extends Pick<CallOptions, 'timeout' | 'signal'> {
+  /** Whether the server may ask this client before it answers, for which the timeout stands still. */
+  readonly mayAsk?: boolean;
+}
+
+/** The SDK's word for a stream that broke. */
+const streamBroke = /^SSE stream disconnected/;
 
 /**
  * The connection of a client, by the SDK's client. That is given no store for tasks: with one it would answer what a task
  * asks into that store.
  */
-export class Wire implements TaskRequests {
+export class Wire implements TaskRequests, ResultRequests {
   private readonly sdk: SdkClient;
+  private readonly timeouts = new StandingTimeouts(systemClock);
+  private readonly waits = new Map<string, ResultWait>();
+  private transport: Transport | undefined;
+  private prompts: PromptTransport | undefined;
 
   constructor(identity: Implementation, capabilities: ClientCapabilities, listener: WireListener) {
     this.sdk = new SdkClient(identity, { capabilities });
@@ -63,6 +79,9 @@ export class Wire implements TaskRequests {
       listener.elicitComplete(params.elicitationId),
     );
     this.sdk.onclose = () => listener.closed();
+    this.sdk.onerror = ({ message }) => {
+      if (streamBroke.test(message)) for (const wait of this.waits.values()) wait.streamBroke();
+    };
   }
 
   /** What the server declared. */
@@ -75,19 +94,15 @@ export class Wire implements TaskRequests {
   }
 
   async open(transport: Transport): Promise<void> {
-    // The SDK calls what it finds here first.
-    const theirs = transport.onmessage?.bind(transport);
-    transport.onmessage = (message, extra) => {
-      ignoreTask(message);
-      theirs?.(message, extra);
-    };
-    await this.sdk.connect(transport);
+    this.transport = transport;
+    this.prompts = new PromptTransport(transport, systemClock, (isOpen) => this.timeouts.standStill(isOpen));
+    await this.sdk.connect(this.prompts);
   }
 
   /** Ends the connection, and over HTTP the session. */
   async close(): Promise<void> {
-    const { transport } = this.sdk;
-    if (transport !== undefined && 'terminateSession' in transport) await bidFarewell(transport);
+    const { transport } = this;
+    if (this.isOpen && transport !== undefined && 'terminateSession' in transport) await bidFarewell(transport);
     await this.sdk.close();
   }
 
@@ -96,7 +111,7 @@ export class Wire implements TaskRequests {
     method: string,
     params: Record<string, unknown>,
     schema: T,
-    { timeout = hour, signal }: Pick<CallOptions, 'timeout' | 'signal'> = {},
+    { timeout = hour, signal, mayAsk = false }: RequestOptions = {},
   ): Promise<SchemaOutput<T>> {
     if (!this.isOpen) throw connectionClosed();
     signal?.throwIfAborted();
@@ -104,13 +119,17 @@ export class Wire implements TaskRequests {
     const abortion = new AbortController();
     const abort = (): void => abortion.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    const limits = { timeout: Math.min(timeout, longestTimer), signal: abortion.signal };
+    const giveUp = (): void =>
+      abortion.abort(McpError.fromError(ErrorCode.RequestTimeout, 'Request timed out', { timeout }));
+    const stopTimeout = mayAsk ? this.timeouts.start(Math.min(timeout, longestTimer), giveUp) : undefined;
+    const limits = { timeout: mayAsk ? longestTimer : Math.min(timeout, longestTimer), signal: abortion.signal };
     try {
       return await this.sdk.request({ method, params }, schema, limits);
     } catch (error) {
       signal?.throwIfAborted(); // the SDK has an error of its own for that
       throw error;
     } finally {
+      stopTimeout?.();
       signal?.removeEventListener('abort', abort);
     }
   }
@@ -137,31 +156,31 @@ export class Wire implements TaskRequests {
   }
 
   get(taskId: string): Promise<Task> {
-    return this.request('tasks/get', { taskId }, TaskSchema, { timeout: resultWait });
+    return this.request('tasks/get', { taskId }, TaskSchema, { timeout: statusTimeout });
   }
 
   cancel(taskId: string): Promise<Task> {
     return this.request('tasks/cancel', { taskId }, TaskSchema);
   }
 
-  async result(taskId: string): Promise<Result> {
-    for (;;) {
-      const askedAt = performance.now();
-      try {
-        return await this.request('tasks/result', { taskId }, ResultSchema, { timeout: resultWait });
-      } catch (error) {
-        // The request gave up waiting, the task goes on. A task may also have failed with this very code.
-        const gaveUp = error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number);
-        if (!gaveUp || performance.now() - askedAt < resultWait - 100) throw error;
-      }
-    }
+  result(taskId: string): Promise<Result> {
+    const known = this.waits.get(taskId);
+    if (known !== undefined) return known.outcome;
+    const wait = new ResultWait(taskId, this, systemClock);
+    this.waits.set(taskId, wait);
+    return wait.outcome.finally(() => this.waits.delete(taskId));
   }
-}
 
-/** A client that declares no tasks ignores a wish for one (2025-11-25, basic/utilities/tasks); the SDK would refuse it. */
-function ignoreTask(message: object): void {
-  if ('params' in message && typeof message.params === 'object' && message.params !== null && 'method' in message) {
-    delete (message.params as Record<string, unknown>).task;
+  hasEnded(taskId: string): void {
+    this.waits.get(taskId)?.ended();
+  }
+
+  askResult(taskId: string, signal: AbortSignal): Promise<Result> {
+    return this.request('tasks/result', { taskId }, ResultSchema, { timeout: longestTimer, signal });
+  }
+
+  shows(taskId: string): boolean {
+    return this.prompts?.shows(taskId) === true;
   }
 }
 

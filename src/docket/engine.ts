@@ -278,8 +278,11 @@ export interface Engine {
    * ones included, opens no more: `QUESTION_LIMIT`.
    */
   ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
-  /** The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. */
-  answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict>;
+  /**
+   * The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. With
+   * `session`, that of its client: from one to which the question was not shown it is `unknown`.
+   */
+  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerVerdict>;
   /** All questions of an execution, answered ones included, the oldest first. */
   questions(key: string): Promise<readonly Question[]>;
 }

@@ -94,6 +94,7 @@ export class MemoryEngine implements Engine {
     this.executions = new MemoryExecutions({ clock, timers, dispatcher, watchers, overview, sessions });
     this.showings = new MemoryShowings({
       stepWith: (key, transition) => step(() => transition(this.executions.get(key))),
+      now: () => this.clock.now(),
       needsPlace: (entry, name) => {
         const question = entry.questions.get(name);
         if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
@@ -312,13 +313,14 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  answer(key: string, name: string, answer: Answer): Promise<AnswerVerdict> {
+  answer(key: string, name: string, answer: Answer, session?: string): Promise<AnswerVerdict> {
     return this.step(() => {
       const entry = this.executions.get(key);
       if (entry && isTerminal(entry.record.state)) return 'ended';
       const question = entry?.questions.get(name);
       if (!entry || !question) return 'unknown';
       if (question.answer) return 'answered';
+      if (session !== undefined && entry.shown?.get(name)?.sessions.includes(session) !== true) return 'unknown';
       this.executions.closeQuestion(entry, question, answer);
       return 'accepted';
     });

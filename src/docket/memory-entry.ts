@@ -25,7 +25,18 @@ export interface Entry {
   /** The deadlines of the questions that are open. */
   readonly deadlines: Map<string, Timer>;
   /** Where each question is shown, or was shown last. */
-  shown?: Map<string, ShowingPlace & { readonly isOver: boolean }>;
+  shown?: Map<string, Shown>;
+}
+
+/** Where a question is shown. */
+export interface Shown extends ShowingPlace {
+  readonly isOver: boolean;
+  /** Whether its client said that it has it. */
+  readonly isReceived: boolean;
+  /** Since when nobody has waited. */
+  readonly restsSince?: number;
+  /** To which sessions it was shown, the last one at the end. */
+  readonly sessions: readonly string[];
 }
 
 /** See `copyOfRecord`. */

@@ -1,10 +1,18 @@
-import type { Entry } from './memory-entry.js';
-import { takesOver, type ShowingListener, type ShowingPlace, type Showings, type ShowVerdict } from './sessions.js';
+import type { Entry, Shown } from './memory-entry.js';
+import {
+  sessionsKept,
+  takesOver,
+  type ShowingListener,
+  type ShowingPlace,
+  type Showings,
+  type ShowVerdict,
+} from './sessions.js';
 
 /** What the showings need of their engine. */
 export interface MemoryShowingsHost {
   /** Makes a step with the execution of that key, after what is due. */
   stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
+  now(): number;
   /** The question needs a place. */
   needsPlace(entry: Entry, question: string): void;
   report(error: unknown): void;
@@ -26,14 +34,32 @@ export class MemoryShowings implements Showings {
       const asked = entry?.questions.get(question);
       if (!entry || !asked || asked.answer) return { granted: false, again: false };
       const shown = entry.shown?.get(question);
-      if (shown && shown.place !== by.place && !shown.isOver) {
+      const isMoved = shown !== undefined && shown.place !== by.place;
+      if (isMoved && !shown.isOver) {
         if (!takesOver(by, shown)) return { granted: false, again: false };
         const { place } = shown;
         queueMicrotask(() => this.tellTaken(place, key, question, by.session));
       }
+      const now = this.host.now();
+      const kept = shown && isKept(shown, by) ? now - (shown.restsSince ?? now) : undefined;
+      const others = shown?.sessions.filter((session) => session !== by.session) ?? [];
       entry.shown ??= new Map();
-      entry.shown.set(question, { ...by, isOver: false });
-      return { granted: true, again: shown !== undefined && shown.place !== by.place && shown.session === by.session };
+      entry.shown.set(question, {
+        ...by,
+        isOver: false,
+        isReceived: kept !== undefined,
+        sessions: [...others, by.session].slice(-sessionsKept),
+        ...(by.rests === true && { restsSince: now - (kept ?? 0) }),
+      });
+      const again = isMoved && shown.session === by.session;
+      return { granted: true, again, ...(kept !== undefined && { kept }) };
+    });
+  }
+
+  received(key: string, question: string, session: string): Promise<void> {
+    return this.host.stepWith(key, (entry) => {
+      const shown = entry?.shown?.get(question);
+      if (shown?.session === session && !shown.isOver) entry?.shown?.set(question, { ...shown, isReceived: true });
     });
   }
 
@@ -41,7 +67,7 @@ export class MemoryShowings implements Showings {
     return this.host.stepWith(key, (entry) => {
       const shown = entry?.shown?.get(question);
       if (!entry || shown?.place !== place || shown.isOver) return;
-      entry.shown?.set(question, { ...shown, isOver: true });
+      entry.shown?.set(question, { ...shown, isOver: true, isReceived: false });
       if (!entry.questions.get(question)?.answer) this.host.needsPlace(entry, question);
     });
   }
@@ -57,4 +83,10 @@ export class MemoryShowings implements Showings {
       this.host.report(error);
     }
   }
+}
+
+/** Whether the client has what it was shown, and is not to be shown it again by a place that wants to. */
+function isKept({ isOver, isReceived, place, session, waits, rests }: Shown, by: ShowingPlace): boolean {
+  if (isOver || !isReceived || session !== by.session) return false;
+  return place === by.place || (by.waits && (waits || rests === true));
 }

@@ -189,8 +189,8 @@ export class SealedEngine implements Engine {
     return asked && { ...this.openAnswers(key, asked), params: question.params };
   }
 
-  answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict> {
-    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer));
+  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerVerdict> {
+    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer), session);
   }
 
   async questions(key: string): Promise<readonly Question[]> {

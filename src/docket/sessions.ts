@@ -64,6 +64,8 @@ export interface ShowingPlace {
   readonly session: string;
   /** Whether somebody waits there for the result of the task. */
   readonly waits: boolean;
+  /** Whether whoever waited there gave that up. The client has the question still, if it ever came. */
+  readonly rests?: boolean;
 }
 
 /** Whether a question may be shown. */
@@ -72,7 +74,15 @@ export interface ShowVerdict {
   readonly granted: boolean;
   /** The client may still show it from an earlier place, and must not show it twice. */
   readonly again: boolean;
+  /**
+   * The client said that it has the question, and goes on with it: for how many milliseconds nobody has waited. It is not
+   * sent again. Absent where it may not have it, or have lost it with its stream.
+   */
+  readonly kept?: number;
 }
+
+/** How many of the sessions to which a question was shown are remembered: the last ones. Any of them may answer it. */
+export const sessionsKept = 16;
 
 /** What a place is told of the questions that it shows, or was not allowed to show. */
 export interface ShowingListener {
@@ -85,18 +95,21 @@ export interface ShowingListener {
 /**
  * Where questions are shown: each at one place at a time. Whoever shows one keeps it until it gives it up or is gone, with
  * two exceptions: a place where somebody waits for the result takes it from a session in which nobody does, and of
- * two places of one session the later one gets it, as its client has come back.
+ * two places of one session the later one gets it, as its client has come back or asks for the result once more.
  */
 export interface Showings {
   /** Tells a place. Returns what stops that. */
   attend(place: string, listener: ShowingListener): () => void;
   /** Asks to show a question, or says again how it is shown. */
   show(key: string, question: string, by: ShowingPlace): Promise<ShowVerdict>;
+  /** The client of that session, to which the question is shown, said that it has it. */
+  received(key: string, question: string, session: string): Promise<void>;
   /** The place shows the question no more, or does not want to. Where it is open, its watchers are told that it needs a place. */
   giveUp(key: string, question: string, place: string): Promise<void>;
 }
 
 /** Whether a place that wants to show a question gets it from the one that shows it, whose process is alive. */
 export function takesOver(wants: ShowingPlace, shows: ShowingPlace): boolean {
-  return wants.session === shows.session ? wants.waits === shows.waits : wants.waits && !shows.waits;
+  if (wants.session !== shows.session) return wants.waits && !shows.waits;
+  return shows.rests === true ? wants.waits || wants.rests === true : wants.waits === shows.waits;
 }

@@ -318,8 +318,8 @@ export class RedisEngine implements Engine {
     return questionIn(question);
   }
 
-  async answer(key: string, question: string, answer: Answer): Promise<AnswerVerdict> {
-    const args = [this.request(), key, question, JSON.stringify(answer)];
+  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerVerdict> {
+    const args = [this.request(), key, question, JSON.stringify(answer), ...(session === undefined ? [] : [session])];
     return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerVerdict;
   }
 

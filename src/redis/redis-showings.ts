@@ -1,6 +1,6 @@
 import type { ShowingListener, ShowingPlace, Showings, ShowVerdict } from '../docket/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import { giveUpScript, showScript } from './scripts/showings.js';
+import { giveUpScript, receivedScript, showScript } from './scripts/showings.js';
 import type { Argument, Reply, Script } from './scripts/script.js';
 
 /** A place of this process. */
@@ -31,13 +31,22 @@ export class RedisShowings implements Showings {
     };
   }
 
-  async show(key: string, question: string, { place, session, waits }: ShowingPlace): Promise<ShowVerdict> {
+  async show(key: string, question: string, { place, session, waits, rests }: ShowingPlace): Promise<ShowVerdict> {
     this.forget(place, key, question);
     this.host.presence.tookAgain(showing(place, key, question));
-    const reply = await this.host.run(showScript, key, question, place, waits ? '1' : '0', session);
-    const [verdict, detail] = reply as readonly Reply[];
+    const who = waits ? '1' : rests === true ? 'r' : '0';
+    const reply = await this.host.run(showScript, key, question, place, who, session);
+    const [verdict, detail, kept] = reply as readonly Reply[];
     if (verdict === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
-    return { granted: verdict === 'granted', again: detail === '1' };
+    return {
+      granted: verdict === 'granted',
+      again: detail === '1',
+      ...(typeof kept === 'string' && { kept: Number(kept) }),
+    };
+  }
+
+  async received(key: string, question: string, session: string): Promise<void> {
+    await this.host.run(receivedScript, key, question, session);
   }
 
   async giveUp(key: string, question: string, place: string): Promise<void> {

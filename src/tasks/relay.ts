@@ -71,13 +71,20 @@ export interface AnswerAddress {
   readonly taskId: string;
   readonly question: string;
   readonly principal: string;
+  /** The session from which it comes. */
+  readonly session: string;
 }
 
 /**
  * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
- * a second answer; both are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
+ * one from a session that was not asked, and a second answer; all are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
  */
-export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Answer, host: AnswerHost): Promise<void> {
+export async function relayAnswer(
+  engine: Engine,
+  to: AnswerAddress,
+  answer: Answer,
+  host: AnswerHost,
+): Promise<AnswerVerdict> {
   const { limits, logger, clock } = host;
   const stored = answerWithin(limits, answer);
   const until = clock.now() + answerPatience;
@@ -91,7 +98,7 @@ export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Ans
         if (verdict !== 'accepted') {
           logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
         }
-        return;
+        return verdict;
       } catch (error) {
         if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE') || !hasTime()) throw error;
       }
@@ -102,7 +109,13 @@ export async function relayAnswer(engine: Engine, to: AnswerAddress, answer: Ans
   }
 }
 
+/** The client of a session said that it has a question that it was shown. */
+export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise<void> {
+  const record = await engine.get(from.taskId);
+  if (record?.owner === from.principal) await engine.showings.received(from.taskId, from.question, from.session);
+}
+
 async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerVerdict> {
   const record = await engine.get(to.taskId);
-  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer) : 'unknown';
+  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer, to.session) : 'unknown';
 }

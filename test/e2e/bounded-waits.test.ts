@@ -135,21 +135,28 @@ it('a call that is cancelled while its slot is taken does not go on with the ans
   free();
 });
 
-it('a foreground call whose stream is dropped while it asks ends, because its client cannot see the question', async () => {
-  const ended: string[] = [];
+it('a foreground call whose stream is dropped while it asks goes on, and takes the answer that comes by itself [A1]', async () => {
+  const ended: unknown[] = [];
   const asks = defineTool({
     name: 'asks',
     inject: [Context],
-    run: async (_input, ctx) =>
-      void ended.push(codeOf(await ctx.elicit('Here?', z.boolean()).catch((error: unknown) => error))),
+    run: async (_input, ctx) => void ended.push(await ctx.elicit('Here?', z.boolean()).catch(codeOf)),
   });
   const { server } = serve({ components: [asks] });
+  let answer: ((result: ElicitResult) => void) | undefined;
   const spy = new HttpSpy();
-  await using peer = await connectHttp((await server.listen()).url, { fetch: spy.fetch, answer: () => never() });
+  await using peer = await connectHttp((await server.listen()).url, {
+    fetch: spy.fetch,
+    answer: () => new Promise((resolve) => (answer = resolve)),
+  });
   request(peer.client, 'tools/call', { name: 'asks' }).catch(() => undefined);
   await untilTold(peer, 'elicitation/create', 1);
   spy.of('tools/call')[0]?.drop();
-  await eventually(() => expect(ended).toEqual(['ANSWER_FAILED']));
+  // The server has heard of it once it answers what comes after it.
+  await request(peer.client, 'ping');
+  expect(ended).toEqual([]);
+  answer?.({ action: 'accept', content: { value: true } });
+  await eventually(() => expect(ended).toEqual([{ action: 'accept', content: true }]));
 });
 
 it('a process with nothing else to do stays alive for the result that it waits for', async () => {

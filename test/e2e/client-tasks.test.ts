@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
-import type { Task } from '@modelcontextprotocol/sdk/types.js';
+import { McpError, type Result, type Task } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
 import { connect } from '../../src/client/connect.js';
@@ -241,22 +241,81 @@ describe('where the server lists no tasks', () => {
   });
 });
 
-it('asks for a result again when the wait for it was given up, with one request at a time', async () => {
-  const foreign = new ForeignServer();
-  const client = await open(foreign);
-  const task = await client.callTool('any', {}, { task: true });
-  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
-  try {
+describe('the result of a task', () => {
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const pass = async (ms: number): Promise<void> => {
+    await jest.advanceTimersByTimeAsync(ms);
+    await settle();
+  };
+
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('is waited for as long as the task lives, with one request [A1]', async () => {
+    const foreign = new ForeignServer();
+    const client = await open(foreign);
+    const task = await client.callTool('any', {}, { task: true });
     const result = task.result();
-    for (let minutes = 1; minutes <= 3; minutes++) {
-      await jest.advanceTimersByTimeAsync(60_000);
-      expect(foreign.count('tasks/result')).toBe(minutes + 1);
-    }
+    await pass(3 * 60 * 60_000);
+    expect(foreign.count('tasks/result')).toBe(1);
     foreign.end(task.taskId);
     expect(await result).toMatchObject({ content: [{ text: 't1 is done' }] });
-  } finally {
-    jest.useRealTimers();
-  }
+  });
+
+  it('is asked for again when the task has ended and nothing came, or its question is shown nowhere here [A1]', async () => {
+    const given: ((result: Result) => void)[] = [];
+    const foreign = new ForeignServer({ 'tasks/result': () => new Promise<Result>((give) => given.push(give)) });
+    const client = await open(foreign);
+    const task = await client.callTool('any', {}, { task: true });
+    const result = task.result();
+    await pass(59_000);
+    expect(foreign.count('tasks/get')).toBe(0);
+    foreign.move(task.taskId, { status: 'input_required' });
+    await pass(2_000);
+    expect([foreign.count('tasks/get'), given.length]).toEqual([1, 2]);
+    foreign.move(task.taskId, { status: 'completed' });
+    await pass(60_000);
+    expect([foreign.count('tasks/get'), given.length]).toEqual([2, 2]);
+    await pass(3_000);
+    expect(given).toHaveLength(3);
+    // Any of those that are still open may be answered.
+    given[1]!({ content: [{ type: 'text', text: 'late' }] });
+    expect(await result).toMatchObject({ content: [{ text: 'late' }] });
+    await pass(300_000);
+    expect([foreign.count('tasks/get'), given.length]).toEqual([2, 3]);
+  });
+
+  it('is not waited for any longer when the task is forgotten, and whoever looks meanwhile may fail [A1]', async () => {
+    const foreign = new ForeignServer({
+      'tasks/get': () => {
+        throw new McpError(-32603, 'busy');
+      },
+    });
+    const client = await open(foreign);
+    const task = await client.callTool('any', {}, { task: true });
+    const lost: ForeignServer = new ForeignServer({
+      'tasks/result': () => (lost.tasks.size === 0 ? { content: [] } : new Promise<Result>(() => undefined)),
+    });
+    const result = task.result();
+    await pass(600_000);
+    expect(foreign.count('tasks/get')).toBe(10);
+    foreign.end(task.taskId);
+    expect(await result).toMatchObject({ content: [{ text: 't1 is done' }] });
+
+    const other = await open(lost);
+    const forgotten = await other.callTool('any', {}, { task: true });
+    const nothing = forgotten.result();
+    await settle();
+    lost.tasks.clear();
+    await pass(64_000);
+    expect(await nothing).toEqual({ content: [] });
+  });
 });
 
 async function listOf(client: Client): Promise<Task[]> {

@@ -11,6 +11,7 @@ import { asBuilt, cli, root } from '../helpers/child.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock, settled } from '../helpers/fake-clock.js';
+import { impatientResult } from '../helpers/impatient.js';
 import { rejection, request, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
 import { RoundRobin } from '../helpers/round-robin.js';
@@ -180,6 +181,35 @@ describe('a session behind a proxy that knows nothing of sessions', () => {
     const peer = await client(proxy.url, { answer: () => accept('inside') });
     expect(await peer.client.callTool({ name: 'book', arguments: {} })).toMatchObject(textOf('booked inside'));
     expect(proxy.whoGot('response')).toEqual([1]);
+  });
+
+  it('is asked once, though it gives up waiting and asks for the result again at one node and another [A1]', async () => {
+    await work();
+    const proxy = await balanced(await urlsOf(2));
+    const think = (): Promise<ElicitResult> => new Promise((give) => setTimeout(() => give(accept('slowly')), 1_500));
+    const peer = await client(proxy.url, { answer: think });
+    const { taskId } = await startTask(peer.client, 'book');
+    expect(await impatientResult(peer.client, taskId)).toMatchObject(textOf('booked slowly'));
+    expect(told(peer, asked)).toHaveLength(1);
+    expect(proxy.whoGot('tasks/result')).toEqual([0, 1]);
+  });
+
+  it('is not answered for from another session, at any node [A1]', async () => {
+    await work();
+    const [one, other] = (await urlsOf(2)) as [string, string];
+    const answers: ((result: ElicitResult) => void)[] = [];
+    const peer = await client(one, { answer: () => new Promise((resolve) => answers.push(resolve)) });
+    const { taskId } = await startTask(peer.client, 'book');
+    const [{ id }] = (await untilTold(peer, asked, 1)) as unknown as [{ id: string }];
+    for (const url of [one, other]) {
+      const stranger = await client(url, { answer: () => new Promise(() => undefined) });
+      expect(await send(url, sessionOf(stranger), 'POST', { jsonrpc: '2.0', id, result: accept('forged') })).toBe(202);
+      await request(stranger.client, 'ping');
+    }
+    expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+    answers[0]!(accept('mine'));
+    const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+    expect(result).toMatchObject(textOf('booked mine'));
   });
 
   it('works with the client of Errand', async () => {

@@ -159,14 +159,20 @@ describe('on one connection', () => {
 });
 
 describe('the same principal', () => {
-  it('has its tasks on every connection, and each connection is told of its own [MA1] [MI3]', async () => {
+  it('has its tasks on every connection, each is told of its own, and answers what it was asked [MA1] [MI3] [A1]', async () => {
     await using phone = await connectAs(server, ada, never);
     await using desk = await connectAs(server, { ...ada }, never);
     const { taskId, id } = await askedTask(phone);
     expect(await desk.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
     expect(await listed(desk)).toEqual([taskId]);
     expect(desk.received.filter((message) => 'method' in message)).toEqual([]);
+    await desk.client.transport!.send(answerTo(id, 'never asked'));
+    await eventually(() => expect(log.some(({ message }) => message === 'An answer was ignored')).toBe(true));
+    expect(await phone.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
+    const waiting = request(desk.client, 'tasks/result', { taskId });
+    await untilTold(desk, 'elicitation/create', 1);
     await desk.client.transport!.send(answerTo(id, 'from the desk'));
+    await waiting;
     const result = await phone.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
     expect(result.content).toEqual([{ type: 'text', text: 'from the desk' }]);
     // Whoever was shown the prompt and did not answer it has it closed.

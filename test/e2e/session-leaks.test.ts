@@ -26,7 +26,8 @@ const act = defineTool({
   run: async ({ how }, ctx) => {
     await ctx.reportProgress(1);
     if (how === 'throw') throw new ToolError('cannot work');
-    if (how === 'ask') await ctx.elicit('Go on?', z.boolean());
+    // A session is kept as long as a call in the foreground asks its client.
+    if (how === 'ask') await ctx.elicit('Go on?', z.boolean(), ctx.isBackground ? {} : { deadline: hour });
     if (how === 'work') {
       await new Promise((_resolve, reject) => {
         const abort = (): void => reject(ctx.signal.reason as Error);

@@ -18,6 +18,7 @@ import { HttpSpy } from '../helpers/http-spy.js';
 import { textOf } from '../helpers/in-memory.js';
 import { rejection, startTask, told, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { rejectionOf } from '../helpers/thrown.js';
+import { untilShown } from '../helpers/shown.js';
 import { connectHttp, type Peer } from '../helpers/transports.js';
 
 const favourite = defineTool({
@@ -87,7 +88,9 @@ class RoundRobin {
   readonly fetch: typeof fetch = (_input, init) => {
     const { url } = listeners[this.served.length % listeners.length]!;
     const answered = this.spy.fetch(url, init);
-    this.served.push({ what: this.spy.exchanges.at(-1)!.what, url });
+    const { what } = this.spy.exchanges.at(-1)!;
+    // The answer to a ping does not change whose turn it is.
+    if (what !== 'pong') this.served.push({ what, url });
     return answered;
   };
 
@@ -169,6 +172,7 @@ describe('a client whose requests go to listeners in turn', () => {
     const lost = resultOf(peer, taskId).catch(() => 'lost');
     await untilTold(peer, 'elicitation/create', 1);
     robin.spy.of('tasks/result')[0]?.drop();
+    await untilShown(server, taskId, { isOver: true });
     const result = resultOf(peer, taskId);
     const [first, second] = await untilTold(peer, 'elicitation/create', 2);
     expect(second).toEqual(first);

@@ -1,6 +1,6 @@
 /** One HTTP exchange of a client. */
 export interface Exchange {
-  /** `GET`, or the JSON-RPC method that was posted; `response` for a posted answer. */
+  /** `GET`, or the JSON-RPC method that was posted; `response` for a posted answer, `pong` for one to a ping. */
   readonly what: string;
   /** What has come back so far. */
   text: string;
@@ -44,7 +44,9 @@ export class HttpSpy {
 
 function whatOf(init: RequestInit | undefined): string {
   if (typeof init?.body !== 'string') return init?.method ?? 'GET';
-  return (JSON.parse(init.body) as { method?: string }).method ?? 'response';
+  const message = JSON.parse(init.body) as { method?: string; result?: object };
+  const isPong = message.result !== undefined && Object.keys(message.result).length === 0;
+  return message.method ?? (isPong ? 'pong' : 'response');
 }
 
 async function collect(body: ReadableStream<Uint8Array>, exchange: Exchange): Promise<void> {

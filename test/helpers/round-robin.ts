@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 /** A request that the proxy handed on. */
 interface HandedOn {
-  /** The JSON-RPC method that was posted, `response` for a posted answer, else the method of HTTP. */
+  /** The JSON-RPC method that was posted, `response` for a posted answer, `pong` for one to a ping, else the method of HTTP. */
   readonly what: string;
   /** The index of the listener that got it. */
   readonly to: number;
@@ -71,5 +71,7 @@ export class RoundRobin implements AsyncDisposable {
 
 function whatOf(method: string, body: Buffer): string {
   if (body.length === 0) return method;
-  return (JSON.parse(body.toString('utf8')) as { method?: string }).method ?? 'response';
+  const message = JSON.parse(body.toString('utf8')) as { method?: string; result?: object };
+  const isPong = message.result !== undefined && Object.keys(message.result).length === 0;
+  return message.method ?? (isPong ? 'pong' : 'response');
 }

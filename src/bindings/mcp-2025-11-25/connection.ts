@@ -18,7 +18,7 @@ import { answerWithin } from '../../docket/limits.js';
 import type { Question } from '../../docket/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
-import { catchUp, relayAnswer, relayTo } from '../../tasks/relay.js';
+import { catchUp, type AnswerAddress, relayAnswer, relayReceipt, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
 import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
@@ -27,12 +27,14 @@ import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
-import { parseQuestionId, QuestionDelivery, type Turns } from './question-delivery.js';
+import { QuestionDelivery } from './question-delivery.js';
+import { parseQuestionId, parseReceiptId } from './question-ids.js';
 import type { KnownClient } from './session-claim.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
 import { TaskFeed } from './task-feed.js';
 import { TaskRequests } from './task-requests.js';
+import { turnsOf, type Turns } from './turns.js';
 import { WireTransport, type WireTaps } from './wire-transport.js';
 
 type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
@@ -77,6 +79,7 @@ export class Connection {
   private readonly transport: WireTransport;
   private readonly routes: ReadonlyMap<string, Route>;
   private readonly delivery: QuestionDelivery;
+  private readonly turns: Turns;
   private readonly responded = new Map<RequestId, () => void>();
   private readonly calls = new ForegroundCalls();
   private readonly questions = new ForegroundQuestions((message, related) =>
@@ -101,7 +104,8 @@ export class Connection {
     const { place = core.engine?.newPlace() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     const mayAsk = (question: Question): boolean => mayBeAsked((this.client ?? known).capabilities, question);
-    const turns = turnsOf(core, place, known.sessionId ?? session);
+    this.turns = turnsOf(core, place, known.sessionId ?? session);
+    const { turns } = this;
     this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk, turns);
     this.unattend = core.engine?.showings.attend(place, {
       taken: (taskId, question, by) => this.delivery.taken({ taskId, question }, by),
@@ -166,6 +170,11 @@ export class Connection {
       protocolVersion: this.negotiated,
       ...(info !== undefined && { info }),
     };
+  }
+
+  /** Whether the client is asked something that it may still answer, whether or not a stream is open. */
+  get isAsking(): boolean {
+    return this.questions.isOpen || this.delivery.isAsking;
   }
 
   /** Tells the client how some tasks of its session are now. What was told may have been told by another connection where it was `served` elsewhere. */
@@ -281,6 +290,9 @@ export class Connection {
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
     if (this.questions.answered(id, answer, principal)) return;
+    const { session } = this.turns;
+    const received = parseReceiptId(id);
+    if (received !== undefined) return this.onReceipt({ ...received, principal, session });
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
       const { onForeignAnswer } = this.options;
@@ -291,9 +303,26 @@ export class Connection {
       return;
     }
     const wasAsked = this.delivery.answered(question, principal);
-    relayAnswer(engine, { ...question, principal }, answer, this.core).catch((error: unknown) => {
+    const free = (): void => {
       if (wasAsked) this.delivery.lost(question);
-      logger.error('An answer could not be stored', { ...question, error });
+    };
+    relayAnswer(engine, { ...question, principal, session }, answer, this.core).then(
+      (verdict) => {
+        if (verdict === 'unknown') free();
+      },
+      (error: unknown) => {
+        free();
+        logger.error('An answer could not be stored', { ...question, error });
+      },
+    );
+  }
+
+  /** Without it, a question is shown once more. */
+  private onReceipt(from: AnswerAddress): void {
+    const { engine, logger } = this.core;
+    if (engine === undefined) return;
+    relayReceipt(engine, from).catch((error: unknown) => {
+      logger.debug('It could not be stored that a client has a question', { taskId: from.taskId, error });
     });
   }
 
@@ -326,28 +355,6 @@ export class Connection {
     this.responded.clear();
     this.onClosed(this);
   }
-}
-
-/** Without an engine there are no tasks, and so no questions of theirs. */
-function turnsOf({ engine, logger }: Core, place: string, session: string): Turns {
-  const showings = engine?.showings;
-  return {
-    session,
-    ask: async (taskId, question, waits) => {
-      if (showings === undefined) return { granted: true, again: false };
-      try {
-        return await showings.show(taskId, question, { place, session, waits });
-      } catch (error) {
-        logger.warning('A question could not be shown and is tried again', { taskId, question, error });
-        throw error;
-      }
-    },
-    giveUp: (taskId, question) => {
-      showings?.giveUp(taskId, question, place).catch((error: unknown) => {
-        logger.debug('A question could not be given up', { taskId, question, error });
-      });
-    },
-  };
 }
 
 const refuseValidator = (): never => {

@@ -35,6 +35,11 @@ export class ForegroundQuestions {
 
   constructor(private readonly send: (message: JSONRPCMessage, related: RequestId) => Promise<void>) {}
 
+  /** Whether a call waits for an answer. */
+  get isOpen(): boolean {
+    return this.open.size > 0;
+  }
+
   /** Asks on the stream of the request that the call answers, of whom that came. */
   ask(question: ClientQuestion, related: RequestId, principal: string): SentQuestion {
     const id = `${questionIdPrefix}${this.mark}-${++this.sent}`;

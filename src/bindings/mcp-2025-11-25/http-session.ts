@@ -110,9 +110,18 @@ export class HttpSession implements Streams, SharedSessionHost {
     return this.standaloneStream !== undefined;
   }
 
-  /** Whether no stream is open, so that nobody would notice if the session were gone. */
-  get isIdle(): boolean {
+  /** Whether no stream is open. */
+  get isAway(): boolean {
     return this.openStreams === 0;
+  }
+
+  /** Whether nobody thinks about a question either, so that nobody would notice if the session were gone. */
+  get isIdle(): boolean {
+    return this.isAway && this.connection?.isAsking !== true;
+  }
+
+  isOpen(request: RequestId): boolean {
+    return this.underWay.has(request);
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {

@@ -162,12 +162,19 @@ export class HttpSessions implements HttpEndpoint {
     return this.draining;
   }
 
-  /** Whether there is room for one more session: where there was none, the idle one that was seen longest ago goes. */
+  /**
+   * Whether there is room for one more session. Where there was none, the one without a stream goes that was seen longest
+   * ago; one whose client thinks about a question only where there is no other.
+   */
   private makeRoom(): boolean {
     if (this.sessions.size + this.opening < this.limits.maximum) return true;
     let oldest: HttpSession | undefined;
+    let isOldestIdle = false;
     for (const session of this.sessions.values()) {
-      if (session.isIdle && session.lastSeen < (oldest?.lastSeen ?? Infinity)) oldest = session;
+      if (!session.isAway) continue;
+      const { isIdle } = session;
+      const isOlder = session.lastSeen < (oldest?.lastSeen ?? Infinity);
+      if (isIdle === isOldestIdle ? isOlder : isIdle) [oldest, isOldestIdle] = [session, isIdle];
     }
     if (oldest === undefined) return false;
     this.sessions.delete(oldest.id);

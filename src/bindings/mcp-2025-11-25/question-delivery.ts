@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.js';
 import type { ExecutionRecord, Question } from '../../docket/record.js';
-import type { ShowVerdict } from '../../docket/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
 import { requestOf } from './client-messages.js';
+import type { Asking, Pending } from './pending-questions.js';
+import { questionId, receiptId, type QuestionAddress } from './question-ids.js';
 import type { Streams } from './streams.js';
 import { relatedTask } from './task-view.js';
-import { questionIdPrefix } from './wire-transport.js';
+import type { Turns, Waiting } from './turns.js';
 
 /**
  * How long a question waits for a `tasks/result` before it goes to the standalone stream, in milliseconds. Clients that
@@ -16,75 +17,18 @@ const standaloneDelay = 250;
 /** How long it is until a question is tried again that could not be shown because the engine failed, in milliseconds. */
 const retryDelay = 1_000;
 
-/** Each question is shown at one place at a time; this is one of them. */
-export interface Turns {
-  /** The session of the client. */
-  readonly session: string;
-  /** Asks to show a question, or says again whether somebody waits here for its task. */
-  ask(taskId: string, question: string, waits: boolean): Promise<ShowVerdict>;
-  /** It is not shown here any more, or not wanted. */
-  giveUp(taskId: string, question: string): void;
-}
-
-/** Where a question was shown: the response stream of a `tasks/result`, or the stream that belongs to no request. */
-type Place = { readonly reader: RequestId } | 'standalone';
-
-/** A question as this connection knows it. */
-interface Pending {
-  readonly id: string;
-  readonly taskId: string;
-  readonly question: Question;
-  shownAt: Place | undefined;
-  /** Whether it was ever sent, so that the old prompt has to be closed before it is sent again. */
-  sent: boolean;
-  /**
-   * It needs no answer any more. Kept until its task ends, because whoever reads the open questions of a task may read
-   * them just before the answer is stored; nobody is to be prompted twice.
-   */
-  settled: boolean;
-  stopDelay: (() => void) | undefined;
-  /** Whether it is this connection's turn to show it: nobody knows, it was asked, yes, or another's. */
-  turn: 'none' | 'asked' | 'ours' | 'theirs';
-  /** Whether it was said that somebody waits here. */
-  waits: boolean;
-}
-
-/** What this connection knows of the questions of one task. */
-interface Asking {
-  /** Whose the task is. Several principals may send on one connection. */
-  owner: string | undefined;
-  /** By the key of the question. */
-  readonly questions: Map<string, Pending>;
-  /** The `tasks/result` requests that wait for the task. */
-  readonly readers: Set<RequestId>;
-  /** Whether the task has ended; its questions are kept until the last reader, which may just be reading them, is gone. */
-  ended: boolean;
-  /** Whether the client knows the task, where there is one stream for everything. */
-  introduction: 'none' | 'under way' | 'done';
-}
-
-/** Where a question belongs, as its id on the wire says. */
-export interface QuestionAddress {
-  readonly taskId: string;
-  /** The key of the question within its task. */
-  readonly question: string;
-}
-
-/** The id of a question on the wire; any process can tell from it whose answer comes. */
-export function questionId(taskId: string, question: string): string {
-  return `${questionIdPrefix}${taskId}:${question}`;
-}
-
-/** What {@link questionId} was made of. The lengths leave room beyond what Errand makes, but not for a flood. */
-export function parseQuestionId(id: string): QuestionAddress | undefined {
-  const match = /^errand:([A-Za-z0-9_-]{1,128}):([A-Za-z0-9_-]{1,128})$/.exec(id);
-  return match?.[1] === undefined || match[2] === undefined ? undefined : { taskId: match[1], question: match[2] };
-}
+/**
+ * A client that gave up a `tasks/result` and sends another one within this time, in milliseconds, is taken to have its prompt
+ * open still. One that comes back later is shown the question again: it may have closed the prompt with the request. One that
+ * has no stream at all for so long may be gone.
+ */
+const repeatPause = 10_000;
 
 /**
  * Shows the open questions of tasks to the client of one connection, each in one place at a time: on a waiting
  * `tasks/result` of its task, or where nobody waits on the standalone stream. A question whose stream is dropped is
- * shown again elsewhere, after its first prompt was closed. Other connections, here or in other processes, may want to
+ * shown again elsewhere, after its first prompt was closed; one whose `tasks/result` was given up stays with a client that
+ * has it, and is not sent again to one that repeats its request. Other connections, here or in other processes, may want to
  * show it too: which one does, the engine says.
  */
 export class QuestionDelivery {
@@ -111,6 +55,7 @@ export class QuestionDelivery {
         for (const pending of questions.values()) {
           if (pending.shownAt === 'standalone' && !streams.standalone) pending.shownAt = undefined;
           this.invite(pending);
+          this.mindAbsence(pending);
         }
       }
     };
@@ -143,8 +88,9 @@ export class QuestionDelivery {
   answered({ taskId, question }: QuestionAddress, principal: string): boolean {
     const asking = this.tasks.get(taskId);
     const pending = asking?.owner === principal ? asking.questions.get(question) : undefined;
-    if (pending !== undefined) this.settle(pending);
-    return pending !== undefined;
+    if (pending?.sent !== true) return false;
+    this.settle(pending);
+    return true;
   }
 
   /** The answer was lost on its way: the question is free for whoever can show it again, here or elsewhere. */
@@ -174,23 +120,29 @@ export class QuestionDelivery {
     this.tidy(taskId, asking);
   }
 
-  /** A `tasks/result` waits for a task. Returns what ends that, with the questions it carried shown elsewhere. */
-  addReader(taskId: string, request: RequestId): () => void {
+  /**
+   * A `tasks/result` waits for a task. Returns what ends that: where its stream was dropped, with the questions that it
+   * carried shown elsewhere.
+   */
+  addReader(taskId: string, request: RequestId): (isDropped: boolean) => void {
     const asking = this.askingOf(taskId);
     asking.readers.add(request);
     for (const pending of asking.questions.values()) {
       // This stream is there, which is more than can be said of where it was shown.
-      if (this.streams.silent) pending.shownAt = undefined;
+      if (this.streams.silent && pending.shownAt !== 'ended stream') pending.shownAt = undefined;
       this.invite(pending);
       this.sayWhoWaits(pending);
     }
-    return () => {
+    return (isDropped) => {
       asking.readers.delete(request);
       this.tidy(taskId, asking);
       for (const pending of asking.questions.values()) {
-        if (typeof pending.shownAt === 'object' && pending.shownAt.reader === request) pending.shownAt = undefined;
+        const isHere = typeof pending.shownAt === 'object' && pending.shownAt.reader === request;
+        if (isHere) pending.shownAt = isDropped ? undefined : 'ended stream';
         this.place(pending);
-        this.sayWhoWaits(pending);
+        // Whether the client has it, the engine knows.
+        if (isHere && !isDropped && pending.turn === 'ours' && !pending.settled) this.askForTurn(pending);
+        else this.sayWhoWaits(pending);
       }
     };
   }
@@ -208,6 +160,14 @@ export class QuestionDelivery {
   reaches(taskId: string, isOwn: boolean): boolean {
     if (isOwn && this.streams.elsewhere) return false;
     return this.streams.standalone || this.streamFor(taskId) !== undefined;
+  }
+
+  /** Whether the client has a question here that it may still answer. */
+  get isAsking(): boolean {
+    for (const { questions } of this.tasks.values()) {
+      for (const { sent, settled, turn } of questions.values()) if (sent && !settled && turn === 'ours') return true;
+    }
+    return false;
   }
 
   /** The connection is gone. */
@@ -246,7 +206,7 @@ export class QuestionDelivery {
         settled: asking.ended,
         stopDelay: undefined,
         turn: 'none',
-        waits: false,
+        waiting: 'nobody',
       };
       asking.questions.set(question.key, pending);
     }
@@ -301,34 +261,37 @@ export class QuestionDelivery {
     const reader = this.streamFor(taskId);
     if (reader === undefined && !this.streams.standalone) return this.giveUpTurn(pending);
     stopDelay(pending);
-    if (pending.turn !== 'ours' || pending.waits !== this.isWaitedFor(taskId)) return this.askForTurn(pending);
-    const place: Place = reader === undefined ? 'standalone' : { reader };
-    pending.shownAt = place;
+    if (pending.turn !== 'ours' || pending.waiting !== this.whoWaits(pending)) return this.askForTurn(pending);
+    pending.shownAt = reader === undefined ? 'standalone' : { reader };
     // A client may still show the prompt of a stream that was dropped; it must not show two.
     if (pending.sent) this.closePrompt(pending);
     pending.sent = true;
     const { method, params } = requestOf(pending.question);
     const related = { ...params, _meta: relatedTask(taskId) };
-    this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, relatedTo(place));
+    this.send({ jsonrpc: '2.0', id: pending.id, method, params: related }, reader);
+    // Once the answer to that comes, the question has come before it.
+    if (reader === undefined) return;
+    this.send({ jsonrpc: '2.0', id: receiptId(taskId, pending.question.key), method: 'ping' }, reader);
   }
 
-  private isWaitedFor(taskId: string): boolean {
-    return (this.tasks.get(taskId)?.readers.size ?? 0) > 0;
+  private whoWaits({ taskId, shownAt }: Pending): Waiting {
+    if ((this.tasks.get(taskId)?.readers.size ?? 0) > 0) return 'somebody';
+    return shownAt === 'ended stream' ? 'gave up' : 'nobody';
   }
 
   /** Where somebody waits, nobody takes a question away. */
   private sayWhoWaits(pending: Pending): void {
-    const { shownAt, turn, settled, waits, taskId } = pending;
-    if (shownAt === undefined || turn !== 'ours' || settled || waits === this.isWaitedFor(taskId)) return;
+    const { shownAt, turn, settled, waiting } = pending;
+    if (shownAt === undefined || turn !== 'ours' || settled || waiting === this.whoWaits(pending)) return;
     this.askForTurn(pending);
   }
 
   private askForTurn(pending: Pending): void {
-    const { taskId, question } = pending;
+    const { taskId, question, waiting: before } = pending;
     pending.turn = 'asked';
-    pending.waits = this.isWaitedFor(taskId);
-    this.turns.ask(taskId, question.key, pending.waits).then(
-      ({ granted, again }) => {
+    pending.waiting = this.whoWaits(pending);
+    this.turns.ask(taskId, question.key, pending.waiting).then(
+      ({ granted, again, kept }) => {
         // It was given up, or taken, before this came.
         if (pending.turn !== 'asked') {
           if (granted && pending.turn === 'none') this.turns.giveUp(taskId, question.key);
@@ -337,14 +300,13 @@ export class QuestionDelivery {
         pending.turn = granted ? 'ours' : 'theirs';
         pending.sent ||= again;
         if (pending.settled) this.settle(pending);
-        else if (granted && pending.shownAt === undefined) this.show(pending);
-        else this.sayWhoWaits(pending);
+        else if (granted) this.granted(pending, again, kept);
       },
       () => {
         if (pending.turn === 'asked' && pending.shownAt !== undefined) {
           // It stays where it is shown; who waits is said the next time.
           pending.turn = 'ours';
-          pending.waits = !pending.waits;
+          pending.waiting = pending.shownAt === 'ended stream' ? 'nobody' : before;
           return;
         }
         // The engine may have given it to us all the same.
@@ -354,6 +316,37 @@ export class QuestionDelivery {
         this.later(pending, retryDelay, () => this.place(pending));
       },
     );
+  }
+
+  /** It is ours to show. A client that has it already goes on with it. */
+  private granted(pending: Pending, isMoved: boolean, kept: number | undefined): void {
+    const { shownAt, waiting } = pending;
+    if (shownAt === 'ended stream' || (shownAt === undefined && isMoved)) {
+      const isKept = kept !== undefined && (kept < repeatPause || waiting !== 'somebody');
+      pending.shownAt = isKept ? 'ended stream' : undefined;
+      stopDelay(pending);
+      this.mindAbsence(pending);
+    }
+    if (pending.shownAt !== undefined) this.sayWhoWaits(pending);
+    else if (shownAt === undefined) this.show(pending);
+    else this.place(pending);
+  }
+
+  /** A client without any stream may be gone, though it has the question: after a while it is free for others. */
+  private mindAbsence(pending: Pending): void {
+    if (!this.isAbsent(pending)) return;
+    pending.stopDelay ??= this.clock.schedule(repeatPause, () => {
+      pending.stopDelay = undefined;
+      if (!this.isAbsent(pending)) return;
+      pending.shownAt = undefined;
+      this.giveUpTurn(pending);
+    });
+  }
+
+  private isAbsent({ shownAt, settled, taskId }: Pending): boolean {
+    if (shownAt !== 'ended stream' || settled || this.isOver) return false;
+    const { standalone, elsewhere } = this.streams;
+    return !standalone && !elsewhere && this.streamFor(taskId) === undefined;
   }
 
   private giveUpTurn(pending: Pending): void {
@@ -378,7 +371,12 @@ export class QuestionDelivery {
   private closePrompt(pending: Pending): void {
     if (!pending.sent) return;
     const params = { requestId: pending.id, reason: 'The question needs no answer here any more' };
-    this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, relatedTo(pending.shownAt));
+    this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, this.streamOf(pending));
+  }
+
+  private streamOf({ shownAt, taskId }: Pending): RequestId | undefined {
+    if (shownAt === 'ended stream') return this.streamFor(taskId);
+    return typeof shownAt === 'object' ? shownAt.reader : undefined;
   }
 }
 
@@ -386,6 +384,3 @@ function stopDelay(pending: Pending): void {
   pending.stopDelay?.();
   pending.stopDelay = undefined;
 }
-
-const relatedTo = (place: Place | undefined): RequestId | undefined =>
-  typeof place === 'object' ? place.reader : undefined;

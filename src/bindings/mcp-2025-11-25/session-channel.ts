@@ -25,20 +25,19 @@ export class SessionChannel implements ClientChannel {
   ) {}
 
   async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
-    if (!this.streams.lasting) throw unreachable();
-    let stopDeadline = (): void => undefined;
-    let forgetDrop = (): void => undefined;
-    const gone = new Promise<Answer>((resolve, reject) => {
-      stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
-      forgetDrop = this.streams.onDropped(this.extra.requestId, () => reject(dropped()));
-    });
     const { requestId, authInfo } = this.extra;
+    if (!this.streams.lasting) throw unreachable();
+    if (!this.streams.isOpen(requestId)) throw dropped();
+    let stopDeadline = (): void => undefined;
+    // A stream that is dropped later is no end: the client has the question, and answers it by a request of its own.
+    const expired = new Promise<Answer>((resolve) => {
+      stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
+    });
     const sent = this.questions.ask(question, requestId, principalOf(authInfo).id);
     try {
-      return await life.waitFor(Promise.race([sent.answer, gone]));
+      return await life.waitFor(Promise.race([sent.answer, expired]));
     } finally {
       stopDeadline();
-      forgetDrop();
       sent.close();
     }
   }
@@ -59,7 +58,7 @@ export class SessionChannel implements ClientChannel {
 }
 
 const dropped = (): ErrandError =>
-  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it was asked.', { exposed: true });
+  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it would be asked.', { exposed: true });
 
 const unreachable = (): ErrandError =>
   new ErrandError(

@@ -19,13 +19,16 @@ export interface Streams {
   onStandalone?: () => void;
   /** Calls back when a standalone stream takes the place of another, on which what was sent may not have arrived. One listener. */
   onReplaced?: () => void;
+  /** Whether the response stream of a request that is being answered is open, as far as is known. */
+  isOpen(request: RequestId): boolean;
   /** Calls back once when the client drops the response stream of a request. Returns what takes the listener away. */
   onDropped(request: RequestId, listener: () => void): () => void;
   /** Ends the response stream of a request that will not be answered, because the client cancelled it. */
   abandon(request: RequestId): void;
 }
 
-const nothingToDrop: Pick<Streams, 'onDropped' | 'abandon'> = {
+const nothingToDrop: Pick<Streams, 'isOpen' | 'onDropped' | 'abandon'> = {
+  isOpen: () => true,
   onDropped: () => () => undefined,
   abandon: () => undefined,
 };

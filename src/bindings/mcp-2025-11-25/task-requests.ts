@@ -84,14 +84,20 @@ export class TaskRequests {
     const gone = new AbortController();
     const abort = (): void =>
       gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
+    let isDropped = false;
     // Listening before reading: whoever gives up while the record is read is waited for no longer, and shown nothing.
     signal.addEventListener('abort', abort, { once: true });
     // A connection that closes right after the request is gone before the request comes here.
     if (signal.aborted) abort();
-    const forgetDrop = this.streams.onDropped(requestId, abort);
+    const forgetDrop = this.streams.onDropped(requestId, () => {
+      isDropped = true;
+      abort();
+    });
     try {
       const record = await this.owned(params, extra);
-      const ended = isTerminal(record.state) ? record : await this.wait(record, requestId, gone.signal);
+      const ended = isTerminal(record.state)
+        ? record
+        : await this.wait(record, requestId, gone.signal, () => isDropped);
       this.logger.debug('The result of a task was read', auditFields(ended));
       return toTaskResult(ended);
     } finally {
@@ -100,7 +106,12 @@ export class TaskRequests {
     }
   }
 
-  private async wait(record: ExecutionRecord, request: RequestId, gone: AbortSignal): Promise<ExecutionRecord> {
+  private async wait(
+    record: ExecutionRecord,
+    request: RequestId,
+    gone: AbortSignal,
+    isDropped: () => boolean,
+  ): Promise<ExecutionRecord> {
     gone.throwIfAborted();
     const { key } = record;
     const removeReader = this.delivery.addReader(key, request);
@@ -124,7 +135,7 @@ export class TaskRequests {
       this.unfollow(key);
       throw notFound(key);
     } finally {
-      removeReader();
+      removeReader(isDropped());
     }
   }
 

@@ -21,9 +21,12 @@ if redis.call('HEXISTS', questions, 'a:' .. name) == 0 then emit(x, 'question', 
 return { 'asked', asked, ARGV[5] }
 `);
 
-/** ARGV: the request, key, name, the answer. The same request gets the same verdict however often it is sent. */
+/**
+ * ARGV: the request, key, name, the answer, and perhaps the session from which it comes. The same request gets the same
+ * verdict however often it is sent.
+ */
 export const answerScript = new Script(`
-local request, key, name = ARGV[1], ARGV[2], ARGV[3]
+local request, key, name, session = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local x = executionKey(key)
 local state = redis.call('HGET', x, 'state')
 if state and terminal[state] then
@@ -33,6 +36,10 @@ end
 if not state or redis.call('HEXISTS', questionsKey(key), 'q:' .. name) == 0 then return 'unknown' end
 if redis.call('HEXISTS', questionsKey(key), 'a:' .. name) == 1 then
   return redis.call('HGET', questionsKey(key), 'b:' .. name) == request and 'accepted' or 'answered'
+end
+if session then
+  local sessions = '\\n' .. (redis.call('HGET', questionsKey(key), 'w:' .. name) or '')
+  if not string.find(sessions, '\\n' .. session .. '\\n', 1, true) then return 'unknown' end
 end
 closeQuestion(x, key, name, ARGV[4], request)
 return 'accepted'

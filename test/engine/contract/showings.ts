@@ -6,7 +6,9 @@ import { aQuestion, inShort, type Stage } from './stage.js';
 interface Screen {
   readonly place: string;
   readonly told: string[];
-  show(question?: string, waits?: boolean): Promise<string>;
+  show(question?: string, waits?: boolean | 'not any more'): Promise<string>;
+  /** The client there says that it has the question. */
+  receive(): Promise<void>;
   giveUp(question?: string): Promise<void>;
 }
 
@@ -24,9 +26,13 @@ export function showingsContract(stage: () => Stage): void {
         place,
         told,
         show: async (question = 'q', waits = false) => {
-          const verdict = await engine.showings.show('a', question, { place, session, waits });
-          return verdict.granted ? (verdict.again ? 'again' : 'granted') : 'refused';
+          const rests = waits === 'not any more';
+          const by = { place, session, waits: waits === true, ...(rests && { rests }) };
+          const { granted, again, kept } = await engine.showings.show('a', question, by);
+          if (!granted) return 'refused';
+          return `${again ? 'again' : 'granted'}${kept === undefined ? '' : `, kept ${kept < 1_000 ? 'now' : 'for long'}`}`;
         },
+        receive: () => engine.showings.received('a', 'q', session),
         giveUp: (question = 'q') => engine.showings.giveUp('a', question, place),
       };
     }
@@ -89,6 +95,65 @@ export function showingsContract(stage: () => Stage): void {
       expect(await early.show()).toBe('again');
       await early.giveUp();
       expect(await screen('another').show()).toBe('granted');
+    });
+
+    it('are kept by a client that has the question and gave up waiting, and asks again, here or at another place [A1]', async () => {
+      await ask();
+      const [here, there, standalone] = [screen('s'), screen('s'), screen('s')];
+      expect(await here.show('q', true)).toBe('granted');
+      // It has not said yet that it has it.
+      expect(await here.show('q', 'not any more')).toBe('granted');
+      expect(await here.show('q', true)).toBe('granted');
+      await here.receive();
+      expect(await here.show('q', 'not any more')).toBe('granted, kept now');
+      await stage().pass(1_100);
+      expect(await standalone.show()).toBe('refused');
+      expect(await here.show('q', true)).toBe('granted, kept for long');
+      expect(await here.show('q', true)).toBe('granted, kept now');
+      // The request for the result is repeated at another node before this one hears that it was given up.
+      expect(await there.show('q', true)).toBe('again, kept now');
+      await eventually(() => expect(here.told).toEqual(['taken a q s']));
+      expect(await there.show('q', 'not any more')).toBe('granted, kept now');
+      expect(await here.show('q', true)).toBe('again, kept now');
+    });
+
+    it('are not kept by a place that gave them up, nor by another session [A1]', async () => {
+      await ask();
+      const [one, other] = [screen('s1'), screen('s2')];
+      await one.show('q', true);
+      await one.receive();
+      await one.giveUp();
+      await one.receive();
+      expect(await one.show('q', true)).not.toContain('kept');
+      await other.receive();
+      expect(await one.show('q', 'not any more')).toBe('granted');
+      await one.receive();
+      expect(await other.show('q', true)).toBe('granted');
+      await one.receive();
+      expect(await other.show('q', 'not any more')).toBe('granted');
+    });
+
+    it('let the sessions answer to which the question was shown, and no other [A1]', async () => {
+      await ask();
+      const answer = (session: string): Promise<string> =>
+        stage().engine.answer('a', 'q', { result: session }, session);
+      expect(await answer('s1')).toBe('unknown');
+      const first = screen('s1');
+      await first.show();
+      expect(await answer('s')).toBe('unknown');
+      expect(await answer('1')).toBe('unknown');
+      // Refused, so that its client never saw it.
+      await screen('refused').show();
+      expect(await answer('refused')).toBe('unknown');
+      await first.giveUp();
+      for (let session = 2; session <= 17; session++) {
+        const next = screen(`s${session}`);
+        await next.show();
+        await next.giveUp();
+      }
+      expect(await answer('s1')).toBe('unknown');
+      expect(await answer('s2')).toBe('accepted');
+      expect(await answer('s17')).toBe('answered');
     });
 
     it('are refused for what needs no answer', async () => {

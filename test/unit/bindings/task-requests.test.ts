@@ -76,6 +76,10 @@ class TestStreams implements Streams {
   onStandalone?: () => void;
   private readonly listeners = new Map<RequestId, () => void>();
 
+  isOpen(): boolean {
+    return true;
+  }
+
   onDropped(request: RequestId, listener: () => void): () => void {
     this.listeners.set(request, listener);
     return () => this.listeners.delete(request);
@@ -107,8 +111,13 @@ class TestConnection {
     () => true,
     {
       session: 'of anna',
-      ask: (taskId, question, waits) =>
-        engine.verdict(taskId, question, { place: this.place, session: 'of anna', waits }),
+      ask: (taskId, question, waiting) =>
+        engine.verdict(taskId, question, {
+          place: this.place,
+          session: 'of anna',
+          waits: waiting === 'somebody',
+          rests: waiting === 'gave up',
+        }),
       giveUp: (taskId, question) => void engine.showings.giveUp(taskId, question, this.place),
     },
   );
