@@ -17,18 +17,18 @@ export {
 } from './injection/providers.js';
 
 export { defineJob, defineTool, type DefinedComponent } from './components/define.js';
-export { job } from './components/job.js';
-export { ask, param } from './components/param.js';
-export { prompt } from './components/prompt.js';
-export { assistantMessage, userMessage, type Message, type PromptReturn } from './components/prompt-output.js';
-export { resource } from './components/resource.js';
-export { tool } from './components/tool.js';
+export { job } from './components/decorators/job.js';
+export { ask, param } from './components/decorators/param.js';
+export { prompt } from './components/decorators/prompt.js';
+export { assistantMessage, userMessage, type Message, type PromptReturn } from './components/results/prompt-output.js';
+export { resource } from './components/decorators/resource.js';
+export { tool } from './components/decorators/tool.js';
 export type { ComponentEntry } from './components/catalog.js';
 export type {
   JobOptions,
   PromptOptions,
   ResourceOptions,
-  LimitsOption,
+  ComponentLimitOptions as LimitsOption,
   RetryOption,
   TaskMode,
   TaskOption,
@@ -45,33 +45,33 @@ export {
   type Content,
   type ContentAnnotations,
   type ToolResult,
-} from './components/results.js';
+} from './components/results/results.js';
 
 export { Context } from './call/context.js';
-export type { QuestionOptions } from './call/ask-client.js';
-export type { ElicitAnswer } from './call/elicitation.js';
-export type { Root } from './call/roots.js';
-export type { SampleContent, SampleMessage, SampleOptions, SampleResult } from './call/sampling.js';
-export type { ElicitUrl, ElicitUrlAnswer, ElicitUrlOptions } from './call/url-elicitation.js';
+export type { QuestionOptions } from './call/questions/ask-client.js';
+export type { ElicitAnswer } from './call/questions/elicitation.js';
+export type { Root } from './call/questions/roots.js';
+export type { SampleContent, SampleMessage, SampleOptions, SampleResult } from './call/questions/sampling.js';
+export type { ElicitUrl, ElicitUrlAnswer, ElicitUrlOptions } from './call/questions/url-elicitation.js';
 export { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './call/principal.js';
 export { Progress } from './call/progress.js';
 
 export { CurrentDocket, type Docket, type Schedule } from './docket/docket.js';
-export type { AddOptions, ReplaceOptions, ScheduleOptions } from './docket/add-arguments.js';
+export type { AddOptions, ReplaceOptions, ScheduleOptions } from './docket/add-types.js';
 export type { ExecutionChange } from './docket/follow.js';
 export type { Execution } from './docket/execution.js';
-export type { ExecutionPage, ExecutionSummary, ListOptions } from './docket/listing.js';
-export type { DocketStats, WorkerSummary } from './docket/overview.js';
-export type { WaitLimits } from './docket/wait.js';
-export type { ScheduleWhen, Timetable } from './docket/timetable.js';
-export type { ExecutionState } from './docket/record.js';
-export { CurrentExecution, CurrentWorker } from './docket/worker-tokens.js';
+export type { ExecutionPage, ExecutionSummary, ListOptions } from './docket/execution-summary.js';
+export type { DocketStats, WorkerSummary } from './docket/engine/queries.js';
+export type { WaitOptions as WaitLimits } from './docket/wait.js';
+export type { ScheduleWhen, Timetable } from './docket/engine/timetable.js';
+export type { ExecutionState } from './docket/engine/record.js';
+export { CurrentExecution, CurrentWorker } from './call/worker-tokens.js';
 
 export { installCrashGuard, type CrashGuard } from './server/crash-guard.js';
 export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';
-export type { ServerHealth } from './server/health.js';
-export type { HttpListener, ListenOptions } from './server/http.js';
-export type { Monitor, MonitorOptions } from './server/monitor.js';
-export type { DocketOptions, LimitOptions, ServerOptions } from './server/options.js';
+export type { ServerHealth } from './telemetry/health.js';
+export type { HttpListener, ListenOptions } from './transports/http/listen.js';
+export type { Monitor, MonitorOptions } from './server/telemetry/monitor.js';
+export type { DocketOptions, DocketLimitOptions as LimitOptions, ServerOptions } from './server/options.js';

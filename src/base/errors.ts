@@ -135,7 +135,7 @@ export class ErrandError extends Error {
   }
 
   /** Whether another attempt may go better. */
-  get passing(): boolean {
+  get retryable(): boolean {
     return 'passing' in errorTable[this.code];
   }
 

@@ -1,6 +1,6 @@
 import type { CallFrame, CallSettings } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
-import type { Engine } from '../docket/engine.js';
+import type { Engine } from '../docket/engine/engine.js';
 import type { Implementation } from '../protocol/types.js';
 import type { SubmissionSettings } from '../tasks/submit.js';
 

@@ -2,7 +2,7 @@ import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { WireError } from '../protocol/errors.js';
 import type { LoggingLevel } from '../protocol/types.js';
-import type { CallLife } from './life.js';
+import type { CallScope } from './call-scope.js';
 
 /** How far a call is. */
 export interface ProgressState {
@@ -51,7 +51,7 @@ export type Answer = { readonly result: Json } | { readonly error: WireError };
 /** How a call reaches its client. The session channel, the task channel and none are alike to the call. */
 export interface ClientChannel {
   /** Resolves with the answer, or with that of the deadline. */
-  ask(question: ClientQuestion, life: CallLife): Promise<Answer>;
+  ask(question: ClientQuestion, life: CallScope): Promise<Answer>;
   progress(progress: ProgressState): Promise<void>;
   notify(notice: ClientNotice): Promise<void>;
 }

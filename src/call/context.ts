@@ -2,15 +2,15 @@ import type { z } from 'zod';
 import { throughJson } from '../base/json.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation, LoggingLevel } from '../protocol/types.js';
-import type { QuestionOptions } from './ask-client.js';
-import { requireOfClient } from './client-needs.js';
-import { elicit, type ElicitAnswer } from './elicitation.js';
+import type { QuestionOptions } from './questions/ask-client.js';
+import { requireOfClient } from './questions/client-needs.js';
+import { elicit, type ElicitAnswer } from './questions/elicitation.js';
 import type { CallFrame } from './frame.js';
-import { ignorable } from './life.js';
+import { ignorable } from './call-scope.js';
 import type { CurrentPrincipal } from './principal.js';
-import { listRoots, type Root } from './roots.js';
-import { sample, type SampleMessage, type SampleOptions, type SampleResult } from './sampling.js';
-import { elicitUrl, type ElicitUrl, type ElicitUrlAnswer, type ElicitUrlOptions } from './url-elicitation.js';
+import { listRoots, type Root } from './questions/roots.js';
+import { sample, type SampleMessage, type SampleOptions, type SampleResult } from './questions/sampling.js';
+import { elicitUrl, type ElicitUrl, type ElicitUrlAnswer, type ElicitUrlOptions } from './questions/url-elicitation.js';
 
 /**
  * Everything about this call, and the injectable token that most tools want. It works the same in the foreground,

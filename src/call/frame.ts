@@ -1,13 +1,13 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import type { Meters } from '../base/meters.js';
-import type { Tracing } from '../base/tracing.js';
+import type { Meters } from '../telemetry/meters.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { Component } from '../components/component.js';
 import type { Mode } from '../injection/injector.js';
 import type { ClientCapabilities, Implementation } from '../protocol/types.js';
 import type { ClientChannel } from './channel.js';
-import type { Journal } from './journal.js';
-import type { CallLife } from './life.js';
+import type { Journal } from './questions/journal.js';
+import type { CallScope } from './call-scope.js';
 import type { ErrorDisclosure } from './outcome.js';
 import type { Progress } from './progress.js';
 import type { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
@@ -63,7 +63,7 @@ export interface CallFrame extends Pick<CallSettings, 'tracing' | 'grace' | 'que
   /** As it travelled; the pipeline parses it. */
   readonly input: unknown;
   readonly channel: ClientChannel;
-  readonly life: CallLife;
+  readonly life: CallScope;
   /** Names what the call asks. */
   readonly journal: Journal;
   /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */

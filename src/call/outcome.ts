@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
-import { ToolError } from '../components/results.js';
+import { ToolError } from '../components/results/results.js';
 import type { ComponentKind } from '../components/component.js';
-import type { ClientResult } from '../components/output.js';
+import type { ClientResult } from '../components/results/output.js';
 import { isProtocolError, rpcCode, toWireError, type WireError } from '../protocol/errors.js';
 
 /** What a call left behind, as it is stored. `result` is absent when nothing was returned. */
@@ -18,7 +18,7 @@ export type ErrorDisclosure = 'mask' | 'reveal';
 
 /** Whether another attempt may help: errors that were meant for the client, and invalid values, stay what they are. */
 export function isRetryable(thrown: unknown): boolean {
-  if (ErrandError.is(thrown)) return thrown.passing;
+  if (ErrandError.is(thrown)) return thrown.retryable;
   return !(ToolError.is(thrown) || isProtocolError(thrown));
 }
 

@@ -1,6 +1,6 @@
 import { ErrandError } from '../base/errors.js';
 import type { ClientChannel, ProgressState } from './channel.js';
-import { ignorable, type CallLife } from './life.js';
+import { ignorable, type CallScope } from './call-scope.js';
 
 /**
  * How far the call is, and an injectable token. The client is told in both modes; fractions are kept, and progress never
@@ -28,7 +28,7 @@ export class Progress {
   /** @internal */
   constructor(
     private readonly channel: ClientChannel,
-    private readonly life: CallLife,
+    private readonly life: CallScope,
   ) {}
 
   /** What has been done. */

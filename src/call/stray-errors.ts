@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ErrandError, messageOf } from '../base/errors.js';
-import type { CallLife } from './life.js';
+import type { CallScope } from './call-scope.js';
 
 /** A call under way, as far as it can be charged with a stray error. */
 export interface WatchedCall {
-  readonly life: CallLife;
+  readonly life: CallScope;
   /** The name of its component. */
   readonly component: string;
   /** The key of its execution. */

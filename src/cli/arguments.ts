@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ErrandError, messageOf } from '../base/errors.js';
 import { shown } from '../base/shown.js';
-import type { MonitorOptions } from '../server/monitor.js';
+import type { MonitorOptions } from '../server/telemetry/monitor.js';
 
 /**
  * One command of `errand`: does what it is told by the arguments that follow its name. Sets `process.exitCode` where that

@@ -1,6 +1,6 @@
 import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
 import { Logger } from '../base/logger.js';
-import type { Engine } from '../docket/engine.js';
+import type { Engine } from '../docket/engine/engine.js';
 import { makeEngine } from '../server/background.js';
 import { resolveOptions, type ResolvedOptions } from '../server/options.js';
 import { loadServer } from './load-server.js';

@@ -9,10 +9,10 @@ import { usages } from './usages.js';
 
 /** Each is loaded when it is called: most of the time until something happens is loading. */
 const commands: Readonly<Record<keyof typeof usages, () => Promise<Command>>> = {
-  run: async () => (await import('./run.js')).runCommand,
-  worker: async () => (await import('./worker.js')).workerCommand,
-  tasks: async () => (await import('./tasks.js')).tasksCommand,
-  workers: async () => (await import('./workers.js')).workersCommand,
+  run: async () => (await import('./commands/run.js')).runCommand,
+  worker: async () => (await import('./commands/worker.js')).workerCommand,
+  tasks: async () => (await import('./commands/tasks.js')).tasksCommand,
+  workers: async () => (await import('./commands/workers.js')).workersCommand,
 };
 
 const help = `Usage:

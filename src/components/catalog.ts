@@ -10,7 +10,7 @@ import {
   type ComponentKind,
   type ComponentOf,
 } from './component.js';
-import { declaredMethods } from './declarations.js';
+import { declaredMethods } from './decorators/declarations.js';
 import { isDefinedComponent, type DefinedComponent } from './define.js';
 import type { ComponentLimits } from './options.js';
 
@@ -124,7 +124,7 @@ export class Catalog<Frame> {
   }
 
   private add(component: Component<Frame>): Component<Frame> {
-    const other = this.byName.get(component.recordName);
+    const other = this.byName.get(component.key);
     if (other !== undefined) {
       throw new ErrandError(
         'COMPONENT_DUPLICATE',
@@ -139,7 +139,7 @@ export class Catalog<Frame> {
         `${sameUri.label} and ${component.label} are both at '${address?.uri}'. Give one of them another URI.`,
       );
     }
-    this.byName.set(component.recordName, component);
+    this.byName.set(component.key, component);
     return component;
   }
 }

@@ -3,11 +3,11 @@ import { ErrandError } from '../base/errors.js';
 import type { CallContainer, Injector, Lifetime, Mode, Plan } from '../injection/injector.js';
 import { injectionOf, type Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
-import { bindMethod, type ArgumentSource, type AskedParameter, type Binding } from './binding.js';
-import type { DeclaredMethod, MethodDeclaration } from './declarations.js';
+import { bindMethod, type ArgumentSource, type AskedParameter, type ParameterBinding } from './parameter-binding.js';
+import type { DeclaredMethod, MethodDeclaration } from './decorators/declarations.js';
 import type { DefinedComponent } from './define.js';
-import { toForm } from './form.js';
-import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './json-schema.js';
+import { toForm } from './schema/form.js';
+import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './schema/json-schema.js';
 import {
   noRetry,
   toLimits,
@@ -19,11 +19,11 @@ import {
   type TaskMode,
 } from './options.js';
 import { toMilliseconds } from '../base/duration.js';
-import { compileOutput, type Output } from './output.js';
-import { promptArguments } from './prompt.js';
-import { compilePromptOutput } from './prompt-output.js';
+import { compileOutput, type Output } from './results/output.js';
+import { promptArguments } from './decorators/prompt.js';
+import { compilePromptOutput } from './results/prompt-output.js';
 import { ResourceAddress } from './resource-address.js';
-import { compileResourceOutput } from './resource-output.js';
+import { compileResourceOutput } from './results/resource-output.js';
 import type { PromptArgument } from '../protocol/types.js';
 
 /** What a component can be. */
@@ -48,7 +48,7 @@ export interface Component<Frame> {
   /** Unique among those of its kind; tools and jobs share their names. */
   readonly name: string;
   /** What records of the docket name it by; unique in a server. */
-  readonly recordName: string;
+  readonly key: string;
   /** `Class.method` for messages and logs. */
   readonly label: string;
   readonly declaration: MethodDeclaration;
@@ -155,7 +155,7 @@ function compileCommon<Frame>(
   declaration: MethodDeclaration,
   name: string,
   label: string,
-  binding: Binding,
+  binding: ParameterBinding,
   defaults: ComponentDefaults,
   plan: (modes: readonly Mode[]) => Plan<Frame>,
 ): Omit<Component<Frame>, 'invoke'> {
@@ -183,7 +183,7 @@ function compileCommon<Frame>(
   return {
     kind,
     name,
-    recordName: recordName(kind, name),
+    key: recordName(kind, name),
     label,
     declaration,
     task,

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 import type { JobOptions, ToolOptions } from './options.js';
-import type { ToolResult } from './results.js';
+import type { ToolResult } from './results/results.js';
 
 type InputOf<Input extends z.ZodType | undefined> = Input extends z.ZodType ? z.output<Input> : Record<string, never>;
 type Returned<Output extends z.ZodType | undefined> = Output extends z.ZodType

@@ -27,7 +27,7 @@ export type RetryOption =
  * What bounds the background calls of a component on all workers of a docket together. A call that has to wait because of it is
  * `queued`, and keeps no other component waiting.
  */
-export interface LimitsOption {
+export interface ComponentLimitOptions {
   /** How many run at once; at least 1. One that waits for an answer counts as well. Default: no bound. */
   readonly concurrency?: number;
   /** How many begin within a time, which is counted from the first of them. Each attempt counts. Default: no bound. */
@@ -53,7 +53,7 @@ interface RunOptions<Input extends z.ZodType | undefined> {
    * How many calls of it run in the background at once, and how many begin there in a time, however many workers there are.
    * Calls in the foreground are not counted. Default: as many as the workers can make.
    */
-  readonly limits?: LimitsOption;
+  readonly limits?: ComponentLimitOptions;
 }
 
 /** What tools and jobs have in common. */

@@ -1,6 +1,6 @@
 import { ErrandError, messageOf } from '../base/errors.js';
 import { UriTemplate } from '../protocol/uri-template.js';
-import type { ObjectJsonSchema } from './json-schema.js';
+import type { ObjectJsonSchema } from './schema/json-schema.js';
 
 /** Where a resource is found: at one URI, or at all that fit a template. */
 export class ResourceAddress {

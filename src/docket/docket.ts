@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
-import type { Meters } from '../base/meters.js';
-import type { Tracing } from '../base/tracing.js';
+import type { Meters } from '../telemetry/meters.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders } from '../call/principal.js';
 import type { Component } from '../components/component.js';
@@ -15,15 +15,15 @@ import type {
   ReplaceArguments,
   ResultOf,
   ScheduleOptions,
-} from './add-arguments.js';
-import type { Engine, ScheduleRecord } from './engine.js';
+} from './add-types.js';
+import type { Engine, ScheduleRecord } from './engine/engine.js';
 import { Execution, type Waiting } from './execution.js';
-import { retryRefused, toBrowseQuery, toPage, type ExecutionPage, type ListOptions } from './listing.js';
-import type { DocketStats, WorkerSummary } from './overview.js';
-import { checkedKey, dueTime, prepareWork, type PreparingHost } from './prepared-work.js';
-import type { ExecutionRecord } from './record.js';
-import { inSendingSpan } from './spans.js';
-import type { ScheduleWhen, Timetable } from './timetable.js';
+import { retryRefused, toBrowseQuery, toPage, type ExecutionPage, type ListOptions } from './execution-summary.js';
+import type { DocketStats, WorkerSummary } from './engine/queries.js';
+import { checkedKey, dueTime, prepareSubmission, type SubmissionHost } from './submission.js';
+import type { ExecutionRecord } from './engine/record.js';
+import { inSendingSpan } from './engine/spans.js';
+import type { ScheduleWhen, Timetable } from './engine/timetable.js';
 import { unknownExecution } from './wait.js';
 
 /** A schedule of the docket. */
@@ -39,7 +39,7 @@ export interface Schedule {
 }
 
 /** What a docket needs of its server. */
-export interface DocketHost extends PreparingHost {
+export interface DocketHost extends SubmissionHost {
   readonly meters: Meters;
   readonly tracing: Tracing;
   /** The started engine. Rejects when the server has no background component or is closed. */
@@ -113,7 +113,7 @@ export class Docket {
     rest: unknown[],
   ): Promise<Execution> {
     const where = `docket.${how}`;
-    const { component, options, work } = await prepareWork(how, target, rest, this.host, this.caller);
+    const { component, options, work } = await prepareSubmission(how, target, rest, this.host, this.caller);
     const { when } = options;
     const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
     const due = when === undefined ? {} : dueTime(when, where);
@@ -171,9 +171,9 @@ export class Docket {
   ): Promise<Schedule> {
     const key = checkedKey(id, 'docket.schedule: id');
     // Few dockets have schedules, and what reads cron is loaded for those.
-    const { toTimetable } = await import('./timetable.js');
+    const { toTimetable } = await import('./engine/timetable.js');
     const timetable = toTimetable(when);
-    const { work } = await prepareWork('schedule', target, rest, this.host, this.caller);
+    const { work } = await prepareSubmission('schedule', target, rest, this.host, this.caller);
     const engine = await this.host.engine();
     return toSchedule(await engine.schedule({ id: key, when: timetable, ...work }));
   }

@@ -1,10 +1,10 @@
 import { ErrandError } from '../base/errors.js';
-import { ignorable } from '../call/life.js';
-import type { Engine } from './engine.js';
+import { ignorable } from '../call/call-scope.js';
+import type { Engine } from './engine/engine.js';
 import { follow, type ExecutionChange } from './follow.js';
 import type { ProgressState } from '../call/channel.js';
-import type { ExecutionRecord, ExecutionState } from './record.js';
-import { goneExecution, waitForEnd, type WaitLimits } from './wait.js';
+import type { ExecutionRecord, ExecutionState } from './engine/record.js';
+import { goneExecution, waitForEnd, type WaitOptions } from './wait.js';
 
 /** How somebody waits: a call in a worker gives its slot back meanwhile. */
 export type Waiting = <T>(work: Promise<T>) => Promise<T>;
@@ -45,7 +45,7 @@ export class Execution<Result = unknown> {
    * @throws {ErrandError} `EXECUTION_FAILED` (its cause has the stored code and message), `EXECUTION_CANCELLED`,
    * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` when a later one has the key, `DOCKET_UNAVAILABLE` when the server closes, or `WAIT_TIMED_OUT` when a `timeout` was given.
    */
-  result(limits?: WaitLimits): Promise<Result> {
+  result(limits?: WaitOptions): Promise<Result> {
     return ignorable(this.waiting(this.outcome(limits)));
   }
 
@@ -84,7 +84,7 @@ export class Execution<Result = unknown> {
     return record;
   }
 
-  private async outcome(limits?: WaitLimits): Promise<Result> {
+  private async outcome(limits?: WaitOptions): Promise<Result> {
     const { state, outcome, reason } = await waitForEnd(this.engine, this.key, limits, this.generation);
     if (state === 'cancelled') {
       const why = reason === undefined ? '' : `: ${reason}`;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProgressState } from '../call/channel.js';
-import type { Engine, EngineEvent } from './engine.js';
-import { isTerminal, type ExecutionRecord, type ExecutionState } from './record.js';
+import type { Engine, EngineEvent } from './engine/engine.js';
+import { isTerminal, type ExecutionRecord, type ExecutionState } from './engine/record.js';
 import { closedMeanwhile, goneExecution, keepAlive, onAbort } from './wait.js';
 
 /** What happens to an execution. */

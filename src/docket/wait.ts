@@ -2,11 +2,11 @@ import { longestTimer } from '../base/clock.js';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { shown } from '../base/shown.js';
-import type { Engine } from './engine.js';
-import { isTerminal, type ExecutionEnd } from './record.js';
+import type { Engine } from './engine/engine.js';
+import { isTerminal, type ExecutionEnd } from './engine/record.js';
 
 /** When to stop waiting. */
-export interface WaitLimits {
+export interface WaitOptions {
   /** Default: as long as it takes. */
   readonly timeout?: Duration;
   /** Ends the wait when it is aborted. */
@@ -24,7 +24,7 @@ export interface WaitLimits {
 export async function waitForEnd(
   engine: Engine,
   key: string,
-  { timeout, signal }: WaitLimits = {},
+  { timeout, signal }: WaitOptions = {},
   generation?: number,
 ): Promise<ExecutionEnd> {
   signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import type { Mode } from './plan-request.js';
+import type { Mode } from './plan/plan.js';
 import type { InjectionToken } from './tokens.js';
 
 /** What an {@link ExternalContainer} is told of a call. It is one object for the whole call. */

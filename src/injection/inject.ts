@@ -1,5 +1,5 @@
 import { ErrandError } from '../base/errors.js';
-import type { TypedParameterDecorator } from './fit.js';
+import type { TypedParameterDecorator } from './parameter-types.js';
 import { isLazy, isToken, tokenName, type Injectable, type Injected, type InjectionToken } from './tokens.js';
 import { delayedClass, describe, descriptorsOf, isDelayed, isDescriptor, type Descriptor } from './tsyringe.js';
 

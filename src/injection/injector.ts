@@ -1,16 +1,16 @@
 import { ErrandError } from '../base/errors.js';
-import { CompiledPlan, inOrder, orderLazyRoots } from './compiled-plan.js';
-import { Container, unfilled, type Step } from './container.js';
+import { CompiledPlan, inOrder, orderLazyRoots } from './plan/compiled-plan.js';
+import { Container, unfilled, type Step } from './plan/instance-container.js';
 import type { ExternalContainer } from './external.js';
-import { Graph, type Sources } from './graph.js';
-import { Ownership } from './ownership.js';
-import type { BuiltIn, Plan, PlanRequest } from './plan-request.js';
+import { Graph, type Sources } from './plan/graph.js';
+import { Ownership } from './plan/ownership.js';
+import type { BuiltIn, Plan, PlanRequest } from './plan/plan.js';
 import { registrationOf, type Lifetime, type Provider, type Registration } from './providers.js';
-import { Scope } from './scope.js';
+import { Scope } from './plan/scope.js';
 import { tokenName, type Class, type InjectionToken } from './tokens.js';
-import { Trail } from './trail.js';
+import { ResolutionPath } from './plan/resolution-path.js';
 
-export type { BuiltIn, CallContainer, Mode, Plan, PlanRequest } from './plan-request.js';
+export type { BuiltIn, CallContainer, Mode, Plan, PlanRequest } from './plan/plan.js';
 export type { Lifetime } from './providers.js';
 
 /** What an {@link Injector} is made from. */
@@ -69,7 +69,7 @@ export class Injector<Frame = unknown> {
     const lazyRoots = this.scope.lazyRoots.length;
     const call = new Scope<Frame>(request.modes);
     const graph = new Graph(this.sources, this.scope, call, (step) => this.valueOf(step));
-    const trail = Trail.from(request.label);
+    const trail = ResolutionPath.from(request.label);
     try {
       const { component } = request;
       if (component) this.componentClasses.add(component.target);

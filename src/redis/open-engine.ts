@@ -1,7 +1,7 @@
 import { ErrandError, messageOf } from '../base/errors.js';
-import type { Engine } from '../docket/engine.js';
+import type { Engine } from '../docket/engine/engine.js';
 import type { RedisEngineOptions } from './redis-engine.js';
-import type { TicketQueue, TicketQueueOptions } from './ticket-queue.js';
+import type { TicketQueue, TicketQueueOptions } from './queue/open-queue.js';
 
 /**
  * Makes the engine that a server makes for the same URL and name, for tools that look after a docket without being a
@@ -33,7 +33,7 @@ export async function makeRedisEngine(options: RedisEngineOptions): Promise<Engi
  * `DOCKET_UNAVAILABLE`
  */
 export async function openTicketQueue(options: TicketQueueOptions): Promise<TicketQueue> {
-  const ticketQueue = await withPeers(import('./ticket-queue.js'));
+  const ticketQueue = await withPeers(import('./queue/open-queue.js'));
   return ticketQueue.openQueue(options);
 }
 

@@ -6,8 +6,8 @@ import { isWellFormed } from '../base/json.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type {
   Addition,
-  AnswerVerdict,
-  CancelVerdict,
+  AnswerResult,
+  CancelResult,
   ConsumeOptions,
   Consumer,
   DeliveryHandler,
@@ -22,33 +22,33 @@ import type {
   Retried,
   ScheduleRecord,
   Unwatch,
-  Verdict,
+  Settlement,
   Watched,
-} from '../docket/engine.js';
-import { tooManyQuestions } from '../docket/limits.js';
-import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/overview.js';
-import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/record.js';
-import type { OnError } from '../docket/watchers.js';
-import { RedisConnections } from './connection.js';
-import type { RedisClient } from './open-redis.js';
-import type { RedisTls } from './tls.js';
-import { Inbox, inboxSilence } from './inbox.js';
+} from '../docket/engine/engine.js';
+import { tooManyQuestions } from '../docket/engine/size-limits.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
+import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
+import type { OnError } from '../docket/engine/watchers.js';
+import { RedisConnections } from './connection/connections.js';
+import type { RedisClient } from './connection/open-redis.js';
+import type { RedisTls } from './connection/tls.js';
+import { Inbox, inboxSilence } from './events/inbox.js';
 import { keyOf, prefixOf } from './keys.js';
-import { Line } from './line.js';
-import { placeOf, Presence } from './presence.js';
-import { limitArguments, questionIn, questionText } from './records.js';
-import { RedisConsumer } from './redis-consumer.js';
+import { WaitingList } from './queue/waiting-list.js';
+import { placeOf, Presence } from './events/presence.js';
+import { limitArguments, questionIn, questionText } from './codec.js';
+import { RedisConsumer } from './queue/redis-consumer.js';
 import { RedisExecutions } from './redis-executions.js';
 import { RedisOverview } from './redis-overview.js';
-import { RedisRuns, type DoneTicket, type FinishedRun } from './redis-runs.js';
-import { RedisSessions } from './redis-sessions.js';
-import { RedisShowings } from './redis-showings.js';
+import { RedisRuns, type DoneTicket, type FinishedRun } from './queue/redis-runs.js';
+import { RedisSessions } from './events/redis-sessions.js';
+import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { takesJobs } from './scripts/bring.js';
 import { answerScript, askScript, questionsScript } from './scripts/questions.js';
-import { Schedules } from './schedules.js';
+import { Schedules } from './queue/schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
-import { Tickets } from './tickets.js';
-import { WorkerRegistry } from './worker-registry.js';
+import { QueueJobs } from './queue/queue-jobs.js';
+import { WorkerRegistry } from './events/worker-registry.js';
 
 /** How long what a look at the health writes stays in Redis, in milliseconds. */
 const healthLife = 10_000;
@@ -83,7 +83,7 @@ export interface RedisEngineOptions {
 export class RedisEngine implements Engine {
   readonly kind = 'redis';
   readonly sessions: RedisSessions;
-  readonly showings: RedisShowings;
+  readonly questionLeases: RedisQuestionLeases;
 
   private readonly node = randomUUID();
   private readonly connections: RedisConnections;
@@ -96,7 +96,7 @@ export class RedisEngine implements Engine {
   private readonly reader: RedisClient;
   private readonly healthKey: string;
   private readonly registry: WorkerRegistry;
-  private readonly line: Line;
+  private readonly line: WaitingList;
   private readonly executions: RedisExecutions;
   private readonly runs: RedisRuns;
   private readonly overview: RedisOverview;
@@ -145,7 +145,7 @@ export class RedisEngine implements Engine {
       },
       openTasks: (session) => this.sessions.openTasks(session),
       session: (entry) => this.sessions.take(entry),
-      taken: (entry) => this.showings.take(entry),
+      taken: (entry) => this.questionLeases.take(entry),
       refresh: () => this.sessions.refresh(),
       report: this.report,
     });
@@ -154,7 +154,7 @@ export class RedisEngine implements Engine {
       this.guard(() => this.scripts.run(script, ...args));
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { node, presence, report } = this;
-    this.line = new Line(report);
+    this.line = new WaitingList(report);
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix));
     const request = (): string => this.request();
@@ -163,7 +163,7 @@ export class RedisEngine implements Engine {
     this.runs = new RedisRuns({ node, line: this.line, lease, run, workers, request, report });
     this.overview = new RedisOverview({ run, report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
-    this.showings = new RedisShowings({ run, presence });
+    this.questionLeases = new RedisQuestionLeases({ run, presence });
   }
 
   start(): Promise<void> {
@@ -193,7 +193,7 @@ export class RedisEngine implements Engine {
     return () => this.closeListeners.delete(listener);
   }
 
-  newPlace(): string {
+  newConnectionId(): string {
     return placeOf(this.node, ++this.places);
   }
 
@@ -229,7 +229,7 @@ export class RedisEngine implements Engine {
     return this.executions.retry(key);
   }
 
-  cancel(key: string, reason?: string, generation?: number): Promise<CancelVerdict> {
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelResult> {
     return this.executions.cancel(key, reason, generation);
   }
 
@@ -286,7 +286,7 @@ export class RedisEngine implements Engine {
     return consumer;
   }
 
-  async settle(key: string, run: string, verdict: Verdict, over = false): Promise<boolean> {
+  async settle(key: string, run: string, verdict: Settlement, over = false): Promise<boolean> {
     const consumer = [...this.consumers].find((each) => each.has(run));
     const finished =
       over && verdict.type === 'finish' && verdict.lost !== true ? consumer?.finish({ key, run, verdict }) : undefined;
@@ -318,9 +318,9 @@ export class RedisEngine implements Engine {
     return questionIn(question);
   }
 
-  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerVerdict> {
+  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
     const args = [this.request(), key, question, JSON.stringify(answer), ...(session === undefined ? [] : [session])];
-    return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerVerdict;
+    return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerResult;
   }
 
   async questions(key: string): Promise<readonly Question[]> {
@@ -330,7 +330,7 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const tickets = new Tickets(this.scripts, commands, this.plans, this.report);
+    const tickets = new QueueJobs(this.scripts, commands, this.plans, this.report);
     try {
       await tickets.ready();
       const mark = keyOf(this.scripts.prefix, 'mark');

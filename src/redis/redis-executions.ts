@@ -1,9 +1,9 @@
-import type { Addition, CancelVerdict, NewExecution, Retried } from '../docket/engine.js';
-import { tooManyTasks } from '../docket/limits.js';
-import type { ExecutionRecord } from '../docket/record.js';
-import type { ExpectedEnds } from './expected-ends.js';
-import type { Line } from './line.js';
-import { addedRecord, executionFields, recordIn } from './records.js';
+import type { Addition, CancelResult, NewExecution, Retried } from '../docket/engine/engine.js';
+import { tooManyTasks } from '../docket/engine/size-limits.js';
+import type { ExecutionRecord } from '../docket/engine/record.js';
+import type { ExpectedEnds } from './events/expected-ends.js';
+import type { WaitingList } from './queue/waiting-list.js';
+import { addedRecord, executionFields, recordIn } from './codec.js';
 import { addScript, cancelScript, getScript } from './scripts/executions.js';
 import { retryScript } from './scripts/overview.js';
 import type { Argument, Reply, Script } from './scripts/script.js';
@@ -12,7 +12,7 @@ import type { Argument, Reply, Script } from './scripts/script.js';
 export interface RedisExecutionsHost {
   /** The name of this process. */
   readonly node: string;
-  readonly line: Line;
+  readonly line: WaitingList;
   /** Whose ends are likely to be waited for here. */
   readonly expected: ExpectedEnds;
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
@@ -51,13 +51,13 @@ export class RedisExecutions {
     return { retried: verdict === 'retried', ...(record && { record }) };
   }
 
-  async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelVerdict> {
+  async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelResult> {
     const { line } = this.host;
     const args = [this.host.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
     const [verdict, ticket, called] = await this.list(cancelScript, ...args);
     line.discard(ticket);
     await line.call(called);
-    return verdict as CancelVerdict;
+    return verdict as CancelResult;
   }
 
   private async enter(execution: NewExecution, limit: number, replaces: boolean, awaits: string): Promise<Addition> {

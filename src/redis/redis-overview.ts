@@ -1,15 +1,15 @@
-import { Cursors } from '../docket/cursors.js';
-import type { ListQuery, RecordPage } from '../docket/engine.js';
+import { Cursors } from '../docket/engine/cursors.js';
+import type { ListQuery, RecordPage } from '../docket/engine/engine.js';
 import {
   executionStates,
   type BrowseQuery,
   type DocketStats,
   type RecordSummary,
   type SummaryPage,
-} from '../docket/overview.js';
-import type { ExecutionRecord } from '../docket/record.js';
-import type { OnError } from '../docket/watchers.js';
-import { recordIn, summaryIn } from './records.js';
+} from '../docket/engine/queries.js';
+import type { ExecutionRecord } from '../docket/engine/record.js';
+import type { OnError } from '../docket/engine/watchers.js';
+import { recordIn, summaryIn } from './codec.js';
 import { listScript } from './scripts/executions.js';
 import { browseScript, statsScript } from './scripts/overview.js';
 import type { Argument, Reply, Script } from './scripts/script.js';

@@ -4,10 +4,10 @@ import { Context } from '../call/context.js';
 import type { CallFrame } from '../call/frame.js';
 import { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from '../call/principal.js';
 import { Progress } from '../call/progress.js';
-import type { CallLife } from '../call/life.js';
+import type { CallScope } from '../call/call-scope.js';
 import { CurrentDocket, type Docket, type DocketHost } from '../docket/docket.js';
 import type { Waiting } from '../docket/execution.js';
-import { CurrentExecution, CurrentWorker } from '../docket/worker-tokens.js';
+import { CurrentExecution, CurrentWorker } from '../call/worker-tokens.js';
 import type { BuiltIn, Mode } from '../injection/injector.js';
 
 /** The server that makes the call, as an injectable token. */
@@ -59,7 +59,7 @@ const callLogger = ({ mode, logger, component, requestId }: CallFrame): Logger =
 
 /** A call that waits gives its slot back; a handle that outlives its call just waits. */
 const waitingIn =
-  (life: CallLife): Waiting =>
+  (life: CallScope): Waiting =>
   (work) =>
     life.over === undefined ? life.waitFor(work) : work;
 

@@ -1,7 +1,7 @@
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, withoutPassword } from '../base/errors.js';
-import { Meters } from '../base/meters.js';
-import { Tracing } from '../base/tracing.js';
+import { Meters } from '../telemetry/meters.js';
+import { Tracing } from '../telemetry/tracing.js';
 import type { Core } from '../bindings/core.js';
 import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
 import type { CallFrame } from '../call/frame.js';
@@ -14,10 +14,10 @@ import type { Provider } from '../injection/providers.js';
 import type { ToolMap, Transport } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
-import type { ServerHealth } from './health.js';
-import type { HttpListener, ListenOptions } from './http.js';
-import type { Monitor, MonitorOptions } from './monitor.js';
-import { attachOpenTelemetry } from './open-telemetry.js';
+import type { ServerHealth } from '../telemetry/health.js';
+import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
+import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
+import { attachOpenTelemetry } from './telemetry/open-telemetry.js';
 import {
   callSettings,
   resolveOptions,
@@ -141,7 +141,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * `OPTIONS_INVALID`.
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
-    const { listen } = await import('./http.js');
+    const { listen } = await import('../transports/http/listen.js');
     const core = await this.start();
     this.background?.warnOfNoWorker();
     const listener = await listen(core, options, {
@@ -199,7 +199,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, `OPTIONS_INVALID`.
    */
   async monitor(options: MonitorOptions = {}): Promise<Monitor> {
-    const { openMonitor } = await import('./monitor.js');
+    const { openMonitor } = await import('./telemetry/monitor.js');
     const { meters, logger, grace, clock } = this.options;
     const opened = await openMonitor(options, { meters, logger, grace, clock, health: () => this.health() });
     const monitor: Monitor = {

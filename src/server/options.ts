@@ -3,8 +3,8 @@ import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { isWellFormed } from '../base/json.js';
 import { Logger } from '../base/logger.js';
-import { Meters } from '../base/meters.js';
-import { Tracing } from '../base/tracing.js';
+import { Meters } from '../telemetry/meters.js';
+import { Tracing } from '../telemetry/tracing.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
@@ -15,8 +15,8 @@ import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import type { SnapshotRules } from '../call/snapshot.js';
-import { readEncryptionKey } from '../docket/sealer.js';
-import type { RedisTls } from '../redis/tls.js';
+import { readEncryptionKey } from '../docket/sealing/sealer.js';
+import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
 
 /** Where and how background work runs. */
@@ -52,11 +52,11 @@ export interface DocketOptions {
    */
   readonly lease?: Duration;
   /** How much the docket takes. */
-  readonly limits?: LimitOptions;
+  readonly limits?: DocketLimitOptions;
 }
 
 /** How much a docket takes. What goes beyond a limit is refused with an error that says so. */
-export interface LimitOptions {
+export interface DocketLimitOptions {
   /** How many tasks of one principal may be open: asked for by a client and not ended. Without authorization all clients are one principal. Default 1,000. */
   readonly openTasks?: number;
   /** The longest `ttl` that a client gets; a longer wish is cut. Default `'24h'`. */

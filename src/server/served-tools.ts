@@ -1,6 +1,6 @@
 import type { ComponentEntry } from '../components/catalog.js';
-import type { Method } from '../components/tool.js';
-import type { AddArguments } from '../docket/add-arguments.js';
+import type { Method } from '../components/decorators/tool.js';
+import type { AddArguments } from '../docket/add-types.js';
 import type { Class } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 

@@ -1,5 +1,5 @@
 import { Console } from 'node:console';
-import { openStdio, type StdioSettings } from '../bindings/mcp-2025-11-25/stdio.js';
+import { openStdio, type StdioSettings } from '../transports/stdio.js';
 import type { Transport } from '../protocol/types.js';
 
 /** Sends `console` to stderr, so that what somebody prints cannot corrupt the protocol. Returns what takes it back. */

@@ -2,9 +2,9 @@ import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Answer, ClientNotice } from '../call/channel.js';
-import type { AnswerVerdict, Engine, EngineEvent, Unwatch } from '../docket/engine.js';
-import { answerWithin, type Limits } from '../docket/limits.js';
-import { isTerminal, type ExecutionRecord, type Question } from '../docket/record.js';
+import type { AnswerResult, Engine, EngineEvent, Unwatch } from '../docket/engine/engine.js';
+import { answerWithin, type SizeLimits } from '../docket/engine/size-limits.js';
+import { isTerminal, type ExecutionRecord, type Question } from '../docket/engine/record.js';
 
 /** How long an answer is kept for a docket that cannot be reached, and how often it is tried, in milliseconds. */
 const answerPatience = 120_000;
@@ -61,7 +61,7 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
 
 /** What {@link relayAnswer} needs of its server. */
 export interface AnswerHost {
-  readonly limits: Limits;
+  readonly limits: SizeLimits;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -84,7 +84,7 @@ export async function relayAnswer(
   to: AnswerAddress,
   answer: Answer,
   host: AnswerHost,
-): Promise<AnswerVerdict> {
+): Promise<AnswerResult> {
   const { limits, logger, clock } = host;
   const stored = answerWithin(limits, answer);
   const until = clock.now() + answerPatience;
@@ -112,10 +112,10 @@ export async function relayAnswer(
 /** The client of a session said that it has a question that it was shown. */
 export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise<void> {
   const record = await engine.get(from.taskId);
-  if (record?.owner === from.principal) await engine.showings.received(from.taskId, from.question, from.session);
+  if (record?.owner === from.principal) await engine.questionLeases.received(from.taskId, from.question, from.session);
 }
 
-async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerVerdict> {
+async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerResult> {
   const record = await engine.get(to.taskId);
   return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer, to.session) : 'unknown';
 }

@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { ErrandError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 import type { Logger } from '../base/logger.js';
-import type { Meters } from '../base/meters.js';
-import type { Tracing } from '../base/tracing.js';
+import type { Meters } from '../telemetry/meters.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { CallFrame, Caller } from '../call/frame.js';
-import { parseInput } from '../call/running-call.js';
+import { parseInput } from '../call/pipeline.js';
 import { takeSnapshot, type SnapshotClient, type SnapshotRules } from '../call/snapshot.js';
 import type { Component } from '../components/component.js';
-import type { Engine, NewExecution } from '../docket/engine.js';
-import { inputWithin, type Limits } from '../docket/limits.js';
-import { inSendingSpan } from '../docket/spans.js';
-import { auditFields, type ExecutionRecord } from '../docket/record.js';
+import type { Engine, NewExecution } from '../docket/engine/engine.js';
+import { inputWithin, type SizeLimits } from '../docket/engine/size-limits.js';
+import { inSendingSpan } from '../docket/engine/spans.js';
+import { auditFields, type ExecutionRecord } from '../docket/engine/record.js';
 import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
 /** What the server says of what clients ask for. */
@@ -20,7 +20,7 @@ export interface SubmissionSettings {
   readonly tracing: Tracing;
   /** How long the record of a finished task is kept when its client does not say, in milliseconds. */
   readonly ttl: number;
-  readonly limits: Limits;
+  readonly limits: SizeLimits;
   readonly logger: Logger;
   readonly meters: Meters;
 }
@@ -61,7 +61,7 @@ export async function submitTask(
   const snapshot = takeSnapshot(caller, snapshots, client);
   const execution: NewExecution = {
     key: submission.taskId,
-    component: component.recordName,
+    component: component.key,
     owner: caller.principal.id,
     session,
     retry: component.retry,
@@ -72,13 +72,13 @@ export async function submitTask(
     ...(snapshot !== undefined && { snapshot }),
   };
   const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, limits.openTasks));
-  meters.count('executionsAdded', { 'errand.component': component.recordName });
+  meters.count('executionsAdded', { 'errand.component': component.key });
   logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
   return record;
 }
 
 /** What came as JSON cannot be written as JSON again only where it is nested too deep, and that is the client's affair. */
-function storedInput(limits: Limits, input: unknown, what: string): Json | undefined {
+function storedInput(limits: SizeLimits, input: unknown, what: string): Json | undefined {
   try {
     return inputWithin(limits, input, what);
   } catch (error) {

@@ -1,10 +1,10 @@
 import { ErrandError } from '../base/errors.js';
 import { copyOfJson } from '../base/json.js';
-import type { Meters } from '../base/meters.js';
+import type { Meters } from '../telemetry/meters.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
-import type { CallLife } from '../call/life.js';
-import type { Delivery, Engine } from '../docket/engine.js';
-import type { ExecutionRecord, Question } from '../docket/record.js';
+import type { CallScope } from '../call/call-scope.js';
+import type { Delivery, Engine } from '../docket/engine/engine.js';
+import type { ExecutionRecord, Question } from '../docket/engine/record.js';
 
 /**
  * How a background call reaches its client: questions, progress and notices go through the engine, and whoever holds the
@@ -19,7 +19,7 @@ export class TaskChannel implements ClientChannel {
     private readonly meters: Meters,
   ) {}
 
-  async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
+  async ask(question: ClientQuestion, life: CallScope): Promise<Answer> {
     const { engine } = this;
     const { key } = this.delivery.record;
     let settle: (answer: Answer) => void;

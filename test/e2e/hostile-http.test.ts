@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import type { HttpSession } from '../../src/bindings/mcp-2025-11-25/http-session.js';
-import { HttpSessions } from '../../src/bindings/mcp-2025-11-25/http-sessions.js';
+import type { HttpSession } from '../../src/bindings/mcp-2025-11-25/http/http-session.js';
+import { HttpSessions } from '../../src/bindings/mcp-2025-11-25/http/http-sessions.js';
 import {
   Context,
   createServer,

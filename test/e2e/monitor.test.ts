@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer as createNetServer, connect as connectSocket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { instruments } from '../../src/base/meters.js';
+import { instruments } from '../../src/telemetry/meters.js';
 import { createServer, defineJob, defineTool, Logger, type ErrandServer, type Monitor } from '../../src/index.js';
-import { prometheusName } from '../../src/server/prometheus.js';
+import { prometheusName } from '../../src/server/telemetry/prometheus.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
 

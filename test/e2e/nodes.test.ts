@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CallToolResultSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
-import { HttpSessions } from '../../src/bindings/mcp-2025-11-25/http-sessions.js';
+import { HttpSessions } from '../../src/bindings/mcp-2025-11-25/http/http-sessions.js';
 import { connect } from '../../src/client/connect.js';
 import { defineTool, type ErrandServer } from '../../src/index.js';
 import { asBuilt, cli, root } from '../helpers/child.js';

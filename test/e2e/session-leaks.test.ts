@@ -5,7 +5,7 @@ import type { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/cl
 import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { Connection } from '../../src/bindings/mcp-2025-11-25/connection.js';
-import type { ExecutionRecord } from '../../src/docket/record.js';
+import type { ExecutionRecord } from '../../src/docket/engine/record.js';
 import { Context, defineTool, Logger, ToolError, type ErrandServer } from '../../src/index.js';
 import { serverWithClock } from '../helpers/clocked-server.js';
 import { eventually } from '../helpers/eventually.js';

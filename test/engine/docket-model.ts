@@ -1,5 +1,5 @@
-import { isTerminal, type ExecutionState } from '../../src/docket/record.js';
-import type { Revocation, Verdict } from '../../src/docket/engine.js';
+import { isTerminal, type ExecutionState } from '../../src/docket/engine/record.js';
+import type { Revocation, Settlement } from '../../src/docket/engine/engine.js';
 
 /** What is asked for when an execution is added. */
 export interface ModelWork {
@@ -160,7 +160,7 @@ export class DocketModel {
     return 'cancelled';
   }
 
-  settle(run: ModelRun, verdict: Verdict): boolean {
+  settle(run: ModelRun, verdict: Settlement): boolean {
     const execution = this.ownedBy(run);
     if (!execution) return false;
     if (verdict.type === 'finish') {

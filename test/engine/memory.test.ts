@@ -1,4 +1,4 @@
-import { MemoryEngine } from '../../src/docket/memory-engine.js';
+import { MemoryEngine } from '../../src/docket/memory/memory-engine.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { engineContract } from './contract.js';
 

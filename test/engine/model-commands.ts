@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import { ErrandError, type ErrandErrorCode } from '../../src/base/errors.js';
-import type { NewExecution, Verdict } from '../../src/docket/engine.js';
+import type { NewExecution, Settlement } from '../../src/docket/engine/engine.js';
 import { aQuestion, aSchedule, anExecution } from './contract/stage.js';
 import type { DocketModel, ModelRun, ModelWork } from './docket-model.js';
 import { expectSame, keys, type Real } from './model-real.js';
@@ -75,12 +75,12 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
   const delay = fc.constantFrom(...delays);
   const ttl = fc.constantFrom(...ttls);
   const work = fc.record({ isTask: fc.boolean(), component, ttl, priority });
-  const verdict: fc.Arbitrary<Verdict> = fc.oneof(
-    fc.constant<Verdict>({ type: 'finish', outcome: { result: 1 } }),
-    fc.constant<Verdict>({ type: 'finish', outcome: { error: { code: 1, message: 'no' } } }),
-    delay.map((ms): Verdict => ({ type: 'retry', error: { code: 1, message: 'again' }, delay: ms })),
-    delay.map((ms): Verdict => ({ type: 'putBack', delay: ms })),
-    fc.constant<Verdict>({ type: 'handBack' }),
+  const verdict: fc.Arbitrary<Settlement> = fc.oneof(
+    fc.constant<Settlement>({ type: 'finish', outcome: { result: 1 } }),
+    fc.constant<Settlement>({ type: 'finish', outcome: { error: { code: 1, message: 'no' } } }),
+    delay.map((ms): Settlement => ({ type: 'retry', error: { code: 1, message: 'again' }, delay: ms })),
+    delay.map((ms): Settlement => ({ type: 'putBack', delay: ms })),
+    fc.constant<Settlement>({ type: 'handBack' }),
   );
   return [
     fc.tuple(key, delay, fc.constantFrom(2, keys.length), work).map(([name, ms, limit, what]) =>

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
-import type { EngineEvent, Revocation } from '../../src/docket/engine.js';
-import { isTerminal, type ExecutionState } from '../../src/docket/record.js';
+import type { EngineEvent, Revocation } from '../../src/docket/engine/engine.js';
+import { isTerminal, type ExecutionState } from '../../src/docket/engine/record.js';
 import { eventually } from '../helpers/eventually.js';
 import { settled, type FakeClock } from '../helpers/fake-clock.js';
 import { Stage, type EngineSetup, type TestWorker } from './contract/stage.js';

@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryEngine } from '../../src/docket/memory-engine.js';
+import { MemoryEngine } from '../../src/docket/memory/memory-engine.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { TestDocket } from '../helpers/redis.js';
 import { DocketModel } from './docket-model.js';

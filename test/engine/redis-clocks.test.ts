@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EngineEvent } from '../../src/docket/engine.js';
+import type { EngineEvent } from '../../src/docket/engine/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';

@@ -16,7 +16,7 @@ import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { TestDocket, testRedisUrl } from '../helpers/redis.js';
 import { refusalOf } from '../helpers/thrown.js';
 import { anExecution, expectEvents, inShort, TestWorker } from './contract/stage.js';
-import type { EngineEvent } from '../../src/docket/engine.js';
+import type { EngineEvent } from '../../src/docket/engine/engine.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

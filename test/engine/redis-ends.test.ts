@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Delivery, NewExecution } from '../../src/docket/engine.js';
+import type { Delivery, NewExecution } from '../../src/docket/engine/engine.js';
 import { Execution } from '../../src/docket/execution.js';
-import type { ExecutionEnd } from '../../src/docket/record.js';
+import type { ExecutionEnd } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { watchEndScript } from '../../src/redis/scripts/inbox.js';
 import { eventually } from '../helpers/eventually.js';

@@ -12,7 +12,7 @@ import { freshName, startRedis, type RedisServer, type RedisStart } from '../hel
 import { leaks } from '../helpers/redis-leaks.js';
 import { anExecution, inShort } from './contract/stage.js';
 import { expectWholeWork } from './whole-work.js';
-import type { EngineEvent } from '../../src/docket/engine.js';
+import type { EngineEvent } from '../../src/docket/engine/engine.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

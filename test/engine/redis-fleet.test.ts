@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Consumer, EngineEvent } from '../../src/docket/engine.js';
-import { isTerminal } from '../../src/docket/record.js';
+import type { Consumer, EngineEvent } from '../../src/docket/engine/engine.js';
+import { isTerminal } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';

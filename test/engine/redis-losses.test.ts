@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ErrandError, messageOf } from '../../src/base/errors.js';
-import { isTerminal } from '../../src/docket/record.js';
-import { SealedEngine } from '../../src/docket/sealed-engine.js';
-import { Sealer } from '../../src/docket/sealer.js';
+import { isTerminal } from '../../src/docket/engine/record.js';
+import { SealedEngine } from '../../src/docket/sealing/sealed-engine.js';
+import { Sealer } from '../../src/docket/sealing/sealer.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';

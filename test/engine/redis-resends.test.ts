@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Consumer, EngineEvent, Verdict } from '../../src/docket/engine.js';
+import type { Consumer, EngineEvent, Settlement } from '../../src/docket/engine/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { LossyProxy } from '../helpers/lossy-proxy.js';
@@ -102,7 +102,7 @@ describe('a command whose reply is lost is sent again, and answered the same', (
     expect(await engine.cancel('a', 'no more')).toBe('terminal');
   });
 
-  const verdicts: [string, Verdict, object][] = [
+  const verdicts: [string, Settlement, object][] = [
     ['finish', { type: 'finish', outcome: { result: 'some verdict' } }, { state: 'completed', attempt: 1 }],
     [
       'retry',
@@ -150,7 +150,7 @@ describe('the first run of a worker', () => {
 });
 
 describe('the next run of a worker, which comes with the news that one has ended', () => {
-  const finish: Verdict = { type: 'finish', outcome: { result: 'done' } };
+  const finish: Settlement = { type: 'finish', outcome: { result: 'done' } };
 
   /** Works one by one, and calls `ended` when it has settled one. */
   function work(on: RedisEngine, ended: (consumer: Consumer) => void = () => undefined): string[] {

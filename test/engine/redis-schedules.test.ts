@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Engine } from '../../src/docket/engine.js';
-import type { ExecutionRecord } from '../../src/docket/record.js';
+import type { Engine } from '../../src/docket/engine/engine.js';
+import type { ExecutionRecord } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
-import { Schedules, type DueTick } from '../../src/redis/schedules.js';
+import { Schedules, type DueTick } from '../../src/redis/queue/schedules.js';
 import { dueScript } from '../../src/redis/scripts/due.js';
 import { ScriptRunner, type Reply } from '../../src/redis/scripts/script.js';
 import { asBuilt, root } from '../helpers/child.js';

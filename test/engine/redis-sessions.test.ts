@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../src/base/clock.js';
 import { Logger } from '../../src/base/logger.js';
-import { SharedSession } from '../../src/bindings/mcp-2025-11-25/shared-session.js';
+import { SharedSession } from '../../src/bindings/mcp-2025-11-25/http/shared-session.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -16,7 +16,7 @@ afterEach(() => docket.dispose());
 
 /** A place of an engine where a session has a stream, which serves it. */
 async function placeOf(engine: RedisEngine): Promise<SharedSession> {
-  const session = new SharedSession(engine, 's', engine.newPlace(), 60_000, systemClock, new Logger(() => undefined), {
+  const session = new SharedSession(engine, 's', engine.newConnectionId(), 60_000, systemClock, new Logger(() => undefined), {
     hasStream: true,
     ended: () => undefined,
     changed: () => undefined,
@@ -47,7 +47,7 @@ describe('two processes where streams of one session open', () => {
     expect(other.holder).toBe('here');
     await eventually(() => expect(one.holder).toBe('elsewhere'));
     // What the one told comes late to the other, and is no news any more.
-    await engines[0].sessions.tell('s', engines[0].newPlace(), {});
+    await engines[0].sessions.tell('s', engines[0].newConnectionId(), {});
     await eventually(() => expect(heard).toHaveLength(2));
     expect(other.holder).toBe('here');
     await Promise.all([one.stop(), other.stop()]);

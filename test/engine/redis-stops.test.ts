@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Queue } from 'bullmq';
-import type { Delivery } from '../../src/docket/engine.js';
+import type { Delivery } from '../../src/docket/engine/engine.js';
 import { queueName } from '../../src/redis/keys.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';

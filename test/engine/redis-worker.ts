@@ -3,7 +3,7 @@
  * with both answers.
  */
 import type { ComponentLimits } from '../../src/components/options.js';
-import type { Delivery, Engine } from '../../src/docket/engine.js';
+import type { Delivery, Engine } from '../../src/docket/engine/engine.js';
 import { RedisEngine } from '../../src/redis/redis-engine.js';
 import type { Answer } from '../../src/call/channel.js';
 

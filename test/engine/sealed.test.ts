@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { MemoryEngine } from '../../src/docket/memory-engine.js';
-import { SealedEngine } from '../../src/docket/sealed-engine.js';
-import { Sealer } from '../../src/docket/sealer.js';
+import { MemoryEngine } from '../../src/docket/memory/memory-engine.js';
+import { SealedEngine } from '../../src/docket/sealing/sealed-engine.js';
+import { Sealer } from '../../src/docket/sealing/sealer.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { engineContract } from './contract.js';
 

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { Engine, EngineEvent } from '../../src/docket/engine.js';
+import type { Engine, EngineEvent } from '../../src/docket/engine/engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { anExecution, aQuestion, inShort, TestWorker } from './contract/stage.js';
 

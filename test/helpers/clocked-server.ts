@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.js';
 import { Logger } from '../../src/base/logger.js';
-import { Meters } from '../../src/base/meters.js';
+import { Meters } from '../../src/telemetry/meters.js';
 import type { CallFrame } from '../../src/call/frame.js';
 import { Injector } from '../../src/injection/injector.js';
 import { ErrandServer } from '../../src/server/create-server.js';

@@ -1,4 +1,4 @@
-import type { Shown } from '../../src/docket/memory-entry.js';
+import type { Shown } from '../../src/docket/memory/memory-entry.js';
 import type { ErrandServer } from '../../src/index.js';
 import { eventually } from './eventually.js';
 

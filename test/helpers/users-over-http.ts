@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Core } from '../../src/bindings/core.js';
-import type { HttpEndpoint } from '../../src/bindings/mcp-2025-11-25/http-exchange.js';
+import type { HttpEndpoint } from '../../src/transports/http/http-exchange.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
-import { readJson, writeReply } from '../../src/server/node-http.js';
+import { readJson, writeReply } from '../../src/transports/http/node-http.js';
 import { authOf } from './principals.js';
 
 /** Says who sends a request, in place of an access token. */

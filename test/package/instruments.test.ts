@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { instruments } from '../../src/base/meters.js';
-import { prometheusName } from '../../src/server/prometheus.js';
+import { instruments } from '../../src/telemetry/meters.js';
+import { prometheusName } from '../../src/server/telemetry/prometheus.js';
 import { root } from '../helpers/child.js';
 
 it('the README lists every metric by its name, its kind and its meaning', async () => {

@@ -1,5 +1,5 @@
 import { questionMethods, type ClientNotice } from '../../call/channel.js';
-import type { Question } from '../../docket/record.js';
+import type { Question } from '../../docket/engine/record.js';
 
 /** A message to the client before it has an id and a task. */
 interface ClientMessage {

@@ -1,12 +1,12 @@
 import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
-import { CallLife } from '../../call/life.js';
+import { CallScope } from '../../call/call-scope.js';
 import type { Logger } from '../../base/logger.js';
 import { shown } from '../../base/shown.js';
 import { failureOf } from '../../call/outcome.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
-import { makeFrame, parseInput, runCall } from '../../call/running-call.js';
+import { makeFrame, parseInput, runCall } from '../../call/pipeline.js';
 import type { Component } from '../../components/component.js';
-import type { Engine } from '../../docket/engine.js';
+import type { Engine } from '../../docket/engine/engine.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import { newTaskId, submitTask, toRefusal } from '../../tasks/submit.js';
@@ -16,8 +16,8 @@ import type { ForegroundCalls } from './foreground-calls.js';
 import type { ForegroundQuestions } from './foreground-questions.js';
 import { SessionChannel, type RequestExtra } from './session-channel.js';
 import type { Streams } from './streams.js';
-import type { TaskFeed } from './task-feed.js';
-import { toTask } from './task-view.js';
+import type { TaskFeed } from './tasks/task-feed.js';
+import { toTask } from './tasks/task-view.js';
 
 /** The text that the host gives the model at once (2025-11-25, basic/utilities/tasks). */
 const immediateResponseKey = 'io.modelcontextprotocol/model-immediate-response';
@@ -79,7 +79,7 @@ async function callInForeground(
   extra: RequestExtra,
 ): Promise<object> {
   const { clock, logger, disclosure } = core;
-  const life = new CallLife(clock, component.timeout);
+  const life = new CallScope(clock, component.timeout);
   const { requestId, sessionId } = extra;
   facts.calls.enter(requestId, life);
   const frame = makeFrame(core, {

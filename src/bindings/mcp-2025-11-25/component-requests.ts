@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CallFrame } from '../../call/frame.js';
 import { shown } from '../../base/shown.js';
 import type { Component } from '../../components/component.js';
-import { parseNow } from '../../components/parse.js';
+import { parseNow } from '../../components/schema/parse.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 

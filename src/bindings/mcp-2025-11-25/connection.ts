@@ -12,10 +12,10 @@ import { ErrandError, messageOf } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import { shown } from '../../base/shown.js';
 import type { Answer } from '../../call/channel.js';
-import { mayBeAsked } from '../../call/client-needs.js';
-import type { Unwatch } from '../../docket/engine.js';
-import { answerWithin } from '../../docket/limits.js';
-import type { Question } from '../../docket/record.js';
+import { mayBeAsked } from '../../call/questions/client-needs.js';
+import type { Unwatch } from '../../docket/engine/engine.js';
+import { answerWithin } from '../../docket/engine/size-limits.js';
+import type { Question } from '../../docket/engine/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
 import { catchUp, type AnswerAddress, relayAnswer, relayReceipt, relayTo } from '../../tasks/relay.js';
@@ -27,14 +27,14 @@ import { ForegroundCalls } from './foreground-calls.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
-import { QuestionDelivery } from './question-delivery.js';
-import { parseQuestionId, parseReceiptId } from './question-ids.js';
-import type { KnownClient } from './session-claim.js';
+import { QuestionDelivery } from './tasks/question-delivery.js';
+import { parseQuestionId, parseReceiptId } from './tasks/question-ids.js';
+import type { KnownClient } from './http/session-token.js';
 import type { RequestExtra } from './session-channel.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
-import { TaskFeed } from './task-feed.js';
-import { TaskRequests } from './task-requests.js';
-import { turnsOf, type Turns } from './turns.js';
+import { TaskFeed } from './tasks/task-feed.js';
+import { TaskRequests } from './tasks/task-requests.js';
+import { turnsOf, type Turns } from './tasks/turns.js';
 import { WireTransport, type WireTaps } from './wire-transport.js';
 
 type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
@@ -101,15 +101,15 @@ export class Connection {
     private readonly options: ConnectionOptions,
   ) {
     const { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody } = options;
-    const { place = core.engine?.newPlace() ?? '' } = options;
+    const { place = core.engine?.newConnectionId() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
     const mayAsk = (question: Question): boolean => mayBeAsked((this.client ?? known).capabilities, question);
     this.turns = turnsOf(core, place, known.sessionId ?? session);
     const { turns } = this;
     this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk, turns);
-    this.unattend = core.engine?.showings.attend(place, {
-      taken: (taskId, question, by) => this.delivery.taken({ taskId, question }, by),
-      free: (taskId, question) => this.delivery.free({ taskId, question }),
+    this.unattend = core.engine?.questionLeases.attend(place, {
+      onLost: (taskId, question, by) => this.delivery.taken({ taskId, question }, by),
+      onAvailable: (taskId, question) => this.delivery.free({ taskId, question }),
     });
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
     this.session = session;

@@ -1,5 +1,5 @@
 import { ErrandError } from '../../base/errors.js';
-import type { CallLife } from '../../call/life.js';
+import type { CallScope } from '../../call/call-scope.js';
 import type { RequestId } from '../../protocol/types.js';
 
 /**
@@ -7,7 +7,7 @@ import type { RequestId } from '../../protocol/types.js';
  * signal for each call would cost as much as the injection.
  */
 export class ForegroundCalls {
-  private readonly lives = new Map<RequestId, CallLife>();
+  private readonly lives = new Map<RequestId, CallScope>();
   private underWay = 0;
   private onIdle: (() => void) | undefined;
 
@@ -17,7 +17,7 @@ export class ForegroundCalls {
   }
 
   /** A call begins. */
-  enter(request: RequestId, life: CallLife): void {
+  enter(request: RequestId, life: CallScope): void {
     this.lives.set(request, life);
     this.underWay++;
   }

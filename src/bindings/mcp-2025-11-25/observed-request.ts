@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TraceContext } from '../../base/tracing.js';
+import type { TraceContext } from '../../telemetry/tracing.js';
 import { principalOf } from '../../call/principal.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Core } from '../core.js';

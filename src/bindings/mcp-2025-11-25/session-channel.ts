@@ -2,7 +2,7 @@ import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/proto
 import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { ErrandError } from '../../base/errors.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
-import type { CallLife } from '../../call/life.js';
+import type { CallScope } from '../../call/call-scope.js';
 import { principalOf } from '../../call/principal.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import { notificationOf } from './client-messages.js';
@@ -24,7 +24,7 @@ export class SessionChannel implements ClientChannel {
     private readonly questions: ForegroundQuestions,
   ) {}
 
-  async ask(question: ClientQuestion, life: CallLife): Promise<Answer> {
+  async ask(question: ClientQuestion, life: CallScope): Promise<Answer> {
     const { requestId, authInfo } = this.extra;
     if (!this.streams.lasting) throw unreachable();
     if (!this.streams.isOpen(requestId)) throw dropped();

@@ -2,7 +2,7 @@ import { principalOf } from '../../call/principal.js';
 import { rpcCode } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
 import { idTooLong, isTooLong } from './component-requests.js';
-import { relatedTaskKey } from './task-view.js';
+import { relatedTaskKey } from './tasks/task-view.js';
 
 type Send = Transport['send'];
 

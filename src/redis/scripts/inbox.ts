@@ -1,4 +1,4 @@
-import { endFields } from '../../docket/record.js';
+import { endFields } from '../../docket/engine/record.js';
 import { Script } from './script.js';
 
 /** The set of the processes that watch a subject. */

@@ -1,4 +1,4 @@
-import { executionStates, mostLookedAt, summaryFields } from '../../docket/overview.js';
+import { executionStates, mostLookedAt, summaryFields } from '../../docket/engine/queries.js';
 import { Script } from './script.js';
 
 /** How many queued executions are looked at for the one that waits longest. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ReplyError } from 'ioredis';
 import { isWellFormed } from '../../base/json.js';
-import type { RedisClient } from '../open-redis.js';
+import type { RedisClient } from '../connection/open-redis.js';
 import { withShared } from './prelude.js';
 
 /** What travels to a script. */

@@ -1,4 +1,4 @@
-import { sessionsKept } from '../../docket/sessions.js';
+import { sessionsKept } from '../../docket/engine/sessions.js';
 import { Script } from './script.js';
 
 /**

@@ -1,5 +1,5 @@
-import { endFields } from '../../docket/record.js';
-import { endsKept } from '../../docket/sessions.js';
+import { endFields } from '../../docket/engine/record.js';
+import { endsKept } from '../../docket/engine/sessions.js';
 
 /** How many events a process may be behind before it has to read again what it watches. */
 const longestInbox = 10_000;

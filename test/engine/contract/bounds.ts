@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery, Verdict } from '../../../src/docket/engine.js';
+import type { Delivery, Settlement } from '../../../src/docket/engine/engine.js';
 import { eventually } from '../../helpers/eventually.js';
 import { anExecution, aQuestion, type Stage, type TestWorker } from './stage.js';
 
@@ -9,7 +9,7 @@ const one = { report: { concurrency: 1 } };
 const begun = (worker: TestWorker): string[] => worker.begun.map(({ record }) => record.key);
 
 export function boundsContract(stage: () => Stage): void {
-  const settle = (worker: TestWorker, { record, run }: Delivery, verdict: Verdict): Promise<boolean> =>
+  const settle = (worker: TestWorker, { record, run }: Delivery, verdict: Settlement): Promise<boolean> =>
     stage()
       .engine.settle(record.key, run, verdict)
       .finally(() => worker.end({ record, run }));
@@ -217,4 +217,4 @@ export function boundsContract(stage: () => Stage): void {
   });
 }
 
-const retryIn = (delay: number): Verdict => ({ type: 'retry', error: { code: 'E', message: '' }, delay });
+const retryIn = (delay: number): Settlement => ({ type: 'retry', error: { code: 'E', message: '' }, delay });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EndWatch, EngineEvent } from '../../../src/docket/engine.js';
-import { isTerminal } from '../../../src/docket/record.js';
+import type { EndWatch, EngineEvent } from '../../../src/docket/engine/engine.js';
+import { isTerminal } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { settled } from '../../helpers/fake-clock.js';
 import { aQuestion, anExecution, expectEvents, type Stage } from './stage.js';

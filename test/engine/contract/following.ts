@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Engine } from '../../../src/docket/engine.js';
+import type { Engine } from '../../../src/docket/engine/engine.js';
 import { Execution } from '../../../src/docket/execution.js';
 import type { ExecutionChange } from '../../../src/docket/follow.js';
 import { eventually } from '../../helpers/eventually.js';

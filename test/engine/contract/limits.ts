@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { NewExecution } from '../../../src/docket/engine.js';
-import type { ExecutionRecord } from '../../../src/docket/record.js';
+import type { NewExecution } from '../../../src/docket/engine/engine.js';
+import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { rejection } from '../../helpers/raw-calls.js';
 import { anExecution, aQuestion, type Stage } from './stage.js';

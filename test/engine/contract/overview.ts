@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { mostLookedAt, type BrowseQuery } from '../../../src/docket/overview.js';
-import type { ExecutionState } from '../../../src/docket/record.js';
+import { mostLookedAt, type BrowseQuery } from '../../../src/docket/engine/queries.js';
+import type { ExecutionState } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { aQuestion, anExecution, noTexts, type Stage } from './stage.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '../../../src/docket/engine.js';
+import type { Delivery } from '../../../src/docket/engine/engine.js';
 import type { Stage, TestWorker } from './stage.js';
 
 /** Makes the calls that wait, one after another, and gives their keys in that order. */

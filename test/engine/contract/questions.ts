@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '../../../src/docket/engine.js';
+import type { Delivery } from '../../../src/docket/engine/engine.js';
 import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
 import { aQuestion, expectEvents, inShort } from './stage.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Addition, NewExecution } from '../../../src/docket/engine.js';
+import type { Addition, NewExecution } from '../../../src/docket/engine/engine.js';
 import { eventually } from '../../helpers/eventually.js';
 import { anExecution, aQuestion, expectEvents, type Stage } from './stage.js';
 

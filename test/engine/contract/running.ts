@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
-import type { Verdict } from '../../../src/docket/engine.js';
+import type { Settlement } from '../../../src/docket/engine/engine.js';
 import type { Stage } from './stage.js';
 import { anExecution, aQuestion, expectEvents } from './stage.js';
 
@@ -187,7 +187,7 @@ export function runningContract(stage: () => Stage): void {
   });
 
   describe('the run token', () => {
-    const interruptions: [string, Verdict][] = [
+    const interruptions: [string, Settlement][] = [
       ['retry', { type: 'retry', error: failure, delay: 0 }],
       ['handBack', { type: 'handBack' }],
       ['finish', { type: 'finish', outcome: { result: 'mine' } }],

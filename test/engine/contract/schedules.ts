@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { nextTick } from '../../../src/docket/timetable.js';
+import { nextTick } from '../../../src/docket/engine/timetable.js';
 import { aSchedule, expectEvents, type Stage } from './stage.js';
 
 export function schedulesContract(stage: () => Stage): void {

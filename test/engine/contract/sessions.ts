@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SessionNews } from '../../../src/docket/sessions.js';
+import type { SessionNews } from '../../../src/docket/engine/sessions.js';
 import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
 
@@ -11,7 +11,7 @@ export function sessionsContract(stage: () => Stage): void {
     /** A place that serves a session, with what it was told. */
     async function serve(session: string): Promise<{ place: string; news: SessionNews[]; stop: () => void }> {
       const { engine } = stage();
-      const place = engine.newPlace();
+      const place = engine.newConnectionId();
       const news: SessionNews[] = [];
       const stop = await engine.sessions.serve(session, place, (each) => news.push(each));
       return { place, news, stop };
@@ -20,7 +20,7 @@ export function sessionsContract(stage: () => Stage): void {
     it('are found with what was kept, until they are ended', async () => {
       const { sessions } = stage().engine;
       expect(await sessions.find('s')).toBeUndefined();
-      await sessions.save('s', stage().engine.newPlace(), anna, minute);
+      await sessions.save('s', stage().engine.newConnectionId(), anna, minute);
       expect(await sessions.find('s')).toEqual(anna);
       await sessions.end('s');
       expect(await sessions.find('s')).toBeUndefined();
@@ -73,7 +73,7 @@ export function sessionsContract(stage: () => Stage): void {
       const [one, other] = [await serve('s'), await serve('s')];
       one.stop();
       one.stop();
-      await sessions.tell('s', stage().engine.newPlace(), 'hello');
+      await sessions.tell('s', stage().engine.newConnectionId(), 'hello');
       await eventually(() => expect(other.news).toHaveLength(1));
       expect(one.news).toEqual([]);
     });
@@ -124,7 +124,7 @@ export function sessionsContract(stage: () => Stage): void {
       await end('missed');
       await engine.cancel('open');
       expect(await engine.sessions.openTasks('s')).toEqual([]);
-      expect(await engine.sessions.hold('s', engine.newPlace())).toEqual(['missed', 'open']);
+      expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual(['missed', 'open']);
       expect(await engine.sessions.hold('s', place)).toEqual([]);
       expect(await engine.sessions.openTasks('another')).toEqual(['of another']);
     });
@@ -132,9 +132,9 @@ export function sessionsContract(stage: () => Stage): void {
     it('that are not kept can be held all the same', async () => {
       const { engine } = stage();
       await stage().add('a', { session: 's' });
-      expect(await engine.sessions.hold('s', engine.newPlace())).toEqual(['a']);
+      expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual(['a']);
       await engine.cancel('a');
-      expect(await engine.sessions.hold('s', engine.newPlace())).toEqual([]);
+      expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual([]);
     });
   });
 }

@@ -16,11 +16,11 @@ export function showingsContract(stage: () => Stage): void {
   describe('showings', () => {
     function screen(session: string): Screen {
       const { engine } = stage();
-      const place = engine.newPlace();
+      const place = engine.newConnectionId();
       const told: string[] = [];
-      engine.showings.attend(place, {
-        taken: (key, question, by) => told.push(`taken ${key} ${question} ${by}`),
-        free: (key, question) => told.push(`free ${key} ${question}`),
+      engine.questionLeases.attend(place, {
+        onLost: (key, question, by) => told.push(`taken ${key} ${question} ${by}`),
+        onAvailable: (key, question) => told.push(`free ${key} ${question}`),
       });
       return {
         place,
@@ -28,12 +28,12 @@ export function showingsContract(stage: () => Stage): void {
         show: async (question = 'q', waits = false) => {
           const rests = waits === 'not any more';
           const by = { place, session, waits: waits === true, ...(rests && { rests }) };
-          const { granted, again, kept } = await engine.showings.show('a', question, by);
+          const { granted, again, kept } = await engine.questionLeases.acquire('a', question, by);
           if (!granted) return 'refused';
           return `${again ? 'again' : 'granted'}${kept === undefined ? '' : `, kept ${kept < 1_000 ? 'now' : 'for long'}`}`;
         },
-        receive: () => engine.showings.received('a', 'q', session),
-        giveUp: (question = 'q') => engine.showings.giveUp('a', question, place),
+        receive: () => engine.questionLeases.received('a', 'q', session),
+        giveUp: (question = 'q') => engine.questionLeases.release('a', question, place),
       };
     }
 
@@ -166,7 +166,7 @@ export function showingsContract(stage: () => Stage): void {
       expect(await one.show()).toBe('refused');
       await one.giveUp();
       const nowhere = { place: one.place, session: 's', waits: true };
-      expect(await stage().engine.showings.show('nobody', 'q', nowhere)).toEqual({ granted: false, again: false });
+      expect(await stage().engine.questionLeases.acquire('nobody', 'q', nowhere)).toEqual({ granted: false, again: false });
     });
   });
 }

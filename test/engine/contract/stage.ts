@@ -13,8 +13,8 @@ import type {
   NewSchedule,
   Revocation,
   Watched,
-} from '../../../src/docket/engine.js';
-import type { ExecutionRecord } from '../../../src/docket/record.js';
+} from '../../../src/docket/engine/engine.js';
+import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { settled, type FakeClock } from '../../helpers/fake-clock.js';
 

@@ -1,5 +1,5 @@
 /** What must and must not compile with tokens, inject and providers. Compiled by test/types/types.test.ts, never run. */
-import type { Fit, ParameterOf } from '../../../src/injection/fit.js';
+import type { Fit, ParameterOf } from '../../../src/injection/parameter-types.js';
 import { inject, injectAll } from '../../../src/injection/inject.js';
 import { provide, type Provider } from '../../../src/injection/providers.js';
 import {

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '../../../src/base/logger.js';
-import { QuestionDelivery } from '../../../src/bindings/mcp-2025-11-25/question-delivery.js';
+import { QuestionDelivery } from '../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
 import type { RequestExtra } from '../../../src/bindings/mcp-2025-11-25/session-channel.js';
 import type { Streams } from '../../../src/bindings/mcp-2025-11-25/streams.js';
-import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/task-feed.js';
-import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/task-requests.js';
+import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/tasks/task-feed.js';
+import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/tasks/task-requests.js';
 import { anonymous } from '../../../src/call/principal.js';
-import { MemoryEngine } from '../../../src/docket/memory-engine.js';
-import type { EngineEvent, Unwatch, Watched } from '../../../src/docket/engine.js';
-import type { ExecutionRecord, Question } from '../../../src/docket/record.js';
-import type { Showings, ShowVerdict } from '../../../src/docket/sessions.js';
+import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../../../src/docket/engine/engine.js';
+import type { ExecutionRecord, Question } from '../../../src/docket/engine/record.js';
+import type { QuestionLeases, LeaseResult } from '../../../src/docket/engine/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
 import { relayTo } from '../../../src/tasks/relay.js';
 import { aQuestion, Stage } from '../../engine/contract/stage.js';
@@ -40,8 +40,8 @@ class DistantEngine extends MemoryEngine {
   }
 
   /** Whether a question may be shown. */
-  async verdict(...asked: Parameters<Showings['show']>): Promise<ShowVerdict> {
-    const verdict = await this.showings.show(...asked);
+  async verdict(...asked: Parameters<QuestionLeases['acquire']>): Promise<LeaseResult> {
+    const verdict = await this.questionLeases.acquire(...asked);
     if (this.distant === 'verdicts') await this.journey();
     if (this.broken) throw new Error('The line is down');
     return verdict;
@@ -100,7 +100,7 @@ class TestStreams implements Streams {
 
 /** The part of a connection that has to do with tasks. */
 class TestConnection {
-  private readonly place = engine.newPlace();
+  private readonly place = engine.newConnectionId();
   readonly sent: { readonly message: JSONRPCMessage; readonly related: RequestId | undefined }[] = [];
   readonly streams = new TestStreams();
   readonly delivery = new QuestionDelivery(
@@ -118,7 +118,7 @@ class TestConnection {
           waits: waiting === 'somebody',
           rests: waiting === 'gave up',
         }),
-      giveUp: (taskId, question) => void engine.showings.giveUp(taskId, question, this.place),
+      giveUp: (taskId, question) => void engine.questionLeases.release(taskId, question, this.place),
     },
   );
   readonly feed = new TaskFeed(
@@ -306,9 +306,9 @@ describe('a connection that is closed', () => {
 
 describe('a question that nobody can show any more', () => {
   const mayBeShownElsewhere = async (): Promise<void> => {
-    const elsewhere = { place: engine.newPlace(), session: 'of bob', waits: true };
+    const elsewhere = { place: engine.newConnectionId(), session: 'of bob', waits: true };
     await eventually(async () => {
-      expect(await engine.showings.show('task', 'q1', elsewhere)).toMatchObject({ granted: true });
+      expect(await engine.questionLeases.acquire('task', 'q1', elsewhere)).toMatchObject({ granted: true });
     });
   };
 

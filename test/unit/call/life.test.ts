@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ErrandError } from '../../../src/base/errors.js';
-import { CallLife, type Parking } from '../../../src/call/life.js';
+import { CallScope, type Parking } from '../../../src/call/call-scope.js';
 import { FakeClock, settled } from '../../helpers/fake-clock.js';
 
 /** A promise and what settles it. */
@@ -17,7 +17,7 @@ const cancelled = (): ErrandError => new ErrandError('CALL_CANCELLED', 'cancelle
 describe('the timeout of a call', () => {
   it('ends it at that time and not before', async () => {
     const clock = new FakeClock();
-    const life = new CallLife(clock, 1_000);
+    const life = new CallScope(clock, 1_000);
     await clock.advance(999);
     expect(life.over).toBeUndefined();
     await clock.advance(1);
@@ -29,7 +29,7 @@ describe('the timeout of a call', () => {
 
   it('does not count the time in which a question is open', async () => {
     const clock = new FakeClock();
-    const life = new CallLife(clock, 1_000);
+    const life = new CallScope(clock, 1_000);
     await clock.advance(600);
     const answer = deferred<string>();
     const asked = life.waitFor(answer.promise);
@@ -45,7 +45,7 @@ describe('the timeout of a call', () => {
 
   it('stands still until the last of several questions is answered', async () => {
     const clock = new FakeClock();
-    const life = new CallLife(clock, 1_000);
+    const life = new CallScope(clock, 1_000);
     const [one, two] = [deferred<number>(), deferred<number>()];
     const both = Promise.all([life.waitFor(one.promise), life.waitFor(two.promise)]);
     await clock.advance(5_000);
@@ -60,14 +60,14 @@ describe('the timeout of a call', () => {
 
   it('is none when it is not finite, and no timer is armed', () => {
     const clock = new FakeClock();
-    expect(new CallLife(clock, Infinity).over).toBeUndefined();
+    expect(new CallScope(clock, Infinity).over).toBeUndefined();
     expect(clock.armed).toBe(0);
   });
 
   it('leaves no timer behind, however the call ends', async () => {
     const clock = new FakeClock();
-    new CallLife(clock, 1_000).finish();
-    new CallLife(clock, 1_000).end(cancelled());
+    new CallScope(clock, 1_000).finish();
+    new CallScope(clock, 1_000).end(cancelled());
     expect(clock.armed).toBe(0);
   });
 });
@@ -91,7 +91,7 @@ describe('a call that waits for its slot after an answer', () => {
   it('does not pay for the wait', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallLife(clock, 1_000, parking);
+    const life = new CallScope(clock, 1_000, parking);
     const asked = life.waitFor(Promise.resolve('yes'));
     await clock.advance(5_000);
     expect(parking.log).toEqual(['park', 'unpark']);
@@ -104,7 +104,7 @@ describe('a call that waits for its slot after an answer', () => {
   it('does not pay for it either when it asks again meanwhile', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallLife(clock, 1_000, parking);
+    const life = new CallScope(clock, 1_000, parking);
     await clock.advance(100);
     const first = life.waitFor(Promise.resolve(1));
     await clock.advance(5_000);
@@ -126,7 +126,7 @@ describe('a call that waits for its slot after an answer', () => {
   it('has one timer when two answers get their slot together', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallLife(clock, 1_000, parking);
+    const life = new CallScope(clock, 1_000, parking);
     const first = life.waitFor(Promise.resolve(1));
     await settled();
     const second = life.waitFor(Promise.resolve(2));
@@ -141,7 +141,7 @@ describe('a call that waits for its slot after an answer', () => {
 
 describe('the end of a call', () => {
   it('counts once: the first reason stays', () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
     const heard: unknown[] = [];
     life.onEnd((why) => heard.push(why));
@@ -153,7 +153,7 @@ describe('the end of a call', () => {
   });
 
   it('is told at once to who asks afterwards', () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
     life.end(reason);
     const heard: unknown[] = [];
@@ -162,7 +162,7 @@ describe('the end of a call', () => {
   });
 
   it('turns away everything that waits, and everything that comes later', async () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     const waits = Promise.allSettled([
       life.waitFor(new Promise(() => undefined)),
       life.waitFor(new Promise(() => undefined)),
@@ -178,7 +178,7 @@ describe('the end of a call', () => {
   });
 
   it('by its own return aborts nothing, but the Context works no longer', async () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     const { signal } = life;
     const heard: unknown[] = [];
     life.onEnd((why) => heard.push(why));
@@ -193,18 +193,18 @@ describe('the end of a call', () => {
 
   it('aborts the signal with the reason, whether it was asked for before or after', () => {
     const reason = cancelled();
-    const before = new CallLife(new FakeClock(), 1_000);
+    const before = new CallScope(new FakeClock(), 1_000);
     const { signal } = before;
     expect(signal.aborted).toBe(false);
     before.end(reason);
     expect([signal.aborted, signal.reason]).toEqual([true, reason]);
-    const after = new CallLife(new FakeClock(), 1_000);
+    const after = new CallScope(new FakeClock(), 1_000);
     after.end(reason);
     expect([after.signal.aborted, after.signal.reason]).toEqual([true, reason]);
   });
 
   it('leaves the signal unaborted when it is asked for after the return', () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     life.finish();
     expect(life.over?.code).toBe('CALL_ENDED');
     expect(life.signal.aborted).toBe(false);
@@ -212,7 +212,7 @@ describe('the end of a call', () => {
   });
 
   it('hands on the rejection of an answer', async () => {
-    const life = new CallLife(new FakeClock(), 1_000);
+    const life = new CallScope(new FakeClock(), 1_000);
     const lost = new Error('lost');
     await expect(life.waitFor(Promise.reject(lost))).rejects.toBe(lost);
   });

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { CallLife } from '../../../src/call/life.js';
+import { CallScope } from '../../../src/call/call-scope.js';
 import { FakeClock, settled } from '../../helpers/fake-clock.js';
 
 /** Something that is resolved from outside. */
@@ -12,7 +12,7 @@ function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
 it('counts no time while it waits for a slot to come back to, also when another question is asked meanwhile', async () => {
   const clock = new FakeClock();
   const slot = gate();
-  const life = new CallLife(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
+  const life = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
   const first = gate();
   const second = gate();
 
@@ -38,7 +38,7 @@ it('counts no time while it waits for a slot to come back to, also when another 
 it('leaves no timer behind after it has come back twice', async () => {
   const clock = new FakeClock();
   const slot = gate();
-  const life = new CallLife(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
+  const life = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
   const [first, second] = [gate(), gate()];
   const firstDone = life.waitFor(first.passed);
   first.open();

@@ -2,18 +2,18 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { ErrandError } from '../../../src/base/errors.js';
 import { Logger } from '../../../src/base/logger.js';
-import { Meters } from '../../../src/base/meters.js';
-import { Tracing } from '../../../src/base/tracing.js';
+import { Meters } from '../../../src/telemetry/meters.js';
+import { Tracing } from '../../../src/telemetry/tracing.js';
 import { CurrentHeaders, anonymous } from '../../../src/call/principal.js';
 import type { Answer, ClientChannel } from '../../../src/call/channel.js';
 import { Context } from '../../../src/call/context.js';
 import type { Around, CallFrame, CallSettings } from '../../../src/call/frame.js';
-import { Journal } from '../../../src/call/journal.js';
-import { CallLife } from '../../../src/call/life.js';
-import { makeFrame, runCall, type CallOutcome } from '../../../src/call/running-call.js';
+import { Journal } from '../../../src/call/questions/journal.js';
+import { CallScope } from '../../../src/call/call-scope.js';
+import { makeFrame, runCall, type CallOutcome } from '../../../src/call/pipeline.js';
 import { Catalog } from '../../../src/components/catalog.js';
 import { defineTool, type DefinedComponent } from '../../../src/components/define.js';
-import type { BuiltIn } from '../../../src/injection/plan-request.js';
+import type { BuiltIn } from '../../../src/injection/plan/plan.js';
 import { Injector } from '../../../src/injection/injector.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
@@ -70,7 +70,7 @@ const settings = (around?: Around): CallSettings => ({
   ...(around && { around }),
 });
 
-const answering = (answer: (life: CallLife) => Promise<Answer>): ClientChannel => ({
+const answering = (answer: (life: CallScope) => Promise<Answer>): ClientChannel => ({
   ask: (_question, life) => life.waitFor(answer(life)),
   progress: () => Promise.resolve(),
   notify: () => Promise.resolve(),
@@ -95,7 +95,7 @@ function call(
     mode: 'foreground',
     input,
     channel,
-    life: new CallLife(clock, 60_000),
+    life: new CallScope(clock, 60_000),
     caller: { principal: anonymous, headers: new CurrentHeaders() },
     client: { capabilities: { elicitation: { form: {} } } },
     logger: all.logger,

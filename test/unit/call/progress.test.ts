@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { channelWithoutClient, type ProgressState } from '../../../src/call/channel.js';
-import { CallLife } from '../../../src/call/life.js';
+import { CallScope } from '../../../src/call/call-scope.js';
 import { Progress } from '../../../src/call/progress.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
-function recorded(): { progress: Progress; sent: ProgressState[]; life: CallLife } {
+function recorded(): { progress: Progress; sent: ProgressState[]; life: CallScope } {
   const sent: ProgressState[] = [];
   const channel = channelWithoutClient({
     progress: async (state) => void sent.push(state),
     notify: async () => undefined,
   });
-  const life = new CallLife(new FakeClock(), Infinity);
+  const life = new CallScope(new FakeClock(), Infinity);
   return { progress: new Progress(channel, life), sent, life };
 }
 

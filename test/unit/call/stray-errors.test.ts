@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { ErrandError } from '../../../src/base/errors.js';
-import { CallLife } from '../../../src/call/life.js';
+import { CallScope } from '../../../src/call/call-scope.js';
 import { StrayErrors, type WatchedCall } from '../../../src/call/stray-errors.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
@@ -9,7 +9,7 @@ let call: WatchedCall;
 
 beforeEach(() => {
   strays = new StrayErrors();
-  call = { life: new CallLife(new FakeClock(), 60_000), component: 'report', key: 'k1' };
+  call = { life: new CallScope(new FakeClock(), 60_000), component: 'report', key: 'k1' };
 });
 
 afterEach(() => call.life.finish());
@@ -24,7 +24,7 @@ it('charges a call with what comes from it while it runs, once, and so the next 
     expect(strays.charge(new Error('another'))).toBeUndefined();
   });
   // Nothing is watched between two calls.
-  const next: WatchedCall = { ...call, life: new CallLife(new FakeClock(), 60_000) };
+  const next: WatchedCall = { ...call, life: new CallScope(new FakeClock(), 60_000) };
   await strays.watch(next, async () => {
     await Promise.resolve();
     expect(strays.charge(new Error('of the next one'))).toBe(next);
@@ -48,6 +48,6 @@ it('knows nothing before it is switched on [A3]', async () => {
 it('another attempt may go better [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => strays.charge('a text'));
-  expect(ErrandError.is(call.life.over) && call.life.over.passing).toBe(true);
+  expect(ErrandError.is(call.life.over) && call.life.over.retryable).toBe(true);
   expect(call.life.over?.message).toContain('report left an error that nobody handles: a text.');
 });

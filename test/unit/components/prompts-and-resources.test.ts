@@ -12,8 +12,8 @@ import {
   type PromptReturn,
 } from '../../../src/index.js';
 import { ResourceAddress } from '../../../src/components/resource-address.js';
-import { compilePromptOutput } from '../../../src/components/prompt-output.js';
-import { compileResourceOutput } from '../../../src/components/resource-output.js';
+import { compilePromptOutput } from '../../../src/components/results/prompt-output.js';
+import { compileResourceOutput } from '../../../src/components/results/resource-output.js';
 import { refusalOf, rejectionOf } from '../../helpers/thrown.js';
 
 const refused = (...components: ComponentEntry[]): { code: string; message: string } =>

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryEngine } from '../../../src/docket/memory-engine.js';
+import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
 import { Stage, aQuestion, anExecution } from '../../engine/contract/stage.js';
 import { eventually } from '../../helpers/eventually.js';
 import { FakeClock, settled } from '../../helpers/fake-clock.js';

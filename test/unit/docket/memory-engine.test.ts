@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryEngine } from '../../../src/docket/memory-engine.js';
+import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
 import { Stage, anExecution, type TestWorker } from '../../engine/contract/stage.js';
 import { eventually } from '../../helpers/eventually.js';
 import { FakeClock, settled } from '../../helpers/fake-clock.js';

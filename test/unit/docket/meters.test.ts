@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { instruments, Meters } from '../../../src/base/meters.js';
+import { instruments, Meters } from '../../../src/telemetry/meters.js';
 import {
   Context,
   defineJob,

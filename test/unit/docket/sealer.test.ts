@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { Json } from '../../../src/base/json.js';
-import { isSealed, readEncryptionKey, Sealer } from '../../../src/docket/sealer.js';
+import { isSealed, readEncryptionKey, Sealer } from '../../../src/docket/sealing/sealer.js';
 import { refusalOf } from '../../helpers/thrown.js';
 
 const [first, second] = [randomBytes(32), randomBytes(32)];

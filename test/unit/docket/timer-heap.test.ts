@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Heap, type HeapNode } from '../../../src/docket/heap.js';
-import { TimerHeap } from '../../../src/docket/timer-heap.js';
+import { Heap, type HeapNode } from '../../../src/docket/memory/heap.js';
+import { TimerHeap } from '../../../src/docket/memory/timer-heap.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
 describe('Heap', () => {

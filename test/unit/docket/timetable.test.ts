@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { nextTick, toTimetable, type Timetable } from '../../../src/docket/timetable.js';
+import { nextTick, toTimetable, type Timetable } from '../../../src/docket/engine/timetable.js';
 import { refusalOf } from '../../helpers/thrown.js';
 
 /** The ticks after a time, as times of the wall there. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EngineEvent } from '../../../src/docket/engine.js';
-import { newRecord } from '../../../src/docket/new-record.js';
-import { Watchers } from '../../../src/docket/watchers.js';
+import type { EngineEvent } from '../../../src/docket/engine/engine.js';
+import { newRecord } from '../../../src/docket/engine/new-record.js';
+import { Watchers } from '../../../src/docket/engine/watchers.js';
 import { anExecution } from '../../engine/contract/stage.js';
 import { settled } from '../../helpers/fake-clock.js';
 

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { ErrandError } from '../../../src/base/errors.js';
 import { Logger, type LogFields } from '../../../src/base/logger.js';
-import { Meters } from '../../../src/base/meters.js';
-import { Tracing } from '../../../src/base/tracing.js';
+import { Meters } from '../../../src/telemetry/meters.js';
+import { Tracing } from '../../../src/telemetry/tracing.js';
 import type { CallFrame } from '../../../src/call/frame.js';
 import { StrayErrors } from '../../../src/call/stray-errors.js';
 import { Catalog } from '../../../src/components/catalog.js';
 import { defineJob, defineTool, type DefinedComponent } from '../../../src/components/define.js';
 import { noRetry } from '../../../src/components/options.js';
-import type { NewExecution } from '../../../src/docket/engine.js';
-import type { Limits } from '../../../src/docket/limits.js';
-import { MemoryEngine } from '../../../src/docket/memory-engine.js';
-import { Worker } from '../../../src/docket/worker.js';
+import type { NewExecution } from '../../../src/docket/engine/engine.js';
+import type { SizeLimits } from '../../../src/docket/engine/size-limits.js';
+import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
+import { Worker } from '../../../src/docket/worker/worker.js';
 import { Injector } from '../../../src/injection/injector.js';
 import { TaskChannel } from '../../../src/tasks/task-channel.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
@@ -20,7 +20,7 @@ const known = defineJob({ name: 'known', run: () => 'made' });
 const foreground = defineTool({ name: 'foreground', run: () => 'now' });
 const later = defineJob({ name: 'later', run: () => 'made after all' });
 
-const limits: Limits = { openTasks: 10, ttl: 60_000, input: 1_000, result: 1_000, questions: 10 };
+const limits: SizeLimits = { openTasks: 10, ttl: 60_000, input: 1_000, result: 1_000, questions: 10 };
 
 let clock: FakeClock;
 let engine: MemoryEngine;

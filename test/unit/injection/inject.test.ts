@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { inject, injectAll, injectionOf } from '../../../src/injection/inject.js';
-import { constructorParameters, methodParameters } from '../../../src/injection/parameters.js';
+import { constructorParameters, methodParameters } from '../../../src/injection/reflection/parameters.js';
 import { lazy, token } from '../../../src/injection/tokens.js';
 import { delay, injectable } from '../../../src/injection/tsyringe.js';
 import { thrownBy } from './planning.js';

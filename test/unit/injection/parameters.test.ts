@@ -7,7 +7,7 @@ import {
   methodParameters,
   parameterName,
   refuseHole,
-} from '../../../src/injection/parameters.js';
+} from '../../../src/injection/reflection/parameters.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
 
 class Pool {}

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { MemoryEngine } from '../../../src/docket/memory-engine.js';
-import type { ExecutionRecord } from '../../../src/docket/record.js';
+import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
+import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { catchUp, type TaskListener } from '../../../src/tasks/relay.js';
 import { anExecution } from '../../engine/contract/stage.js';
 

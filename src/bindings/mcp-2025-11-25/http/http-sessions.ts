@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { principalOf, type CurrentPrincipal } from '../../../call/principal.js';
+import { ErrandError } from '../../../base/errors.js';
+import { refuse } from '../../../protocol/errors.js';
+import type { Core } from '../../core.js';
+import {
+  isInitialize,
+  sessionNotFound,
+  shuttingDown,
+  type HttpEndpoint,
+  type HttpExchange,
+  type HttpReply,
+} from '../../../transports/http/http-exchange.js';
+import { HttpSession, type SessionSetup } from './http-session.js';
+import { readSharedClient } from './shared-session.js';
+
+/** How often at least and at most sessions are looked through for those that nobody uses, in milliseconds. */
+const longestSweep = 60_000;
+const shortestSweep = 1_000;
+
+/** The largest `initialize`, in characters of JSON: a session keeps what its client says of itself, and so does each task. */
+const largestInitialize = 64 * 1024;
+
+/** How many sessions there may be, and for how long. */
+export interface SessionLimits {
+  /** How long a session without an open stream is kept, in milliseconds. */
+  readonly idleTimeout: number;
+  /** How many sessions are kept at once. */
+  readonly maximum: number;
+}
+
+/** Ids as {@link HttpSessions} makes them; nobody is asked for others. */
+const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What is answered where there is no session. Each answer is one of its own. */
+type Refusal = () => Response;
+
+/**
+ * The sessions of a listener over Streamable HTTP. Where the server has an engine, it keeps them for all that share it:
+ * a session that another listener or another process began is served here as if it had begun here.
+ */
+export class HttpSessions implements HttpEndpoint {
+  private readonly sessions = new Map<string, HttpSession>();
+  /** Those that began at another place and are being opened here. */
+  private readonly attaching = new Map<string, Promise<HttpSession | Refusal>>();
+  private stopSweep: (() => void) | undefined;
+  /** Those that are being opened, which count already. */
+  private opening = 0;
+  private draining = false;
+
+  constructor(
+    private readonly core: Core,
+    private readonly limits: SessionLimits,
+  ) {}
+
+  async handle(exchange: HttpExchange): Promise<HttpReply> {
+    try {
+      const id = exchange.request.headers.get('mcp-session-id');
+      return id === null ? await this.begin(exchange) : await this.serve(id, exchange);
+    } catch (error) {
+      if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
+      this.core.logger.error('A session could not be served', { error });
+      return { response: refuse(503, -32000, 'Sessions cannot be looked up now. Try again later.') };
+    }
+  }
+
+  async drain(): Promise<void> {
+    this.draining = true;
+    await Promise.all([...this.sessions.values()].map((session) => session.drain()));
+  }
+
+  async close(): Promise<void> {
+    this.draining = true;
+    this.stopSweep?.();
+    this.stopSweep = undefined;
+    await Promise.all([...this.sessions.values()].map((session) => session.close()));
+  }
+
+  private async serve(id: string, exchange: HttpExchange): Promise<HttpReply> {
+    const principal = principalOf(exchange.auth);
+    const session = this.sessions.get(id) ?? (await this.attach(id, principal));
+    if (typeof session === 'function') return { response: session() };
+    if (session.owner.id !== principal.id) return { response: sessionNotFound() };
+    if (!(await session.used())) {
+      await session.close();
+      return { response: sessionNotFound() };
+    }
+    const reply = await session.handle(exchange);
+    if (exchange.request.method === 'DELETE' && reply.response.ok) await session.end();
+    return reply;
+  }
+
+  private async begin(exchange: HttpExchange): Promise<HttpReply> {
+    const { request, body, auth } = exchange;
+    if (request.method !== 'POST' || !isInitialize(body)) {
+      return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
+    }
+    if (JSON.stringify(body).length > largestInitialize) {
+      return { response: refuse(413, -32000, `What initialize says is larger than ${largestInitialize} characters.`) };
+    }
+    const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
+    if (typeof session === 'function') return { response: session() };
+    const { response, ...reply } = await session.handle(exchange);
+    if (!response.ok) {
+      await session.close();
+      return { response, ...reply };
+    }
+    if (this.core.engine === undefined) return { response, ...reply };
+    // What was negotiated is known with the answer; and the client may send its next request to another process.
+    const answer = await response.text();
+    try {
+      await session.share((body as { params: Record<string, unknown> }).params);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    return { response: new Response(answer, response), ...reply };
+  }
+
+  /** Serves a session that began at another place. A stranger's looks like none. */
+  private attach(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+    const who = `${id} ${principal.id}`;
+    let attaching = this.attaching.get(who);
+    if (attaching === undefined) {
+      attaching = this.find(id, principal).finally(() => this.attaching.delete(who));
+      this.attaching.set(who, attaching);
+    }
+    return attaching;
+  }
+
+  private async find(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+    const { engine } = this.core;
+    const stored = idPattern.test(id) ? await engine?.sessions.find(id) : undefined;
+    const client = stored && readSharedClient(stored.client);
+    if (client === undefined || stored?.owner !== principal.id) return sessionNotFound;
+    return this.open({ id, owner: principal, client });
+  }
+
+  /** Gives what is to be answered where no session can be opened. */
+  private async open(setup: Omit<SessionSetup, 'idleTimeout'>): Promise<HttpSession | Refusal> {
+    if (this.draining) return shuttingDown;
+    if (!this.makeRoom()) return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
+    const onClosed = (closed: HttpSession): void => {
+      if (this.sessions.get(closed.id) === closed) this.sessions.delete(closed.id);
+    };
+    const { idleTimeout } = this.limits;
+    this.opening++;
+    const opened = HttpSession.open({ ...setup, idleTimeout }, this.core, onClosed);
+    const session = await opened.finally(() => this.opening--);
+    // Whoever drained or closed meanwhile did not see it.
+    if (this.isDraining()) {
+      await session.close();
+      return shuttingDown;
+    }
+    this.sessions.set(session.id, session);
+    this.scheduleSweep();
+    return session;
+  }
+
+  /** It changes while somebody waits, which the compiler cannot see. */
+  private isDraining(): boolean {
+    return this.draining;
+  }
+
+  /**
+   * Whether there is room for one more session. Where there was none, the one without a stream goes that was seen longest
+   * ago; one whose client thinks about a question only where there is no other.
+   */
+  private makeRoom(): boolean {
+    if (this.sessions.size + this.opening < this.limits.maximum) return true;
+    let oldest: HttpSession | undefined;
+    let isOldestIdle = false;
+    for (const session of this.sessions.values()) {
+      if (!session.isAway) continue;
+      const { isIdle } = session;
+      const isOlder = session.lastSeen < (oldest?.lastSeen ?? Infinity);
+      if (isIdle === isOldestIdle ? isOlder : isIdle) [oldest, isOldestIdle] = [session, isIdle];
+    }
+    if (oldest === undefined) return false;
+    this.sessions.delete(oldest.id);
+    void oldest.expire();
+    return true;
+  }
+
+  /** A client that vanished without a DELETE must not keep its session for ever. */
+  private scheduleSweep(): void {
+    // Often enough that one with an open stream here is known to be in use before it is too old elsewhere.
+    const pause = Math.min(longestSweep, Math.max(shortestSweep, this.limits.idleTimeout / 3));
+    this.stopSweep ??= this.core.clock.schedule(pause, () => {
+      this.stopSweep = undefined;
+      const oldest = this.core.clock.now() - this.limits.idleTimeout;
+      for (const session of this.sessions.values()) {
+        if (session.isIdle && session.lastSeen < oldest) void session.expire();
+        else if (!session.isIdle) void this.keep(session);
+      }
+      if (this.sessions.size > 0) this.scheduleSweep();
+    });
+  }
+
+  /** A session with an open stream is in use, though nobody sends anything. */
+  private async keep(session: HttpSession): Promise<void> {
+    if (!(await session.used())) await session.close();
+  }
+}

@@ -1,0 +1,113 @@
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js';
+import { principalOf } from '../../../call/principal.js';
+import { refuse } from '../../../protocol/errors.js';
+import type { Core } from '../../core.js';
+import { Connection } from '../connection.js';
+import {
+  isInitialize,
+  isStream,
+  refuseBatch,
+  refuseMessages,
+  sessionNotFound,
+  shuttingDown,
+  withoutNeedlessStream,
+  type HttpEndpoint,
+  type HttpExchange,
+  type HttpReply,
+} from '../../../transports/http/http-exchange.js';
+import { decodeSessionToken, encodeSessionToken, type KnownClient } from './session-token.js';
+import { responseOnly } from '../streams.js';
+
+/** A connection that lives for one exchange. */
+interface Served {
+  readonly connection: Connection;
+  readonly response: Response;
+}
+
+/**
+ * Answers each request on a connection of its own and keeps nothing between two, so that any listener of any process can
+ * serve any request. What the client said when it initialized comes back in its session id; the rest is in the docket.
+ */
+export class StatelessRequests implements HttpEndpoint {
+  private readonly open = new Set<Connection>();
+  private draining = false;
+
+  constructor(private readonly core: Core) {}
+
+  async handle(exchange: HttpExchange): Promise<HttpReply> {
+    const { request, body } = exchange;
+    // There is no standalone stream, and no session that a DELETE could end.
+    if (request.method !== 'POST') return { response: methodNotAllowed() };
+    const strange = refuseMessages(body);
+    if (strange !== undefined) return { response: strange };
+    if (isInitialize(body)) return this.initialize(exchange);
+    const client = clientOf(request.headers);
+    if (client === undefined) return { response: sessionNotFound() };
+    const refused = refuseBatch(exchange, client.protocolVersion);
+    return refused === undefined ? this.answer(exchange, client) : { response: refused };
+  }
+
+  async drain(): Promise<void> {
+    this.draining = true;
+    await Promise.all([...this.open].map((connection) => connection.drain()));
+  }
+
+  async close(): Promise<void> {
+    this.draining = true;
+    await Promise.all([...this.open].map((connection) => connection.close()));
+  }
+
+  /** The head of the answer carries what was negotiated, so it waits for the body. */
+  private async initialize(exchange: HttpExchange): Promise<HttpReply> {
+    const { connection, response } = await this.serve(exchange);
+    const answer = await response.text();
+    const { client } = connection;
+    await connection.close();
+    const headers = new Headers(response.headers);
+    if (client !== undefined) headers.set('mcp-session-id', encodeSessionToken(client));
+    return { response: new Response(answer, { status: response.status, headers }) };
+  }
+
+  private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
+    const { connection, response } = await this.serve(exchange, client);
+    const finish = (): void => {
+      // A call whose stream was dropped still runs to its end: a lost stream is no cancellation.
+      connection
+        .drain()
+        .then(() => connection.close())
+        .catch((error: unknown) => this.core.logger.error('A connection could not be closed', { error }));
+    };
+    if (isStream(response)) return { response, onEnd: finish };
+    finish();
+    return { response };
+  }
+
+  private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Served> {
+    const transport = new WebStandardStreamableHTTPServerTransport({});
+    const connection = await Connection.open(this.core, transport, (closed) => this.open.delete(closed), {
+      streams: responseOnly(),
+      oneUser: !principalOf(auth).isAnonymous,
+      ...(client !== undefined && { client }),
+    });
+    this.open.add(connection);
+    // Asked once it is open: whoever drained or closed before did not see it.
+    if (this.draining) return { connection, response: shuttingDown() };
+    const response = await transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
+    return { connection, response: await withoutNeedlessStream(body, response) };
+  }
+}
+
+/** What is known of the client that sends these headers; undefined where its session id is none of ours. */
+function clientOf(headers: Headers): KnownClient | undefined {
+  const session = headers.get('mcp-session-id');
+  if (session !== null) return decodeSessionToken(session);
+  const protocolVersion = headers.get('mcp-protocol-version') ?? DEFAULT_NEGOTIATED_PROTOCOL_VERSION;
+  return { capabilities: {}, protocolVersion };
+}
+
+function methodNotAllowed(): Response {
+  const response = refuse(405, -32000, 'This server keeps no sessions. Use POST.');
+  response.headers.set('allow', 'POST');
+  return response;
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { ErrandError } from '../../base/errors.js';
+import { shown } from '../../base/shown.js';
+import { toForm } from '../../components/schema/form.js';
+import { parse } from '../../components/schema/parse.js';
+import { askClient, type QuestionOptions } from './ask-client.js';
+import type { Answer } from '../channel.js';
+import type { CallFrame } from '../frame.js';
+
+/** What the user did with a question. `cancel` also stands for a deadline that passed. */
+export type ElicitAnswer<Content> =
+  | {
+      /** The form was filled in. */
+      readonly action: 'accept';
+      /** What was answered, validated by the schema of the question. */
+      readonly content: Content;
+    }
+  | {
+      /** The user said no, or closed the form, or the deadline passed. */
+      readonly action: 'decline' | 'cancel';
+    };
+
+/** What a client answers to `elicitation/create` (2025-11-25, client/elicitation). */
+export const ElicitResult = z.object({
+  action: z.enum(['accept', 'decline', 'cancel']),
+  content: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/** What the deadline of a question to the user answers. */
+export const cancelled: Answer = { result: { action: 'cancel' } };
+
+/** Asks the user of a call with a form. The same for `ctx.elicit()` and `@ask`, in both modes. */
+export async function elicit<Schema extends z.ZodType>(
+  frame: CallFrame,
+  message: string,
+  schema: Schema,
+  options: QuestionOptions = {},
+): Promise<ElicitAnswer<z.output<Schema>>> {
+  const { requestedSchema, wrapped } = toForm(schema, frame.component.label);
+  const { action, content } = await askClient(frame, {
+    kind: 'elicitation',
+    params: { mode: 'form', message, requestedSchema },
+    result: ElicitResult,
+    onDeadline: cancelled,
+    label: `the question "${shown(message)}"`,
+    options,
+  });
+  if (action !== 'accept') return { action };
+  const parsed = await parse(schema, wrapped ? content?.value : content);
+  if (!parsed.ok) {
+    throw new ErrandError('ANSWER_INVALID', `The answer to "${shown(message)}" does not fit: ${parsed.issues}.`, {
+      exposed: true,
+    });
+  }
+  return { action, content: parsed.value as z.output<Schema> };
+}

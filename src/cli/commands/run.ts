@@ -1,0 +1,62 @@
+import { ErrandError } from '../../base/errors.js';
+import { installCrashGuard } from '../../server/crash-guard.js';
+import { sendConsoleToStderr } from '../../server/stdio.js';
+import { monitorAt, onlyFile, readArguments, toPort } from '../arguments.js';
+import { loadServer } from '../load-server.js';
+import { stopSignal } from '../stop-signal.js';
+import { usages } from '../usages.js';
+
+const usage = usages.run;
+
+const options = {
+  http: { type: 'string' },
+  host: { type: 'string' },
+  'allow-host': { type: 'string', multiple: true },
+  stateless: { type: 'boolean' },
+  'monitor-port': { type: 'string' },
+  'monitor-host': { type: 'string' },
+} as const;
+
+/** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(args, options, usage);
+  const { http, host, 'allow-host': allowedHosts, stateless } = values;
+  const file = onlyFile('run', positionals, usage);
+  const port = http === undefined ? undefined : toPort('--http', http);
+  if (port === undefined && (host ?? allowedHosts ?? stateless) !== undefined) {
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      '--host, --allow-host and --stateless are for HTTP. Give --http <port> as well.',
+    );
+  }
+  const { 'monitor-port': monitorPort, 'monitor-host': monitorHost } = values;
+  if (monitorPort === undefined && monitorHost !== undefined) {
+    throw new ErrandError('OPTIONS_INVALID', '--monitor-host has nothing to bind. Give --monitor-port <port> as well.');
+  }
+  const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
+  // What a file prints while it loads must not reach the protocol either.
+  if (port === undefined) sendConsoleToStderr();
+  const server = await loadServer(file);
+  installCrashGuard(server);
+  const stopped = stopSignal();
+  try {
+    // Before anybody is served: a port that is not free ends the server before it has begun.
+    if (monitorPort !== undefined) await server.monitor(monitor);
+    if (port === undefined) {
+      await Promise.race([server.serveStdio(), stopped]);
+    } else {
+      const { url } = await server.listen({
+        port,
+        ...(host !== undefined && { host }),
+        ...(allowedHosts !== undefined && { allowedHosts }),
+        ...(stateless !== undefined && { stateless }),
+      });
+      process.stderr.write(`${server.name} listens on ${url}\n`);
+      await stopped;
+    }
+  } finally {
+    await server.close();
+  }
+  // The server has waited for its readers already, for the other half of its grace.
+  return server.optionsWith({}).grace / 2;
+}

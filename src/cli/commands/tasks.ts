@@ -1,0 +1,228 @@
+import { ErrandError } from '../../base/errors.js';
+import { shown } from '../../base/shown.js';
+import type { Engine } from '../../docket/engine/engine.js';
+import { retryRefused, toSummary } from '../../docket/execution-summary.js';
+import { executionStates, type RecordSummary } from '../../docket/engine/queries.js';
+import type { ExecutionState } from '../../docket/engine/record.js';
+import { unknownExecution } from '../../docket/wait.js';
+import { readArguments } from '../arguments.js';
+import { docketOptions, withDocket } from '../docket-access.js';
+import { endWithReader } from '../exit.js';
+import { jsonLine, printable, span, table } from '../printing.js';
+import { errorText, show } from './tasks-show.js';
+import { watch, whatNow } from './tasks-watch.js';
+import { usages } from '../usages.js';
+
+const usage = usages.tasks;
+
+/** Options beside those that say which docket. */
+const options = {
+  json: { type: 'boolean' },
+  state: { type: 'string' },
+  component: { type: 'string' },
+  limit: { type: 'string' },
+  reason: { type: 'string' },
+  input: { type: 'boolean' },
+} as const;
+
+interface Values {
+  readonly json?: boolean;
+  readonly state?: string;
+  readonly component?: string;
+  readonly limit?: string;
+  readonly reason?: string;
+  readonly input?: boolean;
+}
+
+interface TaskCommand {
+  readonly keys: readonly [atLeast: number, atMost: number];
+  readonly options: readonly (keyof Values)[];
+  /** What is wrong with what was given is said before Redis is asked. The promise gives the exit code. */
+  prepare(values: Values, key: string): (engine: Engine) => Promise<number>;
+}
+
+const commands = new Map<string | undefined, TaskCommand>([
+  [
+    'ls',
+    {
+      keys: [0, 0],
+      options: ['json', 'state', 'component', 'limit'],
+      prepare: (values) => {
+        const wanted = wantedBy(values);
+        return (engine) => list(engine, wanted, values.json);
+      },
+    },
+  ],
+  [
+    'dead',
+    {
+      keys: [0, 0],
+      options: ['json', 'component', 'limit'],
+      prepare: (values) => {
+        const wanted = wantedBy({ ...values, state: 'failed' });
+        return (engine) => listDead(engine, wanted, values.json);
+      },
+    },
+  ],
+  [
+    'show',
+    { keys: [1, 1], options: ['json', 'input'], prepare: (values, key) => (engine) => show(engine, key, values) },
+  ],
+  [
+    'watch',
+    {
+      keys: [0, 1],
+      options: ['json'],
+      prepare:
+        ({ json }, key) =>
+        (engine) =>
+          watch(engine, key, json),
+    },
+  ],
+  [
+    'cancel',
+    {
+      keys: [1, 1],
+      options: ['reason'],
+      prepare:
+        ({ reason }, key) =>
+        (engine) =>
+          cancel(engine, key, reason),
+    },
+  ],
+  ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (engine) => retry(engine, key) }],
+]);
+
+/** `errand tasks …`: what is in a docket, and what becomes of it. */
+export async function tasksCommand(args: readonly string[]): Promise<undefined> {
+  const {
+    values,
+    positionals: [name, ...positionals],
+  } = readArguments(args, { ...docketOptions, ...options }, usage);
+  const command = commands.get(name);
+  const [atLeast, atMost] = command?.keys ?? [0, 0];
+  if (command === undefined) {
+    const known = [...commands.keys()].join(', ');
+    throw unusable(
+      `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${shown(name)}'`}: give one of ${known}.`,
+    );
+  }
+  if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
+  if (positionals.length > atMost) {
+    throw unusable(
+      `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${shown(positionals.join(', '))}.`,
+    );
+  }
+  for (const option of Object.keys(options) as (keyof Values)[]) {
+    if (values[option] === undefined || command.options.includes(option)) continue;
+    throw unusable(`errand tasks ${name} has no --${option}.`);
+  }
+  const work = command.prepare(values, positionals[0] ?? '');
+  endWithReader();
+  process.exitCode = await withDocket(values, work);
+}
+
+/** Which executions are listed, and how many at most. */
+interface Wanted {
+  readonly state?: ExecutionState;
+  readonly component?: string;
+  readonly most: number;
+  /** Whether nobody has said so. */
+  readonly byDefault: boolean;
+}
+
+function wantedBy({ state, component, limit }: Values): Wanted {
+  const known = executionStates.find((each) => each === state);
+  if (state !== undefined && known === undefined) {
+    throw unusable(`--state is ${JSON.stringify(state)}. Give one of ${executionStates.join(', ')}.`);
+  }
+  const most = Number(limit ?? 50);
+  if (!Number.isSafeInteger(most) || most < 1) {
+    throw unusable(`--limit is ${JSON.stringify(limit)}. Give a whole number of at least 1.`);
+  }
+  return {
+    most,
+    byDefault: limit === undefined,
+    ...(known && { state: known }),
+    ...(component !== undefined && { component }),
+  };
+}
+
+/** Page after page, so that a docket of any size costs no memory. */
+async function* found(
+  engine: Engine,
+  { most, byDefault, ...filter }: Wanted,
+): AsyncGenerator<readonly RecordSummary[]> {
+  let cursor: string | undefined;
+  let left = most;
+  do {
+    const page = await engine.browse({
+      ...filter,
+      limit: Math.min(left, 200),
+      ...(cursor !== undefined && { cursor }),
+    });
+    if (page.summaries.length > 0) yield page.summaries;
+    left -= page.summaries.length;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined && left > 0);
+  if (byDefault && cursor !== undefined) {
+    process.stderr.write(`There may be more than ${most}: give a larger --limit.\n`);
+  }
+}
+
+async function list(engine: Engine, wanted: Wanted, json = false): Promise<number> {
+  const rows: string[][] = [];
+  for await (const page of found(engine, wanted)) {
+    for (const record of page) {
+      if (json) process.stdout.write(jsonLine(toSummary(record)));
+      const { key, component, state, attempt, createdAt } = record;
+      if (!json) rows.push([key, component, state, String(attempt), ago(createdAt), whatNow(record)]);
+    }
+  }
+  if (!json) printTable(['KEY', 'COMPONENT', 'STATE', 'ATTEMPT', 'ADDED', ''], rows);
+  return 0;
+}
+
+async function listDead(engine: Engine, wanted: Wanted, json = false): Promise<number> {
+  const rows: string[][] = [];
+  for await (const page of found(engine, wanted)) {
+    for (const summary of page) {
+      const record = await engine.get(summary.key);
+      const error = record?.outcome && 'error' in record.outcome ? record.outcome.error : undefined;
+      // Meanwhile it may have expired, or been run again.
+      if (!error) continue;
+      if (json) process.stdout.write(jsonLine({ ...toSummary(summary), error }));
+      else rows.push([summary.key, summary.component, ago(summary.finishedAt), errorText(error)]);
+    }
+  }
+  if (!json) printTable(['KEY', 'COMPONENT', 'FAILED', 'ERROR'], rows);
+  return 0;
+}
+
+async function cancel(engine: Engine, key: string, reason: string | undefined): Promise<number> {
+  const verdict = await engine.cancel(key, reason);
+  if (verdict === 'unknown') throw unknownExecution(key);
+  if (verdict === 'cancelled') {
+    process.stdout.write(`Cancelled ${printable(key)}\n`);
+    return 0;
+  }
+  process.stderr.write(`errand: Execution '${printable(key)}' had ended already.\n`);
+  return 1;
+}
+
+async function retry(engine: Engine, key: string): Promise<number> {
+  const { retried, record } = await engine.retry(key);
+  if (record === undefined) throw unknownExecution(key);
+  if (!retried) throw retryRefused(record);
+  process.stdout.write(`Queued ${printable(key)} again\n`);
+  return 0;
+}
+
+function printTable(headings: readonly string[], rows: readonly (readonly string[])[]): void {
+  if (rows.length > 0) process.stdout.write(table(headings, rows, process.stdout.columns));
+  else process.stderr.write('There is none.\n');
+}
+
+const ago = (at: number | undefined): string => (at === undefined ? '' : `${span(Date.now() - at)} ago`);
+
+const unusable = (what: string): ErrandError => new ErrandError('OPTIONS_INVALID', `${what}\nUsage:\n${usage}`);

@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import { declareMethod } from './declarations.js';
+import type { JobOptions } from '../options.js';
+import type { ComponentDecorator } from './tool.js';
+
+/**
+ * Makes a method a job: work for the docket, added with `docket.add(Class, 'method', input)`.
+ *
+ * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ *
+ * @example
+ * ```ts
+ * import { job, Logger } from 'errand';
+ * import { z } from 'zod';
+ *
+ * const Refresh = z.object({ full: z.boolean() });
+ *
+ * class IndexJobs {
+ *   @job({ input: Refresh, retry: 3 })
+ *   refresh({ full }: z.infer<typeof Refresh>, logger: Logger) {
+ *     logger.info(full ? 'Refreshing everything' : 'Refreshing what changed');
+ *   }
+ * }
+ * ```
+ */
+export function job<Input extends z.ZodType | undefined = undefined, Output extends z.ZodType | undefined = undefined>(
+  options: JobOptions<Input, Output> = {},
+): ComponentDecorator<Input, Output> {
+  return (target, name) => declareMethod(target, name, { kind: 'job', options });
+}

@@ -1,0 +1,108 @@
+import { inspect } from 'node:util';
+import { Cron } from 'croner';
+import { z } from 'zod';
+import { toMilliseconds, type Duration } from '../../base/duration.js';
+import { ErrandError, messageOf } from '../../base/errors.js';
+import { shown } from '../../base/shown.js';
+
+/** When a schedule ticks. */
+export type ScheduleWhen =
+  | {
+      /**
+       * Five fields (minute, hour, day of the month, month, day of the week) or six, with seconds in front: `'0 3 * * *'`. A time that
+       * the change to summer time leaves out comes right after the gap; one that comes twice in autumn counts once, unless the
+       * pattern is for every hour.
+       */
+      readonly cron: string;
+      /** An IANA name such as `'Europe/Berlin'`. Default: `'UTC'`, wherever the process runs. */
+      readonly timezone?: string;
+    }
+  | {
+      /** From one tick to the next: 1 second to 100 years. The first tick comes when it has passed once. */
+      readonly every: Duration;
+    };
+
+/** The same with nothing left open, as it is stored. */
+export type Timetable =
+  | {
+      /** As it was given, without blanks around it. */
+      readonly cron: string;
+      /** An IANA name. */
+      readonly timezone: string;
+    }
+  | {
+      /** Milliseconds. */
+      readonly every: number;
+    };
+export const Timetable: z.ZodType<Timetable> = z.union([
+  z.strictObject({ cron: z.string(), timezone: z.string() }),
+  z.strictObject({ every: z.number() }),
+]);
+
+const shortestEvery = 1_000;
+const longestEvery = 100 * 365 * 24 * 3_600_000;
+
+const Given = z.union([
+  z.strictObject({ cron: z.string(), timezone: z.string().optional() }),
+  z.strictObject({ every: z.unknown() }),
+]);
+
+/** @throws {ErrandError} `OPTIONS_INVALID` with the reason. */
+export function toTimetable(when: unknown): Timetable {
+  const given = Given.safeParse(when);
+  if (!given.success) {
+    throw invalid(
+      `when is ${shown(inspect(when, { breakLength: Infinity }))}. Give { cron: '0 3 * * *', timezone: 'Europe/Berlin' } or { every: '15m' }.`,
+    );
+  }
+  if ('cron' in given.data) {
+    const { cron, timezone = 'UTC' } = given.data;
+    const timetable = { cron: cron.trim(), timezone };
+    checkCron(timetable);
+    return timetable;
+  }
+  const every = Math.round(toMilliseconds(given.data.every, 'docket.schedule: when.every'));
+  if (every >= shortestEvery && every <= longestEvery) return { every };
+  throw invalid(`when.every is ${every} milliseconds. Give at least one second, and at most 100 years.`);
+}
+
+/**
+ * The first tick after `now`. Ticks that were missed are left out.
+ *
+ * @param last - the tick before, which says where in the interval of `every` the ticks lie. Default: `now`
+ * @throws {ErrandError} `OPTIONS_INVALID` where no tick follows, or this process does not know the time zone.
+ */
+export function nextTick(timetable: Timetable, now: number, last = now): number {
+  if ('every' in timetable) {
+    const { every } = timetable;
+    return last + every * (Math.floor(Math.max(now - last, 0) / every) + 1);
+  }
+  const { cron, timezone } = timetable;
+  let next: Date | null;
+  try {
+    next = new Cron(cron, { timezone, mode: '5-or-6-parts' }).nextRun(new Date(Math.max(now, last)));
+  } catch (error) {
+    throw invalid(`the cron pattern '${shown(cron)}' is refused: ${shown(messageOf(error))}`, error);
+  }
+  if (next) return next.getTime();
+  throw invalid(`the cron pattern '${shown(cron)}' names a time that never comes. Give one that does.`);
+}
+
+function checkCron(timetable: Extract<Timetable, { cron: string }>): void {
+  const { cron, timezone } = timetable;
+  // Croner also takes a date, for one tick.
+  if (!/^@\w+$|^\S+(\s+\S+){4,5}$/.test(cron)) {
+    throw invalid(
+      `when.cron is '${shown(cron)}'. Give five fields, or six with seconds in front, such as '0 3 * * *'.`,
+    );
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: timezone });
+  } catch (error) {
+    throw invalid(`when.timezone is '${shown(timezone)}'. Give a name such as 'Europe/Berlin' or 'UTC'.`, error);
+  }
+  nextTick(timetable, Date.now());
+}
+
+const invalid = (message: string, cause?: unknown): ErrandError =>
+  new ErrandError('OPTIONS_INVALID', `docket.schedule: ${message}`, cause === undefined ? {} : { cause });

@@ -1,0 +1,178 @@
+import type { ComponentLimits } from '../../components/options.js';
+import { Heap, type HeapNode } from './heap.js';
+import type { RunSlots } from '../engine/run-slots.js';
+
+/** So many deliveries may follow each other before sockets and timers get their turn. */
+const longestBurst = 100;
+
+/** What stands in line. */
+interface InLine {
+  readonly component: string;
+  readonly priority: number;
+  readonly place: number;
+}
+
+/** What a dispatcher needs of its engine. */
+interface DispatcherHost<T> {
+  deliver(entry: T, consumer: RunSlots): void;
+  now(): number;
+  /** Calls `run` once at that time. */
+  at(time: number, run: () => void): void;
+}
+
+/** The executions of one component. */
+interface Lane<T> {
+  readonly line: Heap<T>;
+  /** How many have been delivered and have not come back. */
+  running: number;
+  /** The time of a rate that is being counted, and how many were delivered in it. */
+  window?: { readonly endsAt: number; used: number };
+  /** Until when it is known to be shut, with somebody to be told. */
+  shutUntil?: number;
+}
+
+const before = (a: InLine, b: InLine): boolean =>
+  a.priority === b.priority ? a.place < b.place : a.priority < b.priority;
+
+/** Brings what is due to the consumers that have room: to each of them in turn the first in line that may run there. */
+export class Dispatcher<T extends InLine> {
+  /** By component, as long as anything waits, runs or is counted. */
+  private readonly lanes = new Map<string, Lane<T>>();
+  /** With their limits, in the order of their turn; also those that take nothing more, until their last run has ended. */
+  private readonly consumers = new Map<RunSlots, ReadonlyMap<string, ComponentLimits> | undefined>();
+  private waiting = 0;
+  private pending = false;
+  private burst = 0;
+
+  constructor(private readonly host: DispatcherHost<T>) {}
+
+  /** How many wait in line. */
+  get size(): number {
+    return this.waiting;
+  }
+
+  add(consumer: RunSlots, limits?: ReadonlyMap<string, ComponentLimits>): void {
+    this.consumers.set(consumer, limits);
+    this.dispatchSoon();
+  }
+
+  remove(consumer: RunSlots): void {
+    this.consumers.delete(consumer);
+  }
+
+  push(entry: T): HeapNode<T> {
+    this.waiting++;
+    const node = this.laneOf(entry.component).line.push(entry);
+    this.dispatchSoon();
+    return node;
+  }
+
+  delete(node: HeapNode<T>): void {
+    const lane = this.laneOf(node.value.component);
+    lane.line.delete(node);
+    this.waiting--;
+    this.tidy(node.value.component, lane);
+  }
+
+  /** A run of this component has given its execution back. */
+  left(component: string): void {
+    const lane = this.laneOf(component);
+    lane.running--;
+    this.tidy(component, lane);
+    this.dispatchSoon();
+  }
+
+  /** Delivers in a microtask, so that whoever adds an execution sees it queued before it runs. */
+  dispatchSoon(): void {
+    if (this.pending || this.waiting === 0) return;
+    this.pending = true;
+    const dispatch = (): void => {
+      this.pending = false;
+      this.dispatch();
+    };
+    if (this.burst < longestBurst) {
+      queueMicrotask(dispatch);
+    } else {
+      this.burst = 0;
+      setImmediate(dispatch);
+    }
+  }
+
+  close(): void {
+    this.lanes.clear();
+    this.waiting = 0;
+    for (const consumer of this.consumers.keys()) consumer.close();
+    this.consumers.clear();
+  }
+
+  private dispatch(): void {
+    while (this.waiting > 0 && this.burst < longestBurst) {
+      if (!this.deliverOne()) return;
+      this.burst++;
+    }
+    this.dispatchSoon();
+  }
+
+  /** Whether there was somebody to deliver to. Its turn is over with a delivery. */
+  private deliverOne(): boolean {
+    for (const [consumer, limits] of this.consumers) {
+      if (!consumer.hasRoom) continue;
+      const lane = this.openLane(limits);
+      const entry = lane?.line.pop();
+      if (!lane || !entry) continue;
+      this.consumers.delete(consumer);
+      this.consumers.set(consumer, limits);
+      this.waiting--;
+      lane.running++;
+      this.count(lane, limits?.get(entry.component)?.rate);
+      this.host.deliver(entry, consumer);
+      return true;
+    }
+    return false;
+  }
+
+  /** The lane with the first of those that may run under these limits. */
+  private openLane(limits: ReadonlyMap<string, ComponentLimits> | undefined): Lane<T> | undefined {
+    let best: Lane<T> | undefined;
+    let first: T | undefined;
+    for (const [component, lane] of this.lanes) {
+      const head = lane.line.peek();
+      if (!head || (first && before(first, head)) || !this.isOpen(lane, limits?.get(component))) continue;
+      best = lane;
+      first = head;
+    }
+    return best;
+  }
+
+  private isOpen(lane: Lane<T>, limits: ComponentLimits | undefined): boolean {
+    if (limits?.concurrency !== undefined && lane.running >= limits.concurrency) return false;
+    const { window } = lane;
+    if (!limits?.rate || !window || window.used < limits.rate.max || window.endsAt <= this.host.now()) return true;
+    if (lane.shutUntil !== window.endsAt) {
+      lane.shutUntil = window.endsAt;
+      this.host.at(window.endsAt, () => this.dispatchSoon());
+    }
+    return false;
+  }
+
+  private count(lane: Lane<T>, rate: ComponentLimits['rate']): void {
+    if (!rate) return;
+    const now = this.host.now();
+    if (!lane.window || lane.window.endsAt <= now) lane.window = { endsAt: now + rate.duration, used: 0 };
+    lane.window.used++;
+  }
+
+  private laneOf(component: string): Lane<T> {
+    let lane = this.lanes.get(component);
+    if (!lane) {
+      lane = { line: new Heap<T>(before), running: 0 };
+      this.lanes.set(component, lane);
+    }
+    return lane;
+  }
+
+  private tidy(component: string, { line, running, window }: Lane<T>): void {
+    if (line.size > 0 || running > 0 || (window && window.endsAt > this.host.now())) return;
+    this.lanes.delete(component);
+  }
+}

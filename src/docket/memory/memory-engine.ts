@@ -1,0 +1,383 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../../base/clock.js';
+import { ErrandError } from '../../base/errors.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
+import type {
+  Addition,
+  AnswerResult,
+  CancelResult,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  EndWatch,
+  Engine,
+  EngineEvent,
+  Health,
+  ListQuery,
+  NewExecution,
+  NewSchedule,
+  RecordPage,
+  Retried,
+  ScheduleRecord,
+  Unwatch,
+  Settlement,
+  Watched,
+} from '../engine/engine.js';
+import { tooManyQuestions } from '../engine/size-limits.js';
+import { Dispatcher } from './memory-dispatcher.js';
+import { copyOfQuestion, type Entry } from './memory-entry.js';
+import { copyOfRecord, endOf, executionOf } from '../engine/new-record.js';
+import { MemoryExecutions } from './memory-executions.js';
+import { MemoryOverview } from './memory-overview.js';
+import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../engine/queries.js';
+import { MemorySchedules } from './memory-schedules.js';
+import { MemorySessions } from './memory-sessions.js';
+import { MemoryQuestionLeases } from './memory-question-leases.js';
+import {
+  isRepeatable,
+  isTerminal,
+  makesWay,
+  type ExecutionEnd,
+  type ExecutionRecord,
+  type Question,
+} from '../engine/record.js';
+import { RunSlots } from '../engine/run-slots.js';
+import { TimerHeap } from './timer-heap.js';
+import { Watchers, type OnError } from '../engine/watchers.js';
+
+/** Options of {@link MemoryEngine}. */
+export interface MemoryEngineOptions {
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock;
+  /** Takes what a listener or a handler throws. Default: it becomes an uncaught exception. */
+  readonly onError?: OnError;
+}
+
+/**
+ * The embedded engine: everything lives in this process and ends with it. Every transition is one synchronous step,
+ * which makes it atomic.
+ */
+export class MemoryEngine implements Engine {
+  readonly kind = 'memory';
+  readonly sessions: MemorySessions;
+  readonly questionLeases: MemoryQuestionLeases;
+
+  private readonly clock: Clock;
+  private readonly report: OnError;
+  private readonly watchers: Watchers;
+  private readonly timers: TimerHeap;
+  private readonly plans: MemorySchedules;
+  private readonly closeListeners = new Set<() => void>();
+  private readonly overview = new MemoryOverview();
+  private readonly executions: MemoryExecutions;
+  private readonly handlers = new Map<RunSlots, DeliveryHandler>();
+  private readonly dispatcher = new Dispatcher<Entry>({
+    deliver: (entry, consumer) => this.deliver(entry, consumer),
+    now: () => this.clock.now(),
+    at: (time, run) => this.timers.add(time, run),
+  });
+  private places = 0;
+  private closed = false;
+
+  constructor(options: MemoryEngineOptions = {}) {
+    const onError = options.onError ?? raise;
+    this.clock = options.clock ?? systemClock;
+    this.report = (error) => queueMicrotask(() => onError(error));
+    this.watchers = new Watchers(this.report);
+    this.timers = new TimerHeap(this.clock);
+    this.plans = new MemorySchedules(this.clock, this.timers, (execution) => this.executions.addUnlessAlive(execution));
+    const step = <T>(transition: () => T): Promise<T> => this.step(transition);
+    const { timers, report } = this;
+    this.sessions = new MemorySessions({ step, now: () => this.clock.now(), timers, report });
+    const { clock, dispatcher, watchers, overview, sessions } = this;
+    this.executions = new MemoryExecutions({ clock, timers, dispatcher, watchers, overview, sessions });
+    this.questionLeases = new MemoryQuestionLeases({
+      stepWith: (key, transition) => step(() => transition(this.executions.get(key))),
+      now: () => this.clock.now(),
+      needsPlace: (entry, name) => {
+        const question = entry.questions.get(name);
+        if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
+      },
+      report,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.step(() => undefined);
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    for (const listener of this.closeListeners) listener();
+    this.closeListeners.clear();
+    this.dispatcher.close();
+    this.timers.clear();
+    this.plans.clear();
+    this.executions.clear();
+    this.overview.clear();
+    this.watchers.clear();
+    this.sessions.clear();
+    this.questionLeases.clear();
+    return Promise.resolve();
+  }
+
+  health(): Promise<Health> {
+    return Promise.resolve(this.closed ? { ok: false, reason: unavailable().message } : { ok: true });
+  }
+
+  onClose(listener: () => void): Unwatch {
+    this.closeListeners.add(listener);
+    return () => this.closeListeners.delete(listener);
+  }
+
+  newConnectionId(): string {
+    return String(++this.places);
+  }
+
+  add(execution: NewExecution, limit = Infinity): Promise<Addition> {
+    return this.step(() => this.executions.addUnlessAlive(execution, limit));
+  }
+
+  replace(execution: NewExecution): Promise<Addition> {
+    return this.step(() => {
+      const known = this.executions.get(execution.key);
+      if (!known || isTerminal(known.record.state)) {
+        return { added: true, record: this.executions.enter(execution, known) };
+      }
+      if (!makesWay(known.record, execution)) return { added: false, record: copyOfRecord(known.record) };
+      const { run } = known;
+      this.executions.giveWay(known);
+      const record = this.executions.enter(execution, known);
+      run?.consumer.revoke(run.token, 'replaced');
+      return { added: true, record };
+    });
+  }
+
+  get(key: string): Promise<ExecutionRecord | undefined> {
+    return this.step(() => {
+      const entry = this.executions.get(key);
+      return entry && copyOfRecord(entry.record);
+    });
+  }
+
+  list(query: ListQuery): Promise<RecordPage> {
+    return this.step(() => {
+      const { entries, nextCursor } = this.executions.page(query);
+      return { records: entries.map((entry) => copyOfRecord(entry.record)), ...(nextCursor && { nextCursor }) };
+    });
+  }
+
+  browse(query: BrowseQuery): Promise<SummaryPage> {
+    return this.step(() => this.overview.page(query));
+  }
+
+  stats(): Promise<DocketStats> {
+    return this.step(() => this.overview.stats(this.clock.now()));
+  }
+
+  workers(): Promise<readonly WorkerSummary[]> {
+    return this.step(() => this.overview.listWorkers());
+  }
+
+  retry(key: string): Promise<Retried> {
+    return this.step(() => {
+      const known = this.executions.get(key);
+      if (!known) return { retried: false };
+      if (!isRepeatable(known.record)) return { retried: false, record: copyOfRecord(known.record) };
+      return { retried: true, record: this.executions.enter(executionOf(known.record), known) };
+    });
+  }
+
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelResult> {
+    return this.step(() => {
+      const entry = this.executions.get(key);
+      if (!entry || (generation !== undefined && entry.record.generation !== generation)) return 'unknown';
+      if (isTerminal(entry.record.state)) return 'terminal';
+      const { run } = entry;
+      this.executions.end(entry, { state: 'cancelled', ...(reason !== undefined && { reason }) });
+      run?.consumer.revoke(run.token, 'cancelled');
+      return 'cancelled';
+    });
+  }
+
+  watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
+    return this.step(() => this.watchers.add(of, listener));
+  }
+
+  watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void): Promise<EndWatch> {
+    return this.step(() => {
+      const unwatch = this.watchers.add({ key }, ({ type, record }) => {
+        if (type === 'state') listener(endOf(record));
+      });
+      const record = this.executions.get(key)?.record;
+      return { unwatch, ...(record && { now: endOf(record) }) };
+    });
+  }
+
+  schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
+    return this.step(() => this.plans.set(schedule));
+  }
+
+  unschedule(id: string): Promise<boolean> {
+    return this.step(() => this.plans.delete(id));
+  }
+
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.step(() => this.plans.list());
+  }
+
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
+    if (this.closed) throw unavailable();
+    const consumer = new RunSlots(options.concurrency, {
+      slotFree: () => this.dispatcher.dispatchSoon(),
+      revoked: (run, why) => this.guarded(() => handler.revoke(run, why)),
+      done: (slots) => {
+        this.dispatcher.remove(slots);
+        this.handlers.delete(slots);
+        this.overview.workerEnds(slots);
+      },
+    });
+    this.handlers.set(consumer, handler);
+    this.overview.workerBegins(consumer, options, this.clock.now());
+    this.dispatcher.add(consumer, options.limits);
+    return consumer;
+  }
+
+  settle(key: string, run: string, verdict: Settlement): Promise<boolean> {
+    return this.step(() => {
+      const entry = this.executions.ownedBy(key, run);
+      if (!entry) return false;
+      const { attempt } = entry.record;
+      switch (verdict.type) {
+        case 'finish':
+          this.executions.end(entry, {
+            state: 'error' in verdict.outcome ? 'failed' : 'completed',
+            outcome: verdict.outcome,
+            isError: verdict.isError,
+          });
+          break;
+        case 'retry':
+          this.executions.queueAfter(entry, verdict.delay, { lastError: verdict.error });
+          break;
+        case 'putBack':
+          this.executions.queueAfter(entry, verdict.delay, { attempt: attempt - 1 });
+          break;
+        case 'handBack':
+          this.executions.queue(entry, entry.place, { attempt: attempt - 1, redelivered: true });
+      }
+      return true;
+    });
+  }
+
+  exonerate(): Promise<void> {
+    // Who dies takes this docket along: nothing in it is ever isolated.
+    return Promise.resolve();
+  }
+
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
+    return this.step(() => {
+      const entry = this.executions.ownedBy(key, run);
+      if (!entry) return false;
+      this.executions.write(entry, { progress: { ...progress } });
+      this.executions.emit(entry, 'progress');
+      return true;
+    });
+  }
+
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
+    return this.step(() => {
+      const entry = this.executions.ownedBy(key, run);
+      if (entry) this.watchers.emit({ type: 'notice', record: entry.record, notice });
+      return entry !== undefined;
+    });
+  }
+
+  ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
+    return this.step(() => {
+      const entry = this.executions.ownedBy(key, run);
+      if (!entry) return undefined;
+      const known = entry.questions.get(asked.key);
+      if (!known && entry.questions.size >= limit) throw tooManyQuestions(limit);
+      const now = this.clock.now();
+      const question: Question = known ?? { ...asked, createdAt: now, deadline: now + asked.deadline };
+      if (!known) {
+        entry.questions.set(asked.key, question);
+        const giveUp = (): void => this.executions.closeQuestion(entry, question, question.onDeadline);
+        entry.deadlines.set(asked.key, this.timers.add(question.deadline, giveUp));
+        this.executions.write(entry, { openQuestions: entry.record.openQuestions + 1 });
+        if (entry.record.openQuestions === 1) this.executions.emit(entry, 'state');
+      }
+      if (!question.answer) this.watchers.emit({ type: 'question', record: entry.record, question });
+      return copyOfQuestion(question);
+    });
+  }
+
+  answer(key: string, name: string, answer: Answer, session?: string): Promise<AnswerResult> {
+    return this.step(() => {
+      const entry = this.executions.get(key);
+      if (entry && isTerminal(entry.record.state)) return 'ended';
+      const question = entry?.questions.get(name);
+      if (!entry || !question) return 'unknown';
+      if (question.answer) return 'answered';
+      if (session !== undefined && entry.shown?.get(name)?.sessions.includes(session) !== true) return 'unknown';
+      this.executions.closeQuestion(entry, question, answer);
+      return 'accepted';
+    });
+  }
+
+  questions(key: string): Promise<readonly Question[]> {
+    return this.step(() => [...(this.executions.get(key)?.questions.values() ?? [])].map(copyOfQuestion));
+  }
+
+  /** Makes a transition; what is due comes first, so that nobody sees a record that should have expired. */
+  private step<T>(transition: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (this.closed) throw unavailable();
+      this.timers.runDue();
+      resolve(transition());
+    });
+  }
+
+  private deliver(entry: Entry, consumer: RunSlots): void {
+    const run = randomUUID();
+    this.executions.begin(entry, { token: run, consumer });
+    const delivery = { record: copyOfRecord(entry.record), run };
+    void consumer.begin(run, () => this.make(delivery, consumer));
+  }
+
+  private async make(delivery: Delivery, consumer: RunSlots): Promise<void> {
+    try {
+      await this.handlers.get(consumer)?.run(delivery);
+    } catch (error) {
+      this.report(error);
+    }
+    this.recover(delivery);
+  }
+
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  /** A run that ended without a verdict counts as lost. */
+  private recover({ record, run }: Delivery): void {
+    const entry = this.executions.ownedBy(record.key, run);
+    if (entry) this.executions.queue(entry, entry.place, { redelivered: true, losses: entry.record.losses + 1 });
+  }
+}
+
+function unavailable(): ErrandError {
+  return new ErrandError(
+    'DOCKET_UNAVAILABLE',
+    'The memory engine is closed. Make a new one, or close the server last.',
+  );
+}
+
+/** Runs in a microtask of its own, where a throw becomes an uncaught exception. */
+function raise(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,123 @@
+import { hostname } from 'node:os';
+import type { Entry } from './memory-entry.js';
+import {
+  mostLookedAt,
+  executionStates,
+  type BrowseQuery,
+  type DocketStats,
+  type RecordSummary,
+  type SummaryPage,
+  type WorkerIdentity,
+  type WorkerSummary,
+  summaryFields,
+} from '../engine/queries.js';
+import { OwnerIndex } from './owner-index.js';
+import type { ExecutionRecord, ExecutionState } from '../engine/record.js';
+import type { RunSlots } from '../engine/run-slots.js';
+
+/** All executions are in one list of the index. */
+const everybody = '';
+
+/** What the memory engine knows of its executions and workers as a whole: kept with each write, so that asking is cheap. */
+export class MemoryOverview {
+  private readonly all = new OwnerIndex<Entry>();
+  private readonly counts = noCounts();
+  private openQuestions = 0;
+  /** In the order in which they were queued. */
+  private readonly queued = new Set<Entry>();
+  private readonly workers = new Map<RunSlots, Omit<WorkerSummary, 'running' | 'waiting'>>();
+  private started = 0;
+
+  /** An entry that is newer than all others. */
+  add(entry: Entry): void {
+    this.all.add(everybody, entry);
+    this.count(entry, entry.record, 1);
+  }
+
+  /** The record of an entry was replaced. */
+  written(entry: Entry, before: ExecutionRecord): void {
+    const { state, openQuestions } = entry.record;
+    this.openQuestions += openQuestions - before.openQuestions;
+    if (state === before.state) return;
+    this.counts[before.state]--;
+    this.counts[state]++;
+    if (before.state === 'queued') this.queued.delete(entry);
+    if (state === 'queued') this.queued.add(entry);
+  }
+
+  delete(entry: Entry): void {
+    this.all.delete(everybody, entry);
+    this.count(entry, entry.record, -1);
+  }
+
+  clear(): void {
+    this.all.clear();
+    this.queued.clear();
+    this.workers.clear();
+  }
+
+  page({ state, component, cursor, limit }: BrowseQuery): SummaryPage {
+    const isFiltered = state !== undefined || component !== undefined;
+    const looked = this.all.page({
+      owner: everybody,
+      limit: isFiltered ? mostLookedAt : limit,
+      ...(cursor !== undefined && { cursor }),
+    });
+    const found: RecordSummary[] = [];
+    for (const entry of looked.entries) {
+      const { record } = entry;
+      if (state !== undefined && record.state !== state) continue;
+      if (component !== undefined && record.component !== component) continue;
+      if (found.length === limit) return { summaries: found, nextCursor: this.all.cursorAt(entry) };
+      found.push(summaryOf(record));
+    }
+    return { summaries: found, ...(looked.nextCursor !== undefined && { nextCursor: looked.nextCursor }) };
+  }
+
+  stats(now: number): DocketStats {
+    const [oldest] = this.queued;
+    return {
+      states: { ...this.counts },
+      openQuestions: this.openQuestions,
+      workers: this.workers.size,
+      ...(oldest && { oldestWaiting: Math.max(now - oldest.record.dueAt, 0) }),
+    };
+  }
+
+  workerBegins(slots: RunSlots, { worker, concurrency, version, components = [] }: WorkerIdentity, now: number): void {
+    this.workers.set(slots, {
+      id: String(++this.started),
+      name: worker,
+      host: hostname(),
+      pid: process.pid,
+      concurrency,
+      components: [...components],
+      startedAt: new Date(now),
+      ...(version !== undefined && { version }),
+    });
+  }
+
+  workerEnds(slots: RunSlots): void {
+    this.workers.delete(slots);
+  }
+
+  listWorkers(): readonly WorkerSummary[] {
+    return [...this.workers].map(([{ running, waiting }, facts]) => ({ ...facts, running, waiting }));
+  }
+
+  private count(entry: Entry, { state, openQuestions }: ExecutionRecord, change: 1 | -1): void {
+    this.counts[state] += change;
+    this.openQuestions += change * openQuestions;
+    if (state !== 'queued') return;
+    if (change === 1) this.queued.add(entry);
+    else this.queued.delete(entry);
+  }
+}
+
+const noCounts = (): Record<ExecutionState, number> =>
+  Object.fromEntries(executionStates.map((state) => [state, 0])) as Record<ExecutionState, number>;
+
+const summaryOf = (record: ExecutionRecord): RecordSummary =>
+  Object.fromEntries(
+    summaryFields.filter((field) => record[field] !== undefined).map((field) => [field, record[field]]),
+  ) as unknown as RecordSummary;

@@ -1,0 +1,371 @@
+import { ErrandError, messageOf } from '../../base/errors.js';
+import type { Json } from '../../base/json.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState, QuestionParams } from '../../call/channel.js';
+import type { WireError } from '../../protocol/errors.js';
+import type { Outcome } from '../../call/outcome.js';
+import type {
+  Addition,
+  AnswerResult,
+  CancelResult,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  EndWatch,
+  Engine,
+  EngineEvent,
+  Health,
+  ListQuery,
+  NewExecution,
+  NewSchedule,
+  RecordPage,
+  ScheduleRecord,
+  Unwatch,
+  Settlement,
+  Watched,
+} from '../engine/engine.js';
+import { lostTooOften } from '../engine/size-limits.js';
+import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../engine/queries.js';
+import type { ExecutionEnd, ExecutionRecord, Question } from '../engine/record.js';
+import { SealedSessions } from './sealed-sessions.js';
+import type { Sealer, SealPlace } from './sealer.js';
+import type { Sessions, QuestionLeases } from '../engine/sessions.js';
+import type { OnError } from '../engine/watchers.js';
+
+/** What a sealed error is called as long as it is sealed. */
+const sealedCode = 'SEALED';
+
+/**
+ * An engine that never sees what users say: input, snapshot, questions, answers, log lines, messages of progress, reasons and
+ * outcomes are sealed on their way in and opened on their way out. What cannot be opened fails closed: an input never reaches the method, and in
+ * place of an outcome or an answer there is an error that says so.
+ */
+export class SealedEngine implements Engine {
+  readonly sessions: Sessions;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly sealer: Sealer,
+    /** Takes what could not be opened where nobody waits for it. */
+    private readonly report: OnError,
+  ) {
+    this.sessions = new SealedSessions(engine.sessions, sealer, report);
+  }
+
+  get questionLeases(): QuestionLeases {
+    return this.engine.questionLeases;
+  }
+
+  newConnectionId(): string {
+    return this.engine.newConnectionId();
+  }
+
+  get kind(): string {
+    return this.engine.kind;
+  }
+
+  start(): Promise<void> {
+    return this.engine.start();
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  health(): Promise<Health> {
+    return this.engine.health();
+  }
+
+  onClose(listener: () => void): Unwatch {
+    return this.engine.onClose(listener);
+  }
+
+  async add(execution: NewExecution, limit?: number): Promise<Addition> {
+    return this.openAddition(await this.engine.add(this.sealedExecution(execution), limit));
+  }
+
+  async replace(execution: NewExecution): Promise<Addition> {
+    return this.openAddition(await this.engine.replace(this.sealedExecution(execution)));
+  }
+
+  async get(key: string): Promise<ExecutionRecord | undefined> {
+    const record = await this.engine.get(key);
+    return record && this.openRecord(record);
+  }
+
+  async list(query: ListQuery): Promise<RecordPage> {
+    const page = await this.engine.list(query);
+    return { ...page, records: page.records.map((record) => this.openRecord(record)) };
+  }
+
+  async browse(query: BrowseQuery): Promise<SummaryPage> {
+    const page = await this.engine.browse(query);
+    return { ...page, summaries: page.summaries.map((summary) => ({ ...summary, ...this.openedWords(summary) })) };
+  }
+
+  stats(): Promise<DocketStats> {
+    return this.engine.stats();
+  }
+
+  workers(): Promise<readonly WorkerSummary[]> {
+    return this.engine.workers();
+  }
+
+  async retry(key: string): Promise<{ readonly retried: boolean; readonly record?: ExecutionRecord }> {
+    const { retried, record } = await this.engine.retry(key);
+    return { retried, ...(record && { record: this.openRecord(record) }) };
+  }
+
+  cancel(key: string, reason?: string, generation?: number): Promise<CancelResult> {
+    return this.engine.cancel(key, reason === undefined ? undefined : this.seal(reason, key, 'reason'), generation);
+  }
+
+  watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
+    const open = (event: EngineEvent): void => {
+      const opened = this.openEvent(event);
+      if (opened) listener(opened);
+    };
+    return this.engine.watch(of, open, gone);
+  }
+
+  async watchEnd(
+    key: string,
+    listener: (end: ExecutionEnd | undefined) => void,
+    generation?: number,
+  ): Promise<EndWatch> {
+    const { now, unwatch } = await this.engine.watchEnd(key, (end) => listener(end && this.openEnd(end)), generation);
+    return { unwatch, ...(now && { now: this.openEnd(now) }) };
+  }
+
+  /** Its executions have its id as their key, so that what is sealed for one opens for them. */
+  schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
+    const { id, when, ...execution } = schedule;
+    const { key: _key, ...sealed } = this.sealedExecution({ key: id, ...execution });
+    return this.engine.schedule({ id, when, ...sealed });
+  }
+
+  unschedule(id: string): Promise<boolean> {
+    return this.engine.unschedule(id);
+  }
+
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.engine.schedules();
+  }
+
+  consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
+    return this.engine.consume(options, {
+      run: (delivery) => this.run(delivery, handler),
+      revoke: (run, why) => handler.revoke(run, why),
+    });
+  }
+
+  settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean> {
+    return this.engine.settle(key, run, this.sealedVerdict(key, verdict), over);
+  }
+
+  exonerate(key: string, run: string): Promise<void> {
+    return this.engine.exonerate(key, run);
+  }
+
+  progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
+    const { message } = progress;
+    const sealed = message === undefined ? progress : { ...progress, message: this.seal(message, key, 'progress') };
+    return this.engine.progress(key, run, sealed);
+  }
+
+  notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
+    const sealed = notice.type === 'log' ? { ...notice, data: this.seal(notice.data, key, 'log') } : notice;
+    return this.engine.notify(key, run, sealed);
+  }
+
+  async ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined> {
+    const sealed: ClientQuestion = {
+      ...question,
+      params: { sealed: this.seal(question.params, key, `question ${question.key}`) },
+      onDeadline: this.sealedAnswer(key, question.key, question.onDeadline),
+    };
+    const asked = await this.engine.ask(key, run, sealed, limit);
+    // Whoever asks knows what, also where an earlier run asked it under a key that is gone.
+    return asked && { ...this.openAnswers(key, asked), params: question.params };
+  }
+
+  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
+    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer), session);
+  }
+
+  async questions(key: string): Promise<readonly Question[]> {
+    const questions = await this.engine.questions(key);
+    return questions.flatMap((question) => this.openQuestion(key, question) ?? []);
+  }
+
+  private openAddition({ added, record }: Addition): Addition {
+    return { added, record: this.openRecord(record) };
+  }
+
+  private async run(delivery: Delivery, handler: DeliveryHandler): Promise<void> {
+    const { record, run } = delivery;
+    let opened: ExecutionRecord;
+    try {
+      opened = {
+        ...record,
+        ...this.openedInput(record),
+        ...this.openedLastError(record),
+        ...this.openedWords(record),
+      };
+    } catch (error) {
+      this.report(error);
+      const outcome = this.sealedOutcome(record.key, failure(error));
+      await this.engine.settle(record.key, run, { type: 'finish', outcome, lost: true });
+      return;
+    }
+    await handler.run({ record: opened, run });
+  }
+
+  private seal(value: Json, key: string, part: string): string {
+    return this.sealer.seal(value, { key, part });
+  }
+
+  private sealedExecution(execution: NewExecution): NewExecution {
+    const { key, input, snapshot } = execution;
+    return {
+      ...execution,
+      ...(input !== undefined && { input: this.seal(input, key, 'input') }),
+      ...(snapshot !== undefined && { snapshot: this.seal(snapshot, key, 'snapshot') }),
+    };
+  }
+
+  /** Sealed, it still shows whether it is an error: the engine goes by it. */
+  private sealedOutcome(key: string, outcome: Outcome): Outcome {
+    const sealed = this.seal(outcome as Json, key, 'outcome');
+    return 'error' in outcome ? { error: { code: sealedCode, message: sealed } } : { result: sealed };
+  }
+
+  private sealedVerdict(key: string, verdict: Settlement): Settlement {
+    if (verdict.type === 'finish') return { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) };
+    if (verdict.type !== 'retry') return verdict;
+    const sealed = this.seal(verdict.error as unknown as Json, key, 'lastError');
+    return { ...verdict, error: { code: sealedCode, message: sealed } };
+  }
+
+  private openedLastError({ key, lastError }: ExecutionRecord): Pick<ExecutionRecord, 'lastError'> {
+    if (lastError === undefined) return {};
+    const place = { key, part: 'lastError' };
+    return { lastError: this.openOr<WireError>(lastError.message, place, (error) => failure(error).error) };
+  }
+
+  private sealedAnswer(key: string, question: string, answer: Answer): Answer {
+    return { result: this.seal(answer as Json, key, `answer ${question}`) };
+  }
+
+  private openRecord(record: ExecutionRecord): ExecutionRecord {
+    const { input: _input, snapshot: _snapshot, outcome, ...rest } = record;
+    return {
+      ...rest,
+      ...this.tried(() => this.openedInput(record)),
+      ...(outcome !== undefined && { outcome: this.openOutcome(record.key, outcome) }),
+      ...this.openedLastError(record),
+      ...this.openedWords(record),
+    };
+  }
+
+  private openEnd({ outcome, ...end }: ExecutionEnd): ExecutionEnd {
+    return {
+      ...end,
+      ...(outcome !== undefined && { outcome: this.openOutcome(end.key, outcome) }),
+      ...this.openedWords(end),
+    };
+  }
+
+  /** What is said of an execution for people to read. What cannot be opened says why, and the rest is still told. */
+  private openedWords({
+    key,
+    progress,
+    reason,
+  }: Pick<RecordSummary, 'key' | 'progress' | 'reason'>): Pick<RecordSummary, 'progress' | 'reason'> {
+    const open = (sealed: string, part: string): string =>
+      this.openOr<string>(sealed, { key, part }, (error) => messageOf(error));
+    return {
+      ...(progress?.message !== undefined && {
+        progress: { ...progress, message: open(progress.message, 'progress') },
+      }),
+      ...(reason !== undefined && { reason: open(reason, 'reason') }),
+    };
+  }
+
+  private openedInput({ key, input, snapshot }: ExecutionRecord): Pick<ExecutionRecord, 'input' | 'snapshot'> {
+    return {
+      ...(input !== undefined && { input: this.sealer.open(input, { key, part: 'input' }) }),
+      ...(snapshot !== undefined && { snapshot: this.sealer.open(snapshot, { key, part: 'snapshot' }) }),
+    };
+  }
+
+  private openOutcome(key: string, outcome: Outcome): Outcome {
+    // The engine itself has ended it, and says nothing of users. The words are ours, whoever wrote it.
+    if ('error' in outcome && outcome.error.code === 'EXECUTION_LOST') return lostTooOften(`'${key}'`);
+    const sealed = 'error' in outcome ? outcome.error.message : outcome.result;
+    return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);
+  }
+
+  /** A question without what it asks: what is in its answers is an error where they cannot be opened. */
+  private openAnswers(key: string, question: Question): Question {
+    const open = (answer: Answer): Answer => {
+      const sealed = 'result' in answer ? answer.result : undefined;
+      return this.openOr<Answer>(sealed, { key, part: `answer ${question.key}` }, failure);
+    };
+    return {
+      ...question,
+      onDeadline: open(question.onDeadline),
+      ...(question.answer && { answer: open(question.answer) }),
+    };
+  }
+
+  /** Nothing where it cannot be opened: nobody can be shown it. */
+  private openQuestion(key: string, question: Question): Question | undefined {
+    const { sealed } = question.params as QuestionParams;
+    const params = this.tried(() => this.sealer.open(sealed, { key, part: `question ${question.key}` }));
+    return params === undefined ? undefined : { ...this.openAnswers(key, question), params };
+  }
+
+  private openEvent(event: EngineEvent): EngineEvent | undefined {
+    const record = this.openRecord(event.record);
+    switch (event.type) {
+      case 'state':
+      case 'progress':
+        return { ...event, record };
+      case 'question':
+      case 'closed': {
+        const question = this.openQuestion(record.key, event.question);
+        return question && { ...event, record, question };
+      }
+      case 'notice': {
+        if (event.notice.type !== 'log') return { ...event, record };
+        const sealed = event.notice.data;
+        const data = this.tried(() => this.sealer.open(sealed, { key: record.key, part: 'log' }));
+        return data === undefined ? undefined : { ...event, record, notice: { ...event.notice, data } };
+      }
+    }
+  }
+
+  private openOr<T>(sealed: unknown, place: SealPlace, otherwise: (error: unknown) => T): T {
+    try {
+      return this.sealer.open(sealed, place) as T;
+    } catch (error) {
+      this.report(error);
+      return otherwise(error);
+    }
+  }
+
+  private tried<T>(open: () => T): T | undefined {
+    try {
+      return open();
+    } catch (error) {
+      this.report(error);
+      return undefined;
+    }
+  }
+}
+
+/** In place of what cannot be opened. */
+function failure(error: unknown): { readonly error: { readonly code: string; readonly message: string } } {
+  return { error: { code: ErrandError.is(error) ? error.code : 'SEAL_INVALID', message: messageOf(error) } };
+}

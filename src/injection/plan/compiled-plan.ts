@@ -1,0 +1,102 @@
+import { Container, isThenable, unfilled, type Step } from './instance-container.js';
+import type { CallContainer, Plan } from './plan.js';
+import type { Scope } from './scope.js';
+import type { InjectionToken } from '../tokens.js';
+
+/** A plan that was checked and put in order: each call copies one array and runs down another. */
+export class CompiledPlan<Frame> implements Plan<Frame> {
+  readonly needs: ReadonlySet<InjectionToken>;
+  private readonly steps: readonly Step<Frame>[];
+  private readonly argumentSlots: readonly number[];
+  /** Whether a call has functions that must fail when it has ended. */
+  private readonly hasLazy: boolean;
+  private template: readonly unknown[] | undefined;
+
+  constructor(
+    private readonly scope: Scope<Frame>,
+    private readonly component: Step<Frame> | undefined,
+    args: readonly Step<Frame>[],
+    /** Throws when no call can be made any more. */
+    private readonly refuseWhenClosed: () => void,
+  ) {
+    this.needs = scope.needs;
+    this.steps = inOrder(component ? [component, ...args] : args);
+    this.argumentSlots = args.map((step) => step.slot);
+    this.hasLazy = scope.lazyRoots.length > 0;
+    orderLazyRoots(scope);
+  }
+
+  open(frame: Frame): CallContainer | Promise<CallContainer> {
+    this.refuseWhenClosed();
+    this.template ??= this.scope.steps.map((step) => (step.given ? step.given() : unfilled));
+    const call = new OpenedCall(this.template.slice(), frame, this.hasLazy);
+    const { steps } = this;
+    for (let index = 0; index < steps.length; index++) {
+      const step = steps[index] as Step<Frame>;
+      try {
+        const made = step.make(call);
+        if (step.awaits && isThenable(made)) return this.openSlowly(call, call.keepLater(step, made), index + 1);
+        call.keep(step, made);
+      } catch (error) {
+        call.end();
+        return call.abandon(error, 0);
+      }
+    }
+    return this.opened(call);
+  }
+
+  /** Goes on after the first promise. From here on a `lazy` function may have made a step before its turn. */
+  private async openSlowly(call: OpenedCall<Frame>, first: Promise<void>, next: number): Promise<CallContainer> {
+    try {
+      await first;
+      await call.ensureAll(this.steps.slice(next));
+    } catch (error) {
+      call.end();
+      return call.abandon(error, 0);
+    }
+    return this.opened(call);
+  }
+
+  private opened(call: OpenedCall<Frame>): CallContainer {
+    const { slots } = call;
+    if (this.component) call.component = slots[this.component.slot];
+    const args = new Array<unknown>(this.argumentSlots.length);
+    for (let index = 0; index < args.length; index++) args[index] = slots[this.argumentSlots[index] as number];
+    call.args = args;
+    return call;
+  }
+}
+
+const none: readonly unknown[] = [];
+
+class OpenedCall<Frame> extends Container<Frame> implements CallContainer {
+  component: unknown = undefined;
+  args = none;
+
+  constructor(
+    slots: unknown[],
+    frame: Frame,
+    private readonly hasLazy: boolean,
+  ) {
+    super(slots, frame);
+  }
+
+  get disposable(): boolean {
+    return this.hasLazy || this.mark > 0;
+  }
+}
+
+/** What has to be made for `roots`, in the order in which it can be. */
+export function inOrder<Frame>(roots: Iterable<Step<Frame>>): Step<Frame>[] {
+  const found = new Set(roots);
+  for (const step of found) {
+    for (const needed of step.needs) found.add(needed);
+    for (const later of step.after) found.add(later);
+  }
+  return [...found].filter((step) => !step.given).sort((one, other) => one.slot - other.slot);
+}
+
+/** Settles what the `lazy` functions of a scope build. */
+export function orderLazyRoots<Frame>(scope: Scope<Frame>): void {
+  for (const root of scope.lazyRoots) root.steps = root.target ? inOrder([root.target]) : [];
+}

@@ -1,0 +1,266 @@
+import { z } from 'zod';
+import type { Json } from '../base/json.js';
+import { ErrandError } from '../base/errors.js';
+import { describeIssues } from '../base/issues.js';
+import type { TraceContext } from '../telemetry/tracing.js';
+import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
+import type { Outcome } from '../call/outcome.js';
+import { noRetry, type RetryPolicy } from '../components/options.js';
+import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine/engine.js';
+import { copyOfRecord, newRecord } from '../docket/engine/new-record.js';
+import { summaryFields, type RecordSummary } from '../docket/engine/queries.js';
+import { endFields, type ExecutionEnd, type ExecutionRecord, type Question } from '../docket/engine/record.js';
+import { Timetable } from '../docket/engine/timetable.js';
+import type { WireError } from '../protocol/errors.js';
+import type { Argument, Reply } from './scripts/script.js';
+
+/** A value that we wrote as JSON, so that its shape is known. */
+const json = <T>() =>
+  z.string().transform((text, context) => {
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'Not JSON' });
+      return z.NEVER;
+    }
+  });
+
+/** JSON that a later version may have written in another shape. */
+const jsonOf = <T>(schema: z.ZodType<T>) => json<unknown>().pipe(schema);
+
+const count = z.coerce.number();
+
+/** Present or absent. */
+const flag = z
+  .literal('1')
+  .transform(() => true as const)
+  .optional();
+
+/** The hash of an execution. What is not named here is the engine's own. */
+const Execution = z.object({
+  key: z.string(),
+  component: z.string(),
+  input: json<Json>().optional(),
+  owner: z.string(),
+  session: z.string().optional(),
+  snapshot: json<Json>().optional(),
+  trace: json<TraceContext>().optional(),
+  retry: json<RetryPolicy>().default(noRetry),
+  timeout: count,
+  ttl: count,
+  priority: count.optional(),
+  state: z.enum(['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled']),
+  /** What is absent has not happened yet. */
+  openQuestions: count.default(0),
+  generation: count,
+  attempt: count.default(0),
+  losses: count.default(0),
+  suspicions: count.optional(),
+  isolated: flag,
+  redelivered: z
+    .string()
+    .optional()
+    .transform((digit) => digit === '1'),
+  createdAt: count,
+  updatedAt: count,
+  revision: count,
+  dueAt: count,
+  runAt: count.optional(),
+  finishedAt: count.optional(),
+  progress: json<ProgressState>().optional(),
+  outcome: json<Outcome>().optional(),
+  isError: flag,
+  reason: z.string().optional(),
+  lastError: json<WireError>().optional(),
+});
+
+/** A mask of zod. */
+const only = <Field extends string>(fields: readonly Field[]): Record<Field, true> =>
+  Object.fromEntries(fields.map((field) => [field, true])) as Record<Field, true>;
+
+const Summary = Execution.pick(only(summaryFields));
+
+const End = Execution.pick(only(endFields));
+
+const StoredQuestion = z.object({
+  '@question': z.string(),
+  '@asked': json<Pick<Question, 'kind' | 'params'>>(),
+  '@createdAt': count,
+  '@deadline': count,
+  '@onDeadline': json<Answer>(),
+  '@answer': json<Answer>().optional(),
+});
+
+const Notice = z.object({ '@notice': json<ClientNotice>() });
+
+const StoredSchedule = z.tuple([z.string(), jsonOf(Timetable), count, z.string(), z.string()]);
+
+/** A schedule, from its id, when, next tick, component and owner. */
+export function scheduleIn(reply: Reply): ScheduleRecord {
+  const [id, when, next, component, owner] = parsed(StoredSchedule, reply, 'a schedule');
+  return { id, when, next, component, owner };
+}
+
+/** A timetable as it is stored. */
+export function timetableIn(text: string, id: string): Timetable {
+  return parsed(jsonOf(Timetable), text, `the timetable of the schedule '${id}'`);
+}
+
+/** Fields of Redis by name: from names and values in turn, or as they come in packed replies. */
+export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, string>> {
+  if (isHash(reply)) return reply;
+  const fields = Object.create(null) as Record<string, string>;
+  const entries: readonly Reply[] = Array.isArray(reply) ? reply : [];
+  for (let index = 0; index < entries.length; index += 2) {
+    const value = entries[index + 1];
+    // Checked by hand: a schema for each field costs more than all other reading.
+    fields[String(entries[index])] = typeof value === 'string' ? value : parsed(z.string(), value, 'a field');
+  }
+  return fields;
+}
+
+/** The record in the fields of a hash; undefined where there is no hash. */
+export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined {
+  const found = isHash(reply) || (Array.isArray(reply) && reply.length > 0);
+  return found ? toRecord(fieldsOf(reply)) : undefined;
+}
+
+/** Whether it is a hash in a packed reply, whose values are texts. */
+const isHash = (reply: unknown): reply is Readonly<Record<string, string>> =>
+  typeof reply === 'object' && reply !== null && !Array.isArray(reply);
+
+/** The record of an execution that was just added, from its generation and time, and when it becomes due or ''. */
+export function addedRecord(
+  execution: NewExecution,
+  [generation, createdAt, runAt]: readonly (string | undefined)[],
+): ExecutionRecord {
+  return {
+    ...copyOfRecord(newRecord(execution, Number(createdAt), Number(generation))),
+    ttl: Math.ceil(execution.ttl),
+    revision: 1,
+    ...(runAt && { state: 'scheduled', runAt: Number(runAt), dueAt: Number(runAt) }),
+  };
+}
+
+function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
+  return parsed(Execution, fields, `the record of '${fields['key']}'`);
+}
+
+/** How an execution stands, from its {@link endFields}; undefined where there is none. */
+export function endIn(reply: Reply | undefined): ExecutionEnd | undefined {
+  const values = reply as readonly (string | false)[];
+  if (values[0] === false) return undefined;
+  return endOf(
+    Object.fromEntries(endFields.flatMap((field, index) => (values[index] === false ? [] : [[field, values[index]]]))),
+  );
+}
+
+/** The same, from fields by their names. */
+export function endOf(fields: Readonly<Record<string, string | undefined>>): ExecutionEnd {
+  return parsed(End, fields, `the record of '${fields['key']}'`);
+}
+
+/** What lists tell of a record, from its {@link summaryFields}. */
+export function summaryIn(reply: Reply): RecordSummary {
+  const values = reply as readonly (string | null)[];
+  const fields = Object.fromEntries(summaryFields.map((field, index) => [field, values[index] ?? undefined]));
+  return parsed(Summary, fields, `the record of '${values[0]}'`);
+}
+
+/** What stands for a field that cannot be read, once its execution is given up. */
+const repairs: Readonly<Record<string, string>> = {
+  retry: JSON.stringify(noRetry),
+  progress: JSON.stringify({ current: 0 }),
+  ttl: '3600000',
+};
+
+/**
+ * What makes the record in the fields of a hash one that can be read, as fields to write, and how often the execution was
+ * lost. Nobody can say any more what stood there: it is for an execution that ends by it.
+ */
+export function repairedFields(reply: Reply | undefined): { readonly losses: number; readonly fields: Argument[] } {
+  const fields = fieldsOf(reply);
+  const unreadable = new Set(Execution.safeParse(fields).error?.issues.map(({ path }) => String(path[0])));
+  return {
+    losses: Number(fields['losses']) || 0,
+    fields: [...unreadable].flatMap((name) => [name, repairs[name] ?? '0']),
+  };
+}
+
+/** A question, from names and values in turn. */
+export function questionIn(reply: Reply | undefined): Question {
+  return toQuestion(fieldsOf(reply));
+}
+
+function toQuestion(fields: Readonly<Record<string, string>>): Question {
+  const stored = parsed(StoredQuestion, fields, `the question '${fields['@question']}'`);
+  return {
+    key: stored['@question'],
+    ...stored['@asked'],
+    createdAt: stored['@createdAt'],
+    deadline: stored['@deadline'],
+    onDeadline: stored['@onDeadline'],
+    ...(stored['@answer'] && { answer: stored['@answer'] }),
+  };
+}
+
+/** An event, from the fields of an entry of an inbox; undefined where the entry is something else. */
+export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent | undefined {
+  const type = fields['@event'];
+  switch (type) {
+    case 'state':
+    case 'progress':
+      return { type, record: toRecord(fields) };
+    case 'question':
+    case 'closed':
+      return { type, record: toRecord(fields), question: toQuestion(fields) };
+    case 'notice':
+      return { type, record: toRecord(fields), notice: parsed(Notice, fields, 'a notice')['@notice'] };
+    default:
+      return undefined;
+  }
+}
+
+/** Not stored: most executions have it. */
+const usualRetry = JSON.stringify(noRetry);
+
+/** The fields of a new execution, as names and values in turn. */
+export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
+  const { key, component, owner, session, input, snapshot, trace, retry, timeout, ttl, priority = 0 } = execution;
+  const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
+  if (session !== undefined) fields.push('session', session);
+  if (input !== undefined) fields.push('input', JSON.stringify(input));
+  if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
+  if (trace !== undefined) fields.push('trace', JSON.stringify(trace));
+  if (priority > 0) fields.push('priority', priority);
+  const policy = JSON.stringify(retry);
+  if (policy !== usualRetry) fields.push('retry', policy);
+  fields.push('timeout', timeout, 'ttl', Math.ceil(ttl));
+  return fields;
+}
+
+/** The limits of components as a claim names them: name, runs at once, begins in a time, that time. */
+export function limitArguments(limits: ConsumeOptions['limits'] = new Map()): Argument[] {
+  return [...limits].flatMap(([component, { concurrency, rate }]) => [
+    component,
+    concurrency ?? '',
+    rate?.max ?? '',
+    rate?.duration ?? '',
+  ]);
+}
+
+/** What is kept of a question besides its name, its times and what is answered at its deadline. */
+export function questionText({ kind, params }: ClientQuestion): string {
+  return JSON.stringify({ kind, params });
+}
+
+/** @throws {ErrandError} `DOCKET_UNAVAILABLE` for what this version does not write. */
+export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ErrandError(
+    'DOCKET_UNAVAILABLE',
+    `${what} in Redis is not what this version writes: ${describeIssues(result.error)}. Do not let two versions that differ in it share a docket.`,
+    { cause: result.error },
+  );
+}

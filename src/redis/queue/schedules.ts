@@ -1,0 +1,61 @@
+import type { NewSchedule, ScheduleRecord } from '../../docket/engine/engine.js';
+import { nextTick } from '../../docket/engine/timetable.js';
+import type { OnError } from '../../docket/engine/watchers.js';
+import { executionFields, scheduleIn, timetableIn } from '../codec.js';
+import { scheduleScript, schedulesScript, tickScript, timeScript, unscheduleScript } from '../scripts/schedules.js';
+import type { Reply, ScriptRunner } from '../scripts/script.js';
+
+/** A tick that is due, as Redis tells it to the process that looked first. */
+export type DueTick = readonly [id: string, when: string, tick: string];
+
+/**
+ * The schedules of a docket in Redis. A process counts when the next tick is, from the time of Redis, and Redis takes the
+ * tick of whoever comes first.
+ */
+export class Schedules {
+  /** Those whose tick failed here, which is reported once: others may know their time zone. */
+  private readonly failing = new Set<string>();
+
+  constructor(
+    private readonly scripts: ScriptRunner,
+    private readonly report: OnError,
+  ) {}
+
+  /** Gives the schedule, and how long it is until its next tick. */
+  async set({ id, when, ...execution }: NewSchedule): Promise<readonly [record: ScheduleRecord, wait: number]> {
+    const first = nextTick(when, Number(await this.scripts.run(timeScript)));
+    const fields = executionFields({ key: id, ...execution });
+    const reply = await this.scripts.run(scheduleScript, id, JSON.stringify(when), first, ...fields);
+    const [next, wait] = (reply as readonly Reply[]).map(Number) as [number, number];
+    return [{ id, when, component: execution.component, owner: execution.owner, next }, wait];
+  }
+
+  async delete(id: string): Promise<boolean> {
+    return (await this.scripts.run(unscheduleScript, id)) === 1;
+  }
+
+  async list(): Promise<readonly ScheduleRecord[]> {
+    const all = ((await this.scripts.run(schedulesScript)) as readonly Reply[]).map(scheduleIn);
+    return all.sort((a, b) => a.next - b.next || (a.id < b.id ? -1 : 1));
+  }
+
+  /**
+   * Makes a tick. Gives the ticket of its execution, which there is none of where another process was first or the one before
+   * is alive; and how long it is until the tick that follows.
+   */
+  async tick(
+    [id, when, tick]: DueTick,
+    now: number,
+  ): Promise<{ readonly ticket?: readonly Reply[]; readonly wait: number }> {
+    try {
+      const following = nextTick(timetableIn(when, id), now, Number(tick));
+      const ticket = (await this.scripts.run(tickScript, id, when, tick, following)) as readonly Reply[] | null;
+      this.failing.delete(id);
+      return { wait: following - now, ...(ticket !== null && { ticket }) };
+    } catch (error) {
+      if (!this.failing.has(id)) this.report(error);
+      this.failing.add(id);
+      return { wait: Infinity };
+    }
+  }
+}

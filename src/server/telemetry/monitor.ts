@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import type { Clock } from '../../base/clock.js';
+import { ErrandError } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import type { Meters } from '../../telemetry/meters.js';
+import { describeIssues } from '../../base/issues.js';
+import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
+import { HostGuard, isLoopback, loopback } from '../../transports/http/host-guard.js';
+import { bind, GentleClose, urlOf } from '../../transports/http/node-http.js';
+import { PrometheusMeters } from './prometheus.js';
+
+/** Where the health and the metrics of a server can be asked for. */
+export interface MonitorOptions {
+  /** Default: 9464, or a free one where that is taken. */
+  readonly port?: number;
+  /** The address to bind to. Default `'127.0.0.1'`, which only this machine reaches. */
+  readonly host?: string;
+}
+
+/** A port that tells health and metrics. */
+export interface Monitor {
+  /** Where it is asked, without a path. */
+  readonly url: string;
+  /** The port that it is bound to. */
+  readonly port: number;
+  /** Stops telling; resolves when the port is free and what was told has been read. */
+  close(): Promise<void>;
+}
+
+/** What a monitor tells of. */
+export interface Monitored {
+  readonly meters: Meters;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** In milliseconds. Those who ask have half of it to read what they were told when the monitor closes. */
+  readonly grace: number;
+  health(): Promise<ServerHealth>;
+}
+
+const Options = z.strictObject({
+  port: z.int().min(0).max(65_535).optional(),
+  host: z.string().min(1).default(loopback),
+});
+
+/** Where those who scrape look for metrics of OpenTelemetry when nobody told them. */
+const usualPort = 9_464;
+
+/** How long a request may take to arrive, in milliseconds: it is a line and a few headers. */
+const longestRequest = 5_000;
+
+/** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
+export async function openMonitor(options: MonitorOptions, monitored: Monitored): Promise<Monitor> {
+  const given = Options.safeParse(options);
+  if (!given.success) throw new ErrandError('OPTIONS_INVALID', `monitor: ${describeIssues(given.error)}.`);
+  const { port, host } = given.data;
+  const prometheus = new PrometheusMeters(monitored.meters);
+  // Who opened the port to others is asked by names that nobody can tell beforehand, such as the address of a pod.
+  const guard = isLoopback(host) ? new HostGuard(host, undefined, undefined) : undefined;
+  const timeouts = { headersTimeout: longestRequest, requestTimeout: longestRequest };
+  const server = createServer({ ...timeouts, connectionsCheckingInterval: longestRequest }, (request, response) => {
+    answer(request, { ...monitored, prometheus, guard })
+      .catch((error: unknown) => {
+        monitored.logger.error('A request for health or metrics failed', { error });
+        return plain(500, 'This cannot be told now; the log says why.');
+      })
+      .then((reply) => write(response, reply))
+      .catch(() => response.destroy());
+  });
+  const closing = new GentleClose(server);
+  const bound = await (
+    port === undefined
+      ? bind(server, usualPort, host).catch((error: unknown) => {
+          if (!isTaken(error)) throw error;
+          return bind(server, 0, host);
+        })
+      : bind(server, port, host)
+  ).catch((error: unknown) => {
+    prometheus.close();
+    throw error;
+  });
+  return {
+    url: urlOf(host, bound),
+    port: bound,
+    close: async () => {
+      prometheus.close();
+      await closing.close(monitored.grace / 2, monitored.clock);
+    },
+  };
+}
+
+interface Answering extends Monitored {
+  readonly prometheus: PrometheusMeters;
+  readonly guard: HostGuard | undefined;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+async function answer(request: IncomingMessage, monitored: Answering): Promise<Reply> {
+  const { method = 'GET', url = '/', headers } = request;
+  const { guard, prometheus } = monitored;
+  if (guard?.refuse(new Headers(headers as Record<string, string>)) !== undefined) {
+    return plain(403, 'Only programs of this machine are answered.');
+  }
+  if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Only GET and HEAD are answered.');
+  switch (url.split('?')[0]) {
+    case '/livez':
+      return json(200, { status: 'ok' });
+    case '/healthz': {
+      const health = await monitored.health();
+      return json(statusCodeOf(health), health);
+    }
+    case '/metrics':
+      return { status: 200, type: prometheus.contentType, body: await prometheus.text() };
+    default:
+      return plain(404, 'There is nothing here. Use /healthz, /livez or /metrics.');
+  }
+}
+
+const plain = (status: number, text: string): Reply => ({ status, type: 'text/plain', body: `${text}\n` });
+
+const json = (status: number, value: object): Reply => {
+  return { status, type: 'application/json', body: JSON.stringify(value) };
+};
+
+function write(response: ServerResponse, { status, type, body }: Reply): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(status === 405 && { allow: 'GET, HEAD' }),
+    // What follows a request that is refused, such as its body, is not read.
+    ...(status >= 400 && status < 500 && { connection: 'close' }),
+  });
+  response.end(body);
+}
+
+function isTaken(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return cause?.code === 'EADDRINUSE';
+}
