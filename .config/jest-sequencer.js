@@ -28,7 +28,7 @@ const long = [
   'package/examples',
   'e2e/redis-away',
   'engine/redis-bounds',
-  'unit/docket/memory-engine',
+  'unit/docket/memory/memory-engine',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Longest first, also in the first run on a machine. */

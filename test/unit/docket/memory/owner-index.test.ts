@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { OwnerIndex } from '../../../src/docket/memory/owner-index.js';
+import { OwnerIndex } from '../../../../src/docket/memory/owner-index.js';
 
 interface Entry {
   readonly sequence: number;

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
-import { Stage, anExecution, type TestWorker } from '../../engine/contract/stage.js';
-import { eventually } from '../../helpers/eventually.js';
-import { FakeClock, settled } from '../../helpers/fake-clock.js';
+import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
+import { Stage, anExecution, type TestWorker } from '../../../engine/contract/stage.js';
+import { eventually } from '../../../helpers/eventually.js';
+import { FakeClock, settled } from '../../../helpers/fake-clock.js';
 
 /** What the contract cannot ask of every engine, because it needs a clock to turn or a look at the process. */
 describe('MemoryEngine', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Heap, type HeapNode } from '../../../src/docket/memory/heap.js';
-import { TimerHeap } from '../../../src/docket/memory/timer-heap.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { Heap, type HeapNode } from '../../../../src/docket/memory/heap.js';
+import { TimerHeap } from '../../../../src/docket/memory/timer-heap.js';
+import { FakeClock } from '../../../helpers/fake-clock.js';
 
 describe('Heap', () => {
   it('gives the same as a sorted list, whatever is pushed, popped and taken out of the middle', () => {

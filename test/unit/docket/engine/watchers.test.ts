@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EngineEvent } from '../../../src/docket/engine/engine.js';
-import { newRecord } from '../../../src/docket/engine/new-record.js';
-import { Watchers } from '../../../src/docket/engine/watchers.js';
-import { anExecution } from '../../engine/contract/stage.js';
-import { settled } from '../../helpers/fake-clock.js';
+import type { EngineEvent } from '../../../../src/docket/engine/engine.js';
+import { newRecord } from '../../../../src/docket/engine/new-record.js';
+import { Watchers } from '../../../../src/docket/engine/watchers.js';
+import { anExecution } from '../../../engine/contract/stage.js';
+import { settled } from '../../../helpers/fake-clock.js';
 
 function anEvent(key: string, session?: string): EngineEvent {
   return { type: 'state', record: newRecord({ ...anExecution(key), ...(session && { session }) }, 0, 1) };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { describeIssues } from '../../../src/base/issues.js';
-import { boundedSchema } from '../../../src/components/schema/bounded-schema.js';
+import { describeIssues } from '../../../../src/base/issues.js';
+import { boundedSchema } from '../../../../src/components/schema/bounded-schema.js';
 
 const wrong = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const wrongByKey = (count: number): object => Object.fromEntries(wrong(count).map((value) => [`k${value}`, value]));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { ExecutionEnd } from '../../../src/docket/engine/record.js';
-import { ExpectedEnds } from '../../../src/redis/events/expected-ends.js';
+import type { ExecutionEnd } from '../../../../src/docket/engine/record.js';
+import { ExpectedEnds } from '../../../../src/redis/events/expected-ends.js';
 
 const stands = (key: string, state: ExecutionEnd['state'] = 'queued', generation = 1): ExecutionEnd => ({
   key,

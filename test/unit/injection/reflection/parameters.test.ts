@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { inject } from '../../../src/injection/inject.js';
+import { inject } from '../../../../src/injection/inject.js';
 import {
   constructorParameters,
   decoratorModeError,
   methodParameters,
   parameterName,
   refuseHole,
-} from '../../../src/injection/reflection/parameters.js';
-import { injectable } from '../../../src/injection/tsyringe.js';
+} from '../../../../src/injection/reflection/parameters.js';
+import { injectable } from '../../../../src/injection/tsyringe.js';
 
 class Pool {}
 class Clock {}

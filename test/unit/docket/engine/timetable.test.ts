@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { nextTick, toTimetable, type Timetable } from '../../../src/docket/engine/timetable.js';
-import { refusalOf } from '../../helpers/thrown.js';
+import { nextTick, toTimetable, type Timetable } from '../../../../src/docket/engine/timetable.js';
+import { refusalOf } from '../../../helpers/thrown.js';
 
 /** The ticks after a time, as times of the wall there. */
 function ticks(timetable: Timetable, after: string, count: number): string[] {

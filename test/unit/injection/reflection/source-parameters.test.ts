@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parametersOfConstructor, parametersOfMethod } from '../../../src/injection/reflection/source-parameters.js';
+import { parametersOfConstructor, parametersOfMethod } from '../../../../src/injection/reflection/source-parameters.js';
 
 type Method = (...args: never[]) => unknown;
 const evaluated = (text: string): unknown => (0, eval)(`(${text})`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { hasOneWayTransform, toObjectJsonSchema } from '../../../src/components/schema/json-schema.js';
-import { refusalOf } from '../../helpers/thrown.js';
+import { hasOneWayTransform, toObjectJsonSchema } from '../../../../src/components/schema/json-schema.js';
+import { refusalOf } from '../../../helpers/thrown.js';
 
 const schemaOf = (schema: z.ZodType): object => toObjectJsonSchema(schema, 'Tools.run: input');
 const isoDate = z.codec(z.iso.datetime(), z.date(), {

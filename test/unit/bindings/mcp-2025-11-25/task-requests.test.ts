@@ -1,21 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '../../../src/base/logger.js';
-import { QuestionDelivery } from '../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
-import type { RequestExtra } from '../../../src/bindings/mcp-2025-11-25/session-channel.js';
-import type { Streams } from '../../../src/bindings/mcp-2025-11-25/streams.js';
-import { TaskFeed } from '../../../src/bindings/mcp-2025-11-25/tasks/task-feed.js';
-import { TaskRequests } from '../../../src/bindings/mcp-2025-11-25/tasks/task-requests.js';
-import { anonymous } from '../../../src/call/principal.js';
-import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
-import type { EngineEvent, Unwatch, Watched } from '../../../src/docket/engine/engine.js';
-import type { ExecutionRecord, Question } from '../../../src/docket/engine/record.js';
-import type { QuestionLeases, LeaseResult } from '../../../src/docket/engine/sessions.js';
-import type { JSONRPCMessage, RequestId } from '../../../src/protocol/types.js';
-import { relayTo } from '../../../src/tasks/relay.js';
-import { aQuestion, Stage } from '../../engine/contract/stage.js';
-import { eventually } from '../../helpers/eventually.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
-import { rejection } from '../../helpers/raw-calls.js';
+import { Logger } from '../../../../src/base/logger.js';
+import { QuestionDelivery } from '../../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
+import type { RequestExtra } from '../../../../src/bindings/mcp-2025-11-25/session-channel.js';
+import type { Streams } from '../../../../src/bindings/mcp-2025-11-25/streams.js';
+import { TaskFeed } from '../../../../src/bindings/mcp-2025-11-25/tasks/task-feed.js';
+import { TaskRequests } from '../../../../src/bindings/mcp-2025-11-25/tasks/task-requests.js';
+import { anonymous } from '../../../../src/call/principal.js';
+import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../../../../src/docket/engine/engine.js';
+import type { ExecutionRecord, Question } from '../../../../src/docket/engine/record.js';
+import type { QuestionLeases, LeaseResult } from '../../../../src/docket/engine/sessions.js';
+import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/types.js';
+import { relayTo } from '../../../../src/tasks/relay.js';
+import { aQuestion, Stage } from '../../../engine/contract/stage.js';
+import { eventually } from '../../../helpers/eventually.js';
+import { FakeClock } from '../../../helpers/fake-clock.js';
+import { rejection } from '../../../helpers/raw-calls.js';
 
 /** An engine that is far away: what it reads is on its way until the test lets it arrive. */
 class DistantEngine extends MemoryEngine {

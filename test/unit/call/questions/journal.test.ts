@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Journal, type QuestionIdentity } from '../../../src/call/questions/journal.js';
-import { refusalOf } from '../../helpers/thrown.js';
+import { Journal, type QuestionIdentity } from '../../../../src/call/questions/journal.js';
+import { refusalOf } from '../../../helpers/thrown.js';
 
 const question = (message: string, key?: string): QuestionIdentity => ({
   kind: 'elicitation',

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { inject, injectAll } from '../../../src/injection/inject.js';
-import { Injector, type BuiltIn, type PlanRequest } from '../../../src/injection/injector.js';
-import type { Provider } from '../../../src/injection/providers.js';
-import { lazy, type Class, type InjectionRequest } from '../../../src/injection/tokens.js';
-import { delay, injectable } from '../../../src/injection/tsyringe.js';
-import { planOf, thrownBy } from './planning.js';
+import { inject, injectAll } from '../../../../src/injection/inject.js';
+import { Injector, type BuiltIn, type PlanRequest } from '../../../../src/injection/injector.js';
+import type { Provider } from '../../../../src/injection/providers.js';
+import { lazy, type Class, type InjectionRequest } from '../../../../src/injection/tokens.js';
+import { delay, injectable } from '../../../../src/injection/tsyringe.js';
+import { planOf, thrownBy } from '../planning.js';
 
 class Context {}
 class Worker {}

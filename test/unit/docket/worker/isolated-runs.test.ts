@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { Logger } from '../../../src/base/logger.js';
-import type { Consumer, Delivery } from '../../../src/docket/engine/engine.js';
-import { IsolatedRuns } from '../../../src/docket/worker/isolated-runs.js';
-import { MemoryEngine } from '../../../src/docket/memory/memory-engine.js';
-import { anExecution, TestWorker } from '../../engine/contract/stage.js';
-import { FakeClock, settled } from '../../helpers/fake-clock.js';
+import { Logger } from '../../../../src/base/logger.js';
+import type { Consumer, Delivery } from '../../../../src/docket/engine/engine.js';
+import { IsolatedRuns } from '../../../../src/docket/worker/isolated-runs.js';
+import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
+import { anExecution, TestWorker } from '../../../engine/contract/stage.js';
+import { FakeClock, settled } from '../../../helpers/fake-clock.js';
 
 let clock: FakeClock;
 let exonerated: string[];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Injector } from '../../../src/injection/injector.js';
-import type { Lifetime, Provider } from '../../../src/injection/providers.js';
-import { lazy, type InjectionRequest } from '../../../src/injection/tokens.js';
-import { planOf, rejectionOf } from './planning.js';
+import { Injector } from '../../../../src/injection/injector.js';
+import type { Lifetime, Provider } from '../../../../src/injection/providers.js';
+import { lazy, type InjectionRequest } from '../../../../src/injection/tokens.js';
+import { planOf, rejectionOf } from '../planning.js';
 
 interface Node {
   readonly lifetime: Lifetime;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { refusalOfJson } from '../../../src/transports/http/json-body.js';
+import { refusalOfJson } from '../../../../src/transports/http/json-body.js';
 
 const refusal = (text: string): string | undefined => refusalOfJson(Buffer.from(text));
 /** Long enough to be looked at. */

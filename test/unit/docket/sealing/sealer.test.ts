@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import type { Json } from '../../../src/base/json.js';
-import { isSealed, readEncryptionKey, Sealer } from '../../../src/docket/sealing/sealer.js';
-import { refusalOf } from '../../helpers/thrown.js';
+import type { Json } from '../../../../src/base/json.js';
+import { isSealed, readEncryptionKey, Sealer } from '../../../../src/docket/sealing/sealer.js';
+import { refusalOf } from '../../../helpers/thrown.js';
 
 const [first, second] = [randomBytes(32), randomBytes(32)];
 const place = { key: 'task-1', part: 'input' };
