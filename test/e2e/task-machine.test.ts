@@ -20,6 +20,7 @@ import { people, World, type Person } from './machine/world.js';
 const worthMeeting = [
   ...Object.keys(replies).map((each) => `answered with ${each}`),
   'answered by somebody else',
+  'answered by a client that was not asked',
   'answered after the end',
   'answered late',
   'cancel won',
@@ -98,9 +99,15 @@ function ask(model: TaskModel, world: World, modelled: ModelRun, run: Run, key: 
   model.ask(modelled, key, deadline);
 }
 
+const idOf = ({ task, key }: ModelQuestion): string => `errand:${task.taskId}:${key}`;
+
 function answer(model: TaskModel, world: World, person: Person, question: ModelQuestion, reply: ReplyName): void {
-  world.actor(person).answer(`errand:${question.task.taskId}:${question.key}`, replies[reply].sent);
+  const [actor, id] = [world.actor(person), idOf(question)];
+  actor.answer(id, replies[reply].sent);
   const before = question.heard;
+  if (isOpen(question) && people[person] === question.task.principal && !actor.wasShown.has(id)) {
+    return meet('answered by a client that was not asked');
+  }
   const counts = model.answer(question, people[person], reply);
   if (counts) meet(`answered with ${reply}`);
   else if (question.task.principal !== people[person]) meet('answered by somebody else');
@@ -216,6 +223,14 @@ const commands = [
           answer(model, world, person, question, reply),
         ),
       ),
+  ),
+  ...often(
+    fc.tuple(which, reply).map(([number, reply]) =>
+      ofQuestion(`who is asked answers ${reply}`, number, (question, model, world) => {
+        const asked = [...world.actors].find(([, { prompts }]) => prompts.has(idOf(question)));
+        if (asked !== undefined) answer(model, world, asked[0], question, reply);
+      }),
+    ),
   ),
   fc.tuple(which, person, reply, person, reply).map(([number, first, one, second, other]) =>
     ofQuestion(`${first} answers ${one} and ${second} ${other}`, number, (question, model, world) => {

@@ -37,6 +37,8 @@ const relatedTaskKey = 'io.modelcontextprotocol/related-task';
 export class Actor {
   /** Ids of the prompts that the person sees. */
   readonly prompts = new Set<string>();
+  /** Ids of all that it ever saw. */
+  readonly wasShown = new Set<string>();
   /** The last status that this client was told of each task that it follows; none when it began to follow it by its id. */
   readonly statuses = new Map<string, Task['status'] | undefined>();
   readonly faults: string[] = [];
@@ -127,6 +129,7 @@ export class Actor {
     if (!id.includes(taskId)) this.faults.push(`${id} is related to ${taskId}`);
     if (this.prompts.has(id)) this.faults.push(`${id} is shown twice`);
     this.prompts.add(id);
+    this.wasShown.add(id);
   }
 
   private toldStatus({ taskId, status }: Task): void {
