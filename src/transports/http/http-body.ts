@@ -1,0 +1,27 @@
+import { refuse } from '../../protocol/errors.js';
+import { refusalOfJson } from './json-body.js';
+
+/** The largest body of a request, in bytes. */
+const largestBody = 4 * 1024 * 1024;
+
+/** The parsed body of a request, or the answer to one that is too large or not JSON. */
+export async function readJson(
+  incoming: AsyncIterable<Uint8Array>,
+): Promise<{ readonly json: unknown } | { readonly refused: Response }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of incoming) {
+    size += chunk.length;
+    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks);
+  chunks.length = 0;
+  const tooMuch = refusalOfJson(body);
+  if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };
+  try {
+    return { json: JSON.parse(body.toString('utf8')) as unknown };
+  } catch {
+    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
+  }
+}
