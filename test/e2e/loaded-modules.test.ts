@@ -28,7 +28,7 @@ async function enginesOf(name: string, components: string): Promise<string[]> {
   const ended = await runNode(['--import', hook, '--input-type=module', '--eval', script], { env: { MODULES: log } });
   expect(ended).toEqual({ code: 0, stdout: 'hello\n', stderr: '' });
   const engine =
-    /\/dist\/(docket\/(memory|sealing|worker)\/|redis\/|server\/background)|\/node_modules\/(bullmq|ioredis)\//;
+    /\/dist\/(docket\/(memory|worker|sealing\/sealed-)|redis\/|server\/background)|\/node_modules\/(bullmq|ioredis)\//;
   return [...new Set((await readFile(log, 'utf8')).split('\n').filter((url) => engine.test(url)))].map((url) =>
     url.replace(/.*\/(dist|node_modules)\//, ''),
   );
