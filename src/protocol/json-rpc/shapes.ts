@@ -24,6 +24,7 @@ export function isJsonRpcMessage(value: unknown): value is JSONRPCMessage {
       typeof method === 'string' && (id === undefined || isId(id)) && (params === undefined || isObject(params));
     return isCall && result === undefined && error === undefined;
   }
+  if (params !== undefined) return false;
   if (result !== undefined) return isId(id) && isObject(result) && error === undefined;
   const isError = isObject(error) && Number.isInteger(error['code']) && typeof error['message'] === 'string';
   return isError && (id === undefined || isId(id));
