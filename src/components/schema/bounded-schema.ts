@@ -239,7 +239,7 @@ class Meter {
 }
 
 /** How many items of an array are parsed at once where that is asynchronous. */
-const mostAtOnce = 1_000;
+const mostAtOnce = 100;
 
 const isLong = (value: unknown): boolean => Array.isArray(value) && value.length > mostAtOnce;
 
