@@ -265,6 +265,8 @@ export interface Engine {
    * on, so that an engine may look for the next one already; its handler is to settle soon.
    */
   settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean>;
+  /** An isolated run begins, and nothing runs beside it: only from here on the death of its worker is charged to it. */
+  beginAlone(key: string, run: string): Promise<void>;
   /** An isolated run has shown that it kills no worker: its component is isolated no longer. */
   exonerate(key: string, run: string): Promise<void>;
   /** `false` when the run had lost its execution. */

@@ -270,8 +270,12 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  exonerate(): Promise<void> {
+  beginAlone(): Promise<void> {
     // Who dies takes this docket along: nothing in it is ever isolated.
+    return Promise.resolve();
+  }
+
+  exonerate(): Promise<void> {
     return Promise.resolve();
   }
 

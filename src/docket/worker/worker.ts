@@ -108,6 +108,8 @@ export class Worker implements DeliveryHandler {
     });
     this.running.set(run, life);
     try {
+      // Until then a worker that dies does so of something else. A run that was lost meanwhile is told so by `revoke`.
+      if (record.isolated === true) await this.engine.beginAlone(record.key, run);
       if (this.stopping) life.end(handedBack());
       await this.host.strays.watch({ life, component: component.name, key: record.key }, () =>
         this.host.tracing.span(

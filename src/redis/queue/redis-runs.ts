@@ -6,6 +6,7 @@ import type { OnError } from '../../docket/engine/watchers.js';
 import type { WaitingList } from './waiting-list.js';
 import { recordIn, repairedFields } from '../codec.js';
 import {
+  beginAloneScript,
   claimScript,
   exonerateScript,
   finishScript,
@@ -161,6 +162,11 @@ export class RedisRuns {
       case 'putBack':
         return this.leave(key, run, 'putBack', verdict.delay);
     }
+  }
+
+  /** An isolated run begins, and nothing runs beside it. */
+  async beginAlone(key: string, run: string): Promise<void> {
+    await this.host.workers().run(beginAloneScript, key, run);
   }
 
   /** An isolated run has shown that it kills no worker. */
