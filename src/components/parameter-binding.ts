@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import type { Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
-import { methodParameters, refuseHole, type Parameter } from '../injection/reflection/parameters.js';
+import { methodParameters, holeError, type Parameter } from '../injection/reflection/parameters.js';
 import type { DeclaredMethod, ParameterDeclaration } from './decorators/declarations.js';
 
 /** Where one argument of a method comes from. */
@@ -73,7 +73,7 @@ export function bindMethod(
       inputTaken = true;
       sources.push({ from: 'input' });
     } else {
-      if (parameter.type === undefined) throw refuseHole(at, parameter, 'method');
+      if (parameter.type === undefined) throw holeError(at, parameter, 'method');
       const typed = { token: parameter.type, all: false, lazy: false, delayed: false, optional: false };
       sources.push({ from: 'injection', at: injections.push(typed) - 1 });
     }

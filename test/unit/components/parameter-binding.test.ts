@@ -128,7 +128,7 @@ describe('the binding rule refuses', () => {
     const { code, message } = refused(Tools);
     expect(code).toBe('PARAMETER_UNBOUND');
     expect(message).toMatch(
-      /^Tools\.run, parameter 2 \(shape\): its type is not there at run time\. .* write @inject\(Token\)\.$/,
+      /^Tools\.run, parameter 2 \(shape\): its type does not exist at run time\. .* write @inject\(Token\)\.$/,
     );
   });
 
@@ -142,7 +142,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Tools.run, parameter 1 (name): its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).',
+        'Tools.run, parameter 1 (name): its type is String, which is never injected by type. Did you mean @param(name, schema)? Otherwise write @inject(Token).',
     });
   });
 
@@ -157,7 +157,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Tools.run, parameter 1 (ctx): the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.',
+        'Tools.run, parameter 1 (ctx): the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.',
     });
   });
 
@@ -182,7 +182,7 @@ describe('the binding rule refuses', () => {
       }
     }
     expect(refused(Tools)).toMatchObject({ code: 'PARAMETER_UNBOUND' });
-    expect(refused(Tools).message).toMatch(/^Tools\.run, parameter 2 \(more\): its type is not there at run time\./);
+    expect(refused(Tools).message).toMatch(/^Tools\.run, parameter 2 \(more\): its type does not exist at run time\./);
   });
 
   it('@ask in a job, which has no client', () => {

@@ -71,7 +71,7 @@ describe('inject', () => {
     expect(thrownBy(() => decorate(Both, undefined, 0))).toMatchObject({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Both, constructor parameter 1: @inject got undefined, most likely from a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).',
+        'Both, constructor parameter 1: @inject got undefined, most likely because of a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).',
     });
   });
 
@@ -79,7 +79,7 @@ describe('inject', () => {
     const arrow = inject((() => Session) as never) as ParameterDecorator;
     expect(thrownBy(() => arrow(Both.prototype, 'run', 1))).toMatchObject({
       message:
-        'Both.run, parameter 2: @inject got a function that is no class. Give a class, a token(), a string, a symbol, lazy() or delay().',
+        'Both.run, parameter 2: @inject got a function that is not a class. Give a class, a token(), a string, a symbol, lazy() or delay().',
     });
     expect(() => injectionOf({ token: 5 })).toThrow('got 5');
     expect(() => injectionOf(lazy(undefined as never))).toThrow('A request for an injection(lazy) got undefined');
@@ -113,7 +113,7 @@ describe('inject', () => {
   it('asks for the class inside delay() as late as possible', () => {
     const module: { Later?: typeof Session } = {};
     const injection = injectionOf(delay(() => module.Later as typeof Session));
-    expect(() => injection.token).toThrow('delay() gave undefined');
+    expect(() => injection.token).toThrow('delay() returned undefined');
     module.Later = Session;
     expect(injection.token).toBe(Session);
   });

@@ -94,7 +94,7 @@ describe('lazy', () => {
     for (const late of [x, y]) expect(await rejectionOf(late())).toMatchObject({ code: 'CONTAINER_DISPOSED' });
     expect(await rejectionOf(y())).toMatchObject({
       message:
-        'Tools.run → lazy("y") was asked for after its call or server had ended. Await it before the method returns.',
+        'Tools.run → lazy("y") was requested after its call or server had ended. Await it before the method returns.',
     });
     expect(log).toEqual(['+x0', '-x']);
   });
@@ -215,7 +215,7 @@ describe('lazy', () => {
     ])('%s is refused with the path', async (_what, providers, path) => {
       expect(await rejectionOf(openedWith(...providers))).toMatchObject({
         code: 'DEPENDENCY_CYCLE',
-        message: expect.stringContaining(`${path}: would wait for ever`) as unknown,
+        message: expect.stringContaining(`${path}: would wait forever`) as unknown,
       });
     });
 

@@ -106,13 +106,13 @@ describe('a malformed provider', () => {
     "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.";
 
   it.each<[unknown, string]>([
-    [undefined, 'providers[1] is undefined, most likely from a circular import'],
+    [undefined, 'providers[1] is undefined, most likely because of a circular import'],
     [null, 'providers[1] is null'],
     ['Pool', 'providers[1] is "Pool"'],
-    [() => Pool, 'providers[1] is the function (without a name)'],
-    [{ useValue: 1 }, 'providers[1] has provide: undefined, which is no token'],
-    [{ provide: 5, useValue: 1 }, 'providers[1] has provide: 5, which is no token'],
-    [{ provide: Pool }, 'providers[1] (Pool) says nothing of how to provide it'],
+    [() => Pool, 'providers[1] is an anonymous function'],
+    [{ useValue: 1 }, 'providers[1] has provide: undefined, which is not a token'],
+    [{ provide: 5, useValue: 1 }, 'providers[1] has provide: 5, which is not a token'],
+    [{ provide: Pool }, 'providers[1] (Pool) does not say how to provide it'],
     [{ provide: Pool, useValue: 1, useClass: Pool }, 'providers[1] (Pool) has useClass and useValue'],
     [
       { provide: Pool, useClass: Pool, scope: 'call' },
@@ -123,15 +123,15 @@ describe('a malformed provider', () => {
       { provide: Pool, useValue: 1, lifetime: 'call' },
       'providers[1] (Pool) has lifetime, which does not go with useValue',
     ],
-    [{ provide: Pool, useExisting: 5 }, 'providers[1] (Pool) has useExisting: 5, which is no token'],
-    [{ provide: Pool, useClass: 'x' }, 'providers[1] (Pool) has useClass: "x", which is no class'],
-    [{ provide: Pool, useFactory: 5 }, 'providers[1] (Pool) has useFactory: 5, which is no function'],
+    [{ provide: Pool, useExisting: 5 }, 'providers[1] (Pool) has useExisting: 5, which is not a token'],
+    [{ provide: Pool, useClass: 'x' }, 'providers[1] (Pool) has useClass: "x", which is not a class'],
+    [{ provide: Pool, useFactory: 5 }, 'providers[1] (Pool) has useFactory: 5, which is not a function'],
     [{ provide: Pool, useClass: Pool, lifetime: 'request' }, 'providers[1] (Pool) has lifetime: "request"'],
     [{ provide: Pool, useClass: Pool, dispose: 'close' }, 'providers[1] (Pool) has dispose: "close"'],
-    [{ provide: Pool, useFactory: () => 1, inject: Size }, 'providers[1] (Pool) has inject: Size, which is no array'],
+    [{ provide: Pool, useFactory: () => 1, inject: Size }, 'providers[1] (Pool) has inject: Size, which is not an array'],
     [
       { provide: Pool, useFactory: (a: unknown) => a },
-      'providers[1] (Pool) has a useFactory with 1 parameters, but inject lists 0',
+      'providers[1] (Pool) has a useFactory with 1 parameter, but inject lists 0',
     ],
   ])('%p is refused', (provider, sentence) => {
     expect(thrownBy(() => new Injector({ providers: [Pool, provider as Provider], builtIns: [] }))).toMatchObject({
@@ -156,13 +156,13 @@ describe('undefined', () => {
     ).toMatchObject({
       code: 'PROVIDER_UNDEFINED',
       message:
-        'providers[0] (Size) has useValue: undefined. Give a value, or leave the provider out and inject it as optional.',
+        'providers[0] (Size) has useValue: undefined. Give a value, or remove the provider and inject the token with { optional: true }.',
     });
   });
 
   it.each([undefined, Promise.resolve(undefined)])('is refused from a factory (%p)', async (given) => {
     const message =
-      'Tools.run → Size: the provider gave undefined, which is never injected. Let it give null or a value; what may be absent is injected with { optional: true }.';
+      'Tools.run → Size: the provider returned undefined, which is never injected. Return null or a value, or inject the token with { optional: true }.';
     const { open } = await started([{ provide: Size, useFactory: () => given, lifetime: 'call' }], [Size]);
     expect(await rejectionOf(open())).toMatchObject({ code: 'PROVIDER_UNDEFINED', message });
     expect(await rejectionOf(started([{ provide: Size, useFactory: () => given }], [Size]))).toMatchObject({ message });

@@ -26,7 +26,7 @@ describe('tokens', () => {
     expect(tokenName(Symbol())).toBe('Symbol()');
     expect(tokenName(lazy(Session))).toBe('lazy(Session)');
     expect(tokenName(delay(() => Session))).toBe('delay(Session)');
-    expect(tokenName(class {})).toBe('(a class without a name)');
+    expect(tokenName(class {})).toBe('(anonymous class)');
     expect(tokenName(undefined)).toBe('undefined');
     expect(tokenName(7)).toBe('7');
   });

@@ -76,7 +76,7 @@ describe("tsyringe's decorators", () => {
     expect(thrownBy(() => planOf(new Injector({ providers: [Pool, Scoped], builtIns: [] }), [Scoped]))).toMatchObject({
       code: 'TOKEN_ONLY_GLOBAL',
       message:
-        "Tools.run → Scoped → Registered: registered only in tsyringe's global container, which is not read. Add Registered to providers, or hand over the container it is registered in with the option container.",
+        "Tools.run → Scoped → Registered: registered only in tsyringe's global container, which Errand does not read. Add Registered to providers, or pass the container that it is registered in as the option container.",
     });
   });
 
@@ -116,7 +116,7 @@ describe("tsyringe's decorators", () => {
     ).toMatchObject({
       code: 'CLASS_NOT_INJECTABLE',
       message:
-        'Tools, constructor parameter 2: injectWithTransform and injectAllWithTransform are not supported. Provide what the transform gives with useFactory and inject that.',
+        'Tools, constructor parameter 2: injectWithTransform and injectAllWithTransform are not supported. Provide the transformed value with useFactory and inject that.',
     });
   });
 });
@@ -165,7 +165,7 @@ describe('delay', () => {
     await expect(open()).rejects.toMatchObject({
       code: 'DEPENDENCY_CYCLE',
       message:
-        'Tools.run → delay(Pool) was used before it was made. A constructor may keep what delay() gives, but not use it yet.',
+        'Tools.run → delay(Pool) was used before it was built. A constructor may keep what delay() injects, but not use it yet.',
     });
   });
 });

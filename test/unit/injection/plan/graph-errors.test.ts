@@ -46,7 +46,7 @@ describe('an unknown token', () => {
   it('is named with the path to it', () => {
     expect(refusal([Warehouse], [], { label: 'ReportTools.buildReport', component: { target: Tools } })).toEqual([
       'TOKEN_NOT_REGISTERED',
-      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool to providers, or, where it may be absent, write @inject(Pool, { optional: true }).',
+      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool to providers, or write @inject(Pool, { optional: true }) if it may be absent.',
     ]);
   });
 
@@ -100,7 +100,7 @@ describe('a constructor', () => {
     }
     expect(refusal([Bare, Pool], [Bare])).toEqual([
       'CLASS_NOT_INJECTABLE',
-      'Tools.run → Bare: Bare, constructor parameter 1 (pool): there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.',
+      'Tools.run → Bare: Bare, constructor parameter 1 (pool): no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.',
     ]);
   });
 
@@ -120,7 +120,7 @@ describe('a constructor', () => {
 });
 
 describe('a circle', () => {
-  const wayOut = 'these need each other in a circle. Inject one of them with lazy() or delay().';
+  const wayOut = 'these depend on each other in a cycle. Inject one of them with lazy() or delay().';
 
   it.each<[string, Provider[], string]>([
     ['of factories', [needing('a', 'b'), needing('b', 'a')], '"a" → "b" → "a"'],
@@ -153,7 +153,7 @@ describe('a circle', () => {
     ];
     expect(refusal(providers, ['a'])).toEqual([
       'DEPENDENCY_CYCLE',
-      `Tools.run → "a" → lazy("b") → "a": these need each other in a circle. Give one of them the lifetime 'call' or 'singleton': transients would be made without end.`,
+      `Tools.run → "a" → lazy("b") → "a": these depend on each other in a cycle. Give one of them the lifetime 'call' or 'singleton': transients would be built endlessly.`,
     ]);
   });
 
@@ -224,14 +224,14 @@ describe('something that lives longer', () => {
   ])('may not hold %s', (_what, providers, request, path, holder) => {
     expect(refusal(providers, [request])).toEqual([
       'CAPTIVE_DEPENDENCY',
-      `Tools.run → ${path}: lives as long as one call, but ${holder} is a singleton and would keep it. Give ${holder} the lifetime 'call', or hand it over as an argument of a method.`,
+      `Tools.run → ${path}: lives for one call, but ${holder} is a singleton and would keep it. Give ${holder} the lifetime 'call', or pass the instance as a method argument.`,
     ]);
   });
 
   it('may be a component class', () => {
     expect(refusal([call(Audit)], [], { component: { target: Store, lifetime: 'singleton' } })).toEqual([
       'CAPTIVE_DEPENDENCY',
-      "Tools.run → Audit: lives as long as one call, but Store is a singleton and would keep it. Give Store the lifetime 'call', or hand it over as an argument of a method.",
+      "Tools.run → Audit: lives for one call, but Store is a singleton and would keep it. Give Store the lifetime 'call', or pass the instance as a method argument.",
     ]);
     expect(
       planOf(new Injector({ providers: [call(Audit)], builtIns }), [], { component: { target: Store } }).needs,
@@ -257,7 +257,7 @@ describe('a token of one mode', () => {
   it('is refused where the component runs in both', () => {
     expect(refusal([], [Worker], both)).toEqual([
       'TOKEN_NOT_IN_MODE',
-      'Tools.run → Worker: does not exist in the foreground, where this component runs too. Write @inject(Worker, { optional: true }).',
+      'Tools.run → Worker: does not exist in the foreground, where this component also runs. Write @inject(Worker, { optional: true }).',
     ]);
     expect(refusal([{ ...needing('a', lazy(Worker)), lifetime: 'call' }], ['a'], both)).toMatchObject([
       'TOKEN_NOT_IN_MODE',

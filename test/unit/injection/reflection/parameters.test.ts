@@ -6,7 +6,7 @@ import {
   decoratorModeError,
   methodParameters,
   parameterName,
-  refuseHole,
+  holeError,
 } from '../../../../src/injection/reflection/parameters.js';
 import { injectable } from '../../../../src/injection/tsyringe.js';
 
@@ -173,33 +173,33 @@ describe('refusals', () => {
   it.each([
     [
       { hole: 'erased' },
-      'its type is not there at run time. Import the class as a value (not with `import type`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).',
+      'its type does not exist at run time. For a class, import it as a value (no `import type`, no circular import); for an interface, a union or a default value, write @inject(Token).',
     ],
     [
       { hole: 'undefined' },
-      'its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).',
+      'its type is undefined at run time, because of a circular import or a default value. Break the cycle or drop the default, or write @inject(Token).',
     ],
     [
       { hole: 'primitive', primitive: 'String' },
-      'its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).',
+      'its type is String, which is never injected by type. Did you mean @param(name, schema)? Otherwise write @inject(Token).',
     ],
     [
       { hole: 'no-metadata' },
-      'the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.',
+      'the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.',
     ],
   ] as const)('say the way out of %j', (parameter, sentence) => {
-    const error = refuseHole(where, parameter, 'method');
+    const error = holeError(where, parameter, 'method');
     expect([error.code, error.message]).toEqual(['PARAMETER_UNBOUND', `${where}: ${sentence}`]);
   });
 
   it('speak of the class when a constructor has no metadata', () => {
-    expect(refuseHole('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
+    expect(holeError('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
       code: 'CLASS_NOT_INJECTABLE',
       message:
-        'Base, parameter 1: there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.',
+        'Base, parameter 1: no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.',
     });
     expect(
-      refuseHole('Base, parameter 1', { hole: 'primitive', primitive: 'Number' }, 'constructor').message,
+      holeError('Base, parameter 1', { hole: 'primitive', primitive: 'Number' }, 'constructor').message,
     ).not.toContain('@param');
   });
 
