@@ -18,7 +18,7 @@ describe('a decorated method is refused', () => {
     expect(refused(Tools)).toEqual({
       code: 'ELICITATION_SCHEMA',
       message:
-        'Tools.run: the field \'home\' of a question is "object", but forms are flat. Use strings, numbers, booleans, enums of strings and arrays of such enums, or ask twice.',
+        'Tools.run: the field \'home\' of a question is "object", but forms are flat. Use strings, numbers, booleans, string enums and arrays of string enums, or ask twice.',
     });
   });
 
@@ -50,7 +50,7 @@ describe('a decorated method is refused', () => {
     };
     expect(refusalOf(declare)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@tool on the static method run of Tools: a component is a method of instances, named by a string.',
+      message: '@tool on the static method run of Tools: a component is an instance method with a string name.',
     });
   });
 
@@ -61,7 +61,7 @@ describe('a decorated method is refused', () => {
     }
     expect(refusalOf(() => job()(Tools.prototype, name as never, {}))).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@job on the method Symbol(run) of Tools: a component is a method of instances, named by a string.',
+      message: '@job on the method Symbol(run) of Tools: a component is an instance method with a string name.',
     });
   });
 
@@ -76,7 +76,7 @@ describe('a decorated method is refused', () => {
       method: string | symbol | undefined,
       index: number,
     ) => void;
-    const tail = ': it belongs on a parameter of a method of instances, named by a string.';
+    const tail = ': it belongs on a parameter of an instance method with a string name.';
     expect(refusalOf(() => declare(Tools, 'stay', 0)).message).toBe(`@param on the static method stay of Tools${tail}`);
     expect(refusalOf(() => declare(Tools.prototype, name, 0)).message).toBe(
       `@param on the method Symbol(run) of Tools${tail}`,
@@ -120,13 +120,13 @@ describe('components is refused', () => {
   });
 
   const way =
-    "Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
+    "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
 
   it.each([
     ['an undefined entry', undefined, 'is undefined (a circular import?)'],
     ['null', null, 'is null'],
     ['a string', 'Tools', 'is a value of type string'],
-    ['a function that is no class', () => 1, 'is a function that is no class'],
+    ['a function that is no class', () => 1, 'is a function that is not a class'],
     ['an object without a class', { lifetime: 'call' }, 'has component: undefined (a circular import?)'],
     ['an unknown lifetime', { component: class Tools {}, lifetime: 'request' }, 'has lifetime: "request"'],
   ])('for %s', (_what, entry, got) => {
@@ -159,7 +159,7 @@ describe('components is refused', () => {
   it.each(['', 'with space', 'ü', 'a/b', 'x'.repeat(129)])('for the name %p', (name) => {
     expect(refused(defineTool({ name, run: () => '' }))).toEqual({
       code: 'COMPONENT_INVALID',
-      message: `${name}: the tool is named ${JSON.stringify(name)}. A name has 1 to 128 letters, digits, '_', '-' and '.'; set \`name\`.`,
+      message: `${name}: the tool is named ${JSON.stringify(name)}. A name consists of 1 to 128 letters, digits, '_', '-' and '.'. Set \`name\`.`,
     });
   });
 
@@ -187,17 +187,17 @@ describe('components is refused', () => {
     [
       'limits',
       { task: true, limits: {} },
-      'Tools.run: limits is {}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.concurrency',
       { task: true, limits: { concurrency: 0 } },
-      'Tools.run: limits is {"concurrency":0}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {"concurrency":0}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.rate',
       { task: true, limits: { rate: { max: 5, duration: 0 } } },
-      'Tools.run: limits is {"rate":{"max":5,"duration":0}}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {"rate":{"max":5,"duration":0}}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.rate.duration',
@@ -207,7 +207,7 @@ describe('components is refused', () => {
     [
       'place for limits',
       { task: false, limits: { concurrency: 1 } },
-      "Tools.run: limits bound calls in the background, and none of it runs there. Set `task` to 'optional' or 'required', or remove limits.",
+      "Tools.run: limits apply to background calls, which this component does not allow. Set `task` to 'optional' or 'required', or remove limits.",
     ],
     [
       'retry.delay',

@@ -34,7 +34,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
       message:
-        "Tools.run, parameter 2 (b): @param('b') beside `input`. Name every argument by @param, or put 'b' into the input schema.",
+        "Tools.run, parameter 2 (b): @param('b') cannot be combined with `input`. Use @param for every argument, or add 'b' to the input schema.",
     });
   });
 
@@ -86,7 +86,7 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
-      message: "Tools.run, parameter 2 (b): a second @param('a'). Give each argument one name.",
+      message: "Tools.run, parameter 2 (b): a second @param('a'). Give each argument a name of its own.",
     });
   });
 
@@ -99,7 +99,7 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
-      message: `Tools.run, parameter 1 (a): '${name}' cannot be the name of an argument.`,
+      message: `Tools.run, parameter 1 (a): '${name}' cannot be the name of an argument. Choose another.`,
     });
   });
 
@@ -113,7 +113,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
       message:
-        'Tools.run, parameter 1 (ctx), receives the input because it is the first without a decorator, but its type Context is an injectable token. ' +
+        'Tools.run, parameter 1 (ctx), receives the input as the first parameter without a decorator, but its type Context is an injectable token. ' +
         'Put a parameter for the input before it, or write @inject(Context) on it.',
     });
   });
@@ -194,7 +194,7 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Jobs)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: 'Jobs.run: a job has no client, so @ask has nobody to ask. Make it a tool or remove @ask.',
+      message: 'Jobs.run: a job has no client, so @ask has nobody to ask. Make it a tool, or remove @ask.',
     });
   });
 });

@@ -30,7 +30,7 @@ describe('a prompt is refused', () => {
     expect(refused(Prompts)).toEqual({
       code: 'SCHEMA_UNSUPPORTED',
       message:
-        'Prompts.run: input: \'deep\' is "object", but arguments of prompts travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.',
+        'Prompts.run: input: \'deep\' is "object", but prompt arguments travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.',
     });
     class Numbers {
       @prompt()
@@ -71,7 +71,7 @@ describe('a resource is refused', () => {
     }
     expect(refused(NoScheme)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: 'NoScheme.run: the URI "reports/today" has no scheme. Write one such as \'reports://{quarter}\'.',
+      message: 'NoScheme.run: the URI "reports/today" has no scheme. Add one, as in \'reports://{quarter}\'.',
     });
     class Unclosed {
       @resource('reports://{quarter}/{day')
@@ -97,7 +97,7 @@ describe('a resource is refused', () => {
     expect(refused(Reports)).toEqual({
       code: 'COMPONENT_INVALID',
       message:
-        'Reports.run: the method takes \'year\', but "reports://{quarter}" has no such variable. Write {year} into the URI.',
+        'Reports.run: the method takes \'year\', but "reports://{quarter}" has no such variable. Add {year} to the URI.',
     });
   });
 

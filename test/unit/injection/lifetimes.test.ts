@@ -137,7 +137,9 @@ describe('start and close', () => {
   it('refuse calls before the start and after the end', async () => {
     const injector = new Injector({ providers: [Pool], builtIns: [] });
     const plan = planOf(injector, [Pool]);
-    expect(() => plan.open({})).toThrow('Tools.run → Pool: the singletons have not been built yet. Await start() first.');
+    expect(() => plan.open({})).toThrow(
+      'Tools.run → Pool: the singletons have not been built yet. Await start() first.',
+    );
     await injector.start();
     await plan.open({});
     await injector.close();

@@ -128,7 +128,10 @@ describe('a malformed provider', () => {
     [{ provide: Pool, useFactory: 5 }, 'providers[1] (Pool) has useFactory: 5, which is not a function'],
     [{ provide: Pool, useClass: Pool, lifetime: 'request' }, 'providers[1] (Pool) has lifetime: "request"'],
     [{ provide: Pool, useClass: Pool, dispose: 'close' }, 'providers[1] (Pool) has dispose: "close"'],
-    [{ provide: Pool, useFactory: () => 1, inject: Size }, 'providers[1] (Pool) has inject: Size, which is not an array'],
+    [
+      { provide: Pool, useFactory: () => 1, inject: Size },
+      'providers[1] (Pool) has inject: Size, which is not an array',
+    ],
     [
       { provide: Pool, useFactory: (a: unknown) => a },
       'providers[1] (Pool) has a useFactory with 1 parameter, but inject lists 0',

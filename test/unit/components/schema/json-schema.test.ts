@@ -82,7 +82,7 @@ describe('the JSON schema of an input', () => {
   ])('is refused for %s at the top', (_what, schema, got) => {
     const { code, message } = refusalOf(() => schemaOf(schema));
     expect(code).toBe('SCHEMA_UNSUPPORTED');
-    expect(message).toMatch(/^Tools\.run: input: the schema gives .+ at the top, but MCP arguments are an object\. /);
+    expect(message).toMatch(/^Tools\.run: input: the schema has .+ at the top, but MCP arguments are an object\. /);
     expect(message).toContain(got);
   });
 
@@ -109,7 +109,7 @@ describe('the JSON schema of an input', () => {
   ])('is refused with the path of %s', (_what, schema, found) => {
     expect(refusalOf(() => schemaOf(schema))).toEqual({
       code: 'SCHEMA_UNSUPPORTED',
-      message: `Tools.run: input: ${found}, which JSON schema cannot express. Use a type of JSON there, or z.codec() from one to what the method takes.`,
+      message: `Tools.run: input: ${found}, which JSON schema cannot express. Use a JSON type, or z.codec() to convert from one.`,
     });
   });
 });
