@@ -1,14 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { z } from 'zod';
-import { ask, Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
+import { ask, Context, defineTool, job, param, tool } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
-
-/** What createServer says of these components. */
-const refused = (...components: unknown[]): { code: string; message: string } =>
-  refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
+import { refused } from './refused.js';
 
 describe('a decorated method is refused', () => {
-  it('when it asks for what is not flat', () => {
+  it('when a question is not flat', () => {
     class Tools {
       @tool()
       run(@ask('Where?', z.object({ home: z.object({ zip: z.string() }) })) where: unknown): unknown {
@@ -54,7 +51,7 @@ describe('a decorated method is refused', () => {
     });
   });
 
-  it('when a symbol names it', () => {
+  it('when its name is a symbol', () => {
     const name = Symbol('run');
     class Tools {
       [name]() {}
@@ -65,7 +62,7 @@ describe('a decorated method is refused', () => {
     });
   });
 
-  it('when a parameter of a static or symbol-named method, or of a constructor, has @param', () => {
+  it('when @param is on a constructor, a static method or a symbol-named method', () => {
     const name = Symbol('run');
     class Tools {
       static stay() {}
@@ -133,7 +130,7 @@ describe('components is refused', () => {
     expect(refused(entry)).toEqual({ code: 'COMPONENT_INVALID', message: `components[0] ${got}. ${way}` });
   });
 
-  it('for two of one name, whether a tool or a job', () => {
+  it('for two components of the same name, even a tool and a job', () => {
     class Tools {
       @tool({ name: 'refresh' })
       one() {}
@@ -205,7 +202,7 @@ describe('components is refused', () => {
       "Tools.run: limits.rate.duration is \"soon\". Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
     ],
     [
-      'place for limits',
+      'use of limits',
       { task: false, limits: { concurrency: 1 } },
       "Tools.run: limits apply to background calls, which this component does not allow. Set `task` to 'optional' or 'required', or remove limits.",
     ],
@@ -223,7 +220,7 @@ describe('components is refused', () => {
   });
 });
 
-it('A component that another copy of the package defined is served', async () => {
+it('a component defined by another copy of the package is accepted', async () => {
   jest.resetModules();
   const copy = await import('../../../src/components/define.js');
   const defined = copy.defineTool({ name: 'from-elsewhere', run: () => 1 });

@@ -1,21 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import {
-  ask,
-  Context,
-  createServer,
-  inject,
-  job,
-  param,
-  Progress,
-  tool,
-  type ComponentEntry,
-} from '../../../src/index.js';
+import { ask, Context, inject, job, param, Progress, tool } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
-
-/** What createServer says of these components. */
-const refused = (...components: unknown[]): { code: string; message: string } =>
-  refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
+import { refused } from './refused.js';
 
 interface Shape {
   readonly side: number;
@@ -61,7 +48,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools).message).toBe('Tools.run, parameter 1 (ctx), has both @ask and @inject. Keep one.');
   });
 
-  it('@param and @ask on one parameter, when the class is made', () => {
+  it('@param and @ask on one parameter, when the class is defined', () => {
     const declare = (): unknown => {
       class Tools {
         @tool()
@@ -77,7 +64,7 @@ describe('the binding rule refuses', () => {
     });
   });
 
-  it('two arguments of one name', () => {
+  it('two arguments of the same name', () => {
     class Tools {
       @tool()
       run(@param('a', z.string()) a: string, @param('a', z.number()) b: number) {
@@ -146,7 +133,7 @@ describe('the binding rule refuses', () => {
     });
   });
 
-  it('a parameter of which the compiler says nothing', () => {
+  it('a parameter without metadata', () => {
     class Tools {
       run(ctx: unknown) {
         return [ctx];
@@ -161,7 +148,7 @@ describe('the binding rule refuses', () => {
     });
   });
 
-  it('a class that nobody provides, with its path', () => {
+  it('a class without a provider, with its path', () => {
     class Warehouse {}
     class Tools {
       @tool()
@@ -174,7 +161,7 @@ describe('the binding rule refuses', () => {
     expect(message).toMatch(/^Tools\.run → Warehouse: not registered\./);
   });
 
-  it('a second parameter without a decorator that has no token, when the first takes the input', () => {
+  it('a second undecorated parameter without a token, after the first took the input', () => {
     class Tools {
       @tool({ input: Input })
       run(input: Input, more: Input) {
@@ -199,8 +186,8 @@ describe('the binding rule refuses', () => {
   });
 });
 
-describe('the binding rule takes', () => {
-  it('an inherited method with the parameters of its own class', () => {
+describe('the binding rule accepts', () => {
+  it('an inherited method, with the parameters of its class', () => {
     class Base {
       @tool()
       run(ctx: Context): unknown {
@@ -211,7 +198,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('an override with a decorator of its own, which has its own parameters', () => {
+  it('an override with a decorator and parameters of its own', () => {
     class Base {
       @tool()
       run(ctx: Context): unknown {
@@ -234,7 +221,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('injected parameters before the input when they are decorated', () => {
+  it('injected parameters before the input, if they are decorated', () => {
     class Tools {
       @tool({ input: Input })
       run(@inject(Context) ctx: Context, input: Input, progress: Progress) {
@@ -244,7 +231,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('any class name for a job, whose records are named Class.method', () => {
+  it('a job without a name, which is named Class.method', () => {
     class Jobs {
       @job()
       run() {}

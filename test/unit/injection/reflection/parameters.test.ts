@@ -13,7 +13,7 @@ import { injectable } from '../../../../src/injection/tsyringe.js';
 class Pool {}
 class Clock {}
 
-/** A method decorator that does nothing, so that the compiler emits metadata. */
+/** A method decorator without effect, which makes the compiler emit metadata. */
 const seen: MethodDecorator = () => undefined;
 
 class Methods {
@@ -45,7 +45,7 @@ class Methods {
 }
 
 describe('methodParameters', () => {
-  it('shows classes, and for the rest why there is none', () => {
+  it('returns the class of each parameter, or why there is none', () => {
     expect(methodParameters(Methods.prototype, 'typed', [])).toEqual([
       { index: 0, name: 'pool', type: Pool },
       { index: 1, name: 'text', hole: 'primitive', primitive: 'String' },
@@ -61,7 +61,7 @@ describe('methodParameters', () => {
     });
   });
 
-  it('counts by the source text where the compiler emitted nothing', () => {
+  it('counts by source text when the compiler emitted no metadata', () => {
     expect(methodParameters(Methods.prototype, 'plain', [])).toEqual([
       { index: 0, name: 'first', hole: 'no-metadata' },
       { index: 1, hole: 'no-metadata' },
@@ -70,7 +70,7 @@ describe('methodParameters', () => {
     ]);
   });
 
-  it('counts by decorators when nothing else shows a parameter', () => {
+  it('counts by decorators when nothing else reveals a parameter', () => {
     class Hidden {
       run = undefined;
     }
@@ -78,7 +78,7 @@ describe('methodParameters', () => {
     expect(methodParameters(Hidden.prototype, 'run', [0, 3])).toHaveLength(4);
   });
 
-  it('does not read the metadata of a method that was overridden', () => {
+  it('ignores the metadata of an overridden method', () => {
     class Sub extends Methods {
       override base(pool: Pool, other?: Clock): unknown[] {
         return [pool, other];
@@ -104,13 +104,13 @@ describe('constructorParameters', () => {
     expect(shown(Base)).toEqual([Pool, 'clock']);
   });
 
-  it('reads it twice alike, and leaves the metadata alone', () => {
+  it('reads the same every time, and leaves the metadata alone', () => {
     const before = structuredClone((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String));
     expect(shown(Base)).toEqual(shown(Base));
     expect((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String)).toEqual(before);
   });
 
-  it('reads the constructor of the base when a subclass declares none', () => {
+  it('reads the base constructor when a subclass declares none', () => {
     class Plain extends Base {}
     @injectable()
     class Decorated extends Base {}
@@ -124,7 +124,7 @@ describe('constructorParameters', () => {
     expect([shown(Plain), shown(Decorated), shown(Mixin)]).toEqual(Array(3).fill([Pool, 'clock']));
   });
 
-  it('does not read the constructor of the base when a subclass declares its own', () => {
+  it('ignores the base constructor when a subclass declares its own', () => {
     class Own extends Base {
       readonly text = 'constructor(a, b)';
       constructor() {
@@ -139,7 +139,7 @@ describe('constructorParameters', () => {
     expect([shown(Own), shown(Needs)]).toEqual([[], ['no-metadata']]);
   });
 
-  it('gives no arguments to classes of the platform and to defaults', () => {
+  it('finds no parameters in platform classes and none with default values', () => {
     class Emitter extends EventEmitter {}
     class Defaults {
       constructor(
@@ -153,7 +153,7 @@ describe('constructorParameters', () => {
     expect([shown(Emitter), shown(Defaults), shown(EventTarget), shown(Pool)]).toEqual([[], [], [], []]);
   });
 
-  it('needs no metadata where every parameter carries @inject', () => {
+  it('needs no metadata when every parameter has @inject', () => {
     class Bare {
       constructor(
         readonly pool: Pool,
@@ -167,7 +167,7 @@ describe('constructorParameters', () => {
   });
 });
 
-describe('refusals', () => {
+describe('errors', () => {
   const where = 'ReportTools.buildReport, parameter 2 (ctx)';
 
   it.each([
@@ -187,12 +187,12 @@ describe('refusals', () => {
       { hole: 'no-metadata' },
       'the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.',
     ],
-  ] as const)('say the way out of %j', (parameter, sentence) => {
+  ] as const)('say what to do about %j', (parameter, sentence) => {
     const error = holeError(where, parameter, 'method');
     expect([error.code, error.message]).toEqual(['PARAMETER_UNBOUND', `${where}: ${sentence}`]);
   });
 
-  it('speak of the class when a constructor has no metadata', () => {
+  it('blame the class when a constructor has no metadata', () => {
     expect(holeError('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
       code: 'CLASS_NOT_INJECTABLE',
       message:
@@ -203,14 +203,14 @@ describe('refusals', () => {
     ).not.toContain('@param');
   });
 
-  it('name parameters by position and, when it is known, by name', () => {
+  it('name parameters by position and, if known, by name', () => {
     expect([parameterName({ index: 1, name: 'ctx' }), parameterName({ index: 0 })]).toEqual([
       'parameter 2 (ctx)',
       'parameter 1',
     ]);
   });
 
-  it('say which setting a standard decorator lacks', () => {
+  it('name the setting that a standard decorator lacks', () => {
     expect(decoratorModeError('@tool')).toMatchObject({
       code: 'DECORATOR_MODE',
       message:
