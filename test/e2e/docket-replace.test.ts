@@ -117,6 +117,6 @@ describe.each(['memory', 'redis'])('docket.replace on %s', (engine) => {
 it('refuses a component with a priority that is none', () => {
   const wrong = defineJob({ name: 'wrong', priority: -1, run: () => undefined });
   expect(() => createServer({ name: 'x', version: '1', components: [wrong] })).toThrow(
-    'wrong: priority is -1. Give a whole number from 0, which goes first, to 2097151.',
+    'wrong: priority is -1. Give a whole number from 0 (first) to 2097151.',
   );
 });
