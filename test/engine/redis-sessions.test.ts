@@ -16,14 +16,22 @@ afterEach(() => docket.dispose());
 
 /** A place of an engine where a session has a stream, which serves it. */
 async function placeOf(engine: RedisEngine): Promise<SharedSession> {
-  const session = new SharedSession(engine, 's', engine.newConnectionId(), 60_000, systemClock, new Logger(() => undefined), {
-    hasStream: true,
-    ended: () => undefined,
-    changed: () => undefined,
-    received: () => void heard.push('message'),
-    placed: () => undefined,
-    catchUp: () => Promise.resolve(),
-  });
+  const session = new SharedSession(
+    engine,
+    's',
+    engine.newConnectionId(),
+    60_000,
+    systemClock,
+    new Logger(() => undefined),
+    {
+      hasStream: true,
+      ended: () => undefined,
+      changed: () => undefined,
+      received: () => void heard.push('message'),
+      placed: () => undefined,
+      catchUp: () => Promise.resolve(),
+    },
+  );
   await session.join();
   return session;
 }
@@ -47,7 +55,7 @@ describe('two processes where streams of one session open', () => {
     expect(other.holder).toBe('here');
     await eventually(() => expect(one.holder).toBe('elsewhere'));
     // What the one told comes late to the other, and is no news any more.
-    await engines[0].sessions.tell('s', engines[0].newConnectionId(), {});
+    await engines[0].sessions.publish('s', engines[0].newConnectionId(), {});
     await eventually(() => expect(heard).toHaveLength(2));
     expect(other.holder).toBe('here');
     await Promise.all([one.stop(), other.stop()]);
