@@ -394,10 +394,10 @@ describe('the log', () => {
     const ended = { state: 'completed', attempt: 1, worker: expect.any(String) };
     const cancelled = { taskId: held.taskId, component: 'hold', principal };
     expect(log).toEqual([
-      { level: 'info', message: 'A task was made', fields: { ...reported, ...made } },
+      { level: 'info', message: 'A task was created', fields: { ...reported, ...made } },
       { level: 'info', message: 'A task has ended', fields: { ...reported, ...ended } },
       { level: 'debug', message: 'The result of a task was read', fields: reported },
-      { level: 'info', message: 'A task was made', fields: { ...cancelled, ...made } },
+      { level: 'info', message: 'A task was created', fields: { ...cancelled, ...made } },
       { level: 'info', message: 'A task was cancelled by its client', fields: cancelled },
     ]);
     expect(JSON.stringify(log)).not.toMatch(/token of|hunter2|made with/);
@@ -410,6 +410,8 @@ describe('the log', () => {
     await rejection(startTask(client, 'report', { password: 5 }));
     await startTask(client, 'hold');
     await rejection(startTask(client, 'hold'));
-    expect(log).toMatchObject([{ message: 'A task was made', fields: { component: 'hold', principal: 'anonymous' } }]);
+    expect(log).toMatchObject([
+      { message: 'A task was created', fields: { component: 'hold', principal: 'anonymous' } },
+    ]);
   });
 });

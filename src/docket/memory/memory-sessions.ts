@@ -153,8 +153,9 @@ export class MemorySessions implements Sessions {
   }
 
   private spread(id: string, news: SessionNews, from?: string): void {
-    for (const connection of this.connections.get(id)?.keys() ?? [])
-      {if (connection !== from) this.deliver(id, connection, news);}
+    for (const connection of this.connections.get(id)?.keys() ?? []) {
+      if (connection !== from) this.deliver(id, connection, news);
+    }
   }
 
   private deliver(id: string, connection: string, news: SessionNews): void {
