@@ -104,9 +104,7 @@ function checkedOptions(given: unknown, known: readonly string[], call: string):
   const unknown = names?.find((name) => !known.includes(name));
   if (names !== undefined && unknown === undefined) return given as AddOptions;
   const what =
-    unknown === undefined
-      ? `options are ${shown(inspect(given, { depth: 0 }))}`
-      : `${shown(unknown)} is not an option`;
+    unknown === undefined ? `options are ${shown(inspect(given, { depth: 0 }))}` : `${shown(unknown)} is not an option`;
   throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}. Give an object with any of ${known.join(', ')}.`);
 }
 

@@ -267,7 +267,7 @@ describe('the result', () => {
     await untilStatus(client, taskId, 'failed');
     expect(runs).toBe(1);
     expect(log.filter(({ level }) => level === 'error')).toMatchObject([
-      { message: 'A result is too large to be kept', fields: { taskId, error: { code: 'RESULT_TOO_LARGE' } } },
+      { message: 'A result is too large to be stored', fields: { taskId, error: { code: 'RESULT_TOO_LARGE' } } },
     ]);
     expect(await call(client, 'foreground', 'make', { length: 500 })).toEqual(resultWith('ü'.repeat(500)));
   });

@@ -124,7 +124,7 @@ export function overviewContract(stage: () => Stage): void {
       for (const cursor of ['x', ...noTexts]) {
         await expect(stage().engine.browse({ limit: 1, cursor })).rejects.toMatchObject({
           code: 'CURSOR_INVALID',
-          message: expect.stringContaining('was not given by this docket'),
+          message: expect.stringContaining('is not from this docket'),
         });
       }
     });
