@@ -156,8 +156,8 @@ export function messageOf(thrown: unknown): string {
 }
 
 /**
- * A URL that is safe to show: without user, password and query, even when it is malformed. When its parts cannot be told
- * apart, only the scheme is left.
+ * A URL that is safe to show: without user, password and query, even when it is malformed. When its parts cannot be
+ * told apart, only the scheme is left.
  */
 export function withoutPassword(url: string): string {
   const [scheme = ''] = /^[a-z][a-z0-9+.-]*:(\/\/)?/i.exec(url) ?? [];

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream';
 
 /**
  * Resolves once the system has accepted everything written to a stream so far, or the stream has closed. Pipes and
- * sockets accept only what their reader has room for, and `process.exit()` drops the rest. The reader may never read, so
- * bound the wait with `settlesWithin`.
+ * sockets accept only what their reader has room for, and `process.exit()` drops the rest. The reader may never read,
+ * so bound the wait with `settlesWithin`.
  */
 export function flushed(stream: Writable): Promise<void> {
   return new Promise((resolve) => {

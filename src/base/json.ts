@@ -11,7 +11,7 @@ const stringify: (
   replacer?: (this: object, key: string, value: unknown) => unknown,
 ) => string | undefined = JSON.stringify;
 
-/** Traces of a Map, Set, promise, typed array or Buffer in the text. Most results have none and skip the second look. */
+/** Traces of a Map, Set, promise, typed array or Buffer in the text. Without them, a second look is not needed. */
 const lossy = /\{\}|\{"0":|"type":"Buffer"/;
 
 /**

@@ -24,13 +24,13 @@ export type RetryOption =
     };
 
 /**
- * Limits on a component's background calls, across all workers of the docket. A call over the limit stays `queued` and does
- * not hold up other components.
+ * Limits on a component's background calls, across all workers of the docket. A call over the limit stays `queued` and
+ * does not hold up other components.
  */
 export interface ComponentLimitOptions {
   /** The most calls at once; at least 1. Calls that wait for an answer count too. Default: unlimited. */
   readonly concurrency?: number;
-  /** The most calls that start within a period, which begins with the first of them. Each attempt counts. Default: unlimited. */
+  /** The most calls that start within a period, which begins with the first. Retries count. Default: unlimited. */
   readonly rate?: {
     /** The most calls that start within the period; at least 1. */
     readonly max: number;
@@ -41,7 +41,7 @@ export interface ComponentLimitOptions {
 
 /** Options of every component. */
 interface RunOptions<Input extends z.ZodType | undefined> {
-  /** The schema of the whole input, an object or a union of objects. The first parameter without a decorator receives it. */
+  /** The schema of the input, an object or a union of objects. The first undecorated parameter receives it whole. */
   readonly input?: Input;
   /** How long one attempt may run, not counting open questions. Default: the server's `timeout`. */
   readonly timeout?: Duration;
@@ -50,8 +50,8 @@ interface RunOptions<Input extends z.ZodType | undefined> {
   /** The position of background calls in the queue: 0 first, up to 2,097,151. Default: 0. */
   readonly priority?: number;
   /**
-   * Limits on background calls, across all workers. Foreground calls do not count. Default: as many calls as the workers
-   * can run.
+   * Limits on background calls, across all workers. Foreground calls do not count. Default: as many calls as the
+   * workers can run.
    */
   readonly limits?: ComponentLimitOptions;
 }
@@ -96,7 +96,10 @@ export interface PromptOptions<Input extends z.ZodType | undefined> extends RunO
 
 /** Options of a resource or a resource template. */
 export interface ResourceOptions<Input extends z.ZodType | undefined> extends RunOptions<Input>, ListedOptions {
-  /** The type of the contents. Default: `text/plain` for strings, `application/octet-stream` for bytes, else `application/json`. */
+  /**
+   * The type of the contents. Default: `text/plain` for strings, `application/octet-stream` for bytes, else
+   * `application/json`.
+   */
   readonly mimeType?: string;
   /** Who the resource is for, and how important it is. */
   readonly annotations?: Annotations;

@@ -39,8 +39,8 @@ export function isTsyringeContainer(value: unknown): value is TsyringeContainer 
 }
 
 /**
- * Takes everything registered in a tsyringe container or its parents as external singletons. Unregistered classes, which
- * tsyringe would silently build, do not count.
+ * Takes everything registered in a tsyringe container or its parents as external singletons. Unregistered classes,
+ * which tsyringe would silently build, do not count.
  */
 export function fromTsyringe(container: TsyringeContainer): ExternalContainer<unknown> {
   return {

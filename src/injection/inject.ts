@@ -46,8 +46,8 @@ const methodKey = 'errand:inject';
  *   constructor(@inject(Region, { optional: true }) private readonly region: string | undefined) {}
  * }
  * ```
- * @throws {ErrandError} `PARAMETER_UNBOUND` when `token` is not a token, `PARAMETER_CONFLICT` when the parameter already
- * has one.
+ * @throws {ErrandError} `PARAMETER_UNBOUND` when `token` is not a token, `PARAMETER_CONFLICT` when the parameter
+ * already has one.
  */
 export function inject<I extends Injectable>(
   token: I,

@@ -23,8 +23,8 @@ export interface InjectorOptions<Frame = unknown> {
 }
 
 /**
- * Compiles plans and owns the singletons. A provider for a built-in token replaces it. When a token has several providers,
- * `inject` takes the last and `injectAll` takes them all.
+ * Compiles plans and owns the singletons. A provider for a built-in token replaces it. When a token has several
+ * providers, `inject` takes the last and `injectAll` takes them all.
  */
 export class Injector<Frame = unknown> {
   private readonly sources: Sources<Frame>;
@@ -116,8 +116,8 @@ export class Injector<Frame = unknown> {
   }
 
   /**
-   * Returns an injector with the same options in which `overrides` replace all providers of their tokens. It builds its own
-   * singletons, and takes the built-in tokens of the server that it serves.
+   * Returns an injector with the same options in which `overrides` replace all providers of their tokens. It builds its
+   * own singletons, and takes the built-in tokens of the server that it serves.
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is neither provided nor a component class.
    */

@@ -15,8 +15,8 @@ export type ParameterOf<Target, Key, Index> = [Key] extends [undefined]
 type At<Parameters, Index> = Index extends keyof Parameters ? Parameters[Index] : unknown;
 
 /**
- * `unknown` when `Given` is assignable to `Taken`, otherwise an object type that makes the compiler print both. A `Given`
- * of type `unknown` is not checked.
+ * `unknown` when `Given` is assignable to `Taken`, otherwise an object type that makes the compiler print both. A
+ * `Given` of type `unknown` is not checked.
  */
 export type Fit<Given, Taken, Label extends string> = unknown extends Given
   ? unknown

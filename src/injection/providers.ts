@@ -75,8 +75,8 @@ export type TypedProvider<T, Requests extends readonly InjectionRequest[]> =
   | { readonly provide: InjectionToken<T>; readonly useExisting: InjectionToken<NoInfer<T>> };
 
 /**
- * Returns the provider unchanged, after a check of its types: the parameters of `useFactory` follow from `inject`, and the
- * instance must fit the token.
+ * Returns the provider unchanged, after a check of its types: the parameters of `useFactory` follow from `inject`, and
+ * the instance must fit the token.
  *
  * @example
  * ```ts

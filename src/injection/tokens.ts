@@ -85,12 +85,12 @@ export class Lazy<T = unknown> {
 }
 
 /**
- * Injects `() => Promise<T>` instead of `T`, for instances that are needed only sometimes, or only after a question. The
- * first call of the function builds the instance, once per call of the component; it is disposed with that call.
+ * Injects `() => Promise<T>` instead of `T`, for instances that are needed only sometimes, or only after a question.
+ * The first call of the function builds the instance, once per call of the component; it is disposed with that call.
  * Singletons are built when the server starts, even behind `lazy`.
  *
- * Also breaks cycles. Where two files import each other, write `lazy(delay(() => TheClass))`. In a cycle, keep the function
- * for later: it fails with `DEPENDENCY_CYCLE` when a factory awaits it and the instance needs that factory.
+ * Also breaks cycles. Where two files import each other, write `lazy(delay(() => TheClass))`. In a cycle, keep the
+ * function for later: it fails with `DEPENDENCY_CYCLE` when a factory awaits it and the instance needs that factory.
  *
  * @example
  * ```ts

@@ -3,8 +3,8 @@ import { container, delay, inject, injectable, injectAll } from 'tsyringe';
 import type { InjectionToken } from './tokens.js';
 
 /**
- * The only file that loads tsyringe, after the `reflect-metadata` that tsyringe requires. These exports are tsyringe's own,
- * so decorating a class with tsyringe's `injectable` directly makes no difference.
+ * The only file that loads tsyringe, after the `reflect-metadata` that tsyringe requires. These exports are tsyringe's
+ * own, so decorating a class with tsyringe's `injectable` directly makes no difference.
  */
 export { delay, injectable };
 

@@ -29,21 +29,21 @@ const ownParameters = (prototype: object, method: string): Map<number, Parameter
 export function declareMethod(target: unknown, method: unknown, declaration: MethodDeclaration): void {
   const decorator = `@${declaration.kind}`;
   if (typeof method === 'object') throw decoratorModeError(decorator);
-  const on: DecoratorTarget = { target, method: method as DecoratorTarget['method'] };
-  if (!isInstanceMethod(on)) {
+  const decorated: DecoratorTarget = { target, method: method as DecoratorTarget['method'] };
+  if (!isInstanceMethod(decorated)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${decorator} on ${nameOfTarget(on)}: a component is an instance method with a string name.`,
+      `${decorator} on ${nameOfTarget(decorated)}: a component is an instance method with a string name.`,
     );
   }
-  const methods = ownMethods(on.target) ?? new Map<string, MethodDeclaration>();
-  if (methods.has(on.method)) {
+  const methods = ownMethods(decorated.target) ?? new Map<string, MethodDeclaration>();
+  if (methods.has(decorated.method)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${on.target.constructor.name}.${on.method} has two component decorators. Keep one.`,
+      `${decorated.target.constructor.name}.${decorated.method} has two component decorators. Keep one.`,
     );
   }
-  Reflect.defineMetadata(methodsKey, methods.set(on.method, declaration), on.target);
+  Reflect.defineMetadata(methodsKey, methods.set(decorated.method, declaration), decorated.target);
 }
 
 /** Records the declaration of `@param` or `@ask`. */
@@ -53,21 +53,21 @@ export function declareParameter(
   index: number,
   declaration: ParameterDeclaration,
 ): void {
-  const on = { target, method };
-  if (!isInstanceMethod(on)) {
+  const decorated = { target, method };
+  if (!isInstanceMethod(decorated)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `@${declaration.from} on ${nameOfTarget(on)}: it belongs on a parameter of an instance method with a string name.`,
+      `@${declaration.from} on ${nameOfTarget(decorated)}: it belongs on a parameter of an instance method with a string name.`,
     );
   }
-  const parameters = ownParameters(on.target, on.method) ?? new Map<number, ParameterDeclaration>();
+  const parameters = ownParameters(decorated.target, decorated.method) ?? new Map<number, ParameterDeclaration>();
   if (parameters.has(index)) {
     throw new ErrandError(
       'PARAMETER_CONFLICT',
-      `${on.target.constructor.name}.${on.method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
+      `${decorated.target.constructor.name}.${decorated.method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
     );
   }
-  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), on.target, on.method);
+  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), decorated.target, decorated.method);
 }
 
 /** The target of a decorator, as the compiler passes it. */
@@ -76,8 +76,8 @@ interface DecoratorTarget {
   readonly method: string | symbol | undefined;
 }
 
-function isInstanceMethod(on: DecoratorTarget): on is { target: object; method: string } {
-  return typeof on.target === 'object' && on.target !== null && typeof on.method === 'string';
+function isInstanceMethod(decorated: DecoratorTarget): decorated is { target: object; method: string } {
+  return typeof decorated.target === 'object' && decorated.target !== null && typeof decorated.method === 'string';
 }
 
 function nameOfTarget({ target, method }: DecoratorTarget): string {
@@ -97,8 +97,8 @@ export interface DeclaredMethod {
 /**
  * The decorated methods of a class and its base classes, base classes first.
  *
- * @throws {ErrandError} `COMPONENT_INVALID` for an override without a decorator of its own, which would be called with the
- * base method's arguments.
+ * @throws {ErrandError} `COMPONENT_INVALID` for an override without a decorator of its own, which would be called with
+ * the base method's arguments.
  */
 export function declaredMethods(component: { readonly prototype: object; readonly name: string }): DeclaredMethod[] {
   const found = new Map<string, DeclaredMethod>();

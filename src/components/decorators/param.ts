@@ -3,8 +3,8 @@ import type { TypedParameterDecorator } from '../../injection/parameter-types.js
 import { declareParameter } from './declarations.js';
 
 /**
- * Binds a parameter to one of the client's arguments. The JSON schema has the property `name`, and the parameter receives
- * the parsed value.
+ * Binds a parameter to one of the client's arguments. The JSON schema has the property `name`, and the parameter
+ * receives the parsed value.
  *
  * @example
  * ```ts
@@ -28,9 +28,9 @@ export function param<Schema extends z.ZodType>(
 }
 
 /**
- * Asks the *user* for the value of a parameter, before the method runs and before any call-scoped instance is built. The
- * parameter is not part of the JSON schema. When the user declines or cancels, the call fails with `QUESTION_DECLINED` and
- * the method never runs.
+ * Asks the *user* for the value of a parameter, before the method runs and before any call-scoped instance is built.
+ * The parameter is not part of the JSON schema. When the user declines or cancels, the call fails with
+ * `QUESTION_DECLINED` and the method never runs.
  *
  * @param message - the text for the user, or a function that makes it from the validated input
  * @param schema - a flat object, a scalar or an enum; createServer() refuses others with `ELICITATION_SCHEMA`

@@ -20,14 +20,14 @@ export type PromptDecorator<Input extends z.ZodType | undefined> = <M extends Me
 ) => void;
 
 /**
- * Makes a method a prompt. Parameters are bound as for a tool. Arguments travel as strings, so use `z.coerce.number()` for
- * a number. The method returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. Errors become
- * protocol errors: clients see the text of a `ToolError`, and a reference id for others.
+ * Makes a method a prompt. Parameters are bound as for a tool. Arguments travel as strings, so use `z.coerce.number()`
+ * for a number. The method returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. Errors
+ * become protocol errors: clients see the text of a `ToolError`, and a reference id for others.
  *
  * With `task`, clients may run it as a task (`prompts/get` with `task`). The specification has tasks for tools only, so
  * `prompts/list` announces it in `_meta['errand/task-support']`.
  *
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts

@@ -44,7 +44,7 @@ export type ComponentDecorator<Input extends z.ZodType | undefined, Output exten
  * Makes a method a tool. A parameter with `@param` receives one argument. With `input`, the first parameter without a
  * decorator receives the whole input. Every other parameter is injected.
  *
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts

@@ -10,7 +10,8 @@ export const hasMark = (value: unknown, symbol: symbol): boolean =>
   typeof value === 'object' && value !== null && symbol in value;
 
 /**
- * An error whose text the client sees. Every other error is logged under a reference id, and the client sees only the id.
+ * An error whose text the client sees. Other errors are logged under a reference id, which is all that the client
+ * sees.
  *
  * @example
  * ```ts

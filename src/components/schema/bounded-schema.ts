@@ -9,11 +9,11 @@ type Def = z.core.$ZodTypeDef & Readonly<Record<string, unknown>>;
 
 /**
  * Returns a schema that parses as `schema` does, but stops checking a collection after ten issues. Zod makes an object
- * for each wrong item, and strangers choose how many there are. A schema without collections is returned as it is. Copies
- * are cached by schema.
+ * for each wrong item, and strangers choose how many there are. A schema without collections is returned as it is.
+ * Copies are cached by schema.
  *
- * A copy consists of clones whose collections pass their items through an {@link IssueCounter}. Should another version of
- * zod work differently, the counter is never called and the schema works without a bound; a test notices.
+ * A copy consists of clones whose collections pass their items through an {@link IssueCounter}. Should another version
+ * of zod work differently, the counter is never called and the schema works without a bound; a test notices.
  */
 export function boundedSchema<S extends z.ZodType>(schema: S): S {
   try {
@@ -173,9 +173,9 @@ interface Parsing {
 }
 
 /**
- * Counts the issues of a collection while it is parsed, and skips the remaining items after ten. It does not throw, because
- * checks that began asynchronously must be awaited and zod does not clean up. Valid items pass through here as well, so each
- * must cost no more than a comparison.
+ * Counts the issues of a collection while it is parsed, and skips the remaining items after ten. It does not throw,
+ * because checks that began asynchronously must be awaited and zod does not clean up. Valid items pass through here as
+ * well, so each must cost no more than a comparison.
  */
 class IssueCounter {
   private parsing: Parsing | undefined;

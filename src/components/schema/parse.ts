@@ -7,8 +7,8 @@ import { boundedSchema } from './bounded-schema.js';
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: string };
 
 /**
- * Parses synchronously if possible, which costs half, and asynchronously for asynchronous refinements. In a large value,
- * looks for at most ten issues in each collection.
+ * Parses synchronously if possible, which costs half, and asynchronously for asynchronous refinements. In a large
+ * value, looks for at most ten issues in each collection.
  */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> | Promise<Parsed<T>> {
   try {
@@ -57,7 +57,9 @@ const mayBeCounted = (result: z.ZodSafeParseResult<unknown>, value: unknown): bo
 /** The largest size of a small value: its parts, plus the characters of its strings. */
 const smallSize = 10_000;
 
-/** Counts only up to the limit. An object that is neither an array nor plain may hold anything, so it is never small. */
+/**
+ * Counts only up to the limit. An object that is neither an array nor plain may hold anything, so it is never small.
+ */
 function isSmall(value: unknown): boolean {
   let room = smallSize;
   const count = (part: unknown): void => {

@@ -133,8 +133,8 @@ export class InstanceContainer<Frame = unknown> implements StepContext<Frame> {
   }
 
   /**
-   * Disposes what was built since `mark`. Instances under way are disposed once they arrive, and what they may use stays
-   * until then. The rest does not wait, so a caller that gives up leaves behind only what is in use.
+   * Disposes what was built since `mark`. Instances under way are disposed once they arrive, and what they may use
+   * stays until then. The rest does not wait, so a caller that gives up leaves behind only what is in use.
    */
   async disposeFrom(mark: number): Promise<void> {
     const errors: unknown[] = [];

@@ -3,8 +3,8 @@ import type { Disposer } from '../../base/disposal.js';
 type Dispose = (instance: unknown) => unknown;
 
 /**
- * Decides which container disposes an instance, so that none is disposed twice. A factory that returns something that was
- * injected into it, or the value of a value provider, does not become its owner.
+ * Decides which container disposes an instance, so that none is disposed twice. A factory that returns something that
+ * was injected into it, or the value of a value provider, does not become its owner.
  */
 export class Ownership {
   private readonly owned = new WeakSet();
@@ -29,8 +29,8 @@ export class Ownership {
 }
 
 /**
- * The dispose method of an instance. A plain `dispose()` without parameters counts only for classes, as in tsyringe: what
- * a factory returns may be anything.
+ * The dispose method of an instance. A plain `dispose()` without parameters counts only for classes, as in tsyringe:
+ * what a factory returns may be anything.
  */
 function disposeMethodOf(instance: object, isClass: boolean): Dispose | undefined {
   const found = instance as { [Symbol.asyncDispose]?: unknown; [Symbol.dispose]?: unknown; dispose?: unknown };

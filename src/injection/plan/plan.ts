@@ -51,8 +51,8 @@ export interface Plan<Frame = unknown> {
   /** The built-in tokens that a call may use, including those behind `lazy`. */
   readonly needs: ReadonlySet<InjectionToken>;
   /**
-   * Builds the instances of one call, synchronously if all its factories are. On failure, disposes those that exist before
-   * throwing.
+   * Builds the instances of one call, synchronously if all its factories are. On failure, disposes those that exist
+   * before throwing.
    */
   open(frame: Frame): CallContainer | Promise<CallContainer>;
 }

@@ -5,8 +5,8 @@ import { isClass, type Class } from '../tokens.js';
 import { descriptorsOf, isDescriptor, type Descriptor } from '../tsyringe.js';
 
 /**
- * Why a parameter's metadata names no class: its type was erased, its class did not exist yet when the decorator ran, its
- * type is a primitive, or the compiler emitted nothing.
+ * Why a parameter's metadata names no class: its type was erased, its class did not exist yet when the decorator ran,
+ * its type is a primitive, or the compiler emitted nothing.
  */
 export type Hole = 'erased' | 'undefined' | 'primitive' | 'no-metadata';
 
@@ -47,8 +47,8 @@ export function methodParameters(prototype: object, name: string | symbol, decor
  * The constructor parameters of a class, or of the nearest base class that declares a constructor. Never changes
  * tsyringe's metadata.
  *
- * @throws {ErrandError} `CLASS_NOT_INJECTABLE` for a parameter with a transform, `PARAMETER_UNBOUND` for a request that is
- * not a token.
+ * @throws {ErrandError} `CLASS_NOT_INJECTABLE` for a parameter with a transform, `PARAMETER_UNBOUND` for a request that
+ * is not a token.
  */
 export function constructorParameters(target: Class): Parameter[] {
   for (let owner: unknown = target; typeof owner === 'function'; owner = Object.getPrototypeOf(owner)) {
@@ -70,7 +70,9 @@ function isDerived(owner: object): boolean {
   return typeof Object.getPrototypeOf(owner) === 'function' && Object.getPrototypeOf(owner) !== Function.prototype;
 }
 
-/** The number of required parameters of a constructor without metadata. Plain functions such as EventEmitter get none. */
+/**
+ * The number of required parameters of a constructor without metadata. Plain functions such as EventEmitter get none.
+ */
 function requiredCount(source: readonly SourceParameter[] | undefined): number {
   if (source === undefined) return 0;
   return source.findLastIndex((parameter) => !parameter.hasDefault && !parameter.rest) + 1;
