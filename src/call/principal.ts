@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AuthInfo } from '../protocol/types.js';
+import type { AuthInfo } from '../protocol/auth.js';
 
 /**
  * Who makes the call, and an injectable token: issuer, subject and client id of the access token. Without

@@ -1,36 +1,249 @@
-/**
- * The types of MCP that the rest of Errand speaks of, so that one folder knows where they come from.
- */
-export type {
-  Annotations,
-  CallToolResult,
-  ClientCapabilities,
-  ContentBlock,
-  CreateMessageRequestParams,
-  CreateMessageResult,
-  CreateMessageResultWithTools,
-  GetPromptResult,
-  Icon,
-  Implementation,
-  JSONRPCMessage,
-  LoggingLevel,
-  ModelPreferences,
-  Prompt,
-  PromptArgument,
-  PromptMessage,
-  ReadResourceResult,
-  RequestId,
-  Resource,
-  ResourceTemplate,
-  Root,
-  SamplingMessageContentBlock,
-  Task,
-  Tool,
-  ToolAnnotations,
-  ToolChoice,
-} from '@modelcontextprotocol/sdk/types.js';
-export type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
-export type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+/** How urgent a line of the log is (RFC 5424). */
+export type LoggingLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency';
+
+/** A picture that clients show beside a name. */
+export type Icon = {
+  src: string;
+  mimeType?: string;
+  /** Such as `'48x48'`, or `'any'`. */
+  sizes?: string[];
+  theme?: 'light' | 'dark';
+};
+
+/** The name and version of a client or a server. */
+export type Implementation = {
+  name: string;
+  version: string;
+  title?: string;
+  description?: string;
+  websiteUrl?: string;
+  icons?: Icon[];
+};
+
+/** Everything that a client can declare, in either generation. */
+export type ClientCapabilities = {
+  experimental?: Record<string, object>;
+  sampling?: { context?: object; tools?: object };
+  elicitation?: { form?: { [name: string]: unknown }; url?: object };
+  roots?: { listChanged?: boolean };
+  tasks?: { [name: string]: unknown };
+  extensions?: Record<string, object>;
+};
+
+/** For whom a piece of content is, and how much it matters. */
+export type Annotations = {
+  audience?: ('user' | 'assistant')[];
+  /** From 0 to 1. */
+  priority?: number;
+  /** ISO 8601. */
+  lastModified?: string;
+};
+
+type Meta = { [name: string]: unknown };
+
+/** Text for the model or the user. */
+export type TextContent = { type: 'text'; text: string; annotations?: Annotations; _meta?: Meta };
+/** A picture in base64. */
+export type ImageContent = { type: 'image'; data: string; mimeType: string; annotations?: Annotations; _meta?: Meta };
+/** Sound in base64. */
+export type AudioContent = { type: 'audio'; data: string; mimeType: string; annotations?: Annotations; _meta?: Meta };
+/** The contents of a resource: text, or bytes in base64. */
+export type ResourceContents =
+  | { uri: string; mimeType?: string; text: string; _meta?: Meta }
+  | { uri: string; mimeType?: string; blob: string; _meta?: Meta };
+/** A resource with its contents. */
+export type EmbeddedResource = {
+  type: 'resource';
+  resource: ResourceContents;
+  annotations?: Annotations;
+  _meta?: Meta;
+};
+/** A resource that can be read by its URI. */
+export type ResourceLink = Resource & { type: 'resource_link' };
+
+/** One piece of what a tool returns or a message says. */
+export type ContentBlock = TextContent | ImageContent | AudioContent | EmbeddedResource | ResourceLink;
+
+/** What a tool answers. It is stored as it stands here and put into the words of a generation when it is read. */
+export type CallToolResult = {
+  content: ContentBlock[];
+  structuredContent?: { [name: string]: unknown };
+  isError?: boolean;
+  _meta?: Meta;
+  [name: string]: unknown;
+};
+
+/** One message of a prompt. */
+export type PromptMessage = { role: 'user' | 'assistant'; content: ContentBlock };
+
+/** What a prompt answers. */
+export type GetPromptResult = {
+  description?: string;
+  messages: PromptMessage[];
+  _meta?: Meta;
+  [name: string]: unknown;
+};
+
+/** What a resource answers. */
+export type ReadResourceResult = {
+  contents: ResourceContents[];
+  _meta?: Meta;
+  [name: string]: unknown;
+};
+
+/** An argument of a prompt, as it is listed. */
+export type PromptArgument = { name: string; title?: string; description?: string; required?: boolean };
+
+/** A prompt, as it is listed. */
+export type Prompt = {
+  name: string;
+  title?: string;
+  description?: string;
+  icons?: Icon[];
+  arguments?: PromptArgument[];
+  _meta?: Meta;
+};
+
+/** A resource, as it is listed. */
+export type Resource = {
+  uri: string;
+  name: string;
+  title?: string;
+  description?: string;
+  mimeType?: string;
+  /** In bytes. */
+  size?: number;
+  icons?: Icon[];
+  annotations?: Annotations;
+  _meta?: Meta;
+};
+
+/** A template of resources, as it is listed. */
+export type ResourceTemplate = Omit<Resource, 'uri' | 'size'> & {
+  /** RFC 6570. */
+  uriTemplate: string;
+};
+
+/** Hints about a tool, which a client must not trust of a server that it does not trust. */
+export type ToolAnnotations = {
+  title?: string;
+  readOnlyHint?: boolean;
+  destructiveHint?: boolean;
+  idempotentHint?: boolean;
+  openWorldHint?: boolean;
+};
+
+/** A JSON schema with an object at its top. */
+type ObjectSchema = {
+  type: 'object';
+  properties?: { [name: string]: object };
+  required?: string[];
+  [keyword: string]: unknown;
+};
+
+/** A tool, as it is listed. */
+export type Tool = {
+  name: string;
+  title?: string;
+  description?: string;
+  inputSchema: ObjectSchema;
+  outputSchema?: ObjectSchema;
+  annotations?: ToolAnnotations;
+  icons?: Icon[];
+  execution?: { taskSupport?: 'optional' | 'required' | 'forbidden' };
+  _meta?: Meta;
+};
+
+/** A task as clients see it. */
+export type Task = {
+  taskId: string;
+  status: 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled';
+  statusMessage?: string;
+  /** ISO 8601. */
+  createdAt: string;
+  lastUpdatedAt: string;
+  /** How long the task is kept from its creation on, in milliseconds; null for ever. */
+  ttl: number | null;
+  /** In milliseconds. */
+  pollInterval?: number;
+};
+
+/** A folder or file that a client lets the server work on. */
+export type Root = { uri: string; name?: string; _meta?: Meta };
+
+/** What a model should be good at. */
+export type ModelPreferences = {
+  hints?: { name?: string }[];
+  /** From 0 to 1, as the others. */
+  costPriority?: number;
+  speedPriority?: number;
+  intelligencePriority?: number;
+};
+
+/** Whether the model has to use a tool. */
+export type ToolChoice = { mode?: 'auto' | 'required' | 'none' };
+
+/** A model's use of a tool. */
+export type ToolUseContent = {
+  type: 'tool_use';
+  id: string;
+  name: string;
+  input: { [name: string]: unknown };
+  _meta?: Meta;
+};
+/** What a tool that a model used gave. */
+export type ToolResultContent = {
+  type: 'tool_result';
+  toolUseId: string;
+  content: ContentBlock[];
+  structuredContent?: { [name: string]: unknown };
+  isError?: boolean;
+  _meta?: Meta;
+};
+
+/** One piece of a message to or from a model. */
+export type SamplingMessageContentBlock =
+  TextContent | ImageContent | AudioContent | ToolUseContent | ToolResultContent;
+
+/** A message to a model. */
+export type SamplingMessage = {
+  role: 'user' | 'assistant';
+  content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
+  _meta?: Meta;
+};
+
+/** A question to a model. */
+export type CreateMessageRequestParams = {
+  messages: SamplingMessage[];
+  maxTokens: number;
+  modelPreferences?: ModelPreferences;
+  systemPrompt?: string;
+  includeContext?: 'none' | 'thisServer' | 'allServers';
+  temperature?: number;
+  stopSequences?: string[];
+  metadata?: object;
+  tools?: Tool[];
+  toolChoice?: ToolChoice;
+  task?: object;
+  _meta?: Meta;
+};
+
+/** What a model said. */
+export type CreateMessageResult = {
+  model: string;
+  role: 'user' | 'assistant';
+  content: TextContent | ImageContent | AudioContent;
+  stopReason?: string;
+  _meta?: Meta;
+  [name: string]: unknown;
+};
+
+/** What a model said that was given tools. */
+export type CreateMessageResultWithTools = Omit<CreateMessageResult, 'content'> & {
+  model: string;
+  role: 'user' | 'assistant';
+  content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
+};
 
 /** What a client can know of a tool before it calls it. */
 export interface ToolShape {

@@ -1,6 +1,6 @@
 import { Console } from 'node:console';
 import { openStdio, type StdioSettings } from '../transports/stdio.js';
-import type { Transport } from '../protocol/types.js';
+import type { Transport } from '../protocol/transport.js';
 
 /** Sends `console` to stderr, so that what somebody prints cannot corrupt the protocol. Returns what takes it back. */
 export function sendConsoleToStderr(): () => void {

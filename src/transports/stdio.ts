@@ -2,7 +2,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 import type { CallSettings } from '../call/frame.js';
-import type { Transport } from '../protocol/types.js';
+import type { Transport } from '../protocol/transport.js';
 
 /** What the transport needs to know of its server. */
 export type StdioSettings = Pick<CallSettings, 'clock' | 'grace' | 'logger'>;

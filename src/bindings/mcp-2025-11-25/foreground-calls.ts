@@ -1,6 +1,6 @@
 import { ErrandError } from '../../base/errors.js';
 import type { CallScope } from '../../call/call-scope.js';
-import type { RequestId } from '../../protocol/types.js';
+import type { RequestId } from '../../protocol/json-rpc/messages.js';
 
 /**
  * The foreground calls of one connection. Cancellation comes here straight from the wire: a listener on the SDK's abort

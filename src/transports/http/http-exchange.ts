@@ -1,5 +1,6 @@
 import { refuse, rpcCode } from '../../protocol/errors.js';
-import type { AuthInfo, JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import type { AuthInfo } from '../../protocol/auth.js';
+import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
 import { idTooLong, isTooLong } from '../../bindings/mcp-2025-11-25/component-requests.js';
 
 /** One HTTP request with its body parsed by the host: the SDK spends most of its time over HTTP on reading bodies. */

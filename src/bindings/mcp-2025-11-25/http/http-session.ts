@@ -2,7 +2,7 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import { shown } from '../../../base/shown.js';
 import type { CurrentPrincipal } from '../../../call/principal.js';
 import { refuse, rpcCode } from '../../../protocol/errors.js';
-import type { JSONRPCMessage, RequestId } from '../../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
 import type { Core } from '../../core.js';
 import { longestToken } from '../component-requests.js';
 import { Connection, type ConnectionOptions } from '../connection.js';

@@ -4,7 +4,8 @@ import type { Json } from '../../../base/json.js';
 import type { Logger } from '../../../base/logger.js';
 import type { Engine, Unwatch } from '../../../docket/engine/engine.js';
 import type { SessionNews } from '../../../docket/engine/sessions.js';
-import type { JSONRPCMessage, LoggingLevel } from '../../../protocol/types.js';
+import type { JSONRPCMessage } from '../../../protocol/json-rpc/messages.js';
+import type { LoggingLevel } from '../../../protocol/types.js';
 import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js';
 
 /** How often at most a session in use is kept anew, in milliseconds, and how much longer than its idle time it is kept. */

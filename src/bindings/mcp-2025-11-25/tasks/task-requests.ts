@@ -5,7 +5,7 @@ import type { Engine, Unwatch } from '../../../docket/engine/engine.js';
 import { auditFields, isTask, isTerminal, type ExecutionRecord } from '../../../docket/engine/record.js';
 import { unknownExecution, waitForEnd } from '../../../docket/wait.js';
 import { ProtocolError, rpcCode } from '../../../protocol/errors.js';
-import type { RequestId } from '../../../protocol/types.js';
+import type { RequestId } from '../../../protocol/json-rpc/messages.js';
 import { dispatch } from '../../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import type { RequestExtra } from '../session-channel.js';

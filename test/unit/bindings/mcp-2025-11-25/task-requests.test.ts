@@ -10,7 +10,7 @@ import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
 import type { EngineEvent, Unwatch, Watched } from '../../../../src/docket/engine/engine.js';
 import type { ExecutionRecord, Question } from '../../../../src/docket/engine/record.js';
 import type { QuestionLeases, LeaseResult } from '../../../../src/docket/engine/sessions.js';
-import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/json-rpc/messages.js';
 import { relayTo } from '../../../../src/tasks/relay.js';
 import { aQuestion, Stage } from '../../../engine/contract/stage.js';
 import { eventually } from '../../../helpers/eventually.js';
