@@ -51,7 +51,7 @@ export type Answer = { readonly result: Json } | { readonly error: WireError };
 /** How a call reaches its client. The session channel, the task channel and none are alike to the call. */
 export interface ClientChannel {
   /** Resolves with the answer, or with that of the deadline. */
-  ask(question: ClientQuestion, life: CallScope): Promise<Answer>;
+  ask(question: ClientQuestion, scope: CallScope): Promise<Answer>;
   progress(progress: ProgressState): Promise<void>;
   notify(notice: ClientNotice): Promise<void>;
 }

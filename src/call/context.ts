@@ -71,7 +71,7 @@ export class Context {
 
   /** Aborted when the client or somebody else cancels, the timeout passes or the worker stops. */
   get signal(): AbortSignal {
-    return this.frame.life.signal;
+    return this.frame.scope.signal;
   }
 
   /**
@@ -235,13 +235,13 @@ export class Context {
   }
 
   private async complete(elicitationId: string): Promise<void> {
-    this.frame.life.check();
+    this.frame.scope.check();
     requireOfClient(this.frame, { kind: 'elicitation', params: { mode: 'url' } });
     await this.frame.channel.notify({ type: 'elicitationComplete', elicitationId });
   }
 
   private async tell(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
-    this.frame.life.check();
+    this.frame.scope.check();
     const data = fields === undefined ? message : (throughJson({ message, ...fields }, 'ctx.log: fields') ?? message);
     await this.frame.channel.notify({ type: 'log', level, logger: this.component, data });
   }

@@ -63,7 +63,7 @@ export interface CallFrame extends Pick<CallSettings, 'tracing' | 'grace' | 'que
   /** As it travelled; the pipeline parses it. */
   readonly input: unknown;
   readonly channel: ClientChannel;
-  readonly life: CallScope;
+  readonly scope: CallScope;
   /** Names what the call asks. */
   readonly journal: Journal;
   /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */

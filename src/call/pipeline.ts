@@ -27,8 +27,8 @@ export type CallOutcome =
 /** Puts together everything that a call knows. Every frame is made here. */
 export function makeFrame(settings: CallSettings, parts: CallParts): CallFrame {
   const { tracing, grace, questionDeadline, around } = settings;
-  const { channel, life, journal = new Journal() } = parts;
-  const progress = new Progress(channel, life);
+  const { channel, scope, journal = new Journal() } = parts;
+  const progress = new Progress(channel, scope);
   // V8 takes long for each field that comes after a copied part.
   return { tracing, grace, questionDeadline, ...(around && { around }), progress, ...parts, journal };
 }
@@ -92,7 +92,7 @@ class RunningCall {
           resolve({ type: 'failed', thrown });
         },
       );
-      frame.life.onEnd((reason) => {
+      frame.scope.onEnd((reason) => {
         resolve(reason.code === 'CALL_SUSPENDED' ? { type: 'suspended' } : { type: 'failed', thrown: reason });
         this.abandonAfterGrace();
       });
@@ -100,7 +100,7 @@ class RunningCall {
   }
 
   private async run(): Promise<unknown> {
-    const { life, component, around, input } = this.frame;
+    const { scope, component, around, input } = this.frame;
     let value: unknown;
     try {
       const parsed = parseInput(component, input);
@@ -110,22 +110,22 @@ class RunningCall {
       const encoded = this.answers === 'client' ? output.toResult(returned, input) : output.toJson(returned);
       value = encoded instanceof Promise ? await encoded : encoded;
     } catch (error) {
-      life.finish();
+      scope.finish();
       await this.disposeAfter(error);
       throw error;
     }
-    life.finish();
+    scope.finish();
     if (this.container?.disposable === true) await this.disposeAfterSuccess();
     return value;
   }
 
   private async invoke(): Promise<unknown> {
     const { frame } = this;
-    const { life, component } = frame;
+    const { scope, component } = frame;
     const answers = component.asks.length === 0 ? none : await this.askUser();
     const opened = component.plan.open(frame);
     this.container = opened instanceof Promise ? await opened : opened;
-    life.check();
+    scope.check();
     return component.invoke(this.container, this.input, answers);
   }
 
@@ -171,17 +171,17 @@ class RunningCall {
   /** Ends what was made for the call. Nobody waits longer for it than the grace. */
   private async dispose(): Promise<void> {
     if (this.container?.disposable !== true) return;
-    const { grace, logger, component, life } = this.frame;
+    const { grace, logger, component, scope } = this.frame;
     const disposal = this.container.dispose();
-    if (await settlesWithin(disposal, grace, life.clock)) return;
+    if (await settlesWithin(disposal, grace, scope.clock)) return;
     logger.warning('Disposal did not end within its grace and is left alone', { component: component.name, grace });
     disposal.catch((error: unknown) => logger.error('Disposal failed after its grace', { error }));
   }
 
   private abandonAfterGrace(): void {
     if (this.released) return;
-    const { grace, logger, component, life } = this.frame;
-    this.stopGrace = life.clock.schedule(grace, () => {
+    const { grace, logger, component, scope } = this.frame;
+    this.stopGrace = scope.clock.schedule(grace, () => {
       logger.warning('A call that was ended did not stop within its grace; its container is disposed', {
         component: component.name,
         grace,

@@ -28,7 +28,7 @@ export class Progress {
   /** @internal */
   constructor(
     private readonly channel: ClientChannel,
-    private readonly life: CallScope,
+    private readonly scope: CallScope,
   ) {}
 
   /** What has been done. */
@@ -83,7 +83,7 @@ export class Progress {
   }
 
   private async tell(next: () => ProgressState): Promise<void> {
-    this.life.check();
+    this.scope.check();
     this.state = next();
     await this.channel.progress(this.state);
   }

@@ -4,7 +4,7 @@ import type { CallScope } from './call-scope.js';
 
 /** A call under way, as far as it can be charged with a stray error. */
 export interface WatchedCall {
-  readonly life: CallScope;
+  readonly scope: CallScope;
   /** The name of its component. */
   readonly component: string;
   /** The key of its execution. */
@@ -43,8 +43,8 @@ export class StrayErrors {
    */
   charge(error: unknown): WatchedCall | undefined {
     const call = this.storage?.getStore();
-    if (call === undefined || call.life.over !== undefined) return undefined;
-    call.life.end(
+    if (call === undefined || call.scope.over !== undefined) return undefined;
+    call.scope.end(
       new ErrandError(
         'STRAY_ERROR',
         `${call.component} left an error that nobody handles: ${messageOf(error)}. Await each promise that the call makes, or catch what it rejects with, also in timers and listeners.`,

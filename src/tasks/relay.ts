@@ -94,11 +94,11 @@ export async function relayAnswer(
   try {
     for (;;) {
       try {
-        const verdict = await giveAnswer(engine, to, stored);
-        if (verdict !== 'accepted') {
-          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+        const result = await giveAnswer(engine, to, stored);
+        if (result !== 'accepted') {
+          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, result });
         }
-        return verdict;
+        return result;
       } catch (error) {
         if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE') || !hasTime()) throw error;
       }

@@ -19,7 +19,7 @@ export class TaskChannel implements ClientChannel {
     private readonly meters: Meters,
   ) {}
 
-  async ask(question: ClientQuestion, life: CallScope): Promise<Answer> {
+  async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
     const { engine } = this;
     const { key } = this.delivery.record;
     let settle: (answer: Answer) => void;
@@ -37,11 +37,11 @@ export class TaskChannel implements ClientChannel {
     try {
       const asked = await engine.ask(key, this.delivery.run, question, this.mostQuestions);
       if (asked === undefined) {
-        life.check();
+        scope.check();
         throw lost();
       }
       this.countQuestion(asked);
-      return asked.answer ?? (await life.waitFor(answered));
+      return asked.answer ?? (await scope.waitFor(answered));
     } finally {
       unwatch();
     }

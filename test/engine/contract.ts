@@ -14,7 +14,7 @@ import { replacingContract } from './contract/replacing.js';
 import { runningContract } from './contract/running.js';
 import { schedulesContract } from './contract/schedules.js';
 import { sessionsContract } from './contract/sessions.js';
-import { showingsContract } from './contract/showings.js';
+import { questionLeasesContract } from './contract/question-leases.js';
 import { slotsContract } from './contract/slots.js';
 import { Stage, type MakeEngine } from './contract/stage.js';
 import { timeContract } from './contract/time.js';
@@ -49,7 +49,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     listingContract(stage);
     overviewContract(stage);
     sessionsContract(stage);
-    showingsContract(stage);
+    questionLeasesContract(stage);
     lifecycleContract(stage);
   });
 }

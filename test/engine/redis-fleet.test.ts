@@ -145,8 +145,8 @@ describe('several engines on one docket', () => {
           {
             async run({ record: { key, generation }, run }) {
               await each.progress(key, run, { current: generation });
-              const verdict = { type: 'finish', outcome: { result: generation } } as const;
-              if (await each.settle(key, run, verdict)) accepted.push(`${key} ${generation}`);
+              const settlement = { type: 'finish', outcome: { result: generation } } as const;
+              if (await each.settle(key, run, settlement)) accepted.push(`${key} ${generation}`);
             },
             revoke: () => undefined,
           },

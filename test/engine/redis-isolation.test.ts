@@ -3,7 +3,7 @@ import type { Delivery, NewExecution } from '../../src/docket/engine/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
-import { anExecution, TestWorker } from './contract/stage.js';
+import { anExecution, TestWorker, waysBack } from './contract/stage.js';
 
 const lease = 300;
 
@@ -171,27 +171,19 @@ describe('a component whose runs were lost with three workers', () => {
     for (const delivery of worker.begun) await worker.finish(delivery);
   });
 
-  it.each(['handBack', 'putBack', 'retry'] as const)(
-    'a call that ends by %s gives its place to the next [A3]',
-    async (how) => {
-      const { worker, first } = await isolatedRun(2);
-      await add('b');
-      const verdict = {
-        handBack: { type: 'handBack' },
-        putBack: { type: 'putBack', delay: 60_000 },
-        retry: { type: 'retry', delay: 60_000, error: { code: 'Error', message: 'no' } },
-      } as const;
-      await client.settle('a', first.run, verdict[how]);
-      worker.end(first);
-      const second = await worker.next();
-      expect(second.record.key).toBe('b');
-      // An attempt that failed has killed nobody.
-      expect(await isolated('report')).toBe(how !== 'retry');
-      for (const { record } of worker.begun) await client.cancel(record.key);
-      await client.cancel('b');
-      for (const delivery of worker.begun) worker.end(delivery);
-    },
-  );
+  it.each(waysBack(60_000))('a call that ends by %s gives its place to the next [A3]', async (how, settlement) => {
+    const { worker, first } = await isolatedRun(2);
+    await add('b');
+    await client.settle('a', first.run, settlement);
+    worker.end(first);
+    const second = await worker.next();
+    expect(second.record.key).toBe('b');
+    // An attempt that failed has killed nobody.
+    expect(await isolated('report')).toBe(how !== 'retry');
+    for (const { record } of worker.begun) await client.cancel(record.key);
+    await client.cancel('b');
+    for (const delivery of worker.begun) worker.end(delivery);
+  });
 
   it('is isolated no longer once a call of it was found harmless, and what waited begins [A3]', async () => {
     const { worker, first } = await isolatedRun(2);

@@ -301,7 +301,7 @@ export class Connection {
       if (onForeignAnswer !== undefined && !this.foreign && isForegroundQuestion(id)) {
         return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
       }
-      logger.info('An answer was ignored', { id: shown(id), verdict: 'unknown' });
+      logger.info('An answer was ignored', { id: shown(id), result: 'unknown' });
       return;
     }
     const wasAsked = this.delivery.answered(question, principal);
@@ -309,8 +309,8 @@ export class Connection {
       if (wasAsked) this.delivery.lost(question);
     };
     relayAnswer(engine, { ...question, principal, session }, answer, this.core).then(
-      (verdict) => {
-        if (verdict === 'unknown') free();
+      (result) => {
+        if (result === 'unknown') free();
       },
       (error: unknown) => {
         free();

@@ -41,9 +41,9 @@ export interface Asking<Result> {
  * outcomes: the call is not tried again for them.
  */
 export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>): Promise<Result> {
-  const { life, journal, channel } = frame;
+  const { scope, journal, channel } = frame;
   const { kind, params, label, options } = asking;
-  life.check();
+  scope.check();
   const deadline =
     options.deadline === undefined ? frame.questionDeadline : toMilliseconds(options.deadline, `${label}: deadline`);
   requireOfClient(frame, asking);
@@ -54,7 +54,7 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
     const answer = await frame.tracing.span(
       () => asked(kind, key),
       async (span) => {
-        const given = await channel.ask({ kind, params: sent, key, deadline, onDeadline }, life);
+        const given = await channel.ask({ kind, params: sent, key, deadline, onDeadline }, scope);
         if ('error' in given) span.fail(String(given.error.code), given.error.message);
         return given;
       },

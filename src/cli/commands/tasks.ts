@@ -200,9 +200,9 @@ async function listDead(engine: Engine, wanted: Wanted, json = false): Promise<n
 }
 
 async function cancel(engine: Engine, key: string, reason: string | undefined): Promise<number> {
-  const verdict = await engine.cancel(key, reason);
-  if (verdict === 'unknown') throw unknownExecution(key);
-  if (verdict === 'cancelled') {
+  const result = await engine.cancel(key, reason);
+  if (result === 'unknown') throw unknownExecution(key);
+  if (result === 'cancelled') {
     process.stdout.write(`Cancelled ${printable(key)}\n`);
     return 0;
   }

@@ -119,10 +119,18 @@ export type Settlement =
   | { readonly type: 'finish'; readonly outcome: Outcome; readonly isError?: true; readonly lost?: true }
   /** The attempt failed and another follows after `delay` milliseconds. The record keeps the error. */
   | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
-  /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
-  | { readonly type: 'handBack' }
-  /** This worker cannot make the call: back to the queue after `delay` milliseconds; the attempt does not count. */
-  | { readonly type: 'putBack'; readonly delay: number };
+  /**
+   * The worker gives the execution back, and the attempt does not count. Without `delay` the run was interrupted: the
+   * execution is queued at once, ahead of younger ones, and marked as redelivered. With `delay` the call never began: it
+   * is queued again after that many milliseconds.
+   */
+  | { readonly type: 'release'; readonly reason: ReleaseReason; readonly delay?: number };
+
+/**
+ * Why a worker releases a run: it shuts down, does not know the component, cannot run the call alone, or the call made way
+ * for a question of its client.
+ */
+export type ReleaseReason = 'shutdown' | 'unknown-component' | 'not-alone' | 'suspended';
 
 /** Why a run no longer owns its execution: that was cancelled, is run by another worker, or has made way for a newer one. */
 export type Revocation = 'cancelled' | 'lost' | 'replaced';
@@ -261,10 +269,10 @@ export interface Engine {
    */
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer;
   /**
-   * Ends a run. `false` when the run had lost its execution: the verdict is dropped. `over` says that nothing of the run goes
+   * Ends a run. `false` when the run had lost its execution: the settlement is dropped. `over` says that nothing of the run goes
    * on, so that an engine may look for the next one already; its handler is to settle soon.
    */
-  settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean>;
+  settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean>;
   /** An isolated run has shown that it kills no worker: its component is isolated no longer. */
   exonerate(key: string, run: string): Promise<void>;
   /** `false` when the run had lost its execution. */

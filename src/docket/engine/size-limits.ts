@@ -67,24 +67,6 @@ export function answerWithin({ input: limit }: SizeLimits, answer: Answer): Answ
   }
 }
 
-/** How often a run of an execution may end without a word before it is taken for one that crashes its worker. */
-export const mostLosses = 3;
-
-/**
- * After so many deaths of its worker while it ran beside others an execution is isolated, and after so many within
- * {@link crashWindow} all executions of its component are: nobody else is to die with what may have killed them.
- */
-export const crashesUntilIsolated = 3;
-
-/** How long the death of a worker speaks against the components that it ran, in milliseconds. */
-export const crashWindow = 600_000;
-
-/** How an execution ends that was lost more often than {@link mostLosses}. */
-export function lostTooOften(subject: string): Outcome {
-  const message = `${subject} was interrupted without an outcome more than ${mostLosses} times.`;
-  return { error: { code: 'EXECUTION_LOST', message } };
-}
-
 /** What an engine throws when an owner has no room for another task. */
 export function tooManyTasks(limit: number, open: number): ErrandError {
   return new ErrandError(

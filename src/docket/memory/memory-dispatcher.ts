@@ -9,7 +9,7 @@ const longestBurst = 100;
 interface InLine {
   readonly component: string;
   readonly priority: number;
-  readonly place: number;
+  readonly position: number;
 }
 
 /** What a dispatcher needs of its engine. */
@@ -32,7 +32,7 @@ interface Lane<T> {
 }
 
 const before = (a: InLine, b: InLine): boolean =>
-  a.priority === b.priority ? a.place < b.place : a.priority < b.priority;
+  a.priority === b.priority ? a.position < b.position : a.priority < b.priority;
 
 /** Brings what is due to the consumers that have room: to each of them in turn the first in line that may run there. */
 export class Dispatcher<T extends InLine> {

@@ -77,7 +77,7 @@ export class MemoryEngine implements Engine {
     now: () => this.clock.now(),
     at: (time, run) => this.timers.add(time, run),
   });
-  private places = 0;
+  private lastConnection = 0;
   private closed = false;
 
   constructor(options: MemoryEngineOptions = {}) {
@@ -95,7 +95,7 @@ export class MemoryEngine implements Engine {
     this.questionLeases = new MemoryQuestionLeases({
       stepWith: (key, transition) => step(() => transition(this.executions.get(key))),
       now: () => this.clock.now(),
-      needsPlace: (entry, name) => {
+      available: (entry, name) => {
         const question = entry.questions.get(name);
         if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
       },
@@ -132,7 +132,7 @@ export class MemoryEngine implements Engine {
   }
 
   newConnectionId(): string {
-    return String(++this.places);
+    return String(++this.lastConnection);
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
@@ -244,27 +244,28 @@ export class MemoryEngine implements Engine {
     return consumer;
   }
 
-  settle(key: string, run: string, verdict: Settlement): Promise<boolean> {
+  settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
     return this.step(() => {
       const entry = this.executions.ownedBy(key, run);
       if (!entry) return false;
       const { attempt } = entry.record;
-      switch (verdict.type) {
+      switch (settlement.type) {
         case 'finish':
           this.executions.end(entry, {
-            state: 'error' in verdict.outcome ? 'failed' : 'completed',
-            outcome: verdict.outcome,
-            isError: verdict.isError,
+            state: 'error' in settlement.outcome ? 'failed' : 'completed',
+            outcome: settlement.outcome,
+            isError: settlement.isError,
           });
           break;
         case 'retry':
-          this.executions.queueAfter(entry, verdict.delay, { lastError: verdict.error });
+          this.executions.queueAfter(entry, settlement.delay, { lastError: settlement.error });
           break;
-        case 'putBack':
-          this.executions.queueAfter(entry, verdict.delay, { attempt: attempt - 1 });
-          break;
-        case 'handBack':
-          this.executions.queue(entry, entry.place, { attempt: attempt - 1, redelivered: true });
+        case 'release':
+          if (settlement.delay !== undefined) {
+            this.executions.queueAfter(entry, settlement.delay, { attempt: attempt - 1 });
+          } else {
+            this.executions.queue(entry, entry.position, { attempt: attempt - 1, redelivered: true });
+          }
       }
       return true;
     });
@@ -363,10 +364,10 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  /** A run that ended without a verdict counts as lost. */
+  /** A run that ended without a settlement counts as lost. */
   private recover({ record, run }: Delivery): void {
     const entry = this.executions.ownedBy(record.key, run);
-    if (entry) this.executions.queue(entry, entry.place, { redelivered: true, losses: entry.record.losses + 1 });
+    if (entry) this.executions.queue(entry, entry.position, { redelivered: true, losses: entry.record.losses + 1 });
   }
 }
 

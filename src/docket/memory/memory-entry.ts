@@ -13,7 +13,7 @@ export interface Entry {
   readonly component: string;
   readonly priority: number;
   /** Its place in line among equals; kept by a run that is interrupted, so that it goes before younger ones. */
-  place: number;
+  position: number;
   /** Set while queued. */
   queued?: HeapNode<Entry>;
   /** Set while scheduled, and when finished until it expires. */

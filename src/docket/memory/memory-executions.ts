@@ -29,7 +29,7 @@ export class MemoryExecutions {
   /** How many tasks of each owner have not ended; owners without one are not in it. */
   private readonly openTasks = new Map<string, number>();
   private sequence = 0;
-  private place = 0;
+  private lastPosition = 0;
 
   constructor(private readonly host: MemoryExecutionsHost) {}
 
@@ -74,7 +74,7 @@ export class MemoryExecutions {
       sequence,
       component: record.component,
       priority: record.priority ?? 0,
-      place: 0,
+      position: 0,
       questions: new Map(),
       deadlines: new Map(),
     };
@@ -87,7 +87,7 @@ export class MemoryExecutions {
     this.countOpen(record, 1);
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
     if (runAt !== undefined && runAt > now) this.postpone(entry, runAt, { updatedAt: now });
-    else this.queue(entry, ++this.place, { updatedAt: now });
+    else this.queue(entry, ++this.lastPosition, { updatedAt: now });
     return copyOfRecord(entry.record);
   }
 
@@ -95,7 +95,7 @@ export class MemoryExecutions {
   queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
     const updatedAt = this.nowFor(entry);
     if (delay > 0) this.postpone(entry, updatedAt + delay, { ...change, updatedAt });
-    else this.queue(entry, ++this.place, { ...change, updatedAt });
+    else this.queue(entry, ++this.lastPosition, { ...change, updatedAt });
   }
 
   private postpone(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
@@ -103,16 +103,16 @@ export class MemoryExecutions {
     this.write(entry, { ...change, state: 'scheduled', runAt, dueAt: runAt });
     entry.timer = this.host.timers.add(runAt, () => {
       entry.timer = undefined;
-      this.queue(entry, ++this.place, {});
+      this.queue(entry, ++this.lastPosition, {});
     });
     this.emit(entry, 'state');
   }
 
   /** Into the line, at its place among equals. */
-  queue(entry: Entry, place: number, change: Partial<ExecutionRecord>): void {
+  queue(entry: Entry, position: number, change: Partial<ExecutionRecord>): void {
     const dueAt = entry.record.runAt ?? this.nowFor(entry);
     this.leave(entry);
-    entry.place = place;
+    entry.position = position;
     this.write(entry, { ...change, state: 'queued', runAt: undefined, dueAt });
     entry.queued = this.host.dispatcher.push(entry);
     this.emit(entry, 'state');

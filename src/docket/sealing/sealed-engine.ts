@@ -24,11 +24,11 @@ import type {
   Settlement,
   Watched,
 } from '../engine/engine.js';
-import { lostTooOften } from '../engine/size-limits.js';
+import { lostTooOften } from '../engine/loss-policy.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../engine/record.js';
 import { SealedSessions } from './sealed-sessions.js';
-import type { Sealer, SealPlace } from './sealer.js';
+import type { Sealer, SealContext } from './sealer.js';
 import type { Sessions, QuestionLeases } from '../engine/sessions.js';
 import type { OnError } from '../engine/watchers.js';
 
@@ -159,8 +159,8 @@ export class SealedEngine implements Engine {
     });
   }
 
-  settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean> {
-    return this.engine.settle(key, run, this.sealedVerdict(key, verdict), over);
+  settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean> {
+    return this.engine.settle(key, run, this.sealedSettlement(key, settlement), over);
   }
 
   exonerate(key: string, run: string): Promise<void> {
@@ -240,17 +240,17 @@ export class SealedEngine implements Engine {
     return 'error' in outcome ? { error: { code: sealedCode, message: sealed } } : { result: sealed };
   }
 
-  private sealedVerdict(key: string, verdict: Settlement): Settlement {
-    if (verdict.type === 'finish') return { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) };
-    if (verdict.type !== 'retry') return verdict;
-    const sealed = this.seal(verdict.error as unknown as Json, key, 'lastError');
-    return { ...verdict, error: { code: sealedCode, message: sealed } };
+  private sealedSettlement(key: string, settlement: Settlement): Settlement {
+    if (settlement.type === 'finish') return { ...settlement, outcome: this.sealedOutcome(key, settlement.outcome) };
+    if (settlement.type !== 'retry') return settlement;
+    const sealed = this.seal(settlement.error as unknown as Json, key, 'lastError');
+    return { ...settlement, error: { code: sealedCode, message: sealed } };
   }
 
   private openedLastError({ key, lastError }: ExecutionRecord): Pick<ExecutionRecord, 'lastError'> {
     if (lastError === undefined) return {};
-    const place = { key, part: 'lastError' };
-    return { lastError: this.openOr<WireError>(lastError.message, place, (error) => failure(error).error) };
+    const context = { key, part: 'lastError' };
+    return { lastError: this.openOr<WireError>(lastError.message, context, (error) => failure(error).error) };
   }
 
   private sealedAnswer(key: string, question: string, answer: Answer): Answer {
@@ -346,9 +346,9 @@ export class SealedEngine implements Engine {
     }
   }
 
-  private openOr<T>(sealed: unknown, place: SealPlace, otherwise: (error: unknown) => T): T {
+  private openOr<T>(sealed: unknown, context: SealContext, otherwise: (error: unknown) => T): T {
     try {
-      return this.sealer.open(sealed, place) as T;
+      return this.sealer.open(sealed, context) as T;
     } catch (error) {
       this.report(error);
       return otherwise(error);

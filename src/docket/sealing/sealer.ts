@@ -16,7 +16,7 @@ interface Key {
 }
 
 /** Where a value belongs. It opens nowhere else: whoever can write to Redis cannot pass one value off as another. */
-export interface SealPlace {
+export interface SealContext {
   /** The execution, or what else the value is kept under. */
   readonly key: string;
   /** What it is there: `input`, `outcome` … */
@@ -43,27 +43,27 @@ export class Sealer {
   }
 
   /** The sealed value, as text that says which key opens it. */
-  seal(value: Json, place: SealPlace): string {
+  seal(value: Json, context: SealContext): string {
     const [key] = this.keys;
     const nonce = randomBytes(nonceLength);
-    const sealing = createCipheriv(cipher, this.keyFor(place, key), nonce).setAAD(Buffer.from(place.part));
+    const sealing = createCipheriv(cipher, this.keyFor(context, key), nonce).setAAD(Buffer.from(context.part));
     const parts = [nonce, sealing.update(JSON.stringify(value), 'utf8'), sealing.final(), sealing.getAuthTag()];
     return `${mark}${key.id}:${Buffer.concat(parts).toString('base64url')}`;
   }
 
   /** @throws {ErrandError} `SEAL_INVALID` for what was not sealed, by a key that is not here, for another place, or was changed. */
-  open(sealed: unknown, place: SealPlace): Json {
-    const what = `The ${place.part} of '${place.key}'`;
+  open(sealed: unknown, context: SealContext): Json {
+    const what = `The ${context.part} of '${context.key}'`;
     if (!isSealed(sealed)) throw invalid(`${what} is not sealed, but the docket has encryptionKeys`);
     const [id, text = ''] = sealed.slice(mark.length).split(':');
     const key = this.keys.find((each) => each.id === id);
     if (key === undefined) throw invalid(`${what} was sealed with the key ${id}, which docket.encryptionKeys lacks`);
     const bytes = Buffer.from(text, 'base64url');
     try {
-      const opening = createDecipheriv(cipher, this.keyFor(place, key), bytes.subarray(0, nonceLength), {
+      const opening = createDecipheriv(cipher, this.keyFor(context, key), bytes.subarray(0, nonceLength), {
         authTagLength: tagLength,
       })
-        .setAAD(Buffer.from(place.part))
+        .setAAD(Buffer.from(context.part))
         .setAuthTag(bytes.subarray(-tagLength));
       const opened = Buffer.concat([opening.update(bytes.subarray(nonceLength, -tagLength)), opening.final()]);
       return JSON.parse(opened.toString('utf8')) as Json;
@@ -72,7 +72,7 @@ export class Sealer {
     }
   }
 
-  private keyFor({ key }: SealPlace, { secret }: Key): Uint8Array {
+  private keyFor({ key }: SealContext, { secret }: Key): Uint8Array {
     // The length keeps docket and key apart, whatever they are made of.
     const info = `errand ${this.docket.length} ${this.docket} ${key}`;
     return new Uint8Array(hkdfSync('sha256', secret, '', createHash('sha256').update(info).digest(), keyLength));

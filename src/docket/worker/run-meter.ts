@@ -7,17 +7,15 @@ import { hasFailed, type ExecutionRecord } from '../engine/record.js';
 /** How a run ended, as it is counted. */
 export type RunOutcome = 'completed' | 'failed' | 'cancelled' | 'retried' | 'handed_back' | 'put_back' | 'lost';
 
-/** What a verdict is counted as. */
-export function outcomeOf(record: ExecutionRecord, verdict: Settlement): RunOutcome {
-  switch (verdict.type) {
+/** What a settlement is counted as. */
+export function outcomeOf(record: ExecutionRecord, settlement: Settlement): RunOutcome {
+  switch (settlement.type) {
     case 'finish':
-      return hasFailed(record, verdict.outcome) ? 'failed' : 'completed';
+      return hasFailed(record, settlement.outcome) ? 'failed' : 'completed';
     case 'retry':
       return 'retried';
-    case 'handBack':
-      return 'handed_back';
-    case 'putBack':
-      return 'put_back';
+    case 'release':
+      return settlement.delay === undefined ? 'handed_back' : 'put_back';
   }
 }
 

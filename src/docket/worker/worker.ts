@@ -11,9 +11,18 @@ import type { StrayErrors } from '../../call/stray-errors.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../../call/snapshot.js';
 import type { Catalog } from '../../components/catalog.js';
 import type { Component } from '../../components/component.js';
-import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Settlement } from '../engine/engine.js';
+import type {
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  Engine,
+  ReleaseReason,
+  Revocation,
+  Settlement,
+} from '../engine/engine.js';
 import type { RetryPolicy } from '../../components/options.js';
-import { lostTooOften, mostLosses, outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
+import { lostTooOften, mostLosses } from '../engine/loss-policy.js';
+import { outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
 import { IsolatedRuns } from './isolated-runs.js';
 import { OtherWorkers } from './other-workers.js';
 import { refuseSealed } from '../sealing/sealer.js';
@@ -22,7 +31,7 @@ import { auditFields, hasFailed, isTask, type ExecutionRecord } from '../engine/
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
 /** How long a worker leaves work to others before it sees it again, in milliseconds; and where one of them has room for it. */
-const putBackDelay = 5_000;
+const releaseDelay = 5_000;
 const shortDelay = 250;
 
 /** What a worker needs of its server. */
@@ -76,7 +85,7 @@ export class Worker implements DeliveryHandler {
     this.stopping = true;
     await this.consumer.stopIntake();
     this.isolation.giveUpAll();
-    for (const life of this.running.values()) life.end(handedBack());
+    for (const scope of this.running.values()) scope.end(handedBack());
     await this.consumer.idle();
   }
 
@@ -94,7 +103,7 @@ export class Worker implements DeliveryHandler {
     if (record.losses > mostLosses) return this.giveUp(delivery);
     if (record.isolated === true && !(await this.isIsolated(delivery))) return;
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
-    const life = new CallScope(this.host.clock, record.timeout, {
+    const scope = new CallScope(this.host.clock, record.timeout, {
       park: () => {
         meter.pause();
         this.parked.add(run);
@@ -106,17 +115,17 @@ export class Worker implements DeliveryHandler {
         meter.resume();
       },
     });
-    this.running.set(run, life);
+    this.running.set(run, scope);
     try {
-      if (this.stopping) life.end(handedBack());
-      await this.host.strays.watch({ life, component: component.name, key: record.key }, () =>
+      if (this.stopping) scope.end(handedBack());
+      await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
         this.host.tracing.span(
           () => processing(record, this.name),
-          (span) => this.make(component, delivery, life, meter, span),
+          (span) => this.make(component, delivery, scope, meter, span),
         ),
       );
     } finally {
-      life.finish();
+      scope.finish();
       this.running.delete(run);
       this.parked.delete(run);
       this.isolation.ended(run);
@@ -138,8 +147,8 @@ export class Worker implements DeliveryHandler {
       });
       return true;
     }
-    if (this.stopping) await this.engine.settle(record.key, run, { type: 'handBack' });
-    else await this.putBack(delivery, handsOn ? shortDelay : putBackDelay);
+    if (this.stopping) await this.engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
+    else await this.release(delivery, 'not-alone', handsOn ? shortDelay : releaseDelay);
     return false;
   }
 
@@ -148,14 +157,18 @@ export class Worker implements DeliveryHandler {
     const { component } = delivery.record;
     this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    await this.putBack(delivery, (await this.others.hasRoom(component)) ? shortDelay : putBackDelay);
+    await this.release(
+      delivery,
+      'unknown-component',
+      (await this.others.hasRoom(component)) ? shortDelay : releaseDelay,
+    );
   }
 
   /** It is seen again after so many milliseconds, and nothing is counted. */
-  private async putBack({ record, run }: Delivery, delay: number): Promise<void> {
+  private async release({ record, run }: Delivery, reason: ReleaseReason, delay: number): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
-    await this.engine.settle(key, run, { type: 'putBack', delay });
+    await this.engine.settle(key, run, { type: 'release', reason, delay });
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {
@@ -179,7 +192,7 @@ export class Worker implements DeliveryHandler {
   private async make(
     component: Component<CallFrame>,
     delivery: Delivery,
-    life: CallScope,
+    scope: CallScope,
     meter: RunMeter,
     span: OpenSpan,
   ): Promise<void> {
@@ -194,7 +207,7 @@ export class Worker implements DeliveryHandler {
     let ended: CallOutcome;
     try {
       refuseSealed(record.snapshot, record.key);
-      const frame = this.frame(component, delivery, restoreSnapshot(record.snapshot), life, logger);
+      const frame = this.frame(component, delivery, restoreSnapshot(record.snapshot), scope, logger);
       let release = (): void => undefined;
       over = false;
       released = new Promise((resolve) => {
@@ -207,30 +220,30 @@ export class Worker implements DeliveryHandler {
     } catch (thrown) {
       ended = { type: 'failed', thrown };
     }
-    let verdict: Settlement;
+    let settlement: Settlement;
     if (ended.type === 'returned') {
-      verdict = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
+      settlement = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
     } else if (ended.type === 'suspended') {
       // A task waits for its answers in its worker. Whoever suspends it all the same has it begun anew.
-      verdict = { type: 'handBack' };
+      settlement = { type: 'release', reason: 'suspended' };
     } else {
       const { thrown } = ended;
       span.fail(meter.threw(thrown), messageOf(thrown));
-      if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && life.over?.code !== 'CALL_HANDED_BACK') {
-        // Nothing is wrong with the call. Without a verdict it counts as lost, and is made again once the docket is back.
+      if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && scope.over?.code !== 'CALL_HANDED_BACK') {
+        // Nothing is wrong with the call. Without a settlement it counts as lost, and is made again once the docket is back.
         logger.warning('A call was lost because its docket could not be reached', { error: thrown });
         meter.ended('lost');
         span.set({ 'errand.outcome': 'lost' });
         await released;
         return;
       }
-      verdict = this.failure(component, thrown, record, life, logger);
+      settlement = this.failure(component, thrown, record, scope, logger);
     }
     let outcome: RunOutcome = 'lost';
     try {
-      const accepted = await this.settle(delivery, verdict, over);
-      if (accepted) outcome = outcomeOf(record, verdict);
-      else if (await this.wasCancelled(record, life)) outcome = 'cancelled';
+      const accepted = await this.settle(delivery, settlement, over);
+      if (accepted) outcome = outcomeOf(record, settlement);
+      else if (await this.wasCancelled(record, scope)) outcome = 'cancelled';
     } finally {
       meter.ended(outcome);
       span.set({ 'errand.outcome': outcome });
@@ -239,12 +252,12 @@ export class Worker implements DeliveryHandler {
   }
 
   /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
-  private async settle({ record, run }: Delivery, verdict: Settlement, over = true): Promise<boolean> {
-    const accepted = await this.engine.settle(record.key, run, verdict, over);
-    if (accepted && verdict.type === 'finish' && isTask(record)) {
+  private async settle({ record, run }: Delivery, settlement: Settlement, over = true): Promise<boolean> {
+    const accepted = await this.engine.settle(record.key, run, settlement, over);
+    if (accepted && settlement.type === 'finish' && isTask(record)) {
       this.host.logger.info('A task has ended', {
         ...auditFields(record),
-        state: hasFailed(record, verdict.outcome) ? 'failed' : 'completed',
+        state: hasFailed(record, settlement.outcome) ? 'failed' : 'completed',
         attempt: record.attempt,
         worker: this.name,
       });
@@ -253,8 +266,8 @@ export class Worker implements DeliveryHandler {
   }
 
   /** Whether a run lost its execution because nobody wants that any more. The news of it may still be on its way. */
-  private async wasCancelled({ key, generation }: ExecutionRecord, life: CallScope): Promise<boolean> {
-    if (life.over?.code === 'CALL_CANCELLED') return true;
+  private async wasCancelled({ key, generation }: ExecutionRecord, scope: CallScope): Promise<boolean> {
+    if (scope.over?.code === 'CALL_CANCELLED') return true;
     const now = await this.engine.get(key).catch(() => undefined);
     return now !== undefined && (now.state === 'cancelled' || now.generation !== generation);
   }
@@ -263,7 +276,7 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     delivery: Delivery,
     { caller, client }: RestoredSnapshot,
-    life: CallScope,
+    scope: CallScope,
     logger: Logger,
   ): CallFrame {
     const { record } = delivery;
@@ -275,7 +288,7 @@ export class Worker implements DeliveryHandler {
       mode: 'background',
       input: record.input,
       channel,
-      life,
+      scope,
       journal: new Journal(key),
       caller,
       logger,
@@ -293,12 +306,12 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     thrown: unknown,
     record: ExecutionRecord,
-    life: CallScope,
+    scope: CallScope,
     logger: Logger,
   ): Settlement {
-    if (life.over?.code === 'CALL_HANDED_BACK') {
-      logger.info('A call was handed back', { reason: life.over.message });
-      return { type: 'handBack' };
+    if (scope.over?.code === 'CALL_HANDED_BACK') {
+      logger.info('A call was handed back', { reason: scope.over.message });
+      return { type: 'release', reason: 'shutdown' };
     }
     // Runs that were lost have not failed.
     const failures = record.attempt - record.losses;
@@ -307,7 +320,7 @@ export class Worker implements DeliveryHandler {
       logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
-    if (!isTask(record) && life.over?.code !== 'CALL_CANCELLED') {
+    if (!isTask(record) && scope.over?.code !== 'CALL_CANCELLED') {
       logger.error('An execution failed', { error: thrown });
     }
     return this.finish(component, this.failed(component, thrown, record, logger), record, logger);

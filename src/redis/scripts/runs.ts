@@ -1,4 +1,4 @@
-import { crashesUntilIsolated } from '../../docket/engine/size-limits.js';
+import { crashesUntilIsolated } from '../../docket/engine/loss-policy.js';
 import { Script } from './script.js';
 
 /**

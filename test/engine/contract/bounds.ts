@@ -9,9 +9,9 @@ const one = { report: { concurrency: 1 } };
 const begun = (worker: TestWorker): string[] => worker.begun.map(({ record }) => record.key);
 
 export function boundsContract(stage: () => Stage): void {
-  const settle = (worker: TestWorker, { record, run }: Delivery, verdict: Settlement): Promise<boolean> =>
+  const settle = (worker: TestWorker, { record, run }: Delivery, settlement: Settlement): Promise<boolean> =>
     stage()
-      .engine.settle(record.key, run, verdict)
+      .engine.settle(record.key, run, settlement)
       .finally(() => worker.end({ record, run }));
 
   describe('a component with a bound of concurrency', () => {
@@ -88,7 +88,10 @@ export function boundsContract(stage: () => Stage): void {
         (worker, run) => settle(worker, run, { type: 'finish', outcome: { error: { code: 'E', message: '' } } }),
       ],
       ['is tried again later', (worker, run) => settle(worker, run, retryIn(60_000))],
-      ['is put back', (worker, run) => settle(worker, run, { type: 'putBack', delay: 60_000 })],
+      [
+        'is released with a delay',
+        (worker, run) => settle(worker, run, { type: 'release', reason: 'unknown-component', delay: 60_000 }),
+      ],
       ['is cancelled', () => stage().engine.cancel('a')],
     ];
     it.each(ways)('has a place again when its run %s', async (_, leave) => {
@@ -108,7 +111,7 @@ export function boundsContract(stage: () => Stage): void {
     });
 
     const interruptions: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
-      ['is handed back', (worker, run) => settle(worker, run, { type: 'handBack' })],
+      ['is released', (worker, run) => settle(worker, run, { type: 'release', reason: 'shutdown' })],
       [
         'is lost',
         (worker, run) => {

@@ -138,15 +138,15 @@ export function eventsContract(stage: () => Stage): void {
       const events = await stage().watch({ key: 'a' });
       const worker = stage().work();
       const { engine } = stage();
-      const verdicts = [
+      const settlements = [
         { type: 'retry', error: { code: 1, message: '' }, delay: 50 },
-        { type: 'putBack', delay: 50 },
-        { type: 'handBack' },
+        { type: 'release', reason: 'unknown-component', delay: 50 },
+        { type: 'release', reason: 'shutdown' },
       ] as const;
       await stage().add('a');
-      for (const verdict of verdicts) {
+      for (const settlement of settlements) {
         const delivery = await worker.next();
-        await engine.settle('a', delivery.run, verdict);
+        await engine.settle('a', delivery.run, settlement);
         worker.end(delivery);
         await stage().pass(50);
       }

@@ -3,7 +3,7 @@ import type { NewExecution } from '../../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { rejection } from '../../helpers/raw-calls.js';
-import { anExecution, aQuestion, type Stage } from './stage.js';
+import { anExecution, aQuestion, waysBack, type Stage } from './stage.js';
 
 export function limitsContract(stage: () => Stage): void {
   const add = (
@@ -70,11 +70,10 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('anna')).toBe(0);
     });
 
-    it.each(['handBack', 'putBack', 'retry', 'loss'] as const)('is not moved by a %s', async (type) => {
+    it.each([...waysBack(20), ['loss', undefined] as const])('is not moved by a %s', async (_how, settlement) => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
-      const error = { code: 1, message: 'again' };
-      if (type !== 'loss') await stage().engine.settle('a', first.run, { type, error, delay: 20 });
+      if (settlement) await stage().engine.settle('a', first.run, settlement);
       worker.end(first);
       expect(await openTasks('anna')).toBe(1);
       await stage().pass(30);

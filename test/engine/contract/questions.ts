@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../../src/docket/engine/engine.js';
 import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
-import { aQuestion, expectEvents, inShort } from './stage.js';
+import { aQuestion, expectEvents, inShort, waysBack } from './stage.js';
 
 export function questionsContract(stage: () => Stage): void {
   describe('a question', () => {
@@ -122,12 +122,12 @@ export function questionsContract(stage: () => Stage): void {
       ]);
     });
 
-    it.each(['handBack', 'putBack', 'retry'] as const)('passes also while nobody runs, after %s', async (type) => {
+    it.each(waysBack(300))('passes also while nobody runs, after %s', async (_how, settlement) => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await engine.ask('a', first.run, aQuestion('q', 150));
-      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 300 });
+      await engine.settle('a', first.run, settlement);
       expect((await stage().record('a')).openQuestions).toBe(1);
       await stage().pass(200);
       await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
@@ -203,14 +203,14 @@ export function questionsContract(stage: () => Stage): void {
       expect((await engine.questions('a')).map((question) => question.key)).toEqual(names);
     });
 
-    it.each(['handBack', 'putBack', 'retry'] as const)('survives %s', async (type) => {
+    it.each(waysBack(50))('survives %s', async (_how, settlement) => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await engine.ask('a', first.run, aQuestion('answered'));
       await engine.ask('a', first.run, aQuestion('open'));
       await engine.answer('a', 'answered', { result: 'before' });
-      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 50 });
+      await engine.settle('a', first.run, settlement);
       // A person may take longer than the run.
       expect(await engine.answer('a', 'open', { result: 'meanwhile' })).toBe('accepted');
       expect((await stage().record('a')).openQuestions).toBe(0);

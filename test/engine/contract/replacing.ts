@@ -94,7 +94,7 @@ export function replacingContract(stage: () => Stage): void {
         [generation, 0],
       ]);
       expect(await engine.settle('a', old.run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', old.run, { type: 'handBack' })).toBe(false);
+      expect(await engine.settle('a', old.run, { type: 'release', reason: 'shutdown' })).toBe(false);
       expect(await engine.progress('a', old.run, { current: 8 })).toBe(false);
       expect(await engine.ask('a', old.run, aQuestion('more'))).toBeUndefined();
       expect(await engine.questions('a')).toEqual([]);
@@ -160,7 +160,7 @@ export function replacingContract(stage: () => Stage): void {
     const rivals: [string, (run: string) => Promise<unknown>, unknown][] = [
       ['finish', (run) => stage().engine.settle('a', run, { type: 'finish', outcome: { result: 'old' } }), true],
       ['cancel', () => stage().engine.cancel('a'), 'cancelled'],
-      ['hand-back', (run) => stage().engine.settle('a', run, { type: 'handBack' }), true],
+      ['release', (run) => stage().engine.settle('a', run, { type: 'release', reason: 'shutdown' }), true],
     ];
     it.each(rivals)('and a %s at the same time: each is whole, in either order', async (_name, rival, won) => {
       for (const replaceFirst of [true, false]) {
@@ -171,9 +171,9 @@ export function replacingContract(stage: () => Stage): void {
         if (!replaceFirst) steps.reverse();
         const results = await Promise.all(steps.map((step) => step()));
         worker.end(old);
-        const verdict = results[replaceFirst ? 1 : 0];
+        const settlement = results[replaceFirst ? 1 : 0];
         const cancelledTheNew = replaceFirst && won === 'cancelled';
-        expect(verdict).toEqual(replaceFirst && won === true ? false : won);
+        expect(settlement).toEqual(replaceFirst && won === true ? false : won);
         if (cancelledTheNew) {
           expect(await stage().record('a')).toMatchObject({ state: 'cancelled' });
           await worker.stop();

@@ -88,7 +88,7 @@ export function runningContract(stage: () => Stage): void {
       expect(one.begun).toHaveLength(3);
     });
 
-    it('keeps its slot after the verdict until it has ended', async () => {
+    it('keeps its slot after the settlement until it has ended', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await stage().add('b');
@@ -154,7 +154,7 @@ export function runningContract(stage: () => Stage): void {
       const staying = stage().work();
       const other = await stage().begin('other', staying);
       await stage().add('b');
-      expect(await stage().engine.settle('a', first.run, { type: 'handBack' })).toBe(true);
+      expect(await stage().engine.settle('a', first.run, { type: 'release', reason: 'shutdown' })).toBe(true);
       expect(await stage().record('a')).toMatchObject({ state: 'queued', attempt: 0, redelivered: true });
       leaving.end(first);
       await staying.finish(other);
@@ -166,14 +166,14 @@ export function runningContract(stage: () => Stage): void {
     it('is put back: scheduled, the attempt not counted, not marked', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
-      await stage().engine.settle('a', first.run, { type: 'putBack', delay: 100 });
+      await stage().engine.settle('a', first.run, { type: 'release', reason: 'unknown-component', delay: 100 });
       worker.end(first);
       expect(await stage().record('a')).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
       await stage().pass(100);
       expect((await worker.next()).record).toMatchObject({ attempt: 1, losses: 0, redelivered: false });
     });
 
-    it('without a verdict is lost: delivered again, marked, the attempt and the loss counted', async () => {
+    it('without a settlement is lost: delivered again, marked, the attempt and the loss counted', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       worker.end(first);
@@ -189,17 +189,17 @@ export function runningContract(stage: () => Stage): void {
   describe('the run token', () => {
     const interruptions: [string, Settlement][] = [
       ['retry', { type: 'retry', error: failure, delay: 0 }],
-      ['handBack', { type: 'handBack' }],
+      ['release', { type: 'release', reason: 'shutdown' }],
       ['finish', { type: 'finish', outcome: { result: 'mine' } }],
     ];
-    it.each(interruptions)('fences a run out after %s', async (_name, verdict) => {
+    it.each(interruptions)('fences a run out after %s', async (_name, settlement) => {
       const worker = stage().work(2);
       const { run } = await stage().begin('a', worker);
-      expect(await stage().engine.settle('a', run, verdict)).toBe(true);
+      expect(await stage().engine.settle('a', run, settlement)).toBe(true);
       const { engine } = stage();
-      const before = verdict.type === 'finish' ? undefined : await worker.next();
+      const before = settlement.type === 'finish' ? undefined : await worker.next();
       expect(await engine.settle('a', run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', run, { type: 'handBack' })).toBe(false);
+      expect(await engine.settle('a', run, { type: 'release', reason: 'shutdown' })).toBe(false);
       expect(await engine.progress('a', run, { current: 1 })).toBe(false);
       expect(await engine.notify('a', run, { type: 'log', level: 'info', data: 'stale' })).toBe(false);
       expect(await engine.ask('a', run, aQuestion('q'))).toBeUndefined();

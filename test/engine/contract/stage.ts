@@ -12,6 +12,7 @@ import type {
   NewExecution,
   NewSchedule,
   Revocation,
+  Settlement,
   Watched,
 } from '../../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
@@ -203,3 +204,10 @@ export function inShort(events: readonly EngineEvent[]): string[] {
 export async function expectEvents(events: readonly EngineEvent[], expected: readonly string[]): Promise<void> {
   await eventually(() => expect(inShort(events)).toEqual(expected));
 }
+
+/** The ways in which a run returns its execution to the queue. */
+export const waysBack = (delay: number): [string, Settlement][] => [
+  ['release', { type: 'release', reason: 'shutdown' }],
+  ['release with a delay', { type: 'release', reason: 'unknown-component', delay }],
+  ['retry', { type: 'retry', error: { code: 'Error', message: 'no' }, delay }],
+];

@@ -70,8 +70,8 @@ const settings = (around?: Around): CallSettings => ({
   ...(around && { around }),
 });
 
-const answering = (answer: (life: CallScope) => Promise<Answer>): ClientChannel => ({
-  ask: (_question, life) => life.waitFor(answer(life)),
+const answering = (answer: (scope: CallScope) => Promise<Answer>): ClientChannel => ({
+  ask: (_question, scope) => scope.waitFor(answer(scope)),
   progress: () => Promise.resolve(),
   notify: () => Promise.resolve(),
 });
@@ -95,7 +95,7 @@ function call(
     mode: 'foreground',
     input,
     channel,
-    life: new CallScope(clock, 60_000),
+    scope: new CallScope(clock, 60_000),
     caller: { principal: anonymous, headers: new CurrentHeaders() },
     client: { capabilities: { elicitation: { form: {} } } },
     logger: all.logger,
@@ -143,8 +143,8 @@ describe('a suspended call', () => {
   it('is no failure, logs nothing, disposes what it opened, and begins anew from its journal', async () => {
     const journal = new Journal();
     const never = new Promise<Answer>(() => undefined);
-    const suspending = answering((life) => {
-      life.suspend();
+    const suspending = answering((scope) => {
+      scope.suspend();
       return never;
     });
     expect(await call(ask, { channel: suspending, journal })).toEqual({ type: 'suspended' });

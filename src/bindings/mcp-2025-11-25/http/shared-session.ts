@@ -107,7 +107,7 @@ export class SharedSession {
 
   /** The client sent something that concerns another place. */
   passOn(message: JSONRPCMessage): void {
-    this.engine.sessions.tell(this.id, this.place, message as Json).catch((error: unknown) => {
+    this.engine.sessions.publish(this.id, this.place, message as Json).catch((error: unknown) => {
       this.failed('told of a message', error);
     });
   }
@@ -173,7 +173,7 @@ export class SharedSession {
       case 'message':
         return this.host.received(news.message as unknown as JSONRPCMessage);
       case 'held':
-        return this.heard(news.place);
+        return this.heard(news.connection);
     }
   }
 

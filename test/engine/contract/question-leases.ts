@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
 import { aQuestion, inShort, type Stage } from './stage.js';
 
-/** A place that wants to show questions, with what it was told. */
+/** A connection that wants to show questions, with what it was told. */
 interface Screen {
-  readonly place: string;
+  readonly connection: string;
   readonly told: string[];
   show(question?: string, waits?: boolean | 'not any more'): Promise<string>;
   /** The client there says that it has the question. */
@@ -12,28 +12,28 @@ interface Screen {
   giveUp(question?: string): Promise<void>;
 }
 
-export function showingsContract(stage: () => Stage): void {
-  describe('showings', () => {
+export function questionLeasesContract(stage: () => Stage): void {
+  describe('question leases', () => {
     function screen(session: string): Screen {
       const { engine } = stage();
-      const place = engine.newConnectionId();
+      const connection = engine.newConnectionId();
       const told: string[] = [];
-      engine.questionLeases.attend(place, {
+      engine.questionLeases.attend(connection, {
         onLost: (key, question, by) => told.push(`taken ${key} ${question} ${by}`),
         onAvailable: (key, question) => told.push(`free ${key} ${question}`),
       });
       return {
-        place,
+        connection,
         told,
         show: async (question = 'q', waits = false) => {
           const rests = waits === 'not any more';
-          const by = { place, session, waits: waits === true, ...(rests && { rests }) };
+          const by = { connection, session, waits: waits === true, ...(rests && { rests }) };
           const { granted, again, kept } = await engine.questionLeases.acquire('a', question, by);
           if (!granted) return 'refused';
           return `${again ? 'again' : 'granted'}${kept === undefined ? '' : `, kept ${kept < 1_000 ? 'now' : 'for long'}`}`;
         },
         receive: () => engine.questionLeases.received('a', 'q', session),
-        giveUp: (question = 'q') => engine.questionLeases.release('a', question, place),
+        giveUp: (question = 'q') => engine.questionLeases.release('a', question, connection),
       };
     }
 
@@ -43,7 +43,7 @@ export function showingsContract(stage: () => Stage): void {
       await stage().engine.ask('a', run, aQuestion('q'));
     }
 
-    it('of one question are at one place at a time; whoever shows it may say so again', async () => {
+    it('of one question are at one connection at a time; whoever shows it may say so again', async () => {
       await ask();
       const [one, other] = [screen('s1'), screen('s2')];
       expect(await one.show()).toBe('granted');
@@ -53,7 +53,7 @@ export function showingsContract(stage: () => Stage): void {
       expect([one.told, other.told]).toEqual([[], []]);
     });
 
-    it('end when the place gives up, of which the watchers of an open question are told', async () => {
+    it('end when the connection gives up, of which the watchers of an open question are told', async () => {
       await ask();
       const [one, other] = [screen('s1'), screen('s2')];
       const events = await stage().watch({ key: 'a' });
@@ -70,7 +70,7 @@ export function showingsContract(stage: () => Stage): void {
       expect(inShort(events)).toEqual(['question q', 'closed q', 'state running']);
     });
 
-    it('pass to a place where somebody waits, from a session in which nobody does; never the other way round', async () => {
+    it('pass to a connection where somebody waits, from a session in which nobody does; never the other way round', async () => {
       await ask();
       const [passive, waiting, second] = [screen('s1'), screen('s2'), screen('s3')];
       await passive.show();
@@ -84,7 +84,7 @@ export function showingsContract(stage: () => Stage): void {
       await eventually(() => expect(waiting.told).toEqual(['taken a q s3']));
     });
 
-    it('pass to the later of two places of one session, whose client may still show the question', async () => {
+    it('pass to the later of two connections of one session, whose client may still show the question', async () => {
       await ask();
       const [early, late] = [screen('s'), screen('s')];
       expect(await early.show()).toBe('granted');
@@ -97,7 +97,7 @@ export function showingsContract(stage: () => Stage): void {
       expect(await screen('another').show()).toBe('granted');
     });
 
-    it('are kept by a client that has the question and gave up waiting, and asks again, here or at another place [A1]', async () => {
+    it('are kept by a client that has the question and gave up waiting, and asks again, here or at another connection [A1]', async () => {
       await ask();
       const [here, there, standalone] = [screen('s'), screen('s'), screen('s')];
       expect(await here.show('q', true)).toBe('granted');
@@ -117,7 +117,7 @@ export function showingsContract(stage: () => Stage): void {
       expect(await here.show('q', true)).toBe('again, kept now');
     });
 
-    it('are not kept by a place that gave them up, nor by another session [A1]', async () => {
+    it('are not kept by a connection that gave them up, nor by another session [A1]', async () => {
       await ask();
       const [one, other] = [screen('s1'), screen('s2')];
       await one.show('q', true);
@@ -165,7 +165,7 @@ export function showingsContract(stage: () => Stage): void {
       await stage().engine.cancel('a');
       expect(await one.show()).toBe('refused');
       await one.giveUp();
-      const nowhere = { place: one.place, session: 's', waits: true };
+      const nowhere = { connection: one.connection, session: 's', waits: true };
       expect(await stage().engine.questionLeases.acquire('nobody', 'q', nowhere)).toEqual({
         granted: false,
         again: false,
