@@ -5,44 +5,47 @@ import { parse } from '../components/schema/parse.js';
 import type { Component } from '../components/component.js';
 import type { CallContainer } from '../injection/injector.js';
 import { elicit } from './questions/elicitation.js';
-import type { CallFrame, CallSettings } from './frame.js';
+import type { Around, CallFrame, CallSettings } from './frame.js';
 import { Journal } from './questions/journal.js';
 import { Progress } from './progress.js';
 
-/** What differs from call to call. */
+/** The parts of a frame that differ from call to call. */
 export type CallParts = Omit<CallFrame, keyof CallSettings | 'logger' | 'journal' | 'progress'> &
   Pick<CallFrame, 'logger'> & {
-    /** Default: a new one. A call that begins anew brings the one that it had. */
+    /** Default: a new one. A call that begins anew passes the journal of its earlier run. */
     readonly journal?: Journal;
   };
 
+/** Who receives the value of a call. */
+export type Audience = 'client' | 'program';
+
 /** How a call ended. */
 export type CallOutcome =
-  /** `value` is what travels of what the method returned. */
+  /** `value` is the method's return value, encoded. */
   | { readonly type: 'returned'; readonly value: unknown }
   | { readonly type: 'failed'; readonly thrown: unknown }
-  /** The call made way for a question of its client and will begin anew, from a frame with the same journal. */
+  /** The call made way for a question. It begins anew later, from a frame with the same journal. */
   | { readonly type: 'suspended' };
 
-/** Puts together everything that a call knows. Every frame is made here. */
+/** Builds the frame of a call. Every frame is made here. */
 export function makeFrame(settings: CallSettings, parts: CallParts): CallFrame {
   const { tracing, grace, questionDeadline, around } = settings;
   const { channel, scope, journal = new Journal() } = parts;
   const progress = new Progress(channel, scope);
-  // V8 takes long for each field that comes after a copied part.
+  // `...parts` comes last but one because V8 is slow at adding fields to a copied object.
   return { tracing, grace, questionDeadline, ...(around && { around }), progress, ...parts, journal };
 }
 
 /**
- * Makes a call, whatever started it and wherever it runs: parses its input, runs what is around it, asks what its
- * parameters need of the user, opens its container, calls the method, encodes what that returned, and disposes.
+ * Runs a call, whatever started it and wherever it runs: parses the input, enters the middleware, asks the `@ask`
+ * questions, opens the container, invokes the method, encodes the output and disposes.
  *
- * @param answers - whom the value is for: a client gets a result of the protocol, the program the value as JSON
- * @param onReleased - called once: the method is over and the container disposed, or the call was ended early and its
- * grace has passed
+ * @param audience - whom the value is for: a client gets a protocol result, the program the value as JSON
+ * @param onReleased - called once nothing of the call goes on: the method has settled and the container is disposed, or
+ * the call was ended early and its grace has passed
  */
-export function runCall(frame: CallFrame, answers: 'client' | 'program', onReleased: () => void): Promise<CallOutcome> {
-  return new RunningCall(frame, answers, onReleased).outcome;
+export function runCall(frame: CallFrame, audience: Audience, onReleased: () => void): Promise<CallOutcome> {
+  return new RunningCall(frame, audience, onReleased).outcome;
 }
 
 /**
@@ -52,9 +55,9 @@ export function runCall(frame: CallFrame, answers: 'client' | 'program', onRelea
  */
 export function parseInput(component: Component<CallFrame>, input: unknown): unknown {
   const parsed = parse(component.schema, withoutPrototype(component.argumentsOf(input) ?? {}));
-  return parsed instanceof Promise ? parsed.then(accept) : accept(parsed);
+  return parsed instanceof Promise ? parsed.then(valueOf) : valueOf(parsed);
 
-  function accept(result: Awaited<typeof parsed>): unknown {
+  function valueOf(result: Awaited<typeof parsed>): unknown {
     if (result.ok) return result.value;
     throw new ErrandError(
       'INPUT_INVALID',
@@ -64,12 +67,12 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
   }
 }
 
-/** Of an ordinary object every argument named `constructor` or `toString` would be there, also when it was not sent. */
+/** An ordinary object would inherit arguments named `constructor` or `toString` that the client never sent. */
 const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null), input);
 
-/** One call under way. It begins with the construction. */
+/** One running call. It starts when constructed. */
 class RunningCall {
-  /** Known after disposal, or at once when the call is ended early. Never rejects. */
+  /** Resolves after disposal, or at once when the call is ended early. Never rejects. */
   readonly outcome: Promise<CallOutcome>;
   private input: unknown;
   private container: CallContainer | undefined;
@@ -78,7 +81,7 @@ class RunningCall {
 
   constructor(
     private readonly frame: CallFrame,
-    private readonly answers: 'client' | 'program',
+    private readonly audience: Audience,
     private readonly onReleased: () => void,
   ) {
     this.outcome = new Promise((resolve) => {
@@ -105,9 +108,9 @@ class RunningCall {
     try {
       const parsed = parseInput(component, input);
       this.input = parsed instanceof Promise ? await parsed : parsed;
-      const returned = await (around === undefined ? this.invoke() : around(this.frame, () => this.invoke()));
+      const returned = await (around === undefined ? this.invoke() : this.invokeThrough(around));
       const { output } = component;
-      const encoded = this.answers === 'client' ? output.toResult(returned, input) : output.toJson(returned);
+      const encoded = this.audience === 'client' ? output.toResult(returned, input) : output.toJson(returned);
       value = encoded instanceof Promise ? await encoded : encoded;
     } catch (error) {
       scope.finish();
@@ -117,6 +120,16 @@ class RunningCall {
     scope.finish();
     if (this.container?.disposable === true) await this.disposeAfterSuccess();
     return value;
+  }
+
+  /** However often middleware calls `next`, the method runs once; and nothing is disposed before it has settled. */
+  private async invokeThrough(around: Around): Promise<unknown> {
+    let rest: Promise<unknown> | undefined;
+    try {
+      return await around(this.frame, () => (rest ??= this.invoke()));
+    } finally {
+      await rest?.catch(() => undefined);
+    }
   }
 
   private async invoke(): Promise<unknown> {
@@ -129,7 +142,7 @@ class RunningCall {
     return component.invoke(this.container, this.input, answers);
   }
 
-  /** The values of `@ask` parameters; asked for together, before anything that lives as long as the call is built. */
+  /** The values of the `@ask` parameters. Asked together, and before any call-scoped provider is built. */
   private askUser(): Promise<unknown[]> {
     const { frame } = this;
     return Promise.all(
@@ -146,7 +159,7 @@ class RunningCall {
     );
   }
 
-  /** What cannot be disposed may not have been finished (a transaction, a file), so the call has failed. */
+  /** If disposal fails, something may be unfinished (a transaction, a file), so the call has failed. */
   private async disposeAfterSuccess(): Promise<void> {
     try {
       await this.dispose();
@@ -159,7 +172,7 @@ class RunningCall {
     }
   }
 
-  /** The error of the method is the one that counts; errors of disposal after it are logged, so that none is lost. */
+  /** The method's error counts; errors of the disposal after it are only logged. */
   private async disposeAfter(error: unknown): Promise<void> {
     try {
       await this.dispose();
@@ -168,7 +181,7 @@ class RunningCall {
     }
   }
 
-  /** Ends what was made for the call. Nobody waits longer for it than the grace. */
+  /** Disposes the container, waiting for it no longer than the grace. */
   private async dispose(): Promise<void> {
     if (this.container?.disposable !== true) return;
     const { grace, logger, component, scope } = this.frame;

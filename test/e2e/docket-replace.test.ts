@@ -72,7 +72,7 @@ describe.each(['memory', 'redis'])('docket.replace on %s', (engine) => {
     await eventually(() => expect(seen).toEqual(['begins slow']));
     const second = await server.docket.replace(Reminders, 'remind', { text: 'quick' }, { key: 'k' });
     expect(await rejectionOf(first.result())).toMatchObject({ code: 'EXECUTION_REPLACED' });
-    await eventually(() => expect(seen[1]).toBe('slow: The call has made way for a newer one under its key.'));
+    await eventually(() => expect(seen[1]).toBe('slow: The call was replaced by a newer one with its key.'));
     open();
     expect(await second.result()).toBe('quick');
   });

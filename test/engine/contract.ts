@@ -20,8 +20,8 @@ import { Stage, type MakeEngine } from './contract/stage.js';
 import { timeContract } from './contract/time.js';
 
 /**
- * What every engine must do. `make` gives each test an engine on an empty docket of its own, and a clock to turn if
- * the engine has one; without one the tests of time wait really, a few hundred milliseconds each.
+ * The contract that every engine must fulfil. `make` gives each test an engine on an empty docket, and a clock to turn if
+ * the engine has one. Without one, tests of time wait a few hundred milliseconds each.
  */
 export function engineContract(name: string, make: MakeEngine): void {
   describe(`the ${name} engine`, () => {

@@ -48,9 +48,9 @@ import { Watchers, type OnError } from '../engine/watchers.js';
 
 /** Options of {@link MemoryEngine}. */
 export interface MemoryEngineOptions {
-  /** Default: the clock of the machine. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
-  /** Takes what a listener or a handler throws. Default: it becomes an uncaught exception. */
+  /** Receives errors thrown by listeners and handlers. Default: they become uncaught exceptions. */
   readonly onError?: OnError;
 }
 
@@ -231,7 +231,7 @@ export class MemoryEngine implements Engine {
     if (this.closed) throw unavailable();
     const consumer = new RunSlots(options.concurrency, {
       slotFree: () => this.dispatcher.dispatchSoon(),
-      revoked: (run, why) => this.guarded(() => handler.revoke(run, why)),
+      revoked: (run, reason) => this.guarded(() => handler.revoke(run, reason)),
       done: (slots) => {
         this.dispatcher.remove(slots);
         this.handlers.delete(slots);
@@ -272,7 +272,7 @@ export class MemoryEngine implements Engine {
   }
 
   exonerate(): Promise<void> {
-    // Who dies takes this docket along: nothing in it is ever isolated.
+    // A crash takes the whole docket with it, so nothing is ever isolated.
     return Promise.resolve();
   }
 
@@ -331,7 +331,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => [...(this.executions.get(key)?.questions.values() ?? [])].map(copyOfQuestion));
   }
 
-  /** Makes a transition; what is due comes first, so that nobody sees a record that should have expired. */
+  /** Makes a transition, after running due timers, so that no expired record is ever seen. */
   private step<T>(transition: () => T): Promise<T> {
     return new Promise((resolve) => {
       if (this.closed) throw unavailable();
@@ -344,10 +344,10 @@ export class MemoryEngine implements Engine {
     const run = randomUUID();
     this.executions.begin(entry, { token: run, consumer });
     const delivery = { record: copyOfRecord(entry.record), run };
-    void consumer.begin(run, () => this.make(delivery, consumer));
+    void consumer.begin(run, () => this.run(delivery, consumer));
   }
 
-  private async make(delivery: Delivery, consumer: RunSlots): Promise<void> {
+  private async run(delivery: Delivery, consumer: RunSlots): Promise<void> {
     try {
       await this.handlers.get(consumer)?.run(delivery);
     } catch (error) {
@@ -374,11 +374,11 @@ export class MemoryEngine implements Engine {
 function unavailable(): ErrandError {
   return new ErrandError(
     'DOCKET_UNAVAILABLE',
-    'The memory engine is closed. Make a new one, or close the server last.',
+    'The memory engine is closed. Create a new one, or close the server last.',
   );
 }
 
-/** Runs in a microtask of its own, where a throw becomes an uncaught exception. */
+/** Called in a microtask of its own, where a throw becomes an uncaught exception. */
 function raise(error: unknown): never {
   throw error;
 }

@@ -8,12 +8,12 @@ import {
   type LeaseResult,
 } from '../engine/sessions.js';
 
-/** What the showings need of their engine. */
+/** The parts of an engine that its question leases depend on. */
 export interface MemoryQuestionLeasesHost {
-  /** Makes a step with the execution of that key, after what is due. */
+  /** Makes a transition with the execution of that key, after running due timers. */
   stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
   now(): number;
-  /** The question needs a connection. */
+  /** The question needs another connection. */
   available(entry: Entry, question: string): void;
   report(error: unknown): void;
 }
@@ -38,7 +38,7 @@ export class MemoryQuestionLeases implements QuestionLeases {
       if (isMoved && !shown.isOver) {
         if (!takesOver(by, shown)) return { granted: false, again: false };
         const { connection } = shown;
-        queueMicrotask(() => this.tellTaken(connection, key, question, by.session));
+        queueMicrotask(() => this.notifyLost(connection, key, question, by.session));
       }
       const now = this.host.now();
       const kept = shown && isKept(shown, by) ? now - (shown.restsSince ?? now) : undefined;
@@ -76,7 +76,7 @@ export class MemoryQuestionLeases implements QuestionLeases {
     this.listeners.clear();
   }
 
-  private tellTaken(connection: string, key: string, question: string, session: string): void {
+  private notifyLost(connection: string, key: string, question: string, session: string): void {
     try {
       this.listeners.get(connection)?.onLost(key, question, session);
     } catch (error) {
@@ -85,7 +85,7 @@ export class MemoryQuestionLeases implements QuestionLeases {
   }
 }
 
-/** Whether the client has what it was shown, and is not to be shown it again by a connection that wants to. */
+/** Whether the client has acknowledged the question and still shows it, so that it must not be sent again. */
 function isKept({ isOver, isReceived, connection, session, waits, rests }: Shown, by: LeaseHolder): boolean {
   if (isOver || !isReceived || session !== by.session) return false;
   return connection === by.connection || (by.waits && (waits || rests === true));

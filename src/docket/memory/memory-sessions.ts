@@ -4,29 +4,29 @@ import type { TimerHeap, Timer } from './timer-heap.js';
 
 type Listener = (news: SessionNews) => void;
 
-/** A session that is kept. */
+/** A stored session. */
 interface Kept {
   readonly owner: string;
   client: Json;
   /** The connection that used it last. */
   user: string;
-  /** The connection where messages without a request go out; null when that is gone. */
+  /** The connection that sends messages belonging to no request; null once it has left. */
   holder: string | null | undefined;
-  /** Tasks that ended when there was no holder any more. */
+  /** Tasks that ended after the holder had left. */
   missed: string[];
   expiry: Timer;
 }
 
-/** What the sessions need of their engine. */
+/** The parts of an engine that its sessions depend on. */
 export interface MemorySessionsHost {
-  /** Makes a step, after what is due. */
+  /** Makes a transition, after running due timers. */
   step<T>(transition: () => T): Promise<T>;
   now(): number;
   readonly timers: TimerHeap;
   report(error: unknown): void;
 }
 
-/** {@link Sessions} of one process, which several listeners of a server share. */
+/** {@link Sessions} of one process, shared by the listeners of a server. */
 export class MemorySessions implements Sessions {
   private readonly kept = new Map<string, Kept>();
   private readonly connections = new Map<string, Map<string, Listener>>();
@@ -68,10 +68,10 @@ export class MemorySessions implements Sessions {
     });
   }
 
-  end(id: string, unusedBut?: string): Promise<void> {
+  end(id: string, lastUsedBy?: string): Promise<void> {
     return this.host.step(() => {
       const session = this.kept.get(id);
-      if (session && (unusedBut === undefined || session.user === unusedBut)) this.forget(id, session);
+      if (session && (lastUsedBy === undefined || session.user === lastUsedBy)) this.forget(id, session);
     });
   }
 
@@ -153,8 +153,9 @@ export class MemorySessions implements Sessions {
   }
 
   private spread(id: string, news: SessionNews, from?: string): void {
-    for (const connection of this.connections.get(id)?.keys() ?? [])
-      {if (connection !== from) this.deliver(id, connection, news);}
+    for (const connection of this.connections.get(id)?.keys() ?? []) {
+      if (connection !== from) this.deliver(id, connection, news);
+    }
   }
 
   private deliver(id: string, connection: string, news: SessionNews): void {

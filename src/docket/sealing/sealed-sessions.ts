@@ -3,12 +3,12 @@ import type { Sealer } from './sealer.js';
 import type { SessionNews, Sessions, StoredSession } from '../engine/sessions.js';
 import type { OnError } from '../engine/watchers.js';
 
-/** Sessions of which an engine never sees what their clients say. One that cannot be opened is none. */
+/** Sessions whose client data the engine sees only sealed. One that cannot be opened counts as not found. */
 export class SealedSessions implements Sessions {
   constructor(
     private readonly sessions: Sessions,
     private readonly sealer: Sealer,
-    /** Takes what could not be opened. */
+    /** Receives the errors of values that cannot be opened. */
     private readonly report: OnError,
   ) {}
 
@@ -30,8 +30,8 @@ export class SealedSessions implements Sessions {
     return this.sessions.change(id, connection, this.seal(client, id, 'client'));
   }
 
-  end(id: string, unusedBut?: string): Promise<void> {
-    return this.sessions.end(id, unusedBut);
+  end(id: string, lastUsedBy?: string): Promise<void> {
+    return this.sessions.end(id, lastUsedBy);
   }
 
   serve(id: string, connection: string, listener: (news: SessionNews) => void): Promise<() => void> {

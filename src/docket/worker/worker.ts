@@ -30,25 +30,25 @@ import { processing } from '../engine/spans.js';
 import { auditFields, hasFailed, isTask, type ExecutionRecord } from '../engine/record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
-/** How long a worker leaves work to others before it sees it again, in milliseconds; and where one of them has room for it. */
+/** How long a released execution is left to other workers, in milliseconds: usually, and if one of them has room for it. */
 const releaseDelay = 5_000;
 const shortDelay = 250;
 
-/** What a worker needs of its server. */
+/** The parts of a server that its worker depends on. */
 export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
   readonly limits: SizeLimits;
-  /** The version of the server, for whoever looks at the workers. */
+  /** The version of the server, shown in lists of workers. */
   readonly version?: string;
-  /** How a task reaches the client that asked for it. */
+  /** The channel between a task and its client. */
   taskChannel(delivery: Delivery): ClientChannel;
   readonly strays: StrayErrors;
 }
 
-/** Makes the calls of a docket. */
+/** Runs the calls of a docket. */
 export class Worker implements DeliveryHandler {
   private readonly running = new Map<string, CallScope>();
-  /** Those of them that wait and hold no slot. */
+  /** The running calls that wait without a slot. */
   private readonly parked = new Set<string>();
   private readonly consumer: Consumer;
   private readonly isolation: IsolatedRuns;
@@ -75,12 +75,12 @@ export class Worker implements DeliveryHandler {
     this.others = new OtherWorkers(name, engine, host.clock);
   }
 
-  /** Calls that hold a slot, and calls that wait without one. */
+  /** The number of calls that hold a slot, and of those that wait without one. */
   get load(): { readonly running: number; readonly waiting: number } {
     return { running: this.running.size - this.parked.size, waiting: this.parked.size };
   }
 
-  /** Takes nothing more, hands back what is under way, and waits until every call has settled or its grace has passed. */
+  /** Stops intake, releases the running calls, and waits until each has settled or its grace has passed. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.consumer.stopIntake();
@@ -90,16 +90,16 @@ export class Worker implements DeliveryHandler {
   }
 
   /** Part of {@link DeliveryHandler}. */
-  revoke(run: string, why: Revocation): void {
+  revoke(run: string, reason: Revocation): void {
     this.isolation.giveUp(run);
-    this.running.get(run)?.end(revocations[why]());
+    this.running.get(run)?.end(revocations[reason]());
   }
 
   /** Part of {@link DeliveryHandler}. */
   async run(delivery: Delivery): Promise<void> {
     const { record, run } = delivery;
     const component = this.host.catalog.find(record.component);
-    if (component === undefined || component.task === 'forbidden') return this.leaveUnknown(delivery);
+    if (component === undefined || component.task === 'forbidden') return this.releaseUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
     if (record.isolated === true && !(await this.isIsolated(delivery))) return;
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
@@ -121,7 +121,7 @@ export class Worker implements DeliveryHandler {
       await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
         this.host.tracing.span(
           () => processing(record, this.name),
-          (span) => this.make(component, delivery, scope, meter, span),
+          (span) => this.runAndSettle(component, delivery, scope, meter, span),
         ),
       );
     } finally {
@@ -132,30 +132,30 @@ export class Worker implements DeliveryHandler {
     }
   }
 
-  /** Whether the worker makes no other call than this one from here on; if not, it went back to the docket. */
+  /** Waits until no other call runs in this worker. `false` if that failed; the run has then been released. */
   private async isIsolated(delivery: Delivery): Promise<boolean> {
     const { record, run } = delivery;
     const entering = this.isolation.enter(run);
     const isBusy = this.running.size > this.parked.size;
-    // Before this worker leaves its slots empty: another may have nothing to do.
-    const handsOn = isBusy && (await this.others.hasIdle(record.component));
-    if (handsOn) this.isolation.giveUp(run);
+    // Before this worker leaves its slots empty, check for another that is idle.
+    const isIdleElsewhere = isBusy && (await this.others.hasIdle(record.component));
+    if (isIdleElsewhere) this.isolation.giveUp(run);
     if (await entering) {
-      this.loggerFor(record).warning('A call is made beside no other: workers died while they ran its component', {
+      this.loggerFor(record).warning('A call runs alone: workers have died while running its component', {
         suspicions: record.suspicions ?? 0,
         losses: record.losses,
       });
       return true;
     }
     if (this.stopping) await this.engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
-    else await this.release(delivery, 'not-alone', handsOn ? shortDelay : releaseDelay);
+    else await this.release(delivery, 'not-alone', isIdleElsewhere ? shortDelay : releaseDelay);
     return false;
   }
 
-  /** Back to the docket for a worker that knows the component, as there are while a new version is rolled out. */
-  private async leaveUnknown(delivery: Delivery): Promise<void> {
+  /** Leaves a run to a worker that knows the component, as exists while a new version is rolled out. */
+  private async releaseUnknown(delivery: Delivery): Promise<void> {
     const { component } = delivery.record;
-    this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
+    this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
     await this.release(
       delivery,
@@ -164,7 +164,7 @@ export class Worker implements DeliveryHandler {
     );
   }
 
-  /** It is seen again after so many milliseconds, and nothing is counted. */
+  /** Gives back a run that has not begun. It comes again after `delay` milliseconds, and no attempt is counted. */
   private async release({ record, run }: Delivery, reason: ReleaseReason, delay: number): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
@@ -179,7 +179,7 @@ export class Worker implements DeliveryHandler {
     await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`), lost: true });
   }
 
-  /** What all lines about an execution have. */
+  /** A logger whose lines carry the ids of an execution. */
   private loggerFor(record: ExecutionRecord): Logger {
     return this.host.logger.child({
       [isTask(record) ? 'taskId' : 'key']: record.key,
@@ -189,7 +189,7 @@ export class Worker implements DeliveryHandler {
     });
   }
 
-  private async make(
+  private async runAndSettle(
     component: Component<CallFrame>,
     delivery: Delivery,
     scope: CallScope,
@@ -199,10 +199,10 @@ export class Worker implements DeliveryHandler {
     const { record } = delivery;
     const logger = this.loggerFor(record);
     if (record.redelivered) {
-      logger.info('A call is made again: its last run was interrupted', { losses: record.losses });
+      logger.info('A call runs again: its last run was interrupted', { losses: record.losses });
     }
     let released = Promise.resolve();
-    // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
+    // Whether nothing of the call goes on. One that was ended early may go on until its grace has passed.
     let over = true;
     let ended: CallOutcome;
     try {
@@ -224,13 +224,13 @@ export class Worker implements DeliveryHandler {
     if (ended.type === 'returned') {
       settlement = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
     } else if (ended.type === 'suspended') {
-      // A task waits for its answers in its worker. Whoever suspends it all the same has it begun anew.
+      // Tasks wait for answers in their worker, so nothing suspends one yet. If something does, it begins anew.
       settlement = { type: 'release', reason: 'suspended' };
     } else {
       const { thrown } = ended;
       span.fail(meter.threw(thrown), messageOf(thrown));
       if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && scope.over?.code !== 'CALL_HANDED_BACK') {
-        // Nothing is wrong with the call. Without a settlement it counts as lost, and is made again once the docket is back.
+        // Not the fault of the call. Unsettled it counts as lost, and runs again once the docket is back.
         logger.warning('A call was lost because its docket could not be reached', { error: thrown });
         meter.ended('lost');
         span.set({ 'errand.outcome': 'lost' });
@@ -251,7 +251,7 @@ export class Worker implements DeliveryHandler {
     await released;
   }
 
-  /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
+  /** Settles a run, and logs the end of tasks. Executions that the program added are the program's own business. */
   private async settle({ record, run }: Delivery, settlement: Settlement, over = true): Promise<boolean> {
     const accepted = await this.engine.settle(record.key, run, settlement, over);
     if (accepted && settlement.type === 'finish' && isTask(record)) {
@@ -265,7 +265,7 @@ export class Worker implements DeliveryHandler {
     return accepted;
   }
 
-  /** Whether a run lost its execution because nobody wants that any more. The news of it may still be on its way. */
+  /** Whether a run lost its execution to a cancel or a replacement, whose revocation may still be on its way. */
   private async wasCancelled({ key, generation }: ExecutionRecord, scope: CallScope): Promise<boolean> {
     if (scope.over?.code === 'CALL_CANCELLED') return true;
     const now = await this.engine.get(key).catch(() => undefined);
@@ -310,14 +310,14 @@ export class Worker implements DeliveryHandler {
     logger: Logger,
   ): Settlement {
     if (scope.over?.code === 'CALL_HANDED_BACK') {
-      logger.info('A call was handed back', { reason: scope.over.message });
+      logger.info('A call was released', { reason: scope.over.message });
       return { type: 'release', reason: 'shutdown' };
     }
-    // Runs that were lost have not failed.
+    // A lost run is not a failure.
     const failures = record.attempt - record.losses;
     if (failures < record.retry.attempts && isRetryable(thrown)) {
       const delay = retryDelay(record.retry, failures);
-      logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
+      logger.warning('An attempt failed and will be retried', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
     if (!isTask(record) && scope.over?.code !== 'CALL_CANCELLED') {
@@ -326,7 +326,7 @@ export class Worker implements DeliveryHandler {
     return this.finish(component, this.failed(component, thrown, record, logger), record, logger);
   }
 
-  /** What a call that failed leaves behind, in the words of whoever asked for it. */
+  /** The outcome of a failed call: for the client of a task, or for the operators. */
   private failed(
     component: Component<CallFrame>,
     thrown: unknown,
@@ -336,7 +336,7 @@ export class Worker implements DeliveryHandler {
     return isTask(record) ? failureOf(component, thrown, logger, this.host.disclosure) : { error: storedError(thrown) };
   }
 
-  /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
+  /** The settlement of an ended call. An outcome that is too large to be stored makes it fail. */
   private finish(
     component: Component<CallFrame>,
     outcome: object,
@@ -347,13 +347,13 @@ export class Worker implements DeliveryHandler {
       return finished(record, outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`));
     } catch (error) {
       if (!ErrandError.is(error, 'RESULT_TOO_LARGE')) throw error;
-      logger.error('A result is too large to be kept', { error });
+      logger.error('A result is too large to be stored', { error });
       return finished(record, this.failed(component, error, record, logger) as Outcome);
     }
   }
 }
 
-/** Lists tell of an error that is a result, and an outcome may be sealed: the record says it beside. */
+/** `isError` is stored beside the outcome, because lists show it and the outcome may be sealed. */
 const finished = (record: ExecutionRecord, outcome: Outcome): Settlement => ({
   type: 'finish',
   outcome,
@@ -362,14 +362,14 @@ const finished = (record: ExecutionRecord, outcome: Outcome): Settlement => ({
 
 const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
   cancelled: () => new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true }),
-  replaced: () => new ErrandError('CALL_CANCELLED', 'The call has made way for a newer one under its key.'),
+  replaced: () => new ErrandError('CALL_CANCELLED', 'The call was replaced by a newer one with its key.'),
   lost: () => new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
 };
 
 const handedBack = (): ErrandError =>
-  new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');
+  new ErrandError('CALL_HANDED_BACK', 'The worker is stopping, so the call goes back to the docket.');
 
-/** How long to wait after so many failures, in milliseconds. */
+/** The delay before the next attempt, in milliseconds. */
 function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, failures: number): number {
   return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (failures - 1), maximumDelay);
 }

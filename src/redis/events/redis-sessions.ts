@@ -59,8 +59,8 @@ export class RedisSessions implements Sessions {
     await this.host.run(changeSessionScript, id, connection, JSON.stringify(client));
   }
 
-  async end(id: string, unusedBut = ''): Promise<void> {
-    await this.host.run(endSessionScript, id, unusedBut);
+  async end(id: string, lastUsedBy = ''): Promise<void> {
+    await this.host.run(endSessionScript, id, lastUsedBy);
   }
 
   async serve(id: string, connection: string, listener: Listener): Promise<() => void> {

@@ -2,30 +2,30 @@ import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../helpers/eventually.js';
 import { aQuestion, inShort, type Stage } from './stage.js';
 
-/** A connection that wants to show questions, with what it was told. */
-interface Screen {
+/** A connection that shows questions, with the callbacks it received. */
+interface Holder {
   readonly connection: string;
-  readonly told: string[];
-  show(question?: string, waits?: boolean | 'not any more'): Promise<string>;
-  /** The client there says that it has the question. */
+  readonly heard: string[];
+  acquire(question?: string, waits?: boolean | 'not any more'): Promise<string>;
+  /** Its client acknowledges the question. */
   receive(): Promise<void>;
-  giveUp(question?: string): Promise<void>;
+  release(question?: string): Promise<void>;
 }
 
 export function questionLeasesContract(stage: () => Stage): void {
   describe('question leases', () => {
-    function screen(session: string): Screen {
+    function holder(session: string): Holder {
       const { engine } = stage();
       const connection = engine.newConnectionId();
-      const told: string[] = [];
+      const heard: string[] = [];
       engine.questionLeases.attend(connection, {
-        onLost: (key, question, by) => told.push(`taken ${key} ${question} ${by}`),
-        onAvailable: (key, question) => told.push(`free ${key} ${question}`),
+        onLost: (key, question, by) => heard.push(`lost ${key} ${question} ${by}`),
+        onAvailable: (key, question) => heard.push(`available ${key} ${question}`),
       });
       return {
         connection,
-        told,
-        show: async (question = 'q', waits = false) => {
+        heard,
+        acquire: async (question = 'q', waits = false) => {
           const rests = waits === 'not any more';
           const by = { connection, session, waits: waits === true, ...(rests && { rests }) };
           const { granted, again, kept } = await engine.questionLeases.acquire('a', question, by);
@@ -33,7 +33,7 @@ export function questionLeasesContract(stage: () => Stage): void {
           return `${again ? 'again' : 'granted'}${kept === undefined ? '' : `, kept ${kept < 1_000 ? 'now' : 'for long'}`}`;
         },
         receive: () => engine.questionLeases.received('a', 'q', session),
-        giveUp: (question = 'q') => engine.questionLeases.release('a', question, connection),
+        release: (question = 'q') => engine.questionLeases.release('a', question, connection),
       };
     }
 
@@ -43,128 +43,128 @@ export function questionLeasesContract(stage: () => Stage): void {
       await stage().engine.ask('a', run, aQuestion('q'));
     }
 
-    it('of one question are at one connection at a time; whoever shows it may say so again', async () => {
+    it('of one question have one holder at a time, which may renew them', async () => {
       await ask();
-      const [one, other] = [screen('s1'), screen('s2')];
-      expect(await one.show()).toBe('granted');
-      expect(await one.show()).toBe('granted');
-      expect(await other.show()).toBe('refused');
+      const [one, other] = [holder('s1'), holder('s2')];
+      expect(await one.acquire()).toBe('granted');
+      expect(await one.acquire()).toBe('granted');
+      expect(await other.acquire()).toBe('refused');
       await stage().quiet();
-      expect([one.told, other.told]).toEqual([[], []]);
+      expect([one.heard, other.heard]).toEqual([[], []]);
     });
 
-    it('end when the connection gives up, of which the watchers of an open question are told', async () => {
+    it('end when they are released, which the watchers of an open question learn', async () => {
       await ask();
-      const [one, other] = [screen('s1'), screen('s2')];
+      const [one, other] = [holder('s1'), holder('s2')];
       const events = await stage().watch({ key: 'a' });
-      await one.show();
-      await other.giveUp();
-      expect(await other.show()).toBe('refused');
-      await one.giveUp();
-      await one.giveUp();
+      await one.acquire();
+      await other.release();
+      expect(await other.acquire()).toBe('refused');
+      await one.release();
+      await one.release();
       await eventually(() => expect(inShort(events)).toEqual(['question q']));
-      expect(await other.show()).toBe('granted');
+      expect(await other.acquire()).toBe('granted');
       await stage().engine.answer('a', 'q', { result: 1 });
-      await other.giveUp();
+      await other.release();
       await stage().quiet();
       expect(inShort(events)).toEqual(['question q', 'closed q', 'state running']);
     });
 
-    it('pass to a connection where somebody waits, from a session in which nobody does; never the other way round', async () => {
+    it('pass to a connection with a waiting request from a session without one, never the other way round', async () => {
       await ask();
-      const [passive, waiting, second] = [screen('s1'), screen('s2'), screen('s3')];
-      await passive.show();
-      expect(await waiting.show('q', true)).toBe('granted');
-      await eventually(() => expect(passive.told).toEqual(['taken a q s2']));
-      expect(await passive.show()).toBe('refused');
-      expect(await second.show('q', true)).toBe('refused');
-      // Nobody waits there any more.
-      await waiting.show('q', false);
-      expect(await second.show('q', true)).toBe('granted');
-      await eventually(() => expect(waiting.told).toEqual(['taken a q s3']));
+      const [passive, waiting, second] = [holder('s1'), holder('s2'), holder('s3')];
+      await passive.acquire();
+      expect(await waiting.acquire('q', true)).toBe('granted');
+      await eventually(() => expect(passive.heard).toEqual(['lost a q s2']));
+      expect(await passive.acquire()).toBe('refused');
+      expect(await second.acquire('q', true)).toBe('refused');
+      // No request waits there any more.
+      await waiting.acquire('q', false);
+      expect(await second.acquire('q', true)).toBe('granted');
+      await eventually(() => expect(waiting.heard).toEqual(['lost a q s3']));
     });
 
     it('pass to the later of two connections of one session, whose client may still show the question', async () => {
       await ask();
-      const [early, late] = [screen('s'), screen('s')];
-      expect(await early.show()).toBe('granted');
-      expect(await late.show('q', true)).toBe('refused');
-      expect(await late.show()).toBe('again');
-      await eventually(() => expect(early.told).toEqual(['taken a q s']));
-      await late.giveUp();
-      expect(await early.show()).toBe('again');
-      await early.giveUp();
-      expect(await screen('another').show()).toBe('granted');
+      const [early, late] = [holder('s'), holder('s')];
+      expect(await early.acquire()).toBe('granted');
+      expect(await late.acquire('q', true)).toBe('refused');
+      expect(await late.acquire()).toBe('again');
+      await eventually(() => expect(early.heard).toEqual(['lost a q s']));
+      await late.release();
+      expect(await early.acquire()).toBe('again');
+      await early.release();
+      expect(await holder('another').acquire()).toBe('granted');
     });
 
-    it('are kept by a client that has the question and gave up waiting, and asks again, here or at another connection [A1]', async () => {
+    it('are kept by a client that has acknowledged the question, gave up waiting and asks again, on this or another connection [A1]', async () => {
       await ask();
-      const [here, there, standalone] = [screen('s'), screen('s'), screen('s')];
-      expect(await here.show('q', true)).toBe('granted');
-      // It has not said yet that it has it.
-      expect(await here.show('q', 'not any more')).toBe('granted');
-      expect(await here.show('q', true)).toBe('granted');
+      const [here, there, standalone] = [holder('s'), holder('s'), holder('s')];
+      expect(await here.acquire('q', true)).toBe('granted');
+      // The client has not acknowledged it yet.
+      expect(await here.acquire('q', 'not any more')).toBe('granted');
+      expect(await here.acquire('q', true)).toBe('granted');
       await here.receive();
-      expect(await here.show('q', 'not any more')).toBe('granted, kept now');
+      expect(await here.acquire('q', 'not any more')).toBe('granted, kept now');
       await stage().pass(1_100);
-      expect(await standalone.show()).toBe('refused');
-      expect(await here.show('q', true)).toBe('granted, kept for long');
-      expect(await here.show('q', true)).toBe('granted, kept now');
-      // The request for the result is repeated at another node before this one hears that it was given up.
-      expect(await there.show('q', true)).toBe('again, kept now');
-      await eventually(() => expect(here.told).toEqual(['taken a q s']));
-      expect(await there.show('q', 'not any more')).toBe('granted, kept now');
-      expect(await here.show('q', true)).toBe('again, kept now');
+      expect(await standalone.acquire()).toBe('refused');
+      expect(await here.acquire('q', true)).toBe('granted, kept for long');
+      expect(await here.acquire('q', true)).toBe('granted, kept now');
+      // The request for the result is repeated at another node before this one learns that it was given up.
+      expect(await there.acquire('q', true)).toBe('again, kept now');
+      await eventually(() => expect(here.heard).toEqual(['lost a q s']));
+      expect(await there.acquire('q', 'not any more')).toBe('granted, kept now');
+      expect(await here.acquire('q', true)).toBe('again, kept now');
     });
 
-    it('are not kept by a connection that gave them up, nor by another session [A1]', async () => {
+    it('are not kept by a connection that released them, nor by another session [A1]', async () => {
       await ask();
-      const [one, other] = [screen('s1'), screen('s2')];
-      await one.show('q', true);
+      const [one, other] = [holder('s1'), holder('s2')];
+      await one.acquire('q', true);
       await one.receive();
-      await one.giveUp();
+      await one.release();
       await one.receive();
-      expect(await one.show('q', true)).not.toContain('kept');
+      expect(await one.acquire('q', true)).not.toContain('kept');
       await other.receive();
-      expect(await one.show('q', 'not any more')).toBe('granted');
+      expect(await one.acquire('q', 'not any more')).toBe('granted');
       await one.receive();
-      expect(await other.show('q', true)).toBe('granted');
+      expect(await other.acquire('q', true)).toBe('granted');
       await one.receive();
-      expect(await other.show('q', 'not any more')).toBe('granted');
+      expect(await other.acquire('q', 'not any more')).toBe('granted');
     });
 
-    it('let the sessions answer to which the question was shown, and no other [A1]', async () => {
+    it('let only sessions answer that were shown the question [A1]', async () => {
       await ask();
       const answer = (session: string): Promise<string> =>
         stage().engine.answer('a', 'q', { result: session }, session);
       expect(await answer('s1')).toBe('unknown');
-      const first = screen('s1');
-      await first.show();
+      const first = holder('s1');
+      await first.acquire();
       expect(await answer('s')).toBe('unknown');
       expect(await answer('1')).toBe('unknown');
-      // Refused, so that its client never saw it.
-      await screen('refused').show();
+      // Refused, so its client never saw it.
+      await holder('refused').acquire();
       expect(await answer('refused')).toBe('unknown');
-      await first.giveUp();
+      await first.release();
       for (let session = 2; session <= 17; session++) {
-        const next = screen(`s${session}`);
-        await next.show();
-        await next.giveUp();
+        const next = holder(`s${session}`);
+        await next.acquire();
+        await next.release();
       }
       expect(await answer('s1')).toBe('unknown');
       expect(await answer('s2')).toBe('accepted');
       expect(await answer('s17')).toBe('answered');
     });
 
-    it('are refused for what needs no answer', async () => {
+    it('are refused for a question that needs no answer', async () => {
       await ask();
-      const one = screen('s1');
-      expect(await one.show('unknown')).toBe('refused');
+      const one = holder('s1');
+      expect(await one.acquire('unknown')).toBe('refused');
       await stage().engine.answer('a', 'q', { result: 1 });
-      expect(await one.show()).toBe('refused');
+      expect(await one.acquire()).toBe('refused');
       await stage().engine.cancel('a');
-      expect(await one.show()).toBe('refused');
-      await one.giveUp();
+      expect(await one.acquire()).toBe('refused');
+      await one.release();
       const nowhere = { connection: one.connection, session: 's', waits: true };
       expect(await stage().engine.questionLeases.acquire('nobody', 'q', nowhere)).toEqual({
         granted: false,

@@ -8,7 +8,7 @@ const anna = { owner: 'anna', client: { initialize: { protocolVersion: '2025-11-
 
 export function sessionsContract(stage: () => Stage): void {
   describe('sessions', () => {
-    /** A connection that serves a session, with what it was told. */
+    /** A connection that serves a session, with the news it received. */
     async function serve(session: string): Promise<{ connection: string; news: SessionNews[]; stop: () => void }> {
       const { engine } = stage();
       const connection = engine.newConnectionId();
@@ -17,7 +17,7 @@ export function sessionsContract(stage: () => Stage): void {
       return { connection, news, stop };
     }
 
-    it('are found with what was kept, until they are ended', async () => {
+    it('are found with their data until they are ended', async () => {
       const { sessions } = stage().engine;
       expect(await sessions.find('s')).toBeUndefined();
       await sessions.save('s', stage().engine.newConnectionId(), anna, minute);
@@ -27,7 +27,7 @@ export function sessionsContract(stage: () => Stage): void {
       await sessions.end('s');
     });
 
-    it('expire when nobody says that they are in use', async () => {
+    it('expire if no connection keeps them', async () => {
       const { sessions } = stage().engine;
       const { connection } = await serve('s');
       await sessions.save('s', connection, anna, 300);
@@ -40,7 +40,7 @@ export function sessionsContract(stage: () => Stage): void {
       expect(await sessions.keep('s', connection, minute)).toBe(false);
     });
 
-    it('are ended by a connection that has no more use for them only where no other has', async () => {
+    it('are ended by the connection that used them last, and by no other, if asked so', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
       await sessions.save('s', one.connection, anna, minute);
@@ -51,7 +51,7 @@ export function sessionsContract(stage: () => Stage): void {
       expect(await sessions.find('s')).toBeUndefined();
     });
 
-    it('tell all connections of their end, and the others of what one changes or tells', async () => {
+    it('report their end to all connections, and changes and messages to the others', async () => {
       const { sessions } = stage().engine;
       const [one, other, stranger] = [await serve('s'), await serve('s'), await serve('another')];
       await sessions.save('s', one.connection, anna, minute);
@@ -68,7 +68,7 @@ export function sessionsContract(stage: () => Stage): void {
       expect(await sessions.find('s')).toBeUndefined();
     });
 
-    it('tell nothing to a connection that stopped serving', async () => {
+    it('report nothing to a connection that has stopped serving', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
       one.stop();
@@ -78,7 +78,7 @@ export function sessionsContract(stage: () => Stage): void {
       expect(one.news).toEqual([]);
     });
 
-    it('are held by the connection that wished so last; who comes later is told, and who leaves too late changes nothing', async () => {
+    it('are held by the latest holder; newcomers learn of it, and an earlier one that leaves changes nothing', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
       await sessions.save('s', one.connection, anna, minute);
@@ -116,7 +116,7 @@ export function sessionsContract(stage: () => Stage): void {
       };
       await stage().begin('open', worker, { session: 's' });
       await stage().begin('of another', worker, { session: 'another' });
-      // As long as there was no such connection, nobody waits for news.
+      // Before there is a holder, nothing is missed.
       await end('before');
       expect(await engine.sessions.hold('s', connection)).toEqual(['open']);
       await end('told');
@@ -129,7 +129,7 @@ export function sessionsContract(stage: () => Stage): void {
       expect(await engine.sessions.openTasks('another')).toEqual(['of another']);
     });
 
-    it('that are not kept can be held all the same', async () => {
+    it('that are not stored can be held all the same', async () => {
       const { engine } = stage();
       await stage().add('a', { session: 's' });
       expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual(['a']);

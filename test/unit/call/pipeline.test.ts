@@ -112,7 +112,7 @@ interface Parts {
 }
 
 describe('a call', () => {
-  it('goes one way: parse, around, open, invoke, encode, dispose', async () => {
+  it('goes one way: parse, middleware, open, invoke, encode, dispose', async () => {
     const around: Around = async (frame, next) => {
       steps.push(`before ${frame.component.name}`);
       const value = await next();
@@ -126,13 +126,31 @@ describe('a call', () => {
     expect(steps).toEqual(['parse', 'before ask', 'open', 'invoke', 'after', 'encode', 'dispose', 'released']);
   });
 
-  it('that what is around it refuses opens no container, and fails', async () => {
+  it('refused by its middleware opens no container, and fails', async () => {
     const refusal = new ErrandError('NO_ACCESS_TOKEN', 'Log in first.', { exposed: true });
     expect(await call(ask, { around: () => Promise.reject(refusal) })).toEqual({ type: 'failed', thrown: refusal });
     expect(steps).toEqual(['parse', 'released']);
   });
 
-  it('whose input does not fit fails before anything is around it', async () => {
+  it('runs its method once, however often the middleware calls next', async () => {
+    const around: Around = async (_frame, next) => [await next(), await next()].at(0);
+    expect(await call(ask, { around })).toMatchObject({ type: 'returned' });
+    expect(steps).toEqual(['parse', 'open', 'invoke', 'encode', 'dispose', 'released']);
+  });
+
+  it('disposes nothing under a method for which the middleware did not wait', async () => {
+    const around: Around = (_frame, next) => {
+      void next();
+      return Promise.resolve('early');
+    };
+    expect(await call(ask, { around })).toMatchObject({
+      type: 'returned',
+      value: { structuredContent: { result: 'early' } },
+    });
+    expect(steps).toEqual(['parse', 'open', 'invoke', 'encode', 'dispose', 'released']);
+  });
+
+  it('whose input is invalid fails before its middleware runs', async () => {
     const outcome = await call(ask, { input: { n: 1 }, around: (_frame, next) => next() });
     expect(outcome).toMatchObject({ type: 'failed', thrown: { code: 'INPUT_INVALID' } });
     expect(steps).toEqual(['released']);

@@ -151,7 +151,8 @@ it('only tools and jobs are added to the docket', async () => {
   const server = createServer({ name: 'test', version: '1', components: [Prompts] });
   expect(await rejectionOf(server.docket.add(Prompts, 'run'))).toEqual({
     code: 'COMPONENT_INVALID',
-    message: 'Prompts.run is a prompt, which only clients ask for. Make it a job or a tool to add it to the docket.',
+    message:
+      'Prompts.run is a prompt, which only clients can request. Make it a job or a tool to add it to the docket.',
   });
   await server.close();
 });
