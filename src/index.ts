@@ -72,6 +72,8 @@ export { createServer, type ErrandServer } from './server/create-server.js';
 export type { RunningWorker, WorkerOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';
 export type { ServerHealth } from './telemetry/health.js';
+export type { FetchOptions } from './transports/http/fetch.js';
+export type { HttpOptions } from './transports/http/http-options.js';
 export type { HttpListener, ListenOptions } from './transports/http/listen.js';
 export type { Monitor, MonitorOptions } from './server/telemetry/monitor.js';
 export type { DocketOptions, DocketLimitOptions as LimitOptions, ServerOptions } from './server/options.js';

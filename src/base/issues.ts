@@ -19,7 +19,9 @@ export const furtherIssues = (): z.core.$ZodRawIssue => ({
   continue: false,
 });
 
-const isFurther = (issue: z.core.$ZodIssue): boolean => issue.code === 'custom' && issue.params === notLookedFor;
+/** Whether an issue is that of {@link furtherIssues}. */
+export const isFurther = (issue: z.core.$ZodIssue | z.core.$ZodRawIssue): boolean =>
+  issue.code === 'custom' && issue.params === notLookedFor;
 
 /** Whether there may be more issues than an error has. */
 export const isCutShort = ({ issues }: z.core.$ZodError): boolean => issues.some(isFurther);

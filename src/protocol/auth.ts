@@ -10,6 +10,6 @@ export interface AuthInfo {
   expiresAt?: number;
   /** The server that it was issued for (RFC 8707). */
   resource?: URL;
-  /** Further claims: `issuer` and `subject` make the principal. */
+  /** Further claims: `iss` and `sub` make the principal, together with the client. */
   extra?: Record<string, unknown>;
 }

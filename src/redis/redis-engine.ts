@@ -298,6 +298,10 @@ export class RedisEngine implements Engine {
     return accepted;
   }
 
+  beginAlone(key: string, run: string): Promise<void> {
+    return this.runs.beginAlone(key, run);
+  }
+
   exonerate(key: string, run: string): Promise<void> {
     return this.runs.exonerate(key, run);
   }

@@ -16,6 +16,7 @@ import type { CallSettings } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import type { SnapshotRules } from '../call/snapshot.js';
 import { readEncryptionKey } from '../docket/sealing/sealer.js';
+import { httpShape, inconsistent, isConsistent, type HttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
 
@@ -109,6 +110,8 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
   readonly errors?: ErrorDisclosure;
+  /** Options of HTTP: for `fetch`, and defaults for the options of `listen`. */
+  readonly http?: HttpOptions;
   /** Options of the docket. */
   readonly docket?: DocketOptions;
   /** Receives log lines. Default: writes JSON lines to stderr, from `info` up. */
@@ -157,6 +160,7 @@ const Options = z.strictObject({
   questionDeadline: duration('questionDeadline', '1h'),
   grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
+  http: z.strictObject(httpShape).refine(isConsistent, inconsistent).prefault({}),
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

@@ -49,6 +49,7 @@ async function deaths(count: number, runs: number): Promise<void> {
   for (let death = 0; death < count; death++) {
     const { worker, die } = await process(runs);
     await eventually(() => expect(worker.begun).toHaveLength(runs));
+    for (const { record, run } of worker.begun) if (record.isolated) await client.beginAlone(record.key, run);
     await die();
   }
 }
@@ -146,6 +147,23 @@ describe('a component whose runs were lost with three workers', () => {
     expect((await worker.next()).record).toMatchObject({ key: 'next', isolated: true, losses: 0 });
     await worker.finish(worker.begun[1]!);
     expect(await isolated('report')).toBe(false);
+  });
+
+  it('is charged with nothing while it waits for the others to end [A3]', async () => {
+    await add('a');
+    await deaths(3, 1);
+    for (let death = 0; death < 2; death++) {
+      const { worker, die } = await process(2);
+      const waiting = await worker.next();
+      expect(waiting.record).toMatchObject({ isolated: true, suspicions: 3, losses: 0, attempt: 1 });
+      // What an earlier run began says nothing of this one.
+      if (death === 0) await client.beginAlone('a', 'another run');
+      await die();
+    }
+    expect(await docket.redis.zcard(`${docket.prefix}:crashes:report`)).toBe(3);
+    const worker = await survivor(2);
+    expect((await worker.next()).record).toMatchObject({ isolated: true, suspicions: 3, losses: 0, attempt: 1 });
+    await worker.finish(worker.begun[0]!);
   });
 
   it('goes on at its own limits once a call of it has ended well, all that waited [A3]', async () => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -250,6 +251,22 @@ describe('a request of 4 MB', () => {
     const { result, peak } = await peakOf(() => post(body));
     check(name, result.text, peak);
     await healthy();
+  });
+
+  it('[B1] costs no more where it comes in chunks of one byte', async () => {
+    const head = `POST /mcp HTTP/1.1\r\nhost: ${new URL(url).host}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
+    const { result, peak } = await peakOf(async () => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
+      socket.write(head);
+      const some = '1\r\n \r\n'.repeat(10_000);
+      for (let n = 0; n < 50; n++) if (!socket.write(some)) await once(socket, 'drain');
+      socket.write('0\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [string];
+      socket.destroy();
+      return answer;
+    });
+    expect(result).toContain('400');
+    check('chunks of one byte', result, peak);
   });
 
   it('[B1] is told of ten issues, and that there are more', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { furtherIssues, mostIssues } from '../../base/issues.js';
+import { furtherIssues, isFurther, mostIssues } from '../../base/issues.js';
 import { shown } from '../../base/shown.js';
 
 type Schema = z.core.$ZodType;
@@ -203,8 +203,10 @@ class Meter {
 
   /** Has a collection counted by this meter. */
   watch({ _zod: internals }: Schema): void {
+    const isArray = internals.def.type === 'array';
     let parse: Run = internals.parse.bind(internals);
     const metered: Run = (payload, context) => {
+      if (isArray && context.async === true && isLong(payload.value)) return parseInParts(metered, payload, context);
       const outer = this.parsing;
       const parsing: Parsing = { payload, seen: payload.issues.length, counted: 0, stopped: false };
       this.parsing = parsing;
@@ -236,7 +238,28 @@ class Meter {
   }
 }
 
-function ended(payload: Payload, { stopped }: Parsing): Payload {
+/** How many items of an array are parsed at once where that is asynchronous. */
+const mostAtOnce = 100;
+
+const isLong = (value: unknown): boolean => Array.isArray(value) && value.length > mostAtOnce;
+
+/** Zod makes some promises for each item that is refined asynchronously, which take far more memory than the item. */
+async function parseInParts(run: Run, payload: Payload, context: z.core.ParseContextInternal): Promise<Payload> {
+  const items = payload.value as readonly unknown[];
+  const values: unknown[] = [];
+  for (let at = 0; at < items.length; at += mostAtOnce) {
+    if (payload.issues.length >= mostIssues) return ended(payload, { stopped: !payload.issues.some(isFurther) });
+    const part = await run({ value: items.slice(at, at + mostAtOnce), issues: [] }, context);
+    values.push(...(part.value as readonly unknown[]));
+    for (const { path: [place, ...rest] = [], ...issue } of part.issues) {
+      payload.issues.push({ ...issue, ...(place !== undefined && { path: [Number(place) + at, ...rest] }) });
+    }
+  }
+  payload.value = values;
+  return payload;
+}
+
+function ended(payload: Payload, { stopped }: Pick<Parsing, 'stopped'>): Payload {
   if (stopped) payload.issues.push(furtherIssues());
   return payload;
 }

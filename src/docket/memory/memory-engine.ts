@@ -271,8 +271,12 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  exonerate(): Promise<void> {
+  beginAlone(): Promise<void> {
     // A crash takes the whole docket with it, so nothing is ever isolated.
+    return Promise.resolve();
+  }
+
+  exonerate(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -163,6 +163,10 @@ export class SealedEngine implements Engine {
     return this.engine.settle(key, run, this.sealedSettlement(key, settlement), over);
   }
 
+  beginAlone(key: string, run: string): Promise<void> {
+    return this.engine.beginAlone(key, run);
+  }
+
   exonerate(key: string, run: string): Promise<void> {
     return this.engine.exonerate(key, run);
   }

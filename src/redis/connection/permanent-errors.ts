@@ -21,8 +21,9 @@ export function asRefusal(error: unknown, { shown, kind }: RedisAddress): Errand
   if (unwelcome.test(reason)) {
     return make('DOCKET_URL', `refuses the connection: ${reason}. Check the user, its password and its permissions.`);
   }
-  if (wrongDatabase.test(reason))
+  if (wrongDatabase.test(reason)) {
     return make('DOCKET_URL', `refuses the connection: ${reason}. Check the database number.`);
+  }
   if (noCluster.test(reason)) return make('DOCKET_URL', 'is not part of a cluster. Write redis:// in the URL.');
   if (inCluster.test(reason) && kind !== 'cluster') {
     return make('DOCKET_URL', 'is part of a cluster. Write redis+cluster:// in the URL.');

@@ -6,14 +6,15 @@ import type { OnError } from '../../docket/engine/watchers.js';
 import type { WaitingList } from './waiting-list.js';
 import { recordIn, repairedFields } from '../codec.js';
 import {
+  acquireFirstScript,
+  acquireNextScript,
   acquireScript,
+  beginAloneScript,
   exonerateScript,
   finishScript,
-  acquireNextScript,
   passOnScript,
   reportScript,
   settleScript,
-  acquireFirstScript,
   releaseUnstartedScript,
 } from '../scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from '../scripts/script.js';
@@ -165,6 +166,11 @@ export class RedisRuns {
           ? this.settleAs(key, run, 'handBack')
           : this.settleAs(key, run, 'putBack', settlement.delay);
     }
+  }
+
+  /** Records that an isolated run begins, with nothing running beside it. */
+  async beginAlone(key: string, run: string): Promise<void> {
+    await this.host.workers().run(beginAloneScript, key, run);
   }
 
   /** Clears the component of an isolated run, which has shown that it kills no worker. */

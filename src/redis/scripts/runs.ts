@@ -7,12 +7,15 @@ import { Script } from './script.js';
  */
 const claim = `
 -- Handles a run whose worker has died or has lost it. An isolated run is charged with the loss, and with those that it was only
--- suspected of. Returns whether its component is isolated from now on.
+-- suspected of, unless it was still waiting for other runs to end. Returns whether its component is isolated from now on.
 local function lose(x, key)
   local record = facts(x)
   local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
+  local begun = not isolated or record.alone == run
   drop(x, 'run', 'node', 'isolated')
-  if isolated then
+  if not begun then
+    become(x, key, 'queued', 'dueAt', text(now), 'attempt', num(record.attempt, 1) - 1)
+  elseif isolated then
     drop(x, 'suspicions')
     become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1 + suspicions,
       'attempt', num(record.attempt, 1) + suspicions)
@@ -22,7 +25,7 @@ local function lose(x, key)
   end
   emit(x, 'state')
   post(node, { '@event', 'revoke', '@run', run, '@why', 'lost' })
-  suspect(record.component, node)
+  if begun then suspect(record.component, node) end
   local nowIsolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
   -- Room among concurrent runs is no room for an isolated one.
   if nowIsolated and not isolated and record.gate then gates(record.component).leave(x, key) end
@@ -196,6 +199,14 @@ return { settled and 'settled' or 'lost', done and next, called, why }
 `,
   { packed: true },
 );
+
+/** Records that an isolated run begins, with nothing beside it. ARGV: key, run. Writes nothing if the run was lost meanwhile. */
+export const beginAloneScript = new Script(`
+local x = executionKey(ARGV[1])
+if not owns(x, ARGV[2]) then return 0 end
+note(x, 'alone', ARGV[2])
+return 1
+`);
 
 /** Clears the component of an isolated run that has killed no worker. ARGV: key, run. Returns the admitted executions. */
 export const exonerateScript = new Script(

@@ -244,3 +244,36 @@ describe('a bounded schema and the schema itself', () => {
     );
   });
 });
+
+describe('a long array whose items are refined asynchronously', () => {
+  /** Even numbers, and how many of them are looked at at once. */
+  function evens(): { readonly schema: z.ZodType; readonly most: () => number } {
+    let [now, most] = [0, 0];
+    const item = z.number().refine(async (value) => {
+      most = Math.max(most, ++now);
+      await Promise.resolve();
+      now--;
+      return value % 2 === 0;
+    });
+    return { schema: z.object({ items: z.array(item) }), most: () => most };
+  }
+
+  it('[B1] is parsed in parts, which changes nothing of what comes of it', async () => {
+    const { schema, most } = evens();
+    const items = Array.from({ length: 5_000 }, (_, index) => index * 2);
+    expect(await boundedSchema(schema).parseAsync({ items })).toEqual({ items });
+    expect(most()).toBeLessThanOrEqual(100);
+    const result = await boundedSchema(schema).safeParseAsync({ items: [...items, 1, 2, 3] });
+    expect(result.error?.issues.map(({ path }) => path)).toEqual([
+      ['items', 5_000],
+      ['items', 5_002],
+    ]);
+  });
+
+  it('[B1] is looked at no further than the part with the tenth issue', async () => {
+    const { schema, most } = evens();
+    const result = await boundedSchema(schema).safeParseAsync({ items: wrong(50_000) });
+    expect(describeIssues(result.error!)).toMatch(/^items\.1: .*items\.19: Invalid input; and more$/);
+    expect(most()).toBeLessThanOrEqual(100);
+  });
+});
