@@ -79,7 +79,7 @@ describe('a rejection that nobody handles', () => {
       });
       expect((await served.answer(5)).result).toMatchObject(text('waited'));
       expect((await served.answer(3)).result).toMatchObject(text('survived'));
-      const lines = served.errors.split('\n').filter((line) => line.includes('nobody handles that'));
+      const lines = served.errors.split('\n').filter((line) => line.includes('rejected and not handled'));
       expect(lines).toHaveLength(2);
       expect(lines.join()).toContain(`"component":"stray","key":"${failing}"`);
       expect(served.errors).toContain('STRAY_ERROR');
@@ -102,7 +102,7 @@ describe('an exception that nobody catches', () => {
         expect((await served.answer(3)).result).toMatchObject({ isError: true });
         expect((await served.answer(1)).result).toMatchObject(text('waited'));
         expect(await served.ended).toEqual([70, null]);
-        expect(served.errors).toContain('nobody caught it');
+        expect(served.errors).toContain('thrown and not caught');
       } finally {
         served.kill();
       }
