@@ -233,7 +233,7 @@ describe('a call in the foreground, without sessions', () => {
     const result = (await peer.client.callTool({ name: 'favourite' })) as CallToolResult;
     expect(result.isError).toBe(true);
     expect(textOf(result)).toBe(
-      'This call has to ask its client, but the listener keeps no sessions, so no answer could come back to the call. Run it as a task, or listen with sessions.',
+      'This call has to ask its client, but the listener keeps no sessions, so no answer could reach the call. Run it as a task, or listen with sessions.',
     );
     expect(told(peer, 'elicitation/create')).toEqual([]);
   });
