@@ -321,7 +321,7 @@ export class MemoryEngine implements Engine {
       const question = entry?.questions.get(name);
       if (!entry || !question) return 'unknown';
       if (question.answer) return 'answered';
-      if (session !== undefined && entry.shown?.get(name)?.sessions.includes(session) !== true) return 'unknown';
+      if (session !== undefined && entry.leases?.get(name)?.sessions.includes(session) !== true) return 'unknown';
       this.executions.closeQuestion(entry, question, answer);
       return 'accepted';
     });

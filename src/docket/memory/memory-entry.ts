@@ -25,15 +25,15 @@ export interface Entry {
   /** The deadlines of the open questions. */
   readonly deadlines: Map<string, Timer>;
   /** The lease of each question, or its last one. */
-  shown?: Map<string, Shown>;
+  leases?: Map<string, Lease>;
 }
 
 /** The lease of a question. */
-export interface Shown extends LeaseHolder {
+export interface Lease extends LeaseHolder {
   /** Whether it was released. */
-  readonly isOver: boolean;
+  readonly isReleased: boolean;
   /** Whether the client has acknowledged the question. */
-  readonly isReceived: boolean;
+  readonly isAcknowledged: boolean;
   /** Since when no request has waited. */
   readonly restsSince?: number;
   /** The sessions that the question was shown to, the latest last. */

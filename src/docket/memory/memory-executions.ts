@@ -193,7 +193,7 @@ export class MemoryExecutions {
     for (const deadline of entry.deadlines.values()) this.host.timers.delete(deadline);
     entry.deadlines.clear();
     entry.questions.clear();
-    entry.shown = undefined;
+    entry.leases = undefined;
     const { key, session } = entry.record;
     if (session !== undefined) this.host.sessions.ended(session, key);
   }

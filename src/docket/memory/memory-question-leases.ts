@@ -1,4 +1,4 @@
-import type { Entry, Shown } from './memory-entry.js';
+import type { Entry, Lease } from './memory-entry.js';
 import {
   sessionsKept,
   takesOver,
@@ -33,41 +33,43 @@ export class MemoryQuestionLeases implements QuestionLeases {
     return this.host.stepWith(key, (entry) => {
       const asked = entry?.questions.get(question);
       if (!entry || !asked || asked.answer) return { granted: false, again: false };
-      const shown = entry.shown?.get(question);
-      const isMoved = shown !== undefined && shown.connection !== by.connection;
-      if (isMoved && !shown.isOver) {
-        if (!takesOver(by, shown)) return { granted: false, again: false };
-        const { connection } = shown;
+      const lease = entry.leases?.get(question);
+      const isMoved = lease !== undefined && lease.connection !== by.connection;
+      if (isMoved && !lease.isReleased) {
+        if (!takesOver(by, lease)) return { granted: false, again: false };
+        const { connection } = lease;
         queueMicrotask(() => this.notifyLost(connection, key, question, by.session));
       }
       const now = this.host.now();
-      const kept = shown && isKept(shown, by) ? now - (shown.restsSince ?? now) : undefined;
-      const others = shown?.sessions.filter((session) => session !== by.session) ?? [];
-      entry.shown ??= new Map();
-      entry.shown.set(question, {
+      const kept = lease && isKept(lease, by) ? now - (lease.restsSince ?? now) : undefined;
+      const others = lease?.sessions.filter((session) => session !== by.session) ?? [];
+      entry.leases ??= new Map();
+      entry.leases.set(question, {
         ...by,
-        isOver: false,
-        isReceived: kept !== undefined,
+        isReleased: false,
+        isAcknowledged: kept !== undefined,
         sessions: [...others, by.session].slice(-sessionsKept),
         ...(by.rests === true && { restsSince: now - (kept ?? 0) }),
       });
-      const again = isMoved && shown.session === by.session;
+      const again = isMoved && lease.session === by.session;
       return { granted: true, again, ...(kept !== undefined && { kept }) };
     });
   }
 
-  received(key: string, question: string, session: string): Promise<void> {
+  acknowledge(key: string, question: string, session: string): Promise<void> {
     return this.host.stepWith(key, (entry) => {
-      const shown = entry?.shown?.get(question);
-      if (shown?.session === session && !shown.isOver) entry?.shown?.set(question, { ...shown, isReceived: true });
+      const lease = entry?.leases?.get(question);
+      if (lease?.session === session && !lease.isReleased) {
+        entry?.leases?.set(question, { ...lease, isAcknowledged: true });
+      }
     });
   }
 
   release(key: string, question: string, connection: string): Promise<void> {
     return this.host.stepWith(key, (entry) => {
-      const shown = entry?.shown?.get(question);
-      if (!entry || shown?.connection !== connection || shown.isOver) return;
-      entry.shown?.set(question, { ...shown, isOver: true, isReceived: false });
+      const lease = entry?.leases?.get(question);
+      if (!entry || lease?.connection !== connection || lease.isReleased) return;
+      entry.leases?.set(question, { ...lease, isReleased: true, isAcknowledged: false });
       if (!entry.questions.get(question)?.answer) this.host.available(entry, question);
     });
   }
@@ -86,7 +88,7 @@ export class MemoryQuestionLeases implements QuestionLeases {
 }
 
 /** Whether the client has acknowledged the question and still shows it, so that it must not be sent again. */
-function isKept({ isOver, isReceived, connection, session, waits, rests }: Shown, by: LeaseHolder): boolean {
-  if (isOver || !isReceived || session !== by.session) return false;
+function isKept({ isReleased, isAcknowledged, connection, session, waits, rests }: Lease, by: LeaseHolder): boolean {
+  if (isReleased || !isAcknowledged || session !== by.session) return false;
   return connection === by.connection || (by.waits && (waits || rests === true));
 }

@@ -105,7 +105,7 @@ export class RedisSessions implements Sessions {
     return tasks.map(String);
   }
 
-  async leave(id: string, place: string): Promise<void> {
+  async release(id: string, place: string): Promise<void> {
     await this.host.presence.giveUp(holding(id, place), () => this.host.run(leaveSessionScript, id, place));
   }
 

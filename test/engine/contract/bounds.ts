@@ -120,20 +120,23 @@ export function boundsContract(stage: () => Stage): void {
         },
       ],
     ];
-    it.each(interruptions)('gives the room of a run that %s to the same execution, as it is the oldest', async (_, leave) => {
-      const worker = stage().work(3, one);
-      const first = await stage().begin('a', worker);
-      await stage().add('b');
-      await stage().quiet();
-      await leave(worker, first);
-      // It may take a moment to be queued again, and the other may go first; but never both at once.
-      const again = await worker.next();
-      await stage().quiet();
-      expect(worker.begun).toHaveLength(2);
-      await worker.finish(again);
-      await worker.finish(await worker.next());
-      expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
-    });
+    it.each(interruptions)(
+      'gives the room of a run that %s to the same execution, as it is the oldest',
+      async (_, leave) => {
+        const worker = stage().work(3, one);
+        const first = await stage().begin('a', worker);
+        await stage().add('b');
+        await stage().quiet();
+        await leave(worker, first);
+        // It may take a moment to be queued again, and the other may go first; but never both at once.
+        const again = await worker.next();
+        await stage().quiet();
+        expect(worker.begun).toHaveLength(2);
+        await worker.finish(again);
+        await worker.finish(await worker.next());
+        expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
+      },
+    );
 
     it('gives the room of a replaced run to exactly one execution, its successor or another', async () => {
       const worker = stage().work(3, one);

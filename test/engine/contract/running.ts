@@ -99,7 +99,7 @@ export function runningContract(stage: () => Stage): void {
       expect((await worker.next()).record.key).toBe('b');
     });
 
-    it('stores progress by the engine\'s clock, never going back', async () => {
+    it("stores progress by the engine's clock, never going back", async () => {
       const worker = stage().work();
       const { run, record } = await stage().begin('a', worker);
       await stage().pass(30);

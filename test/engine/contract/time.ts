@@ -16,7 +16,7 @@ export function timeContract(stage: () => Stage): void {
       expect(delivery.record.runAt).toBeUndefined();
     });
 
-    it('with a delay is due that long after its engine\'s now', async () => {
+    it("with a delay is due that long after its engine's now", async () => {
       const worker = stage().work();
       const { record } = await stage().add('a', { delay: 200 });
       expect(record).toMatchObject({ state: 'scheduled', runAt: record.createdAt + 200 });

@@ -147,7 +147,7 @@ export class SharedSession {
   async leave(): Promise<void> {
     if (this.holder === 'here') this.holder = 'nobody';
     this.host.placed();
-    await this.engine.sessions.leave(this.id, this.place).catch((error: unknown) => this.failed('left', error));
+    await this.engine.sessions.release(this.id, this.place).catch((error: unknown) => this.failed('left', error));
   }
 
   /** It is not served here any more. */

@@ -18,7 +18,7 @@ function walk(index: OwnerIndex<Entry>, owner: string, limit: number): number[] 
 }
 
 describe('OwnerIndex', () => {
-  it('holds what a plain list holds, whatever is added and deleted', () => {
+  it('matches a plain list, whatever is added and deleted', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.constant('add' as const), fc.nat()), { maxLength: 600 }),
@@ -64,7 +64,7 @@ describe('OwnerIndex', () => {
     expect(walk(index, 'ben', 10)).toEqual([501]);
   });
 
-  it('looks at as many entries for a page in the middle of 100,000 as of 100', () => {
+  it('examines as many entries for a page in the middle of 100,000 as of 100', () => {
     let looks = 0;
     const counted = (sequence: number): Entry => ({
       get sequence() {
@@ -88,7 +88,7 @@ describe('OwnerIndex', () => {
     expect(cost(100_000) - cost(100)).toBeLessThanOrEqual(15);
   });
 
-  it('refuses the cursor of another index, which may mean another process', () => {
+  it('refuses the cursor of another index, which may be from another process', () => {
     const [index, other] = [new OwnerIndex<Entry>(), new OwnerIndex<Entry>()];
     for (let sequence = 1; sequence <= 3; sequence++) {
       index.add('anna', { sequence });
