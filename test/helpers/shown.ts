@@ -1,4 +1,4 @@
-import type { Lease } from '../../src/docket/memory/memory-entry.js';
+import type { Lease } from '../../src/docket/memory/stored-execution.js';
 import type { ErrandServer } from '../../src/index.js';
 import { eventually } from './eventually.js';
 

@@ -1,4 +1,4 @@
-import type { Entry, Lease } from './memory-entry.js';
+import type { StoredExecution, Lease } from './stored-execution.js';
 import {
   sessionsKept,
   takesOver,
@@ -11,10 +11,10 @@ import {
 /** The parts of an engine that its question leases depend on. */
 export interface MemoryQuestionLeasesHost {
   /** Makes a transition with the execution of that key, after running due timers. */
-  stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
+  stepWith<T>(key: string, transition: (stored: StoredExecution | undefined) => T): Promise<T>;
   now(): number;
   /** The question needs another connection. */
-  available(entry: Entry, question: string): void;
+  available(stored: StoredExecution, question: string): void;
   report(error: unknown): void;
 }
 
@@ -30,10 +30,10 @@ export class MemoryQuestionLeases implements QuestionLeases {
   }
 
   acquire(key: string, question: string, by: LeaseHolder): Promise<LeaseResult> {
-    return this.host.stepWith(key, (entry) => {
-      const asked = entry?.questions.get(question);
-      if (!entry || !asked || asked.answer) return { granted: false, again: false };
-      const lease = entry.leases?.get(question);
+    return this.host.stepWith(key, (stored) => {
+      const asked = stored?.questions.get(question);
+      if (!stored || !asked || asked.answer) return { granted: false, again: false };
+      const lease = stored.leases?.get(question);
       const isMoved = lease !== undefined && lease.connection !== by.connection;
       if (isMoved && !lease.isReleased) {
         if (!takesOver(by, lease)) return { granted: false, again: false };
@@ -43,8 +43,8 @@ export class MemoryQuestionLeases implements QuestionLeases {
       const now = this.host.now();
       const kept = lease && isKept(lease, by) ? now - (lease.restsSince ?? now) : undefined;
       const others = lease?.sessions.filter((session) => session !== by.session) ?? [];
-      entry.leases ??= new Map();
-      entry.leases.set(question, {
+      stored.leases ??= new Map();
+      stored.leases.set(question, {
         ...by,
         isReleased: false,
         isAcknowledged: kept !== undefined,
@@ -57,20 +57,20 @@ export class MemoryQuestionLeases implements QuestionLeases {
   }
 
   acknowledge(key: string, question: string, session: string): Promise<void> {
-    return this.host.stepWith(key, (entry) => {
-      const lease = entry?.leases?.get(question);
+    return this.host.stepWith(key, (stored) => {
+      const lease = stored?.leases?.get(question);
       if (lease?.session === session && !lease.isReleased) {
-        entry?.leases?.set(question, { ...lease, isAcknowledged: true });
+        stored?.leases?.set(question, { ...lease, isAcknowledged: true });
       }
     });
   }
 
   release(key: string, question: string, connection: string): Promise<void> {
-    return this.host.stepWith(key, (entry) => {
-      const lease = entry?.leases?.get(question);
-      if (!entry || lease?.connection !== connection || lease.isReleased) return;
-      entry.leases?.set(question, { ...lease, isReleased: true, isAcknowledged: false });
-      if (!entry.questions.get(question)?.answer) this.host.available(entry, question);
+    return this.host.stepWith(key, (stored) => {
+      const lease = stored?.leases?.get(question);
+      if (!stored || lease?.connection !== connection || lease.isReleased) return;
+      stored.leases?.set(question, { ...lease, isReleased: true, isAcknowledged: false });
+      if (!stored.questions.get(question)?.answer) this.host.available(stored, question);
     });
   }
 

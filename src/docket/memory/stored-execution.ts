@@ -6,7 +6,7 @@ import type { LeaseHolder } from '../engine/sessions.js';
 import type { Timer } from './timer-heap.js';
 
 /** An execution and everything that belongs to it. Each write replaces the record, so that readers keep the one they have. */
-export interface Entry {
+export interface StoredExecution {
   record: ExecutionRecord;
   /** Grows with each add, and orders lists. */
   readonly sequence: number;
@@ -15,7 +15,7 @@ export interface Entry {
   /** Its position among equals in the waiting list. An interrupted run keeps it, so that it goes before younger ones. */
   position: number;
   /** Set while queued. */
-  queued?: HeapNode<Entry>;
+  queued?: HeapNode<StoredExecution>;
   /** Set while scheduled, and from the end until it expires. */
   timer?: Timer;
   /** Set while running. */
