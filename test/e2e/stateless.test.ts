@@ -172,7 +172,7 @@ describe('a client whose requests go to listeners in turn', () => {
     const lost = resultOf(peer, taskId).catch(() => 'lost');
     await untilTold(peer, 'elicitation/create', 1);
     robin.spy.of('tasks/result')[0]?.drop();
-    await untilShown(server, taskId, { isOver: true });
+    await untilShown(server, taskId, { isReleased: true });
     const result = resultOf(peer, taskId);
     const [first, second] = await untilTold(peer, 'elicitation/create', 2);
     expect(second).toEqual(first);

@@ -243,7 +243,7 @@ describe('a Redis that', () => {
     expect(await rejection(engine.questionLeases.release('a', 'q', connection))).toMatchObject({
       code: 'DOCKET_UNAVAILABLE',
     });
-    expect(await rejection(engine.sessions.leave('s', connection))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.sessions.release('s', connection))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
     await docket.redis.config('SET', 'maxmemory', 0);
     const another = { connection: elsewhere, session: 'another', waits: true };
     await eventually(async () =>

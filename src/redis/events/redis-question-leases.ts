@@ -49,7 +49,7 @@ export class RedisQuestionLeases implements QuestionLeases {
     };
   }
 
-  async received(key: string, question: string, session: string): Promise<void> {
+  async acknowledge(key: string, question: string, session: string): Promise<void> {
     await this.host.run(receivedScript, key, question, session);
   }
 

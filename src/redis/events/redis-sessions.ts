@@ -105,7 +105,7 @@ export class RedisSessions implements Sessions {
     return tasks.map(String);
   }
 
-  async leave(id: string, connection: string): Promise<void> {
+  async release(id: string, connection: string): Promise<void> {
     await this.host.presence.release(holdName(id, connection), () => this.host.run(leaveSessionScript, id, connection));
   }
 
