@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { createServer, defineTool } from '../../../src/index.js';
 
+const nothing = undefined as unknown as Error;
+
 function trap(): never {
   throw new Error('a trap');
 }
@@ -14,7 +16,7 @@ const strays = {
     void setTimeout(() => {
       throw new Error('thrown in a timer');
     }, 20),
-  nothing: () => void Promise.reject(undefined),
+  nothing: () => void Promise.reject(nothing),
   trap: () => void Promise.reject(new Proxy(new Error(), { get: () => trap(), getPrototypeOf: () => trap() })),
   emits: () => void setTimeout(() => new EventEmitter().emit('error', new Error('nobody listens')), 20),
 };
