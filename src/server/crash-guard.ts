@@ -1,3 +1,4 @@
+import { inspect, types } from 'node:util';
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 import type { ErrandServer } from './create-server.js';
@@ -42,7 +43,9 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
 
   const describe = (error: unknown): Record<string, unknown> => {
     const call = strays.charge(error);
-    return { error, ...(call && { component: call.component, key: call.key }) };
+    // Anything can be thrown: nothing at all, or what no log can write.
+    const known = types.isNativeError(error) ? error : inspect(error);
+    return { error: known, ...(call && { component: call.component, key: call.key }) };
   };
 
   const onRejection = (reason: unknown): void => {

@@ -87,6 +87,26 @@ describe('a rejection that nobody handles', () => {
       served.kill();
     }
   });
+
+  it.each([
+    ['nothing', '"error":"undefined"'],
+    ['trap', '"error":"Error'],
+  ])(
+    'is logged with what is known, also where no log can write what was rejected with: %s [A3]',
+    async (how, error) => {
+      const served = new Served();
+      try {
+        served.call(1, 'stray', { how, ms: 30_000 }, {});
+        const { taskId } = (await served.answer(1)).result!.task!;
+        await eventually(() => expect(served.errors).toContain('nobody handles that'));
+        const line = served.errors.split('\n').find((each) => each.includes('nobody handles that'));
+        expect(line).toContain(error);
+        expect(line).toContain(`"component":"stray","key":"${taskId}"`);
+      } finally {
+        served.kill();
+      }
+    },
+  );
 });
 
 describe('an exception that nobody catches', () => {
