@@ -25,7 +25,6 @@ import type {
   Settlement,
   Watched,
 } from '../docket/engine/engine.js';
-
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
@@ -45,7 +44,6 @@ import { RedisRuns, type DoneJob, type FinishedRun } from './queue/redis-runs.js
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { takesJobs } from './scripts/bring.js';
-
 import { Schedules } from './queue/schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { QueueJobs } from './queue/queue-jobs.js';
