@@ -25,7 +25,6 @@ import type {
   Settlement,
   Watched,
 } from '../docket/engine/engine.js';
-import { tooManyQuestions } from '../docket/engine/size-limits.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
@@ -36,15 +35,15 @@ import { Inbox, inboxSilence } from './events/inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
 import { connectionIdOf, Presence } from './events/presence.js';
-import { limitArguments, questionIn, questionText } from './codec.js';
+import { limitArguments } from './codec.js';
 import { RedisConsumer } from './queue/redis-consumer.js';
 import { RedisExecutions } from './redis-executions.js';
 import { RedisOverview } from './redis-overview.js';
+import { RedisQuestions } from './redis-questions.js';
 import { RedisRuns, type DoneJob, type FinishedRun } from './queue/redis-runs.js';
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { takesJobs } from './scripts/bring.js';
-import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { Schedules } from './queue/schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { QueueJobs } from './queue/queue-jobs.js';
@@ -99,6 +98,7 @@ export class RedisEngine implements Engine {
   private readonly waitingList: WaitingList;
   private readonly executions: RedisExecutions;
   private readonly runs: RedisRuns;
+  private readonly asked: RedisQuestions;
   private readonly overview: RedisOverview;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that are settled but have not ended. */
@@ -162,6 +162,7 @@ export class RedisEngine implements Engine {
     const { waitingList } = this;
     this.executions = new RedisExecutions({ node, waitingList, expected, run, request });
     this.runs = new RedisRuns({ node, waitingList, lease, run, workers, request, report });
+    this.asked = new RedisQuestions({ waitingList, run, request });
     this.overview = new RedisOverview({ run, report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.questionLeases = new RedisQuestionLeases({ run, presence });
@@ -314,24 +315,16 @@ export class RedisEngine implements Engine {
     return this.runs.publish(key, run, 'notice', JSON.stringify(notice));
   }
 
-  async ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
-    const most = Number.isFinite(limit) ? limit : -1;
-    const onDeadline = JSON.stringify(asked.onDeadline);
-    const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
-    const [status, question, wait] = await this.run(askScript, ...args);
-    if (status === 'limit') throw tooManyQuestions(limit);
-    if (status === 'lost') return undefined;
-    this.waitingList.checkDueIn(Number(wait));
-    return questionIn(question);
+  ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
+    return this.asked.ask(key, run, asked, limit);
   }
 
-  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    const args = [this.request(), key, question, JSON.stringify(answer), ...(session === undefined ? [] : [session])];
-    return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerResult;
+  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
+    return this.asked.answer(key, question, answer, session);
   }
 
-  async questions(key: string): Promise<readonly Question[]> {
-    return (await this.run(questionsScript, key)).map(questionIn);
+  questions(key: string): Promise<readonly Question[]> {
+    return this.asked.list(key);
   }
 
   private async open(): Promise<void> {
@@ -386,11 +379,6 @@ export class RedisEngine implements Engine {
   /** Returns a new request id, so that a command sent twice is recognised. */
   private request(): string {
     return `${this.node}.${++this.requests}`;
-  }
-
-  /** Runs a script whose reply is a list. */
-  private async run(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.guard(() => this.scripts.run(script, ...args))) as readonly Reply[];
   }
 
   private async guard<T>(command: () => Promise<T>): Promise<T> {

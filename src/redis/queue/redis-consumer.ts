@@ -220,7 +220,7 @@ export class RedisConsumer implements Consumer {
       this.held.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
-      // Before the slot is free again: whoever waits for the last run must wait for this as well.
+      // Before the slot is free again: a caller that waits for the last run must wait for this as well.
       const next = following;
       if (next) this.keep(ended.then(() => this.follow(next)));
     });
