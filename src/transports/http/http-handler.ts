@@ -40,8 +40,9 @@ export class HttpHandler {
     const { endpoint, guard } = this.options;
     const refused = guard.refuse(headers) ?? this.refusePath(url);
     if (refused !== undefined) return { response: refused };
-    if (method === 'OPTIONS' && isReadable)
+    if (method === 'OPTIONS' && isReadable) {
       return { response: new Response(null, { status: 204, headers: preflight }) };
+    }
     const exchange = { request: { method, url, headers }, ...(auth !== undefined && { auth }) };
     if (method !== 'POST') return endpoint.handle(exchange);
     const read = await readJson(body);

@@ -90,8 +90,9 @@ export class SharedSession {
   /** Marks the session as in use here. Resolves with `false` when it has ended meanwhile. */
   async keepAlive(): Promise<boolean> {
     const now = this.clock.now();
-    if (this.client === undefined || now - this.renewedAt < Math.min(renewalInterval, this.idleTimeout / 3))
+    if (this.client === undefined || now - this.renewedAt < Math.min(renewalInterval, this.idleTimeout / 3)) {
       return true;
+    }
     this.renewedAt = now;
     try {
       return await this.engine.sessions.keep(this.id, this.connectionId, this.retention);
