@@ -35,7 +35,11 @@ export interface ParameterBinding {
  *
  * @throws {ErrandError} `PARAMETER_UNBOUND` or `PARAMETER_CONFLICT`, naming class, method and position.
  */
-export function bindMethod(component: string, method: DeclaredMethod, isToken: (type: Class) => boolean): ParameterBinding {
+export function bindMethod(
+  component: string,
+  method: DeclaredMethod,
+  isToken: (type: Class) => boolean,
+): ParameterBinding {
   const where = `${component}.${method.name}`;
   const input = method.declaration.options.input;
   const sources: ArgumentSource[] = [];

@@ -103,7 +103,11 @@ function checkedOptions(given: unknown, known: readonly string[], call: string):
   throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}. Give an object with any of ${known.join(', ')}.`);
 }
 
-async function storedInput(component: Component<CallFrame>, input: unknown, limits: SizeLimits): Promise<Json | undefined> {
+async function storedInput(
+  component: Component<CallFrame>,
+  input: unknown,
+  limits: SizeLimits,
+): Promise<Json | undefined> {
   const { kind, label, task, takes, encodable, schema } = component;
   if (kind === 'prompt' || kind === 'resource') {
     throw new ErrandError(

@@ -1,6 +1,7 @@
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 import type { ErrandServer } from './create-server.js';
+import { processOf } from './process-contract.js';
 
 /** The exit code after an uncaught exception: EX_SOFTWARE of sysexits.h. */
 const crashed = 70;
@@ -25,6 +26,7 @@ export interface CrashGuard {
  * Calls in the foreground are not charged: to know which one an error belongs to would slow down all of them.
  *
  * @param server - the server of this process, from before it serves or works
+ * @throws {ErrandError} `OPTIONS_INVALID` for what is no server
  *
  * @example
  * ```ts
@@ -36,21 +38,21 @@ export interface CrashGuard {
  * ```
  */
 export function installCrashGuard(server: ErrandServer): CrashGuard {
-  const { logger, clock, grace, strays } = server.optionsWith({});
-  strays.switchOn();
+  const contract = processOf(server, 'installCrashGuard');
+  const { clock, grace } = contract;
+  contract.watchStrays();
   let crashing = false;
 
   const describe = (error: unknown): Record<string, unknown> => {
-    const call = strays.charge(error);
-    return { error, ...(call && { component: call.component, key: call.key }) };
+    return { error, ...contract.chargeStray(error) };
   };
 
   const onRejection = (reason: unknown): void => {
-    logger.error('A promise was rejected and nobody handles that', describe(reason));
+    contract.logError('A promise was rejected and nobody handles that', describe(reason));
   };
 
   const onException = (error: unknown): void => {
-    logger.error('An exception was thrown and nobody caught it', describe(error));
+    contract.logError('An exception was thrown and nobody caught it', describe(error));
     if (crashing) return;
     crashing = true;
     process.exitCode = crashed;
@@ -62,7 +64,7 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
       // The server has its grace for calls, and once more for its singletons.
       await settlesWithin(server.close(), 2 * grace, clock);
     } catch (error) {
-      logger.error('The server could not be closed', { error });
+      contract.logError('The server could not be closed', { error });
     }
     const written = Promise.all([process.stdout, process.stderr].map(flushed));
     await settlesWithin(written, grace / 2, clock);

@@ -108,9 +108,14 @@ describe('a Redis that', () => {
     const [place, elsewhere] = [engine.newConnectionId(), other.newConnectionId()];
     await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
     await engine.sessions.hold('s', place);
-    expect(await engine.questionLeases.acquire('a', 'q', { place, session: 's', waits: true })).toMatchObject({ granted: true });
+    expect(await engine.questionLeases.acquire('a', 'q', { place, session: 's', waits: true })).toMatchObject({
+      granted: true,
+    });
     const free: string[] = [];
-    other.questionLeases.attend(elsewhere, { onLost: () => undefined, onAvailable: (_key, question) => free.push(question) });
+    other.questionLeases.attend(elsewhere, {
+      onLost: () => undefined,
+      onAvailable: (_key, question) => free.push(question),
+    });
     const wish = { place: elsewhere, session: 'another', waits: true };
 
     // What becomes of the signs of all processes in an outage that is longer than those live.
@@ -235,11 +240,15 @@ describe('a Redis that', () => {
     await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
     await engine.sessions.hold('s', place);
     await docket.redis.config('SET', 'maxmemory', 1);
-    expect(await rejection(engine.questionLeases.release('a', 'q', place))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.questionLeases.release('a', 'q', place))).toMatchObject({
+      code: 'DOCKET_UNAVAILABLE',
+    });
     expect(await rejection(engine.sessions.leave('s', place))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
     await docket.redis.config('SET', 'maxmemory', 0);
     const another = { place: elsewhere, session: 'another', waits: true };
-    await eventually(async () => expect(await other.questionLeases.acquire('a', 'q', another)).toMatchObject({ granted: true }));
+    await eventually(async () =>
+      expect(await other.questionLeases.acquire('a', 'q', another)).toMatchObject({ granted: true }),
+    );
     await eventually(async () => expect(await docket.redis.hget(`${docket.prefix}:session:s`, 'holder')).toBe(''));
     await worker.finish(delivery);
     await worker.stop();

@@ -16,14 +16,22 @@ afterEach(() => docket.dispose());
 
 /** A place of an engine where a session has a stream, which serves it. */
 async function placeOf(engine: RedisEngine): Promise<SharedSession> {
-  const session = new SharedSession(engine, 's', engine.newConnectionId(), 60_000, systemClock, new Logger(() => undefined), {
-    hasStream: true,
-    ended: () => undefined,
-    changed: () => undefined,
-    received: () => void heard.push('message'),
-    placed: () => undefined,
-    catchUp: () => Promise.resolve(),
-  });
+  const session = new SharedSession(
+    engine,
+    's',
+    engine.newConnectionId(),
+    60_000,
+    systemClock,
+    new Logger(() => undefined),
+    {
+      hasStream: true,
+      ended: () => undefined,
+      changed: () => undefined,
+      received: () => void heard.push('message'),
+      placed: () => undefined,
+      catchUp: () => Promise.resolve(),
+    },
+  );
   await session.join();
   return session;
 }

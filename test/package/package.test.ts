@@ -107,7 +107,7 @@ describe('a docket on Redis', () => {
 });
 
 describe('errand/redis', () => {
-  it.each(['makeRedisEngine', 'openTicketQueue'])('says the same when %s is called', async (name) => {
+  it.each(['openDocket', 'openQueue'])('says the same when %s is called', async (name) => {
     const script = `
       const redis = await import('errand/redis');
       await redis.${name}({ url: 'redis://127.0.0.1', name: 'x' }).catch(({ code, message }) => console.log(code, message));`;

@@ -324,7 +324,12 @@ export class Worker implements DeliveryHandler {
   }
 
   /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
-  private finish(component: Component<CallFrame>, outcome: object, record: ExecutionRecord, logger: Logger): Settlement {
+  private finish(
+    component: Component<CallFrame>,
+    outcome: object,
+    record: ExecutionRecord,
+    logger: Logger,
+  ): Settlement {
     try {
       return finished(record, outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`));
     } catch (error) {

@@ -297,11 +297,7 @@ export class RedisConsumer implements Consumer {
   }
 
   /** The ticket that came for a run, if one came. */
-  private async followed(
-    next: NextTicket | undefined,
-    before: HeldJob,
-    coming: string,
-  ): Promise<HeldJob | undefined> {
+  private async followed(next: NextTicket | undefined, before: HeldJob, coming: string): Promise<HeldJob | undefined> {
     if (next) return heldBy(before, next, coming);
     this.forget(coming);
     await this.worker.foundNone();

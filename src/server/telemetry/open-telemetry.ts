@@ -1,7 +1,14 @@
 import type * as Api from '@opentelemetry/api';
 import { ErrandError, messageOf } from '../../base/errors.js';
 import { instruments, type Instrument, type Meters, type MeterSink } from '../../telemetry/meters.js';
-import type { OpenSpan, SpanAttributes, SpanOptions, TraceContext, TraceSink, Tracing } from '../../telemetry/tracing.js';
+import type {
+  OpenSpan,
+  SpanAttributes,
+  SpanOptions,
+  TraceContext,
+  TraceSink,
+  Tracing,
+} from '../../telemetry/tracing.js';
 
 /** What spans and measurements are said to come from. */
 const scope = 'errand';

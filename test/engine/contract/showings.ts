@@ -166,7 +166,10 @@ export function showingsContract(stage: () => Stage): void {
       expect(await one.show()).toBe('refused');
       await one.giveUp();
       const nowhere = { place: one.place, session: 's', waits: true };
-      expect(await stage().engine.questionLeases.acquire('nobody', 'q', nowhere)).toEqual({ granted: false, again: false });
+      expect(await stage().engine.questionLeases.acquire('nobody', 'q', nowhere)).toEqual({
+        granted: false,
+        again: false,
+      });
     });
   });
 }
