@@ -21,7 +21,7 @@ export interface OpenedQueue<Queue> {
   /** BullMQ's `Queue`, which Bull Board takes. */
   readonly queue: Queue;
   /** Ends the connection. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -46,6 +46,6 @@ export interface OpenedQueue<Queue> {
  */
 export async function openQueue<Queue = unknown>(options: OpenQueueOptions): Promise<OpenedQueue<Queue>> {
   const module = await withPeers(import('./queue/open-queue.js'));
-  const { queue, close } = await module.openQueue(options);
-  return { queue: queue as unknown as Queue, close };
+  const opened = await module.openQueue(options);
+  return { queue: opened.queue as unknown as Queue, close: () => opened.close() };
 }
