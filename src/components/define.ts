@@ -44,7 +44,7 @@ export class DefinedComponent<out Input = unknown, out Result = unknown, out Too
     readonly kind: 'tool' | 'job',
     /** Its name among tools and jobs. */
     readonly name: string,
-    /** What it was defined with. */
+    /** What it was defined with. @internal */
     readonly options: AnyOptions,
     /** What its function receives after the input. */
     readonly inject: readonly InjectionRequest[],

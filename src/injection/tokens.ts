@@ -7,7 +7,12 @@ export type Class<T = unknown> = new (...args: never[]) => T;
 export type AbstractClass<T = unknown> = abstract new (...args: never[]) => T;
 
 /** Any class, also one whose constructor is private because a factory makes its instances. */
-export type ClassToken<T = unknown> = AbstractClass<T> | { readonly prototype: T };
+export type ClassToken<T = unknown> =
+  | AbstractClass<T>
+  | {
+      /** For the compiler, an instance. */
+      readonly prototype: T;
+    };
 
 declare const carried: unique symbol;
 
@@ -38,7 +43,14 @@ export type Injected<I> =
             : unknown;
 
 /** An entry of an `inject` list: an {@link Injectable}, alone or with settings. */
-export type InjectionRequest = Injectable | { readonly token: Injectable; readonly optional?: boolean };
+export type InjectionRequest =
+  | Injectable
+  | {
+      /** What is injected. */
+      readonly token: Injectable;
+      /** Whether it may be absent, which gives `undefined`. Default `false`. */
+      readonly optional?: boolean;
+    };
 
 /** The type of what is injected for one entry of an `inject` list. */
 export type InjectedRequest<R> = R extends { readonly token: infer I; readonly optional: true }
