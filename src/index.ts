@@ -60,6 +60,39 @@ export {
   type ToolResult,
 } from './components/results/results.js';
 
+export type {
+  Annotations,
+  AudioContent,
+  CallToolResult,
+  ClientCapabilities,
+  ContentBlock,
+  EmbeddedResource,
+  Icon,
+  ImageContent,
+  Implementation,
+  PromptMessage,
+  ResourceContents,
+  ResourceLink,
+  SamplingMessageContentBlock,
+  TextContent,
+  ToolAnnotations,
+  ToolMap,
+  ToolResultContent,
+  ToolShape,
+  ToolUseContent,
+} from './protocol/types.js';
+export type { AuthInfo } from './protocol/auth.js';
+export type { MessageExtra, SendOptions, Transport } from './protocol/transport.js';
+export type {
+  JsonRpcError,
+  JSONRPCMessage,
+  JsonRpcNotification,
+  JsonRpcParams,
+  JsonRpcRequest,
+  JsonRpcResult,
+  RequestId,
+} from './protocol/json-rpc/messages.js';
+
 export { Context } from './call/context.js';
 export type { QuestionOptions } from './call/questions/ask-client.js';
 export type { ElicitAnswer } from './call/questions/elicitation.js';
@@ -100,6 +133,8 @@ export type { DocketReports, ServerDocketOptions } from './redis/open-docket.js'
 export type { RunningWorker, WorkerOptions, WorkOptions } from './server/background.js';
 export { CurrentServer } from './server/built-ins.js';
 export type { ServerHealth } from './telemetry/health.js';
+export type { FetchOptions } from './transports/http/fetch.js';
+export type { HttpOptions } from './transports/http/http-options.js';
 export type { HttpListener, ListenOptions } from './transports/http/listen.js';
 export type { Monitor, MonitorOptions } from './server/telemetry/monitor.js';
 export type { DocketOptions, DocketLimitOptions, ServerOptions } from './server/options.js';

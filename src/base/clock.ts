@@ -1,18 +1,18 @@
-/** The time source of everything that waits, so that tests can turn the clock themselves. */
+/** The source of time for everything that waits. Tests put their own in its place. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
   /**
-   * Calls `run` once after `delay` milliseconds (at once, but never synchronously, for 0 and less). The timer does not
-   * keep the process alive. Returns what stops it.
+   * Calls `run` once after `delay` milliseconds; for 0 and less as soon as possible, but never synchronously. The timer
+   * does not keep the process alive. Returns a function that stops it.
    */
   schedule(delay: number, run: () => void): () => void;
 }
 
-/** setTimeout fires at once beyond this many milliseconds, so that a longer wait is made of several. */
+/** Longest delay that `setTimeout` takes, in milliseconds. It fires at once beyond that, so longer waits are split. */
 export const longestTimer = 2 ** 31 - 1;
 
-/** The clock of the machine. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule(delay, run) {

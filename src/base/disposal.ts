@@ -1,12 +1,12 @@
 import type { Clock } from './clock.js';
 
-/** What has to be done when a call or a server ends. */
+/** Cleans up when a call or a server ends. */
 export type Disposer = () => unknown;
 
 /**
- * Runs every disposer, the newest first and one after the other, also when some throw.
+ * Runs every disposer, one after the other and newest first, even when some throw.
  *
- * @throws AggregateError with all errors, in the order in which they happened.
+ * @throws AggregateError with all errors, in the order in which they occurred.
  */
 export async function disposeAll(disposers: readonly Disposer[]): Promise<void> {
   const errors: unknown[] = [];
@@ -20,7 +20,7 @@ export async function disposeAll(disposers: readonly Disposer[]): Promise<void> 
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${disposers.length} disposers failed`);
 }
 
-/** Whether something settles within a time, in milliseconds. Rejects with it when it rejects in time. */
+/** Whether `work` settles within `time` milliseconds. Rejects as `work` does when that rejects in time. */
 export function settlesWithin(work: Promise<unknown>, time: number, clock: Clock): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const stop = clock.schedule(time, () => resolve(false));

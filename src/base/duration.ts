@@ -5,7 +5,11 @@ import { shown } from './shown.js';
 /** Milliseconds, or a string such as `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
-/** @throws {ErrandError} `OPTIONS_INVALID` naming `what` when the duration is none, negative or not finite. */
+/**
+ * Converts a duration to milliseconds. `what` names the option in the error.
+ *
+ * @throws {ErrandError} `OPTIONS_INVALID` when `duration` is not a duration, or is negative or not finite.
+ */
 export function toMilliseconds(duration: unknown, what: string): number {
   const value =
     typeof duration === 'string' && /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(duration)

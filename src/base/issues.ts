@@ -1,44 +1,46 @@
 import type { z } from 'zod';
 import { shown } from './shown.js';
 
-/** How many issues an error tells of, and after how many a collection is not looked at any further. */
+/** The most issues that an error describes. A collection with this many is not checked any further. */
 export const mostIssues = 10;
 
-/** The longest description. JSON may write a character in six bytes, and an answer has to stay small. */
+/** The longest description, in characters. JSON may need six bytes for one, and responses have to stay small. */
 const longestDescription = 2_000;
 
-/** Marks the issue that stands for all that were not looked for. */
-const notLookedFor = Object.freeze({ notLookedFor: true });
+/** Marks the issue that stands for those in the unchecked part of a collection. */
+const unchecked = Object.freeze({ unchecked: true });
 
-/** Says that a collection has more issues than were looked for. Like every failure, it ends what is done with the value. */
+/** Reports that a collection was not checked to its end. Like every failure, it stops refinements and transforms. */
 export const furtherIssues = (): z.core.$ZodRawIssue => ({
   code: 'custom',
   input: undefined,
   message: 'and more',
-  params: notLookedFor,
+  params: unchecked,
   continue: false,
 });
 
-const isFurther = (issue: z.core.$ZodIssue): boolean => issue.code === 'custom' && issue.params === notLookedFor;
+/** Whether an issue is that of {@link furtherIssues}. */
+export const isFurther = (issue: z.core.$ZodIssue | z.core.$ZodRawIssue): boolean =>
+  issue.code === 'custom' && issue.params === unchecked;
 
-/** Whether there may be more issues than an error has. */
+/** Whether the value may have more issues than the error lists. */
 export const isCutShort = ({ issues }: z.core.$ZodError): boolean => issues.some(isFurther);
 
-/** `quarter: expected string, received undefined; year: too small; and 3 more` */
+/** Lists the issues: `quarter: expected string, received undefined; year: too small; and 3 more`. */
 export function describeIssues({ issues }: z.core.$ZodError): string {
   const found = issues.filter((issue) => !isFurther(issue));
-  const told: string[] = [];
+  const parts: string[] = [];
   let room = longestDescription;
   for (const issue of found.slice(0, mostIssues)) {
     const text = describeIssue(issue);
     if (text.length > room) break;
-    told.push(text);
+    parts.push(text);
     room -= text.length;
   }
-  const rest = found.length - told.length;
-  if (found.length < issues.length) told.push('and more');
-  else if (rest > 0) told.push(`and ${rest} more`);
-  return told.join('; ');
+  const rest = found.length - parts.length;
+  if (found.length < issues.length) parts.push('and more');
+  else if (rest > 0) parts.push(`and ${rest} more`);
+  return parts.join('; ');
 }
 
 function describeIssue({ path, message }: z.core.$ZodIssue): string {

@@ -1,15 +1,15 @@
-/** Facts that go with a line of the log. */
+/** Structured fields of a log line. */
 export type LogFields = Record<string, unknown>;
 
-/** The levels of a {@link Logger}, from the least to the most urgent. */
+/** The levels of a {@link Logger}, from least to most severe. */
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
-/** Takes one finished line of the log. */
+/** Receives each finished log line. */
 export type LogSink = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /**
- * A structured log, and an injectable token: in a call its lines carry the ids of the call. It never writes to stdout,
- * which belongs to the protocol under stdio.
+ * A structured logger, and an injectable token: within a call, its lines carry the ids of the call. It never writes to
+ * stdout, which belongs to the protocol under stdio.
  */
 export class Logger {
   constructor(
@@ -17,17 +17,17 @@ export class Logger {
     private readonly fields: LogFields = {},
   ) {}
 
-  /** For those who look for a fault in the server. */
+  /** Details for debugging the server. */
   debug(message: string, fields?: LogFields): void {
     this.write('debug', message, fields);
   }
 
-  /** Something worth knowing happened. */
+  /** Something noteworthy happened. */
   info(message: string, fields?: LogFields): void {
     this.write('info', message, fields);
   }
 
-  /** Something is wrong, but the server copes. */
+  /** Something is wrong, but the server can cope. */
   warning(message: string, fields?: LogFields): void {
     this.write('warning', message, fields);
   }
@@ -37,17 +37,17 @@ export class Logger {
     this.write('error', message, fields);
   }
 
-  /** A logger whose lines carry `fields` as well. */
+  /** Returns a logger that adds `fields` to every line. */
   child(fields: LogFields): Logger {
     return new Logger(this.sink, { ...this.fields, ...fields });
   }
 
   private write(level: LogLevel, message: string, fields?: LogFields): void {
-    // A call must not fail, and its client not go without an answer, because a line cannot be written.
+    // A line that cannot be written must not fail a call or cost its client the answer.
     const failed = (error: unknown): void =>
       lastResort('error', 'The log could not be written', { lost: message, error });
     try {
-      // A sink may be asynchronous all the same, and its rejection must not end the process either.
+      // A sink may return a promise despite its type, and a rejection must not end the process either.
       const sink: (...line: Parameters<LogSink>) => unknown = this.sink;
       const written = sink(level, message, { ...this.fields, ...fields });
       if (written instanceof Promise) written.catch(failed);
@@ -57,12 +57,12 @@ export class Logger {
   }
 }
 
-const urgency: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error: 3 };
+const severity: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error: 3 };
 
-/** One line of JSON on stderr for each message of at least the given level. */
-export function stderrSink(least: LogLevel): LogSink {
+/** Writes one line of JSON to stderr for each message at or above `minimum`. */
+export function stderrSink(minimum: LogLevel): LogSink {
   return (level, message, fields) => {
-    if (urgency[level] < urgency[least]) return;
+    if (severity[level] < severity[minimum]) return;
     const line = { time: new Date().toISOString(), level, message };
     process.stderr.write(`${toText({ ...line, ...fields, ...line }) ?? JSON.stringify(line)}\n`);
   };
@@ -70,7 +70,7 @@ export function stderrSink(least: LogLevel): LogSink {
 
 const lastResort = stderrSink('debug');
 
-/** Undefined where a getter or a toJSON of what is logged throws. */
+/** Undefined when a getter or toJSON of a logged value throws. */
 function toText(line: object): string | undefined {
   try {
     return JSON.stringify(line, printable());
@@ -80,16 +80,16 @@ function toText(line: object): string | undefined {
 }
 
 /**
- * Errors print as {@link described}; what JSON cannot hold prints as text; a circle is cut where it closes. The replacer
- * is called with the object that holds the value, which tells where in the tree it is.
+ * Prints errors as {@link described}, bigints as text, and cuts circular references. JSON calls the replacer on the
+ * object that holds the value, which shows the position in the tree.
  */
 function printable(): (this: object, key: string, value: unknown) => unknown {
-  /** From the outermost object to the one whose fields are printed, each with what is printed in its place. */
+  /** The objects from the outermost to the current one, each with what is printed in its place. */
   const path: { readonly value: unknown; readonly printed: unknown }[] = [];
   return function (key, value) {
     while (path.length > 0 && path.at(-1)?.printed !== this) path.pop();
     if (typeof value === 'bigint') return value.toString();
-    // Before any toJSON, since that of a HTTP client's error shows the request with its headers.
+    // The value before its toJSON ran: an HTTP client's error would print the request with its headers.
     const original: unknown = Reflect.get(this, key);
     const printed = original instanceof Error ? described(original) : value;
     if (typeof printed !== 'object' || printed === null) return printed;
@@ -99,7 +99,7 @@ function printable(): (this: object, key: string, value: unknown) => unknown {
   };
 }
 
-/** What is known to be fit for a log. Other properties of an error may hold anything: a request with its access token. */
+/** The properties of an error that are safe to log. Others may hold anything, such as a request with its token. */
 function described(error: Error): object {
   const { name, message, stack, cause } = error;
   const { code, disposalError } = error as { code?: unknown; disposalError?: unknown };

@@ -1,9 +1,9 @@
-/** The most characters that a message repeats of one text that came from outside. */
+/** The most characters of an outside text that a message quotes. */
 export const longestShown = 200;
 
 /**
- * Text of others as a message may repeat it: at most `most` characters, the last of them an ellipsis where something was
- * cut off. A pair of surrogates stays whole.
+ * Shortens an outside text to quote it in a message: at most `most` characters, the last an ellipsis when something was
+ * cut off. Surrogate pairs stay whole.
  */
 export function shown(text: string, most: number = longestShown): string {
   if (text.length <= most) return text;

@@ -1,15 +1,15 @@
 import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 
-/** What a worker does while a call waits for its user: gives the slot back, and takes one again. */
+/** How a worker frees the slot of a call that waits for its user, and takes one again. */
 export interface Parking {
   park(): void;
   unpark(): Promise<void>;
 }
 
 /**
- * The time of one call: its timeout, which does not count open questions, and its end. Once it is over, everything that
- * still waits rejects with the reason, and so does every method of the call's Context.
+ * The lifetime of one call: its timeout, which stands still while a question is open, and its end. Once the call is over,
+ * everything that still waits rejects with the reason, and so does every method of its Context.
  */
 export class CallScope {
   private reason: ErrandError | undefined;
@@ -31,13 +31,13 @@ export class CallScope {
     this.arm();
   }
 
-  /** Why the call is over, or undefined while it is not. */
+  /** The reason why the call is over; undefined while it runs. */
   get over(): ErrandError | undefined {
-    if (this.finished) this.reason ??= ended(); // made when asked for: a stack trace for each call would cost more than the call
+    if (this.finished) this.reason ??= ended(); // lazy: capturing a stack trace for each call would cost more than the call
     return this.reason;
   }
 
-  /** Aborted when the call is cancelled, times out or is handed back; made when first asked for. */
+  /** Aborted when the call is cancelled, times out or is released by its worker. Created on first use. */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
@@ -46,13 +46,13 @@ export class CallScope {
     return this.controller.signal;
   }
 
-  /** @throws {ErrandError} the reason, when the call is over. */
+  /** @throws {ErrandError} the reason, once the call is over. */
   check(): void {
     const { over } = this;
     if (over !== undefined) throw over;
   }
 
-  /** Ends the call early. Only the first end counts. */
+  /** Ends the call early. Only the first call has an effect. */
   end(reason: ErrandError): void {
     if (this.isOver) return;
     this.reason = reason;
@@ -62,12 +62,12 @@ export class CallScope {
     this.turnAwayWaiters();
   }
 
-  /** Ends this run of the call: it makes way for a question of its client and begins anew with the answer. That is no failure. */
+  /** Ends this run without failing the call: it makes way for a question and begins anew with the answer. */
   suspend(): void {
     this.end(new ErrandError('CALL_SUSPENDED', 'The call makes way for a question, and begins anew with the answer.'));
   }
 
-  /** The call came to its own end: nothing is aborted, but its Context works no longer. */
+  /** The call returned or threw: nothing is aborted, but its Context no longer works. */
   finish(): void {
     if (this.isOver) return;
     this.finished = true;
@@ -75,15 +75,15 @@ export class CallScope {
     if (this.waiting > 0) this.turnAwayWaiters();
   }
 
-  /** Calls `listener` when the call ends early, at once if it has. There is one listener: who runs the call. */
+  /** Calls `listener` when the call ends early, at once if it already has. There is one listener: the pipeline. */
   onEnd(listener: (reason: ErrandError) => void): void {
     if (this.reason === undefined) this.listener = listener;
     else listener(this.reason);
   }
 
-  /** Waits for the client: meanwhile the timeout stands still and the slot is free. Rejects as soon as the call is over. */
+  /** Waits without a slot while the timeout stands still. Rejects as soon as the call is over. */
   async waitFor<T>(answer: Promise<T>): Promise<T> {
-    void ignorable(answer); // it may be rejected when nobody waits any more
+    void ignorable(answer); // may reject after the wait is over
     this.check();
     if (this.waiting++ === 0) this.pause();
     let turnAway: ((reason: ErrandError) => void) | undefined;
@@ -98,7 +98,7 @@ export class CallScope {
       if (turnAway !== undefined) this.waiters?.delete(turnAway);
       if (--this.waiting === 0) await this.resume();
     }
-    // It may have ended while it waited for its slot to come back.
+    // The call may have ended while it waited for a slot.
     this.check();
     return value;
   }
@@ -113,7 +113,7 @@ export class CallScope {
   }
 
   private pause(): void {
-    // Without a timer nothing ran since the last pause: the call still waits for a slot to come back to.
+    // No timer: the call has not run since the last pause and still waits for a slot.
     if (this.stopTimer !== undefined) this.left -= this.clock.now() - this.since;
     this.disarm();
     this.parking?.park();
@@ -149,7 +149,7 @@ const ended = (): ErrandError =>
     'The call is over, so its Context, Progress and questions no longer work. Await everything before the method returns.',
   );
 
-/** Lets a promise be ignored: a call that ends while nobody awaits its last `ctx.info()` must not end the process. */
+/** Marks a promise as handled: a `ctx.info()` that nobody awaits must not crash the process when the call ends. */
 export function ignorable<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

@@ -4,7 +4,7 @@ import type { WireError } from '../protocol/errors.js';
 import type { LoggingLevel } from '../protocol/types.js';
 import type { CallScope } from './call-scope.js';
 
-/** How far a call is. */
+/** The progress of a call. */
 export interface ProgressState {
   /** How much is done; never goes back. */
   readonly current: number;
@@ -14,52 +14,52 @@ export interface ProgressState {
   readonly message?: string;
 }
 
-/** What a call tells its client and expects no answer to. */
+/** A one-way message from a call to its client. */
 export type ClientNotice =
-  /** A line of the log. */
+  /** A log message. */
   | { readonly type: 'log'; readonly level: LoggingLevel; readonly logger?: string; readonly data: Json }
-  /** What was to be done at a URL is done. */
+  /** The user finished at the URL of an elicitation. */
   | { readonly type: 'elicitationComplete'; readonly elicitationId: string };
 
-/** What can be asked: the user (with a form or at a URL), the client's model, or the client's roots. */
+/** The kinds of question: to the user (a form or a URL), to the client's model, or for the client's roots. */
 export type QuestionKind = 'elicitation' | 'sampling' | 'roots';
 
-/** How MCP calls the request of each kind. */
+/** The MCP request of each kind of question. */
 export const questionMethods: Readonly<Record<QuestionKind, string>> = {
   elicitation: 'elicitation/create',
   sampling: 'sampling/createMessage',
   roots: 'roots/list',
 };
 
-/** The parameters of a question, as the protocol has them. */
+/** The parameters of a question, as in the protocol. */
 export interface QuestionParams {
   readonly [name: string]: Json;
 }
 
-/** What a call asks its client. */
+/** A question from a call to its client. */
 export interface ClientQuestion {
   readonly kind: QuestionKind;
   readonly params: QuestionParams;
-  /** Its name in the journal of the call, of `[A-Za-z0-9_-]`; the same in every run of an execution. */
+  /** Its name in the call's journal, of `[A-Za-z0-9_-]`. Every run of an execution uses the same. */
   readonly key: string;
   /** How long it may stay open, in milliseconds. */
   readonly deadline: number;
-  /** What is answered then in the client's place. */
+  /** The answer that the deadline gives in the client's stead. */
   readonly onDeadline: Answer;
 }
 
-/** What came back: a result, or the error that the client answered. */
+/** An answer to a question: the client's result, or its error. */
 export type Answer = { readonly result: Json } | { readonly error: WireError };
 
-/** How a call reaches its client. The session channel, the task channel and none are alike to the call. */
+/** How a call reaches its client. The call cannot tell a session, a task and a job apart. */
 export interface ClientChannel {
-  /** Resolves with the answer, or with that of the deadline. */
-  ask(question: ClientQuestion, life: CallScope): Promise<Answer>;
+  /** Resolves with the client's answer, or with `onDeadline`. */
+  ask(question: ClientQuestion, scope: CallScope): Promise<Answer>;
   progress(progress: ProgressState): Promise<void>;
   notify(notice: ClientNotice): Promise<void>;
 }
 
-/** The channel of a job, which has no client: what only a client can do fails at once, the rest is the execution's own. */
+/** The channel of a job, which has no client: questions fail at once; progress and log stay with the execution. */
 export function channelWithoutClient(own: Pick<ClientChannel, 'progress' | 'notify'>): ClientChannel {
   return {
     ask: () => Promise.reject(noClient()),
@@ -71,5 +71,5 @@ export function channelWithoutClient(own: Pick<ClientChannel, 'progress' | 'noti
 const noClient = (): ErrandError =>
   new ErrandError(
     'NO_CLIENT',
-    'A job has no client to ask. Ask in the tool that adds the job and hand the answer on as input.',
+    'A job has no client to ask. Ask in the tool that adds the job, and pass the answer on as input.',
   );

@@ -13,15 +13,14 @@ import { sample, type SampleMessage, type SampleOptions, type SampleResult } fro
 import { elicitUrl, type ElicitUrl, type ElicitUrlAnswer, type ElicitUrlOptions } from './questions/url-elicitation.js';
 
 /**
- * Everything about this call, and the injectable token that most tools want. It works the same in the foreground,
- * inside the client's request, and in the background, as a task in a worker. After the call has ended, been cancelled
- * or timed out, its methods reject.
+ * Everything about the current call: the token that most tools inject. It works the same in the foreground, inside the
+ * client's request, and in the background, as a task in a worker. Once the call has ended, its methods reject.
  */
 export class Context {
   /** @internal */
   constructor(private readonly frame: CallFrame) {}
 
-  /** The name of the component that runs. */
+  /** The name of the running component. */
   get component(): string {
     return this.frame.component.name;
   }
@@ -36,58 +35,58 @@ export class Context {
     return this.frame.mode === 'background';
   }
 
-  /** The id of the MCP task, when a client asked for one. */
+  /** The id of the MCP task; undefined unless a client asked for one. */
   get taskId(): string | undefined {
     return this.frame.taskId;
   }
 
-  /** The JSON-RPC id of the client's request; in the background, of the request that made the task. */
+  /** The JSON-RPC id of the client's request; in the background, of the request that created the task. */
   get requestId(): string | number | undefined {
     return this.frame.requestId;
   }
 
   /**
-   * The session of the client's connection, where the transport has sessions. A stateless listener only repeats what the
-   * client brought, so nothing secret may hang on it there.
+   * The id of the client's session, if the transport has sessions. A stateless listener merely echoes what the client
+   * sent, so do not use it there to protect anything.
    */
   get sessionId(): string | undefined {
     return this.frame.sessionId;
   }
 
-  /** Who makes the call. */
+  /** The caller. */
   get principal(): CurrentPrincipal {
     return this.frame.caller.principal;
   }
 
-  /** What the client can do; empty for a job, which has no client. */
+  /** The capabilities that the client declared; empty for a job, which has no client. */
   get clientCapabilities(): ClientCapabilities {
     return this.frame.client?.capabilities ?? {};
   }
 
-  /** Name and version of the client, where there is one. */
+  /** The client's name and version; undefined for a job, or if the client did not say. */
   get clientInfo(): Implementation | undefined {
     return this.frame.client?.info;
   }
 
-  /** Aborted when the client or somebody else cancels, the timeout passes or the worker stops. */
+  /** Aborted when the call is cancelled, its timeout passes or its worker stops. */
   get signal(): AbortSignal {
-    return this.frame.life.signal;
+    return this.frame.scope.signal;
   }
 
   /**
-   * Asks the user, and waits for the answer without holding a slot of the worker. An execution that is run again gets
-   * the answers of its earlier run without asking.
+   * Asks the user a question. A waiting call holds no worker slot. When an execution runs again, questions answered in an
+   * earlier run return at once.
    *
-   * @param message - what the user reads
-   * @param schema - a flat object (strings, numbers, booleans, enums), or one scalar or enum
-   * @param options - `key` names the question for the life of the execution; `deadline` (default 1 hour) is how long it
-   * may stay open, after which the answer is `{ action: 'cancel' }`
-   * @returns what the user did; the content is validated and typed by the schema
-   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` at once when the client cannot ask; `NO_CLIENT` in a job;
-   * `ELICITATION_SCHEMA` for a nested schema; `QUESTION_DUPLICATE` while the same question is open without a key of its
-   * own. For what comes back there is one rule in both modes and for every question of this class: `ANSWER_FAILED` for an
-   * error that the client answers, `ANSWER_INVALID` for a result of another shape and content that does not fit. Either
-   * ends the call where it is not caught; another attempt would find the same answer, so there is none.
+   * @param message - the question, as shown to the user
+   * @param schema - a flat object (strings, numbers, booleans, enums), or a single scalar or enum
+   * @param options - `key` names the question for the life of the execution; `deadline` (default 1 hour) limits how long
+   * it stays open, after which the answer is `{ action: 'cancel' }`
+   * @returns the user's action, with content validated and typed by the schema
+   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` at once if the client did not declare `elicitation`; `NO_CLIENT` in a
+   * job; `ELICITATION_SCHEMA` for a nested schema; `QUESTION_DUPLICATE` while an identical question without a key of its
+   * own is open. Answers to all questions follow one rule in both modes: `ANSWER_FAILED` if the client answers with an
+   * error, `ANSWER_INVALID` if the result has another shape or the content does not fit. Uncaught, either ends the call.
+   * It is not retried, because another attempt would find the same answer.
    *
    * @example
    * ```ts
@@ -112,12 +111,12 @@ export class Context {
   }
 
   /**
-   * Sends the user to a page of the web, for what the client must not see: a password, a payment, an authorization. The
-   * answer says whether the user agrees to go there; that it is done, the page knows. Like {@link Context.elicit} in
-   * everything else.
+   * Sends the user to a web page, for anything the client must not see: a password, a payment, an authorization. The
+   * answer says only whether the user agreed to go there; your page knows when it is done. Otherwise like
+   * {@link Context.elicit}.
    *
-   * @param url - http or https; a function is given the id of the elicitation, to be part of the URL
-   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` when the client did not declare `elicitation.url`; `ELICITATION_URL`
+   * @param url - http or https, or a function that builds the URL from the elicitation's id
+   * @throws {ErrandError} `CLIENT_CANNOT_ELICIT` if the client did not declare `elicitation.url`; `ELICITATION_URL`
    *
    * @example
    * ```ts
@@ -143,9 +142,9 @@ export class Context {
   }
 
   /**
-   * Tells the client that what the user was sent to a URL for is done, so that it can go on by itself.
+   * Notifies the client that the user has finished at the URL, so that it can continue by itself.
    *
-   * @param elicitationId - of {@link Context.elicitUrl}, for this client
+   * @param elicitationId - returned by {@link Context.elicitUrl} for this client
    * @throws {ErrandError} `CLIENT_CANNOT_ELICIT`, `NO_CLIENT`
    */
   elicitationComplete(elicitationId: string): Promise<void> {
@@ -153,12 +152,12 @@ export class Context {
   }
 
   /**
-   * Has the client's model generate a message. The client chooses the model, and may let its user change or refuse it.
+   * Has the client's model generate a message. The client chooses the model, and its user may change or refuse the request.
    *
-   * @param prompt - what the user says to the model, or a conversation
-   * @throws {ErrandError} `CLIENT_CANNOT_SAMPLE` at once when the client did not declare `sampling`, or for tools and
-   * context `sampling.tools` and `sampling.context`; `NO_CLIENT` in a job; `ANSWER_FAILED` also when the deadline
-   * (default 1 hour) passes; the rest as {@link Context.elicit}.
+   * @param prompt - the user's message, or a whole conversation
+   * @throws {ErrandError} `CLIENT_CANNOT_SAMPLE` at once if the client did not declare `sampling` (for tools also
+   * `sampling.tools`, for context `sampling.context`); `NO_CLIENT` in a job; `ANSWER_FAILED` also when the deadline
+   * (default 1 hour) passes; otherwise as {@link Context.elicit}.
    *
    * @example
    * ```ts
@@ -179,10 +178,10 @@ export class Context {
   }
 
   /**
-   * The folders and files that the client lets the server work on.
+   * Asks for the folders and files that the client lets the server work on.
    *
-   * @throws {ErrandError} `CLIENT_HAS_NO_ROOTS` at once when the client did not declare `roots`; `NO_CLIENT` in a job;
-   * `ANSWER_FAILED` also when the deadline (default 1 hour) passes; the rest as {@link Context.elicit}.
+   * @throws {ErrandError} `CLIENT_HAS_NO_ROOTS` at once if the client did not declare `roots`; `NO_CLIENT` in a job;
+   * `ANSWER_FAILED` also when the deadline (default 1 hour) passes; otherwise as {@link Context.elicit}.
    *
    * @example
    * ```ts
@@ -201,17 +200,17 @@ export class Context {
   }
 
   /**
-   * Tells the client how far the call is. The same progress as the token `Progress`.
+   * Reports progress to the client. Shares its state with the token `Progress`.
    *
-   * @param progress - at least 0, fractions are kept; a lower value than before is ignored
+   * @param progress - at least 0; fractions are kept, and a value lower than before is ignored
    */
   reportProgress(progress: number, total?: number, message?: string): Promise<void> {
     return this.frame.progress.report(progress, total, message);
   }
 
-  /** Sends a line of the log to the client, which shows those of the level it asked for. */
+  /** Logs to the client, which receives messages of the level it asked for and above. */
   log(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
-    return ignorable(this.tell(level, message, fields));
+    return ignorable(this.send(level, message, fields));
   }
 
   /** {@link Context.log} at level `debug`. */
@@ -235,13 +234,13 @@ export class Context {
   }
 
   private async complete(elicitationId: string): Promise<void> {
-    this.frame.life.check();
+    this.frame.scope.check();
     requireOfClient(this.frame, { kind: 'elicitation', params: { mode: 'url' } });
     await this.frame.channel.notify({ type: 'elicitationComplete', elicitationId });
   }
 
-  private async tell(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
-    this.frame.life.check();
+  private async send(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
+    this.frame.scope.check();
     const data = fields === undefined ? message : (throughJson({ message, ...fields }, 'ctx.log: fields') ?? message);
     await this.frame.channel.notify({ type: 'log', level, logger: this.component, data });
   }

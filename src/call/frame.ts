@@ -12,20 +12,20 @@ import type { ErrorDisclosure } from './outcome.js';
 import type { Progress } from './progress.js';
 import type { CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
-/** Who called, as far as it is known. */
+/** The caller, as far as known. */
 export interface Caller {
   readonly principal: CurrentPrincipal;
   readonly accessToken?: CurrentAccessToken;
   readonly headers: CurrentHeaders;
 }
 
-/** The client at the other end of a call. */
+/** Facts about the client at the other end of a call. */
 export interface ClientFacts {
   readonly capabilities: ClientCapabilities;
   readonly info?: Implementation;
 }
 
-/** What a background call knows about its execution. */
+/** Facts about the execution of a background call. */
 export interface ExecutionFacts {
   readonly key: string;
   /** 1 for the first. */
@@ -36,43 +36,43 @@ export interface ExecutionFacts {
   readonly worker: string;
 }
 
-/** What the server decides for all calls. */
+/** Settings of the server that apply to every call. */
 export interface CallSettings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meters: Meters;
   readonly tracing: Tracing;
   readonly disclosure: ErrorDisclosure;
-  /** How long a call that was ended early may take to settle, in milliseconds. */
+  /** How long a call may go on after it was ended early, in milliseconds. */
   readonly grace: number;
-  /** How long a question stays open when its author does not say, in milliseconds. */
+  /** How long a question stays open by default, in milliseconds. */
   readonly questionDeadline: number;
-  /** Runs around every call, whatever started it: the one place for middleware and authorization. */
+  /** Wraps every call, whatever started it: the one seam for middleware and authorization. */
   readonly around?: Around;
 }
 
-/** Something that runs around a call. `next` makes the rest of the call and gives what its method returned. */
+/** Wraps a call. `next` runs the rest of it and resolves with the method's return value. */
 export type Around = (frame: CallFrame, next: () => Promise<unknown>) => Promise<unknown>;
 
-/** Everything that one call knows about where it runs. Built-in tokens are made from it. */
+/** Everything a call knows about its surroundings. The built-in tokens are made from it. */
 export interface CallFrame extends Pick<CallSettings, 'tracing' | 'grace' | 'questionDeadline' | 'around'> {
-  /** Carries the ids of the call where it runs in the background. */
+  /** In the background its lines carry the ids of the call. */
   readonly logger: Logger;
   readonly component: Component<CallFrame>;
   readonly mode: Mode;
-  /** As it travelled; the pipeline parses it. */
+  /** The wire input; the pipeline parses it. */
   readonly input: unknown;
   readonly channel: ClientChannel;
-  readonly life: CallScope;
-  /** Names what the call asks. */
+  readonly scope: CallScope;
+  /** Names the questions of the call. */
   readonly journal: Journal;
-  /** One for the call: the token `Progress` and `ctx.reportProgress()` move the same. */
+  /** Shared by the token `Progress` and `ctx.reportProgress()`. */
   readonly progress: Progress;
   readonly caller: Caller;
   /** Absent for jobs. */
   readonly client?: ClientFacts;
   readonly sessionId?: string | undefined;
-  /** The JSON-RPC id of the request, in the background that of the request that made the task. */
+  /** The JSON-RPC id of the request; in the background, of the request that created the task. */
   readonly requestId?: string | number;
   readonly taskId?: string;
   /** Present in the background. */

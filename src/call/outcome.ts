@@ -7,22 +7,22 @@ import type { ComponentKind } from '../components/component.js';
 import type { ClientResult } from '../components/results/output.js';
 import { isProtocolError, rpcCode, toWireError, type WireError } from '../protocol/errors.js';
 
-/** What a call left behind, as it is stored. `result` is absent when nothing was returned. */
+/** The outcome of a call, as stored. `result` is absent if the method returned nothing. */
 export type Outcome = { readonly result?: Json } | { readonly error: WireError };
 
-/** What a call answers its client: a result, of a tool also an unsuccessful one, or an error of the protocol. */
+/** The outcome of a call for its client: a result (a tool's may carry `isError`), or a protocol error. */
 export type ClientOutcome = { readonly result: ClientResult } | { readonly error: WireError };
 
-/** Whether unexpected errors are shown to the client (`'reveal'`) or only a reference id (`'mask'`). */
+/** Whether clients see unexpected errors (`'reveal'`) or only a reference id (`'mask'`). */
 export type ErrorDisclosure = 'mask' | 'reveal';
 
-/** Whether another attempt may help: errors that were meant for the client, and invalid values, stay what they are. */
+/** Whether another attempt may help. Errors meant for the client and invalid values would only recur. */
 export function isRetryable(thrown: unknown): boolean {
   if (ErrandError.is(thrown)) return thrown.retryable;
   return !(ToolError.is(thrown) || isProtocolError(thrown));
 }
 
-/** What a client is told of something thrown, and what the log keeps. */
+/** Turns a thrown value into the client's outcome, and logs what the client must not see. */
 export function failureOf(
   { kind, name }: { readonly kind: ComponentKind; readonly name: string },
   thrown: unknown,
@@ -41,7 +41,7 @@ export function failureOf(
   }
   const message = textFor(kind, name, thrown, logger, disclosure);
   if (kind === 'tool') return { result: { content: [{ type: 'text', text: message }], isError: true } };
-  // Only tools have results that say that something went wrong.
+  // Only the result of a tool can say that something went wrong.
   const code = ErrandError.is(thrown, 'INPUT_INVALID') ? rpcCode.invalidParams : rpcCode.internalError;
   return { error: { code, message } };
 }
@@ -60,7 +60,7 @@ function textFor(
   return `${name} failed${detail}. Reference ${reference}.`;
 }
 
-/** What is stored of an error that no client sees: it belongs to those who run the server. */
+/** The stored form of an error that only the server's operators see. */
 export function storedError(thrown: unknown): WireError {
   if (isProtocolError(thrown)) return toWireError(thrown);
   const code = ErrandError.is(thrown) ? thrown.code : thrown instanceof Error ? thrown.name : 'Error';

@@ -5,44 +5,47 @@ import { parse } from '../components/schema/parse.js';
 import type { Component } from '../components/component.js';
 import type { CallContainer } from '../injection/injector.js';
 import { elicit } from './questions/elicitation.js';
-import type { CallFrame, CallSettings } from './frame.js';
+import type { Around, CallFrame, CallSettings } from './frame.js';
 import { Journal } from './questions/journal.js';
 import { Progress } from './progress.js';
 
-/** What differs from call to call. */
+/** The parts of a frame that differ from call to call. */
 export type CallParts = Omit<CallFrame, keyof CallSettings | 'logger' | 'journal' | 'progress'> &
   Pick<CallFrame, 'logger'> & {
-    /** Default: a new one. A call that begins anew brings the one that it had. */
+    /** Default: a new one. A call that begins anew passes the journal of its earlier run. */
     readonly journal?: Journal;
   };
 
+/** Who receives the value of a call. */
+export type Audience = 'client' | 'program';
+
 /** How a call ended. */
 export type CallOutcome =
-  /** `value` is what travels of what the method returned. */
+  /** `value` is the method's return value, encoded. */
   | { readonly type: 'returned'; readonly value: unknown }
   | { readonly type: 'failed'; readonly thrown: unknown }
-  /** The call made way for a question of its client and will begin anew, from a frame with the same journal. */
+  /** The call made way for a question. It begins anew later, from a frame with the same journal. */
   | { readonly type: 'suspended' };
 
-/** Puts together everything that a call knows. Every frame is made here. */
+/** Builds the frame of a call. Every frame is made here. */
 export function makeFrame(settings: CallSettings, parts: CallParts): CallFrame {
   const { tracing, grace, questionDeadline, around } = settings;
-  const { channel, life, journal = new Journal() } = parts;
-  const progress = new Progress(channel, life);
-  // V8 takes long for each field that comes after a copied part.
+  const { channel, scope, journal = new Journal() } = parts;
+  const progress = new Progress(channel, scope);
+  // `...parts` comes last but one because V8 is slow at adding fields to a copied object.
   return { tracing, grace, questionDeadline, ...(around && { around }), progress, ...parts, journal };
 }
 
 /**
- * Makes a call, whatever started it and wherever it runs: parses its input, runs what is around it, asks what its
- * parameters need of the user, opens its container, calls the method, encodes what that returned, and disposes.
+ * Runs a call, whatever started it and wherever it runs: parses the input, enters the middleware, asks the `@ask`
+ * questions, opens the container, invokes the method, encodes the output and disposes.
  *
- * @param answers - whom the value is for: a client gets a result of the protocol, the program the value as JSON
- * @param onReleased - called once: the method is over and the container disposed, or the call was ended early and its
- * grace has passed
+ * @param audience - whom the value is for: a client gets a protocol result, the program the value as JSON
+ * @param onReleased - called once nothing of the call goes on: the method has settled and the container is disposed, or
+ * the call was ended early and its grace has passed
  */
-export function runCall(frame: CallFrame, answers: 'client' | 'program', onReleased: () => void): Promise<CallOutcome> {
-  return new RunningCall(frame, answers, onReleased).outcome;
+export function runCall(frame: CallFrame, audience: Audience, onReleased: () => void): Promise<CallOutcome> {
+  return new RunningCall(frame, audience, onReleased).outcome;
 }
 
 /**
@@ -52,9 +55,9 @@ export function runCall(frame: CallFrame, answers: 'client' | 'program', onRelea
  */
 export function parseInput(component: Component<CallFrame>, input: unknown): unknown {
   const parsed = parse(component.schema, withoutPrototype(component.argumentsOf(input) ?? {}));
-  return parsed instanceof Promise ? parsed.then(accept) : accept(parsed);
+  return parsed instanceof Promise ? parsed.then(valueOf) : valueOf(parsed);
 
-  function accept(result: Awaited<typeof parsed>): unknown {
+  function valueOf(result: Awaited<typeof parsed>): unknown {
     if (result.ok) return result.value;
     throw new ErrandError(
       'INPUT_INVALID',
@@ -64,12 +67,12 @@ export function parseInput(component: Component<CallFrame>, input: unknown): unk
   }
 }
 
-/** Of an ordinary object every argument named `constructor` or `toString` would be there, also when it was not sent. */
+/** An ordinary object would inherit arguments named `constructor` or `toString` that the client never sent. */
 const withoutPrototype = (input: unknown): unknown => Object.assign(Object.create(null), input);
 
-/** One call under way. It begins with the construction. */
+/** One running call. It starts when constructed. */
 class RunningCall {
-  /** Known after disposal, or at once when the call is ended early. Never rejects. */
+  /** Resolves after disposal, or at once when the call is ended early. Never rejects. */
   readonly outcome: Promise<CallOutcome>;
   private input: unknown;
   private container: CallContainer | undefined;
@@ -78,7 +81,7 @@ class RunningCall {
 
   constructor(
     private readonly frame: CallFrame,
-    private readonly answers: 'client' | 'program',
+    private readonly audience: Audience,
     private readonly onReleased: () => void,
   ) {
     this.outcome = new Promise((resolve) => {
@@ -92,7 +95,7 @@ class RunningCall {
           resolve({ type: 'failed', thrown });
         },
       );
-      frame.life.onEnd((reason) => {
+      frame.scope.onEnd((reason) => {
         resolve(reason.code === 'CALL_SUSPENDED' ? { type: 'suspended' } : { type: 'failed', thrown: reason });
         this.abandonAfterGrace();
       });
@@ -100,36 +103,46 @@ class RunningCall {
   }
 
   private async run(): Promise<unknown> {
-    const { life, component, around, input } = this.frame;
+    const { scope, component, around, input } = this.frame;
     let value: unknown;
     try {
       const parsed = parseInput(component, input);
       this.input = parsed instanceof Promise ? await parsed : parsed;
-      const returned = await (around === undefined ? this.invoke() : around(this.frame, () => this.invoke()));
+      const returned = await (around === undefined ? this.invoke() : this.invokeThrough(around));
       const { output } = component;
-      const encoded = this.answers === 'client' ? output.toResult(returned, input) : output.toJson(returned);
+      const encoded = this.audience === 'client' ? output.toResult(returned, input) : output.toJson(returned);
       value = encoded instanceof Promise ? await encoded : encoded;
     } catch (error) {
-      life.finish();
+      scope.finish();
       await this.disposeAfter(error);
       throw error;
     }
-    life.finish();
+    scope.finish();
     if (this.container?.disposable === true) await this.disposeAfterSuccess();
     return value;
   }
 
+  /** However often middleware calls `next`, the method runs once; and nothing is disposed before it has settled. */
+  private async invokeThrough(around: Around): Promise<unknown> {
+    let rest: Promise<unknown> | undefined;
+    try {
+      return await around(this.frame, () => (rest ??= this.invoke()));
+    } finally {
+      await rest?.catch(() => undefined);
+    }
+  }
+
   private async invoke(): Promise<unknown> {
     const { frame } = this;
-    const { life, component } = frame;
+    const { scope, component } = frame;
     const answers = component.asks.length === 0 ? none : await this.askUser();
     const opened = component.plan.open(frame);
     this.container = opened instanceof Promise ? await opened : opened;
-    life.check();
+    scope.check();
     return component.invoke(this.container, this.input, answers);
   }
 
-  /** The values of `@ask` parameters; asked for together, before anything that lives as long as the call is built. */
+  /** The values of the `@ask` parameters. Asked together, and before any call-scoped provider is built. */
   private askUser(): Promise<unknown[]> {
     const { frame } = this;
     return Promise.all(
@@ -146,7 +159,7 @@ class RunningCall {
     );
   }
 
-  /** What cannot be disposed may not have been finished (a transaction, a file), so the call has failed. */
+  /** If disposal fails, something may be unfinished (a transaction, a file), so the call has failed. */
   private async disposeAfterSuccess(): Promise<void> {
     try {
       await this.dispose();
@@ -159,7 +172,7 @@ class RunningCall {
     }
   }
 
-  /** The error of the method is the one that counts; errors of disposal after it are logged, so that none is lost. */
+  /** The method's error counts; errors of the disposal after it are only logged. */
   private async disposeAfter(error: unknown): Promise<void> {
     try {
       await this.dispose();
@@ -168,20 +181,20 @@ class RunningCall {
     }
   }
 
-  /** Ends what was made for the call. Nobody waits longer for it than the grace. */
+  /** Disposes the container, waiting for it no longer than the grace. */
   private async dispose(): Promise<void> {
     if (this.container?.disposable !== true) return;
-    const { grace, logger, component, life } = this.frame;
+    const { grace, logger, component, scope } = this.frame;
     const disposal = this.container.dispose();
-    if (await settlesWithin(disposal, grace, life.clock)) return;
+    if (await settlesWithin(disposal, grace, scope.clock)) return;
     logger.warning('Disposal did not end within its grace and is left alone', { component: component.name, grace });
     disposal.catch((error: unknown) => logger.error('Disposal failed after its grace', { error }));
   }
 
   private abandonAfterGrace(): void {
     if (this.released) return;
-    const { grace, logger, component, life } = this.frame;
-    this.stopGrace = life.clock.schedule(grace, () => {
+    const { grace, logger, component, scope } = this.frame;
+    this.stopGrace = scope.clock.schedule(grace, () => {
       logger.warning('A call that was ended did not stop within its grace; its container is disposed', {
         component: component.name,
         grace,

@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
-import type { AuthInfo } from '../protocol/types.js';
+import type { AuthInfo } from '../protocol/auth.js';
 
 /**
- * Who makes the call, and an injectable token: issuer, subject and client id of the access token. Without
- * authorization every client is the one principal `anonymous`. In a worker it comes from the snapshot.
+ * Token for the caller: issuer, subject and client id of the access token. Without authorization every client is the
+ * one principal `anonymous`. In a worker it is restored from the snapshot.
  */
 export class CurrentPrincipal {
   constructor(
-    /** Stable for the same issuer, subject and client; `'anonymous'` without authorization. */
+    /** The same for every call with this issuer, subject and client; `'anonymous'` without authorization. */
     readonly id: string,
-    /** What the access token says; empty for `anonymous`. */
+    /** Facts from the access token; empty for `anonymous`. */
     readonly facts: {
-      /** Who issued the token. */
+      /** The issuer of the token. */
       readonly issuer?: string;
-      /** Whom it was issued for. */
+      /** The subject: the user it was issued for. */
       readonly subject?: string;
-      /** Which client it was issued to. */
+      /** The client it was issued to. */
       readonly clientId?: string;
     } = {},
   ) {}
 
-  /** Whether nobody proved who they are. */
+  /** Whether the caller brought no access token. */
   get isAnonymous(): boolean {
     return this.id === anonymousId;
   }
@@ -28,31 +28,31 @@ export class CurrentPrincipal {
 
 const anonymousId = 'anonymous';
 
-/** The principal of everybody without an access token. */
+/** The principal of every caller without an access token. */
 export const anonymous = new CurrentPrincipal(anonymousId);
 
 /**
- * The access token of the client, and an injectable token. Absent without authorization, so inject it with
- * `{ optional: true }` where both happen; a call that needs it and has none ends with `NO_ACCESS_TOKEN`.
+ * Token for the client's access token. Absent without authorization: inject it with `{ optional: true }` if a component
+ * runs both with and without. A call that needs it and has none fails with `NO_ACCESS_TOKEN`.
  */
 export class CurrentAccessToken {
   constructor(
-    /** The token itself; absent in a worker, unless `docket.encryptionKeys` seals what is stored. */
+    /** The token string; absent in a worker unless `docket.encryptionKeys` is set. */
     readonly token: string | undefined,
-    /** The OAuth client that the token was issued to. */
+    /** The OAuth client the token was issued to. */
     readonly clientId: string,
-    /** What the token allows. */
+    /** The scopes granted by the token. */
     readonly scopes: readonly string[],
-    /** Seconds since 1970, as in the token. */
+    /** Expiry in seconds since 1970, as in the token. */
     readonly expiresAt: number | undefined,
-    /** What else the token's verifier found. */
+    /** Everything else the token's verifier found. */
     readonly claims: Readonly<Record<string, unknown>>,
   ) {}
 }
 
 /**
- * The HTTP headers of the request, and an injectable token. Empty over stdio and in memory; in a worker, those that
- * `docket.headers` allows to travel.
+ * Token for the HTTP headers of the request. Empty over stdio and in memory; in a worker only those that `docket.headers`
+ * lets travel.
  */
 export class CurrentHeaders {
   private readonly values: Readonly<Record<string, string>>;
@@ -65,13 +65,13 @@ export class CurrentHeaders {
     this.values = values;
   }
 
-  /** The value of a header, whatever the case of its name. */
+  /** The value of a header; its name is case-insensitive. */
   get(name: string): string | undefined {
     const key = name.toLowerCase();
     return Object.hasOwn(this.values, key) ? this.values[key] : undefined;
   }
 
-  /** All headers, their names in lower case. */
+  /** All headers, with their names in lower case. */
   entries(): [string, string][] {
     return Object.entries(this.values);
   }
@@ -79,7 +79,7 @@ export class CurrentHeaders {
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** The principal behind what a transport found out about the client. */
+/** The principal that a transport's auth info stands for. */
 export function principalOf(auth: AuthInfo | undefined): CurrentPrincipal {
   if (auth === undefined) return anonymous;
   const extra = auth.extra ?? {};
@@ -90,7 +90,7 @@ export function principalOf(auth: AuthInfo | undefined): CurrentPrincipal {
   return new CurrentPrincipal(id, facts);
 }
 
-/** The access token as an injectable. */
+/** The access token of a transport's auth info. */
 export function accessTokenOf(auth: AuthInfo | undefined): CurrentAccessToken | undefined {
   if (auth === undefined) return undefined;
   return new CurrentAccessToken(auth.token, auth.clientId, auth.scopes, auth.expiresAt, auth.extra ?? {});

@@ -3,8 +3,8 @@ import type { ClientChannel, ProgressState } from './channel.js';
 import { ignorable, type CallScope } from './call-scope.js';
 
 /**
- * How far the call is, and an injectable token. The client is told in both modes; fractions are kept, and progress never
- * goes back. `ctx.reportProgress()` moves the same progress.
+ * Token for the progress of the call, reported to the client in both modes. Fractions are kept, and progress never goes
+ * back. `ctx.reportProgress()` shares its state.
  *
  * @example
  * ```ts
@@ -28,26 +28,26 @@ export class Progress {
   /** @internal */
   constructor(
     private readonly channel: ClientChannel,
-    private readonly life: CallScope,
+    private readonly scope: CallScope,
   ) {}
 
-  /** What has been done. */
+  /** The amount done so far. */
   get current(): number {
     return this.state.current;
   }
 
-  /** What there is to do, where that is known. */
+  /** The total amount, if known. */
   get total(): number | undefined {
     return this.state.total;
   }
 
-  /** What is being done. */
+  /** The current activity, as shown to the user. */
   get message(): string | undefined {
     return this.state.message;
   }
 
   /**
-   * Says how much there is to do.
+   * Sets the total amount.
    *
    * @param total - at least 0
    */
@@ -56,7 +56,7 @@ export class Progress {
   }
 
   /**
-   * Adds to what has been done.
+   * Adds to the amount done.
    *
    * @param by - at least 0; fractions are kept; default 1
    */
@@ -64,12 +64,12 @@ export class Progress {
     return this.move(() => ({ ...this.state, current: this.state.current + amount(by, 'increment') }));
   }
 
-  /** What is being done now. Clients see it with the next step, tasks in their status at once. */
+  /** Sets the current activity. Foreground clients see it with the next step, task status shows it at once. */
   setMessage(message: string): Promise<void> {
     return this.move(() => ({ ...this.state, message }));
   }
 
-  /** Sets everything at once; a `current` lower than before is kept as it was, because progress never goes back. */
+  /** Sets everything at once. A `current` lower than before is ignored, because progress never goes back. */
   report(current: number, total = this.state.total, message = this.state.message): Promise<void> {
     return this.move(() => ({
       current: Math.max(this.state.current, amount(current, 'progress')),
@@ -79,11 +79,11 @@ export class Progress {
   }
 
   private move(next: () => ProgressState): Promise<void> {
-    return ignorable(this.tell(next));
+    return ignorable(this.send(next));
   }
 
-  private async tell(next: () => ProgressState): Promise<void> {
-    this.life.check();
+  private async send(next: () => ProgressState): Promise<void> {
+    this.scope.check();
     this.state = next();
     await this.channel.progress(this.state);
   }

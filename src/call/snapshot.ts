@@ -4,8 +4,8 @@ import type { Caller, ClientFacts } from './frame.js';
 import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
 /**
- * What travels with a background call, so that the worker can restore who asked before any user code runs. The token
- * string itself travels only where it is sealed.
+ * The part of a background call's frame that travels to the worker, restored there before any user code runs. The token
+ * string itself travels only if it is sealed.
  */
 const Snapshot = z.object({
   version: z.literal(1),
@@ -23,7 +23,7 @@ const Snapshot = z.object({
     })
     .optional(),
   headers: z.record(z.string(), z.string()),
-  /** Absent where no client asked: work that was added by `docket.add`. */
+  /** Absent for executions that no client asked for: those added by `docket.add`. */
   client: z
     .object({
       capabilities: z.record(z.string(), z.unknown()),
@@ -39,22 +39,23 @@ const Snapshot = z.object({
 /** The parts of a snapshot that only a client's request has. */
 export type SnapshotClient = NonNullable<z.infer<typeof Snapshot>['client']>;
 
-/** A snapshot as read back. */
+/** A snapshot, as restored in a worker. */
 export interface RestoredSnapshot {
   readonly caller: Caller;
   readonly client?: SnapshotClient & ClientFacts;
 }
 
-/** What of a caller travels. */
+/** Which facts about a caller may travel. */
 export interface SnapshotRules {
-  /** Names of headers, in lower case; `authorization` and `cookie` never travel. */
+  /** Header names in lower case. `authorization` and `cookie` never travel. */
   readonly headers: ReadonlySet<string>;
-  /** Whether the docket seals what it stores, so that the token string may travel. */
+  /** Whether the docket seals its values, so that the token string may travel. */
   readonly sealed: boolean;
 }
 
 /**
- * Gives undefined for what {@link restoreSnapshot} makes of nothing: anybody, without headers.
+ * Takes the snapshot of a caller; undefined for an anonymous one without headers, which {@link restoreSnapshot} makes of
+ * nothing.
  *
  * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
  */
@@ -71,7 +72,7 @@ export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: Snap
         clientId: accessToken.clientId,
         scopes: [...accessToken.scopes],
         ...(rules.sealed && accessToken.token !== undefined && { token: accessToken.token }),
-        // Claims are whatever the token's verifier found, for example dates.
+        // Claims are whatever the token's verifier found, which may be dates.
         claims: throughJson(accessToken.claims, 'The claims of the access token') as Record<string, Json>,
         ...(accessToken.expiresAt !== undefined && { expiresAt: accessToken.expiresAt }),
       },
@@ -83,7 +84,7 @@ export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: Snap
 
 const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);
 
-/** Fails for a snapshot of another version rather than run user code with half of what it needs. */
+/** Restores a snapshot. One of another version fails, rather than run user code with half of what it needs. */
 export function restoreSnapshot(stored: Json | undefined): RestoredSnapshot {
   if (stored === undefined) return { caller: { principal: anonymous, headers: new CurrentHeaders() } };
   const { principal, accessToken, headers, client } = Snapshot.parse(stored);

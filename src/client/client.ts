@@ -9,6 +9,7 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../base/errors.js';
+import type { Transport } from '../protocol/transport.js';
 import type {
   GetPromptResult,
   Prompt,
@@ -17,7 +18,6 @@ import type {
   ResourceTemplate,
   Task,
   Tool,
-  Transport,
 } from '../protocol/types.js';
 import type { CallOptions, CallProgress, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
 import { callSafely, ProgressRouter } from './progress.js';

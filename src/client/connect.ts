@@ -1,6 +1,6 @@
 import { isNativeError } from 'node:util/types';
 import { ErrandError, messageOf } from '../base/errors.js';
-import type { Transport } from '../protocol/types.js';
+import type { Transport } from '../protocol/transport.js';
 import { Client, type ClientOf } from './client.js';
 import type { ClientOptions } from './options.js';
 

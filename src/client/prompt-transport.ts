@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.js';
-import type { JSONRPCMessage, RequestId, Transport } from '../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../protocol/json-rpc/messages.js';
+import type { Transport } from '../protocol/transport.js';
 import { relatedTaskOf } from './question-router.js';
 
 /** How long a prompt that the server withdrew stays open for the same question to come again, in milliseconds. */

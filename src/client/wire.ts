@@ -14,7 +14,8 @@ import {
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
 import { longestTimer, systemClock } from '../base/clock.js';
-import type { ClientCapabilities, Implementation, Task, Transport } from '../protocol/types.js';
+import type { Transport } from '../protocol/transport.js';
+import type { ClientCapabilities, Implementation, Task } from '../protocol/types.js';
 import type { CallOptions, CallProgress, ServerLog } from './options.js';
 import { PromptTransport } from './prompt-transport.js';
 import { relatedTaskOf } from './question-router.js';

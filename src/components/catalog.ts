@@ -4,7 +4,7 @@ import { isClass, type Class } from '../injection/tokens.js';
 import {
   compileDefinition,
   compileMethod,
-  recordName,
+  componentKey,
   type Component,
   type ComponentDefaults,
   type ComponentKind,
@@ -14,25 +14,25 @@ import { declaredMethods } from './decorators/declarations.js';
 import { isDefinedComponent, type DefinedComponent } from './define.js';
 import type { ComponentLimits } from './options.js';
 
-/** What `components` of createServer takes: a class, a definition, or a class with the lifetime of its instances. */
+/** An entry of `components`: a class, a definition, or a class with the lifetime of its instances. */
 export type ComponentEntry =
   | Class<object>
   | DefinedComponent
   | {
       /** The class. */
       readonly component: Class<object>;
-      /** Default `'call'`: a fresh instance for each call. */
+      /** Default: `'call'`, a new instance for each call. */
       readonly lifetime?: Lifetime;
     };
 
 /** All components of one server. */
 export class Catalog<Frame> {
-  /** By the name of records; tools and jobs share one set of names. */
-  private readonly byName = new Map<string, Component<Frame>>();
+  /** By key. Tools and jobs share one set of names. */
+  private readonly byKey = new Map<string, Component<Frame>>();
   private readonly byMethod = new Map<Class, Map<string, Component<Frame>>>();
   private readonly byDefinition = new Map<DefinedComponent, Component<Frame>>();
 
-  /** @throws {ErrandError} for the first entry that cannot be served as it is declared. */
+  /** @throws {ErrandError} for the first entry that cannot be served as declared. */
   constructor(entries: readonly ComponentEntry[], injector: Injector<Frame>, defaults: ComponentDefaults) {
     for (const [index, entry] of entries.entries()) {
       if (isDefinedComponent(entry)) {
@@ -44,28 +44,28 @@ export class Catalog<Frame> {
     }
   }
 
-  /** Those of one kind, in the order of `components`. */
-  of<Kind extends ComponentKind>(wanted: Kind): ComponentOf<Kind, Frame>[] {
-    return [...this.byName.values()].filter(
-      (component): component is ComponentOf<Kind, Frame> => component.kind === wanted,
+  /** The components of one kind, in the order of `components`. */
+  of<Kind extends ComponentKind>(kind: Kind): ComponentOf<Kind, Frame>[] {
+    return [...this.byKey.values()].filter(
+      (component): component is ComponentOf<Kind, Frame> => component.kind === kind,
     );
   }
 
-  /** Whether anything can run in the background. */
+  /** Whether any component can run in the background. */
   get hasBackground(): boolean {
     return this.background.length > 0;
   }
 
-  /** What can run in the background, by the names that records of the docket have. */
+  /** The keys of the components that can run in the background. */
   get background(): string[] {
-    return [...this.byName].filter(([, { task }]) => task !== 'forbidden').map(([name]) => name);
+    return [...this.byKey].filter(([, { task }]) => task !== 'forbidden').map(([key]) => key);
   }
 
-  /** What bounds those of them that have limits, by the same names. */
+  /** The limits of the background components that have any, by key. */
   get limits(): ReadonlyMap<string, ComponentLimits> {
     const limited = new Map<string, ComponentLimits>();
-    for (const [name, { task, limits }] of this.byName) {
-      if (task !== 'forbidden' && limits !== undefined) limited.set(name, limits);
+    for (const [key, { task, limits }] of this.byKey) {
+      if (task !== 'forbidden' && limits !== undefined) limited.set(key, limits);
     }
     return limited;
   }
@@ -75,25 +75,25 @@ export class Catalog<Frame> {
     return this.of(kind).some(({ task }) => task !== 'forbidden');
   }
 
-  /** By the name that records of the docket have. */
-  find(name: string): Component<Frame> | undefined {
-    return this.byName.get(name);
+  /** Finds a component by its key in the docket. */
+  find(key: string): Component<Frame> | undefined {
+    return this.byKey.get(key);
   }
 
-  /** By the name that clients know. */
+  /** Finds a component by the name that clients know. */
   named<Kind extends 'tool' | 'prompt'>(kind: Kind, name: string): ComponentOf<Kind, Frame> | undefined {
-    const found = this.byName.get(recordName(kind, name));
+    const found = this.byKey.get(componentKey(kind, name));
     return found?.kind === kind ? (found as ComponentOf<Kind, Frame>) : undefined;
   }
 
-  /** The resource at a URI; one of that very URI goes before a template. */
+  /** The resource at a URI. A fixed URI takes precedence over a template. */
   at(uri: string): ComponentOf<'resource', Frame> | undefined {
-    const fitting = this.of('resource').filter(({ address }) => address?.match(uri) !== undefined);
-    return fitting.find(({ address }) => address?.template === undefined) ?? fitting[0];
+    const matches = this.of('resource').filter(({ address }) => address?.match(uri) !== undefined);
+    return matches.find(({ address }) => address?.template === undefined) ?? matches[0];
   }
 
   /**
-   * The component behind what `docket.add` was given.
+   * The component behind the arguments of `docket.add`.
    *
    * @throws {ErrandError} `COMPONENT_UNKNOWN`
    */
@@ -104,7 +104,7 @@ export class Catalog<Frame> {
     const name = isDefined ? component.name : `${component.name}.${method}`;
     throw new ErrandError(
       'COMPONENT_UNKNOWN',
-      `${name} is no component of this server. Add ${isDefined ? 'it' : component.name} to components, and @job or @tool to the method.`,
+      `${name} is not a component of this server. Add ${isDefined ? 'it' : component.name} to components, and @job or @tool to the method.`,
     );
   }
 
@@ -124,7 +124,7 @@ export class Catalog<Frame> {
   }
 
   private add(component: Component<Frame>): Component<Frame> {
-    const other = this.byName.get(component.key);
+    const other = this.byKey.get(component.key);
     if (other !== undefined) {
       throw new ErrandError(
         'COMPONENT_DUPLICATE',
@@ -139,7 +139,7 @@ export class Catalog<Frame> {
         `${sameUri.label} and ${component.label} are both at '${address?.uri}'. Give one of them another URI.`,
       );
     }
-    this.byName.set(component.key, component);
+    this.byKey.set(component.key, component);
     return component;
   }
 }
@@ -148,22 +148,22 @@ const lifetimes: readonly unknown[] = ['singleton', 'call', 'transient'];
 
 function toClassEntry(entry: unknown, where: string): { component: Class; lifetime: Lifetime } {
   if (isClass(entry)) return { component: entry, lifetime: 'call' };
-  if (typeof entry !== 'object' || entry === null) throw refuseEntry(where, `is ${describeEntry(entry)}`);
+  if (typeof entry !== 'object' || entry === null) throw invalidEntry(where, `is ${describeEntry(entry)}`);
   const { component, lifetime = 'call' } = entry as Record<string, unknown>;
-  if (!isClass(component)) throw refuseEntry(where, `has component: ${describeEntry(component)}`);
-  if (!lifetimes.includes(lifetime)) throw refuseEntry(where, `has lifetime: ${JSON.stringify(lifetime)}`);
+  if (!isClass(component)) throw invalidEntry(where, `has component: ${describeEntry(component)}`);
+  if (!lifetimes.includes(lifetime)) throw invalidEntry(where, `has lifetime: ${JSON.stringify(lifetime)}`);
   return { component, lifetime: lifetime as Lifetime };
 }
 
 function describeEntry(entry: unknown): string {
   if (entry === undefined) return 'undefined (a circular import?)';
   if (entry === null) return 'null';
-  return typeof entry === 'function' ? 'a function that is no class' : `a value of type ${typeof entry}`;
+  return typeof entry === 'function' ? 'a function that is not a class' : `a value of type ${typeof entry}`;
 }
 
-function refuseEntry(where: string, got: string): ErrandError {
+function invalidEntry(where: string, got: string): ErrandError {
   return new ErrandError(
     'COMPONENT_INVALID',
-    `${where} ${got}. Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.`,
+    `${where} ${got}. Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.`,
   );
 }

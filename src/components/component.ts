@@ -10,7 +10,7 @@ import { toForm } from './schema/form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './schema/json-schema.js';
 import {
   noRetry,
-  toLimits,
+  toComponentLimits,
   toPriority,
   toRetryPolicy,
   toTaskMode,
@@ -26,57 +26,57 @@ import { ResourceAddress } from './resource-address.js';
 import { compileResourceOutput } from './results/resource-output.js';
 import type { PromptArgument } from '../protocol/types.js';
 
-/** What a component can be. */
+/** The kinds of component. */
 export type ComponentKind = MethodDeclaration['kind'];
 
-/** A component that was declared as a tool, as a prompt, …. */
+/** A component of one kind. */
 export type ComponentOf<Kind extends ComponentKind, Frame> = Component<Frame> & {
   readonly kind: Kind;
   readonly declaration: Extract<MethodDeclaration, { readonly kind: Kind }>;
 };
 
-/** What the server decides for components that do not. */
+/** The server's defaults for components. */
 export interface ComponentDefaults {
   readonly task: TaskMode;
   /** Milliseconds. */
   readonly timeout: number;
 }
 
-/** One component, ready to be called: everything that can be known before a call is known here. */
+/** A component, compiled: holds everything that can be known before a call. */
 export interface Component<Frame> {
   readonly kind: ComponentKind;
-  /** Unique among those of its kind; tools and jobs share their names. */
+  /** The name for clients. Unique within its kind; tools and jobs share one set of names. */
   readonly name: string;
-  /** What records of the docket name it by; unique in a server. */
+  /** The name in records of the docket. Unique in a server. */
   readonly key: string;
-  /** `Class.method` for messages and logs. */
+  /** The name in messages and logs: `Class.method`, or the name of a definition. */
   readonly label: string;
   readonly declaration: MethodDeclaration;
   readonly task: TaskMode;
   /** Milliseconds. */
   readonly timeout: number;
   readonly retry: RetryPolicy;
-  /** 0 goes first. */
+  /** 0 comes first. */
   readonly priority: number;
-  /** What bounds its background calls. */
+  /** The limits of its background calls. */
   readonly limits?: ComponentLimits;
-  /** Parses the whole input; an empty object for a component that takes none. */
+  /** Parses the whole input. The schema of an empty object for a component without input. */
   readonly schema: z.ZodType;
   readonly inputJsonSchema: ObjectJsonSchema;
-  /** Whether callers in the program hand over one value, or nothing; arguments named by `@param` only clients can give. */
+  /** What `docket.add` takes: one value, or nothing. Only clients can pass arguments named by `@param`. */
   readonly takes: 'input' | 'nothing' | 'named arguments';
-  /** Whether an input can be turned back into what travels, which adding it to the docket needs. */
+  /** Whether parsed input can be encoded again, as adding it to the docket requires. */
   readonly encodable: boolean;
   readonly output: Output;
   readonly asks: readonly AskedParameter[];
   readonly plan: Plan<Frame>;
-  /** Where a resource is found. */
+  /** The address of a resource. */
   readonly address?: ResourceAddress;
-  /** What a prompt takes, as clients are told. */
+  /** The arguments of a prompt, as listed to clients. */
   readonly promptArguments?: readonly PromptArgument[];
-  /** The input to parse, of what travelled: arguments as they are, of a resource those that its URI says. */
+  /** The input to parse, from the wire input: the arguments, or the variables in a resource's URI. */
   argumentsOf(input: unknown): unknown;
-  /** Calls the method with what the call container holds. */
+  /** Calls the method with the instances of the call container. */
   invoke(container: CallContainer, input: unknown, answers: readonly unknown[]): unknown;
 }
 
@@ -106,7 +106,7 @@ export function compileMethod<Frame>(
       if (typeof instance[method.name] !== 'function') {
         throw new ErrandError(
           'COMPONENT_INVALID',
-          `${label}: what is provided in the place of ${target.name} has no method ${method.name}. Add it, also to a fake.`,
+          `${label}: the instance provided for ${target.name} has no method ${method.name}. Add the method; fakes need it too.`,
         );
       }
       const args = sources.map((source) => argument(source, container, input, answers));
@@ -115,7 +115,7 @@ export function compileMethod<Frame>(
   };
 }
 
-/** Compiles what `defineTool` or `defineJob` gave. */
+/** Compiles the result of `defineTool` or `defineJob`. */
 export function compileDefinition<Frame>(
   definition: DefinedComponent,
   injector: Injector<Frame>,
@@ -142,7 +142,7 @@ function argument(
     case 'input':
       return input;
     case 'param':
-      // An argument named `constructor` that was not sent is not what every object inherits under that name.
+      // An absent argument named `constructor` must not become the one that every object inherits.
       return Object.hasOwn(input as object, source.name) ? (input as Record<string, unknown>)[source.name] : undefined;
     case 'injection':
       return container.args[source.at];
@@ -164,7 +164,7 @@ function compileCommon<Frame>(
   if (kind === 'job' && binding.asks.length > 0) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${label}: a job has no client, so @ask has nobody to ask. Make it a tool or remove @ask.`,
+      `${label}: a job has no client, so @ask has nobody to ask. Make it a tool, or remove @ask.`,
     );
   }
   const task =
@@ -175,7 +175,7 @@ function compileCommon<Frame>(
   if (task === 'forbidden' && options.limits !== undefined) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `${label}: limits bound calls in the background, and none of it runs there. Set \`task\` to 'optional' or 'required', or remove limits.`,
+      `${label}: limits apply to background calls, which this component does not allow. Set \`task\` to 'optional' or 'required', or remove limits.`,
     );
   }
   const modes: Mode[] =
@@ -183,14 +183,14 @@ function compileCommon<Frame>(
   return {
     kind,
     name,
-    key: recordName(kind, name),
+    key: componentKey(kind, name),
     label,
     declaration,
     task,
     timeout: options.timeout === undefined ? defaults.timeout : toMilliseconds(options.timeout, `${label}: timeout`),
     retry: options.retry === undefined ? noRetry : toRetryPolicy(options.retry, label),
     priority: options.priority === undefined ? 0 : toPriority(options.priority, label),
-    ...(options.limits !== undefined && { limits: toLimits(options.limits, label) }),
+    ...(options.limits !== undefined && { limits: toComponentLimits(options.limits, label) }),
     schema: binding.schema,
     inputJsonSchema,
     takes: binding.sources.some(({ from }) => from === 'param')
@@ -208,8 +208,8 @@ function compileCommon<Frame>(
   };
 }
 
-/** What records of the docket name a component by. Tools and jobs cannot have a colon in their names. */
-export function recordName(kind: ComponentKind, name: string): string {
+/** The key of a component in records of the docket. Names cannot contain a colon, so keys are unique. */
+export function componentKey(kind: ComponentKind, name: string): string {
   return kind === 'prompt' || kind === 'resource' ? `${kind}:${name}` : name;
 }
 
@@ -224,11 +224,11 @@ function outputOf(declaration: MethodDeclaration, label: string): Output {
   }
 }
 
-/** MCP 2025-11-25, server/tools: 1 to 128 of these characters. */
+/** Checks the name: MCP 2025-11-25, server/tools, allows 1 to 128 of these characters. */
 function refuseName(kind: string, name: string, label: string): void {
   if (/^[A-Za-z0-9_.-]{1,128}$/.test(name)) return;
   throw new ErrandError(
     'COMPONENT_INVALID',
-    `${label}: the ${kind} is named ${JSON.stringify(name)}. A name has 1 to 128 letters, digits, '_', '-' and '.'; set \`name\`.`,
+    `${label}: the ${kind} is named ${JSON.stringify(name)}. A name consists of 1 to 128 letters, digits, '_', '-' and '.'. Set \`name\`.`,
   );
 }

@@ -14,7 +14,7 @@ interface Runnable<
   Output extends z.ZodType | undefined,
   Inject extends readonly InjectionRequest[],
 > {
-  /** The tokens whose instances `run` receives after the input, in this order. */
+  /** The tokens whose instances `run` receives after the input, in order. */
   readonly inject?: Inject;
   readonly run: (
     input: InputOf<Input>,
@@ -26,61 +26,61 @@ type AnyOptions = ToolOptions<z.ZodType | undefined, z.ZodType | undefined>;
 
 const mark = Symbol.for('errand.defined-component');
 
-/** A component without a class: what {@link defineTool} and {@link defineJob} give, for `components` and `docket.add`. */
+/** A component without a class, made by {@link defineTool} or {@link defineJob}, for `components` and `docket.add`. */
 export class DefinedComponent<out Input = unknown, out Result = unknown, out Tools extends ToolMap = ToolMap> {
-  /** Only for the compiler: what the component takes and gives. */
+  /** For the compiler only: the types of the component. */
   declare readonly types: {
-    /** What it takes. */
+    /** The input. */
     readonly input: Input;
-    /** What it gives. */
+    /** The result. */
     readonly result: Result;
-    /** The tool that clients see, by its name; none for a job. */
+    /** The tool that clients see, by name; none for a job. */
     readonly tools: Tools;
   };
 
   /** @internal */
   constructor(
-    /** Which of the two it is. */
+    /** Whether it is a tool or a job. */
     readonly kind: 'tool' | 'job',
-    /** Its name among tools and jobs. */
+    /** Its name. Tools and jobs share one set of names. */
     readonly name: string,
-    /** What it was defined with. @internal */
+    /** The options that it was defined with. @internal */
     readonly options: AnyOptions,
-    /** What its function receives after the input. */
+    /** The tokens for the parameters after the input. */
     readonly inject: readonly InjectionRequest[],
-    /** Its function. */
+    /** The function that each call runs. */
     readonly run: (...args: unknown[]) => unknown,
   ) {
     Object.defineProperty(this, mark, { value: true });
   }
 }
 
-/** Whether `value` was made by {@link defineTool} or {@link defineJob}, even by those of another copy of the package. */
+/** Whether {@link defineTool} or {@link defineJob} made `value`, even those of another copy of the package. */
 export function isDefinedComponent(value: unknown): value is DefinedComponent {
   return typeof value === 'object' && value !== null && mark in value;
 }
 
-/** What `docket.add` takes: nothing for a component without `input`, whose `run` receives an empty object. */
+/** The input of `docket.add`. Without `input`, there is none, and `run` receives an empty object. */
 type AddedInput<Input extends z.ZodType | undefined> = Input extends z.ZodType ? z.output<Input> : undefined;
 
 type ResultOf<Output extends z.ZodType | undefined> = Output extends z.ZodType ? z.output<Output> : unknown;
 
-/** What clients know of a tool: its arguments and its structured content, both as they travel. */
+/** A tool as clients see it: the wire types of its arguments and its structured content. */
 interface DefinedShape<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined> {
   readonly input: Input extends z.ZodType ? Extract<z.input<Input>, object> : undefined;
   readonly structured: Output extends z.ZodType ? Structured<z.input<Output>> : unknown;
 }
 
-/** A tool whose name is not known may be any. */
+/** A tool whose name is not a literal type may be any tool. */
 type Named<Name extends string, Shape extends ToolShape> = string extends Name ? ToolMap : Record<Name, Shape>;
 
-/** An object is its own structured content; everything else travels as `{ result }`. */
+/** An object is its own structured content; any other value travels as `{ result }`. */
 type Structured<Value> = [Extract<Value, readonly unknown[]>, Value] extends [never, object]
   ? Value
   : { readonly result: Value };
 
 /**
- * A tool without a class and without decorators. The types of `run`'s parameters follow from `input` and `inject`.
+ * Defines a tool without a class or decorators. The types of `run`'s parameters follow from `input` and `inject`.
  *
  * @example
  * ```ts
@@ -116,7 +116,7 @@ export function defineTool<
   );
 }
 
-/** A job without a class and without decorators; see {@link defineTool}. */
+/** Defines a job without a class or decorators, as {@link defineTool} defines a tool. */
 export function defineJob<
   Input extends z.ZodType | undefined = undefined,
   Output extends z.ZodType | undefined = undefined,

@@ -6,110 +6,113 @@ import type { Annotations, Icon, ToolAnnotations } from '../protocol/types.js';
 /** Whether a component may run in the background. `true` means `'optional'`, `false` means `'forbidden'`. */
 export type TaskOption = boolean | TaskMode;
 
-/** As `execution.taskSupport` of MCP 2025-11-25. */
+/** Whether calls run as tasks, as in `execution.taskSupport` of MCP 2025-11-25. */
 export type TaskMode = 'optional' | 'required' | 'forbidden';
 
-/** When a failed background call is tried again: how often in all, or that and the wait in between. */
+/** When a failed background call is retried: the number of attempts, alone or with the delays between them. */
 export type RetryOption =
   | number
   | {
-      /** How often it is tried in all. */
+      /** The number of attempts, including the first. */
       readonly attempts: number;
-      /** The wait before the second attempt. Default `'1s'`. */
+      /** The delay before the second attempt. Default: `'1s'`. */
       readonly delay?: Duration;
-      /** `fixed` waits the same each time, `exponential` (the default) doubles it. */
+      /** `fixed` keeps the delay, `exponential` doubles it each time. Default: `'exponential'`. */
       readonly backoff?: 'fixed' | 'exponential';
-      /** The longest wait. Default `'1m'`. */
+      /** The longest delay. Default: `'1m'`. */
       readonly maximumDelay?: Duration;
     };
 
 /**
- * What bounds the background calls of a component on all workers of a docket together. A call that has to wait because of it is
- * `queued`, and keeps no other component waiting.
+ * Limits on a component's background calls, across all workers of the docket. A call over the limit stays `queued` and
+ * does not hold up other components.
  */
 export interface ComponentLimitOptions {
-  /** How many run at once; at least 1. One that waits for an answer counts as well. Default: no bound. */
+  /** The most calls at once; at least 1. Calls that wait for an answer count too. Default: unlimited. */
   readonly concurrency?: number;
-  /** How many begin within a time, which is counted from the first of them. Each attempt counts. Default: no bound. */
+  /** The most calls that start within a period, which begins with the first. Retries count. Default: unlimited. */
   readonly rate?: {
-    /** The most that begin within the time; at least 1. */
+    /** The most calls that start within the period; at least 1. */
     readonly max: number;
-    /** The time; at least 1 ms. */
+    /** The length of the period; at least 1 ms. */
     readonly duration: Duration;
   };
 }
 
-/** What all components have in common. */
+/** Options of every component. */
 interface RunOptions<Input extends z.ZodType | undefined> {
-  /** The whole input, an object or a union of objects: the first parameter without a decorator of its own receives it. */
+  /** The schema of the input, an object or a union of objects. The first undecorated parameter receives it whole. */
   readonly input?: Input;
   /** How long one attempt may run, not counting open questions. Default: the server's `timeout`. */
   readonly timeout?: Duration;
-  /** When a background attempt that threw is followed by another. Default: never. */
+  /** When a background call that threw is retried. Default: never. */
   readonly retry?: RetryOption;
-  /** Where a background call stands in line: 0 (the default) goes first, larger numbers later, up to 2,097,151. */
+  /** The position of background calls in the queue: 0 first, up to 2,097,151. Default: 0. */
   readonly priority?: number;
   /**
-   * How many calls of it run in the background at once, and how many begin there in a time, however many workers there are.
-   * Calls in the foreground are not counted. Default: as many as the workers can make.
+   * Limits on background calls, across all workers. Foreground calls do not count. Default: as many calls as the
+   * workers can run.
    */
   readonly limits?: ComponentLimitOptions;
 }
 
-/** What tools and jobs have in common. */
+/** Options of tools and jobs. */
 interface OutputOption<Output extends z.ZodType | undefined> {
-  /** What the method returns. Anything but an object travels as `{ result: … }`. */
+  /** The schema of the return value. Anything but an object travels as `{ result: … }`. */
   readonly output?: Output;
 }
 
-/** What components have in common that clients list. */
+/** Options of components that clients list. */
 interface ListedOptions {
   /** Default: the name of the method. */
   readonly name?: string;
-  /** What people see instead of the name. */
+  /** The name that clients display. */
   readonly title?: string;
-  /** What the model, or the user, reads to decide whether to use it. */
+  /** Helps the model, or the user, decide whether to use the component. */
   readonly description?: string;
-  /** Whether it may run as a background task. Default: the server's `tasks`. */
+  /** Whether the component may run as a background task. Default: the server's `tasks`. */
   readonly task?: TaskOption;
-  /** Pictures for clients that show it. */
+  /** Icons for clients to display. */
   readonly icons?: Icon[];
-  /** Passed through to clients as it is. */
+  /** Passed to clients unchanged. */
   readonly _meta?: Record<string, unknown>;
 }
 
-/** What a tool is, as the client sees it and as it runs. */
+/** Options of a tool. */
 export interface ToolOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined>
   extends RunOptions<Input>, OutputOption<Output>, ListedOptions {
   /** Hints for clients: read-only, destructive, idempotent, open world. */
   readonly annotations?: ToolAnnotations;
   /**
-   * What the model reads at once when the call runs as a task, while the result is still to come: a text, or a function
-   * of the validated input that makes one (`io.modelcontextprotocol/model-immediate-response`, 2025-11-25).
+   * A text for the model to read while the call runs as a task, or a function that makes it from the validated input
+   * (`io.modelcontextprotocol/model-immediate-response`, 2025-11-25).
    */
   readonly immediateResponse?:
     string | ((input: Input extends z.ZodType ? z.output<Input> : Record<string, unknown>) => string);
 }
 
-/** What a prompt is, as the client sees it and as it runs. Its arguments travel as strings. */
+/** Options of a prompt. Its arguments travel as strings. */
 export interface PromptOptions<Input extends z.ZodType | undefined> extends RunOptions<Input>, ListedOptions {}
 
-/** What a resource or a resource template is, as the client sees it and as it is read. */
+/** Options of a resource or a resource template. */
 export interface ResourceOptions<Input extends z.ZodType | undefined> extends RunOptions<Input>, ListedOptions {
-  /** What it holds. Default: `text/plain` for strings, `application/octet-stream` for bytes, else `application/json`. */
+  /**
+   * The type of the contents. Default: `text/plain` for strings, `application/octet-stream` for bytes, else
+   * `application/json`.
+   */
   readonly mimeType?: string;
-  /** Who it is for, and how much it matters. */
+  /** Who the resource is for, and how important it is. */
   readonly annotations?: Annotations;
 }
 
-/** What a job is: work that only the docket starts, and that no client sees. */
+/** Options of a job, which only the docket starts and no client sees. */
 export interface JobOptions<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined>
   extends RunOptions<Input>, OutputOption<Output> {
-  /** How records name it. Default: `Class.method`. */
+  /** The name in records of the docket. Default: `Class.method`. */
   readonly name?: string;
 }
 
-/** A retry option with nothing left open; delays in milliseconds. */
+/** A retry option with all defaults filled in. Delays are in milliseconds. */
 export interface RetryPolicy {
   readonly attempts: number;
   readonly delay: number;
@@ -117,7 +120,7 @@ export interface RetryPolicy {
   readonly maximumDelay: number;
 }
 
-/** What holds without a `retry`: one attempt. */
+/** The policy without a `retry` option: one attempt. */
 export const noRetry: RetryPolicy = { attempts: 1, delay: 1_000, backoff: 'exponential', maximumDelay: 60_000 };
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */
@@ -138,7 +141,7 @@ export function toRetryPolicy(option: unknown, where: string): RetryPolicy {
   };
 }
 
-/** What BullMQ can tell apart. */
+/** The last priority that BullMQ has. */
 const lastPriority = 2 ** 21 - 1;
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */
@@ -146,11 +149,11 @@ export function toPriority(option: unknown, where: string): number {
   if (Number.isSafeInteger(option) && Number(option) >= 0 && Number(option) <= lastPriority) return Number(option);
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `${where}: priority is ${JSON.stringify(option)}. Give a whole number from 0, which goes first, to ${lastPriority}.`,
+    `${where}: priority is ${JSON.stringify(option)}. Give a whole number from 0 (first) to ${lastPriority}.`,
   );
 }
 
-/** Limits with nothing left to parse. */
+/** Parsed limits. */
 export interface ComponentLimits {
   readonly concurrency?: number;
   /** `duration` in milliseconds. */
@@ -165,13 +168,13 @@ const Limits = z
   .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined);
 
 /** @throws {ErrandError} `OPTIONS_INVALID` */
-export function toLimits(option: unknown, where: string): ComponentLimits {
+export function toComponentLimits(option: unknown, where: string): ComponentLimits {
   const { data } = Limits.safeParse(option);
   const duration = data?.rate && toMilliseconds(data.rate.duration, `${where}: limits.rate.duration`);
   if (!data || duration === 0) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `${where}: limits is ${JSON.stringify(option)}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.`,
+      `${where}: limits is ${JSON.stringify(option)}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.`,
     );
   }
   return {

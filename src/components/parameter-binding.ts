@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import type { Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
-import { methodParameters, refuseHole, type Parameter } from '../injection/reflection/parameters.js';
+import { methodParameters, holeError, type Parameter } from '../injection/reflection/parameters.js';
 import type { DeclaredMethod, ParameterDeclaration } from './decorators/declarations.js';
 
-/** Where one argument of a method comes from. */
+/** The source of one argument of a method. */
 export type ArgumentSource =
   | { readonly from: 'input' }
   | { readonly from: 'param'; readonly name: string }
@@ -14,24 +14,24 @@ export type ArgumentSource =
 
 /** A question that is asked before the method runs. */
 export interface AskedParameter {
-  /** Names the question for the life of the execution. */
+  /** Identifies the question throughout the execution. */
   readonly key: string;
   readonly message: string | ((input: never) => string);
   readonly schema: z.ZodType;
 }
 
-/** How the parameters of a method are filled: the binding rule, applied once. */
+/** The sources of a method's arguments, by the binding rule. */
 export interface ParameterBinding {
   /** In the order of the method's parameters. */
   readonly sources: readonly ArgumentSource[];
   readonly injections: readonly Injection[];
   readonly asks: readonly AskedParameter[];
-  /** The whole input; made of the `@param`s where there is no `input`. */
+  /** The schema of the whole input; without `input`, made from the `@param`s. */
   readonly schema: z.ZodType;
 }
 
 /**
- * Applies the binding rule to a decorated method. `isToken` says whether a class can be injected.
+ * Applies the binding rule to a decorated method. `isToken` decides whether a class can be injected.
  *
  * @throws {ErrandError} `PARAMETER_UNBOUND` or `PARAMETER_CONFLICT`, naming class, method and position.
  */
@@ -66,14 +66,14 @@ export function bindMethod(
       if (parameter.type !== undefined && isToken(parameter.type)) {
         throw new ErrandError(
           'PARAMETER_CONFLICT',
-          `${at}, receives the input because it is the first without a decorator, but its type ${parameter.type.name} is an injectable token. ` +
+          `${at}, receives the input as the first parameter without a decorator, but its type ${parameter.type.name} is an injectable token. ` +
             `Put a parameter for the input before it, or write @inject(${parameter.type.name}) on it.`,
         );
       }
       inputTaken = true;
       sources.push({ from: 'input' });
     } else {
-      if (parameter.type === undefined) throw refuseHole(at, parameter, 'method');
+      if (parameter.type === undefined) throw holeError(at, parameter, 'method');
       const typed = { token: parameter.type, all: false, lazy: false, delayed: false, optional: false };
       sources.push({ from: 'injection', at: injections.push(typed) - 1 });
     }
@@ -90,17 +90,20 @@ function bindParam(
   if (hasInput) {
     throw new ErrandError(
       'PARAMETER_CONFLICT',
-      `${at}: @param('${declared.name}') beside \`input\`. Name every argument by @param, or put '${declared.name}' into the input schema.`,
+      `${at}: @param('${declared.name}') cannot be combined with \`input\`. Use @param for every argument, or add '${declared.name}' to the input schema.`,
     );
   }
   if (Object.hasOwn(shape, declared.name)) {
     throw new ErrandError(
       'PARAMETER_CONFLICT',
-      `${at}: a second @param('${declared.name}'). Give each argument one name.`,
+      `${at}: a second @param('${declared.name}'). Give each argument a name of its own.`,
     );
   }
   if (declared.name === '' || declared.name === '__proto__') {
-    throw new ErrandError('PARAMETER_CONFLICT', `${at}: '${declared.name}' cannot be the name of an argument.`);
+    throw new ErrandError(
+      'PARAMETER_CONFLICT',
+      `${at}: '${declared.name}' cannot be the name of an argument. Choose another.`,
+    );
   }
   shape[declared.name] = declared.schema;
   return { from: 'param', name: declared.name };

@@ -2,7 +2,7 @@ import { ErrandError, messageOf } from '../base/errors.js';
 import { UriTemplate } from '../protocol/uri-template.js';
 import type { ObjectJsonSchema } from './schema/json-schema.js';
 
-/** Where a resource is found: at one URI, or at all that fit a template. */
+/** The address of a resource: one URI, or a template. */
 export class ResourceAddress {
   /** Absent for a fixed URI. */
   readonly template: UriTemplate | undefined;
@@ -14,23 +14,23 @@ export class ResourceAddress {
     private readonly label: string,
   ) {
     if (!/^[A-Za-z][A-Za-z0-9+.-]*:./.test(uri)) {
-      throw this.refuse(`the URI ${JSON.stringify(uri)} has no scheme. Write one such as 'reports://{quarter}'.`);
+      throw this.invalid(`the URI ${JSON.stringify(uri)} has no scheme. Add one, as in 'reports://{quarter}'.`);
     }
     try {
       this.template = UriTemplate.isTemplate(uri) ? new UriTemplate(uri) : undefined;
     } catch (cause) {
-      throw this.refuse(`the URI template ${JSON.stringify(uri)} cannot be read: ${messageOf(cause)}.`);
+      throw this.invalid(`the URI template ${JSON.stringify(uri)} cannot be read: ${messageOf(cause)}.`);
     }
   }
 
-  /** What a URI says, as the wire input of the method; undefined when it is not a URI of this resource. */
+  /** The variables in a URI, as wire input of the method; undefined when the URI does not match. */
   match(uri: string): Record<string, unknown> | undefined {
     if (this.template !== undefined) return this.template.match(uri);
     return uri === this.uri ? {} : undefined;
   }
 
   /**
-   * What the method takes must come from somewhere.
+   * Checks that the URI supplies every argument of the method.
    *
    * @throws {ErrandError} `COMPONENT_INVALID`
    */
@@ -38,12 +38,12 @@ export class ResourceAddress {
     const given = this.template?.variableNames ?? [];
     const missing = Object.keys(properties).find((name) => !given.includes(name));
     if (missing === undefined) return;
-    throw this.refuse(
-      `the method takes '${missing}', but ${JSON.stringify(this.uri)} has no such variable. Write {${missing}} into the URI.`,
+    throw this.invalid(
+      `the method takes '${missing}', but ${JSON.stringify(this.uri)} has no such variable. Add {${missing}} to the URI.`,
     );
   }
 
-  private refuse(what: string): ErrandError {
+  private invalid(what: string): ErrandError {
     return new ErrandError('COMPONENT_INVALID', `${this.label}: ${what}`);
   }
 }

@@ -5,34 +5,34 @@ import type { Method } from '../components/decorators/tool.js';
 import type { Docket } from './docket.js';
 import type { CurrentExecution, CurrentWorker } from '../call/worker-tokens.js';
 
-/** Where the executions of a schedule differ from what their component says. */
+/** Options of `docket.schedule`. They override the component's own. */
 export interface ScheduleOptions {
-  /** When an attempt that threw is followed by another. Default: what the component says. */
+  /** Whether and when a failed attempt is retried. Default: the component's. */
   readonly retry?: RetryOption;
-  /** How long one attempt may run. */
+  /** How long one attempt may run. Default: the component's. */
   readonly timeout?: Duration;
-  /** 0 goes first, larger numbers later, up to 2,097,151. Default: what the component says. */
+  /** 0 (first) to 2,097,151 (last). Default: the component's. */
   readonly priority?: number;
 }
 
-/** Where an entry differs from what its component says. */
+/** Options of `docket.add`. They override the component's own. */
 export interface AddOptions extends ScheduleOptions {
-  /** Makes `add` idempotent: while an execution with this key is alive, adding again gives that one. Default: a UUID. */
+  /** Makes `add` idempotent: while an execution with this key is alive, adding again returns that one. Default: a UUID. */
   readonly key?: string;
-  /** When it becomes due: a time, or a delay from now. Default: at once. */
+  /** When to run: a time, or a delay from now. Default: at once. */
   readonly when?: Date | Duration;
 }
 
-/** Where an entry that replaces another differs from what its component says. */
+/** Options of `docket.replace`. */
 export interface ReplaceOptions extends AddOptions {
-  /** Whose place it takes: that of the live execution with this key, if there is one. */
+  /** The key of the execution to replace, if one is alive. */
   readonly key: string;
 }
 
 /** The methods of a class. */
 export type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
 
-/** What is injected, as far as its type tells: tokens of Errand, and whatever has methods, which no input has. */
+/** Whether a parameter is injected, judged by its type: a token of Errand, or anything with methods, which no input has. */
 type IsInjected<T> = T extends
   CurrentPrincipal | CurrentAccessToken | CurrentExecution | CurrentWorker | { docket: Docket }
   ? true
@@ -40,7 +40,7 @@ type IsInjected<T> = T extends
     ? true
     : false;
 
-/** The input of a method; undefined when its first parameter is injected. */
+/** The input of a method; undefined if its first parameter is injected. */
 type MethodInput<M> = M extends (...args: infer Parameters) => unknown
   ? Required<Parameters> extends readonly [infer First, ...unknown[]]
     ? IsInjected<First> extends true
@@ -49,22 +49,22 @@ type MethodInput<M> = M extends (...args: infer Parameters) => unknown
     : [input?: undefined]
   : never;
 
-/** What follows the method's name: its input, or nothing when its first parameter is injected. */
+/** The arguments after the method's name: its input, unless the first parameter is injected, and options. */
 export type AddArguments<M, Options = AddOptions> = M extends Method ? [...MethodInput<M>, options?: Options] : never;
 
-/** What follows the method's name in `replace`. */
+/** The arguments of `replace` after the method's name. */
 export type ReplaceArguments<M> =
   [] extends MethodInput<M>
     ? [input: undefined, options: ReplaceOptions]
     : [...MethodInput<M>, options: ReplaceOptions];
 
-/** What follows a definition: its input, or nothing when it takes none. */
+/** The arguments after a definition: its input, unless it takes none, and options. */
 export type DefinitionArguments<Input, Options = AddOptions> = undefined extends Input
   ? [input?: Input, options?: Options]
   : [input: Input, options?: Options];
 
-/** What follows a definition in `replace`. */
+/** The arguments of `replace` after a definition. */
 export type DefinitionReplaceArguments<Input> = [input: Input, options: ReplaceOptions];
 
-/** What `add` gives for a method. */
+/** The type of a method's result. */
 export type ResultOf<M> = M extends (...args: never[]) => infer Returned ? Awaited<Returned> : never;

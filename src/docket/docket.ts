@@ -28,21 +28,21 @@ import { unknownExecution } from './wait.js';
 
 /** A schedule of the docket. */
 export interface Schedule {
-  /** Unique in the docket. The executions that it adds have it as their key. */
+  /** Unique in the docket, and the key of the executions it adds. */
   readonly id: string;
-  /** With nothing left open; `every` is milliseconds. */
+  /** The timetable with all defaults filled in; `every` in milliseconds. */
   readonly when: Timetable;
-  /** The name of the component whose calls it adds. */
+  /** The name of the component it runs. */
   readonly component: string;
   /** The next tick. */
   readonly next: Date;
 }
 
-/** What a docket needs of its server. */
+/** The parts of a server that its docket depends on. */
 export interface DocketHost extends SubmissionHost {
   readonly meters: Meters;
   readonly tracing: Tracing;
-  /** The started engine. Rejects when the server has no background component or is closed. */
+  /** Resolves with the started engine. Rejects if the server has no background component or is closed. */
   engine(): Promise<Engine>;
 }
 
@@ -56,7 +56,7 @@ export class Docket {
   ) {}
 
   /**
-   * Adds a call of a component. It runs once per attempt in a worker, with the principal of the call that adds it.
+   * Adds a call of a component. A worker runs it as the principal of the call that adds it.
    *
    * @throws {ErrandError} `COMPONENT_UNKNOWN`, `INPUT_INVALID`, `INPUT_TOO_LARGE`, `SCHEMA_UNSUPPORTED` for an input with one-way
    * transforms, `OPTIONS_INVALID`, `KEY_TAKEN`, `DOCKET_UNAVAILABLE`.
@@ -75,11 +75,11 @@ export class Docket {
   }
 
   /**
-   * Adds a call of a component in the place of the one that has its key: what still waits is dropped, a run under way is cancelled
-   * and can write nothing any more, and the new call takes its place. With nothing in the way it is `add`.
+   * Adds a call of a component, replacing the live execution with its key: one that waits is dropped, one that runs is
+   * cancelled and can no longer write. If there is none, it is the same as `add`.
    *
-   * Whoever waits for the older call gets `EXECUTION_REPLACED`. What belongs to another component or principal, or was asked for by
-   * a client, is never replaced.
+   * Waiting for the replaced execution fails with `EXECUTION_REPLACED`. Executions of another component or principal, and
+   * tasks that a client asked for, are never replaced.
    *
    * @example
    * ```ts
@@ -126,16 +126,16 @@ export class Docket {
   }
 
   /**
-   * Adds a call with each tick of a timetable, under the schedule's id as its key. It ticks until it is taken back, as long as
-   * any process of the docket has started; each tick happens once, however many processes there are. While the call of an
-   * earlier tick has not ended, a tick is left out. Ticks that no process was there for are made up for by one.
+   * Adds a call at each tick of a timetable, with the schedule's id as its key, until {@link Docket.unschedule}. Each tick
+   * happens once, however many processes the docket has. A tick is skipped while the call of an earlier one is alive. Ticks
+   * missed while no process was running are made up for by a single one.
    *
-   * To be called by every process at its start: another schedule under the same id is replaced, and where its `when` is the
-   * same, the next tick stays as it was.
+   * Call it in every process at startup: it replaces the schedule with the same id, and if `when` is unchanged, the next
+   * tick stays as it was.
    *
    * @param id - unique in the docket, like a key
-   * @throws {ErrandError} `OPTIONS_INVALID` for an id, timetable or option that is none; and what {@link Docket.add} throws for
-   * a component or its input.
+   * @throws {ErrandError} `OPTIONS_INVALID` for an invalid id, timetable or option; and as {@link Docket.add} for the
+   * component and its input.
    *
    * @example
    * ```ts
@@ -170,7 +170,7 @@ export class Docket {
     ...rest: unknown[]
   ): Promise<Schedule> {
     const key = checkedKey(id, 'docket.schedule: id');
-    // Few dockets have schedules, and what reads cron is loaded for those.
+    // Loaded on demand: few dockets have schedules, and only those need a cron parser.
     const { toTimetable } = await import('./engine/timetable.js');
     const timetable = toTimetable(when);
     const { work } = await prepareSubmission('schedule', target, rest, this.host, this.caller);
@@ -178,17 +178,17 @@ export class Docket {
     return toSchedule(await engine.schedule({ id: key, when: timetable, ...work }));
   }
 
-  /** Ends a schedule. False when there is none with that id. A call that it has added stays. */
+  /** Removes a schedule. Calls it has already added stay. `false` if no schedule has that id. */
   async unschedule(id: string): Promise<boolean> {
     return (await this.host.engine()).unschedule(id);
   }
 
-  /** All schedules of the docket, the next to tick first. */
+  /** Lists all schedules, the next to tick first. */
   async schedules(): Promise<readonly Schedule[]> {
     return (await (await this.host.engine()).schedules()).map(toSchedule);
   }
 
-  /** Idempotent means: the same work. A key that stands for something else is a mistake. */
+  /** `add` is idempotent for the same component and principal. A key shared by different ones is a mistake. */
   private refuseForeign(record: ExecutionRecord, component: Component<CallFrame>, how: 'add' | 'replace'): void {
     const same = record.component === component.name && record.owner === this.caller.principal.id;
     if (same && how === 'add') return;
@@ -199,21 +199,21 @@ export class Docket {
     );
   }
 
-  /** The execution with this key, or undefined when there is none (any more). */
+  /** Finds an execution by its key; undefined if there is none, or its record has expired. */
   async get(key: string): Promise<Execution | undefined> {
     const engine = await this.host.engine();
     const record = await engine.get(key);
     return record && new Execution(record, false, engine, this.waiting);
   }
 
-  /** Cancels an execution, running or not. False when there is none, or it had ended already. */
+  /** Cancels an execution, running or not. `false` if there is none, or it has already ended. */
   async cancel(key: string, reason?: string): Promise<boolean> {
     return (await (await this.host.engine()).cancel(key, reason)) === 'cancelled';
   }
 
   /**
-   * Runs an execution that has failed again, from the input that it had and with attempts counted anew. The input is kept
-   * as long as the record. A task of a client is not run again: to the client, what has ended stays so.
+   * Runs a failed execution again, with its original input and a fresh count of attempts. The input is kept as long as the
+   * record. Tasks of clients are not run again: to the client, an ended task stays ended.
    *
    * @throws {ErrandError} `EXECUTION_UNKNOWN`, `RETRY_REFUSED`, `DOCKET_UNAVAILABLE`
    */
@@ -226,7 +226,7 @@ export class Docket {
   }
 
   /**
-   * All executions of the docket, whoever they belong to, the newest first. What a page costs does not grow with the docket.
+   * Lists the executions of all principals, the newest first. The cost of a page does not grow with the docket.
    *
    * @throws {ErrandError} `OPTIONS_INVALID`, `CURSOR_INVALID`, `DOCKET_UNAVAILABLE`
    */
@@ -235,18 +235,18 @@ export class Docket {
     return toPage(await (await this.host.engine()).browse(query));
   }
 
-  /** How much there is in the docket: what waits, what runs, what has ended. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  /** Counts what waits, runs and has ended. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
   async stats(): Promise<DocketStats> {
     return (await this.host.engine()).stats();
   }
 
-  /** The workers of all processes that live. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  /** Lists the live workers of all processes. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
   async workers(): Promise<readonly WorkerSummary[]> {
     return (await this.host.engine()).workers();
   }
 }
 
-/** This server's docket, as an injectable token. What a call adds keeps the principal of the call. */
+/** Token for the server's docket. Executions that a call adds belong to the principal of the call. */
 export class CurrentDocket extends Docket {}
 
 const toSchedule = ({ id, when, component, next }: ScheduleRecord): Schedule => ({

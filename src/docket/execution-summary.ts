@@ -4,60 +4,60 @@ import type { ProgressState } from '../call/channel.js';
 import { executionStates, type BrowseQuery, type RecordSummary, type SummaryPage } from './engine/queries.js';
 import { hasFailedForClient, isTask, type ExecutionRecord, type ExecutionState } from './engine/record.js';
 
-/** Which executions `docket.list` gives. */
+/** Options of `docket.list`. */
 export interface ListOptions {
-  /** Only those in this state. */
+  /** Only executions in this state. */
   readonly state?: ExecutionState;
-  /** Only those of this component: the name of a tool, or of a job `'Class.method'` unless it has a name of its own. */
+  /** Only executions of this component, by its key: the name of a tool; of a job `name`, or else `'Class.method'`. */
   readonly component?: string;
-  /** Goes on behind the page that gave it as `nextCursor`. */
+  /** The `nextCursor` of the previous page. */
   readonly cursor?: string;
-  /** How many there are on a page, from 1 to 1,000. Default 100. */
+  /** The size of a page, 1 to 1,000. Default 100. */
   readonly limit?: number;
 }
 
-/** What lists tell of an execution: neither its input nor its result, nor what else was said in it. */
+/** An execution as listed: without its input, its result and its questions. */
 export interface ExecutionSummary {
   /** Unique in its docket; for a task, the task's id. */
   readonly key: string;
-  /** The component's name in the docket. */
+  /** The key of its component. */
   readonly component: string;
-  /** Where it stands. */
+  /** Its current state. */
   readonly state: ExecutionState;
-  /** Whether a client asked for it; the rest is work that the program added. */
+  /** Whether a client asked for it, rather than the program. */
   readonly isTask: boolean;
-  /** The id of the principal that it belongs to. */
+  /** The id of the principal it belongs to. */
   readonly principal: string;
-  /** Attempts begun. */
+  /** The number of attempts begun. */
   readonly attempt: number;
   /** Whether an earlier run was interrupted without an outcome. */
   readonly redelivered: boolean;
-  /** Questions that wait for an answer. */
+  /** The number of questions without an answer. */
   readonly openQuestions: number;
-  /** How far it is, where it said so. */
+  /** Its progress, if it has reported any. */
   readonly progress?: ProgressState;
   /** When it was added. */
   readonly createdAt: Date;
-  /** When something of it changed last. */
+  /** When it last changed. */
   readonly updatedAt: Date;
-  /** When it becomes due, where it is scheduled. */
+  /** When it becomes due, if it is scheduled. */
   readonly runAt?: Date;
-  /** When it ended, where it has. */
+  /** When it ended, if it has. */
   readonly finishedAt?: Date;
-  /** Why it was cancelled, where somebody said. */
+  /** Why it was cancelled, if a reason was given. */
   readonly reason?: string;
   /**
-   * Whether its client is told that it failed. A tool whose result says that it is an error has `completed` for the docket,
-   * which made the call to its end, and failed for the client. Never so for what the program added.
+   * Whether it failed from the client's point of view. A tool that returned a result with `isError` is `completed` in the
+   * docket, but failed for the client. Always false for executions that the program added.
    */
   readonly failedForClient: boolean;
 }
 
 /** A page of executions, the newest first. */
 export interface ExecutionPage {
-  /** With a filter there may be fewer than the limit on a page that others follow, even none. */
+  /** With a filter, a page may hold fewer than the limit, even none, and still be followed by others. */
   readonly executions: readonly ExecutionSummary[];
-  /** What to list on with; absent on the last page. */
+  /** Pass it as `cursor` to get the next page; absent on the last one. */
   readonly nextCursor?: string;
 }
 
@@ -82,12 +82,12 @@ export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQue
   return { ...query, limit };
 }
 
-/** A page as users get it. */
+/** The public form of a page. */
 export function toPage({ summaries, nextCursor }: SummaryPage): ExecutionPage {
   return { executions: summaries.map(toSummary), ...(nextCursor !== undefined && { nextCursor }) };
 }
 
-/** A record as lists tell of it. */
+/** The public form of a listed record. */
 export function toSummary(record: RecordSummary): ExecutionSummary {
   const { key, component, state, owner, attempt, redelivered, openQuestions, progress, reason } = record;
   return {
@@ -109,10 +109,10 @@ export function toSummary(record: RecordSummary): ExecutionSummary {
   };
 }
 
-/** Why an execution is not run again. */
+/** The error for an execution that cannot be run again. */
 export function retryRefused({ key, state, ...record }: ExecutionRecord): ErrandError {
   const why = isTask(record)
-    ? 'is a task: to the client that asked for it, what has ended stays as it is. The client may ask again'
-    : `is ${state}. Only one that has failed can be run again`;
+    ? 'is a task: to the client that asked for it, an ended task stays ended. The client may ask again'
+    : `is ${state}. Only a failed one can be run again`;
   return new ErrandError('RETRY_REFUSED', `Execution '${key}' ${why}.`);
 }

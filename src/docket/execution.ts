@@ -6,15 +6,15 @@ import type { ProgressState } from '../call/channel.js';
 import type { ExecutionRecord, ExecutionState } from './engine/record.js';
 import { goneExecution, waitForEnd, type WaitOptions } from './wait.js';
 
-/** How somebody waits: a call in a worker gives its slot back meanwhile. */
+/** How to wait for a promise: a call in a worker frees its slot meanwhile. */
 export type Waiting = <T>(work: Promise<T>) => Promise<T>;
 
-/** One entry of the docket, to follow it and to get what it returned. */
+/** A handle on one execution: follow it, wait for its result, or cancel it. */
 export class Execution<Result = unknown> {
   /** @internal */
   constructor(
     record: ExecutionRecord,
-    /** Whether `add` made it; false when a live execution had the key already. */
+    /** Whether it is new; `false` if a live execution already had the key. */
     readonly added: boolean,
     private readonly engine: Engine,
     private readonly waiting: Waiting,
@@ -23,38 +23,39 @@ export class Execution<Result = unknown> {
     this.generation = record.generation;
   }
 
-  /** Unique in its docket. */
+  /** Its key, unique in the docket. */
   readonly key: string;
-  /** Tells it from a later execution under the same key. */
+  /** Distinguishes it from a later execution with the same key. */
   private readonly generation: number;
 
-  /** @throws {ErrandError} `EXECUTION_UNKNOWN` after the record expired, `EXECUTION_REPLACED` when a later one has the key. */
+  /** Its current state. @throws {ErrandError} `EXECUTION_UNKNOWN` once the record has expired, `EXECUTION_REPLACED` if a later execution has the key. */
   async state(): Promise<ExecutionState> {
     return (await this.record()).state;
   }
 
-  /** How far it is; undefined before the first report. */
+  /** Its progress; undefined before the first report. */
   async progress(): Promise<ProgressState | undefined> {
     return (await this.record()).progress;
   }
 
   /**
-   * Waits for the end and gives what the method returned, as it is after a journey as JSON. A call that waits holds no slot
-   * of its worker, and its timeout stands still.
+   * Waits for the end and resolves with the method's result, as it is after a round trip through JSON. A waiting call holds
+   * no worker slot, and its timeout stands still.
    *
    * @throws {ErrandError} `EXECUTION_FAILED` (its cause has the stored code and message), `EXECUTION_CANCELLED`,
-   * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` when a later one has the key, `DOCKET_UNAVAILABLE` when the server closes, or `WAIT_TIMED_OUT` when a `timeout` was given.
+   * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` if a later execution has the key, `DOCKET_UNAVAILABLE` when the server closes,
+   * or `WAIT_TIMED_OUT` after the `timeout`.
    */
   result(limits?: WaitOptions): Promise<Result> {
     return ignorable(this.waiting(this.outcome(limits)));
   }
 
   /**
-   * What happens to it: its state as it is (with its progress, if it has any), then each change, until it has ended. A reader
-   * that is behind is told the newest progress only. A call that waits holds no slot of its worker.
+   * Iterates over its changes until it has ended, beginning with its current state and progress. Slow readers get only the
+   * latest progress. A waiting call holds no worker slot.
    *
-   * Errors come from the iteration: `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED`, `DOCKET_UNAVAILABLE` when the server closes, or the reason of the
-   * signal.
+   * The iteration throws `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED`, `DOCKET_UNAVAILABLE` when the server closes, or the
+   * reason of the signal.
    *
    * @example
    * ```ts
@@ -73,7 +74,7 @@ export class Execution<Result = unknown> {
     return follow(this.engine, { key, generation, waiting, ...(signal && { signal }) });
   }
 
-  /** Cancels it, running or not. False when it had ended already. */
+  /** Cancels it, running or not. `false` if it has already ended. */
   async cancel(reason?: string): Promise<boolean> {
     return (await this.engine.cancel(this.key, reason, this.generation)) === 'cancelled';
   }

@@ -4,22 +4,22 @@ import type { Engine, EngineEvent } from './engine/engine.js';
 import { isTerminal, type ExecutionRecord, type ExecutionState } from './engine/record.js';
 import { closedMeanwhile, goneExecution, keepAlive, onAbort } from './wait.js';
 
-/** What happens to an execution. */
+/** A change of an execution. */
 export type ExecutionChange =
   | {
-      /** It has gone over into another state. */
+      /** The state changed. */
       readonly type: 'state';
-      /** The new one; the first change tells the one that it was found in. */
+      /** The new state; in the first change, the current one. */
       readonly state: ExecutionState;
     }
   | {
-      /** It has said how far it is. */
+      /** Progress was reported. */
       readonly type: 'progress';
-      /** As far as it is. */
+      /** The latest progress. */
       readonly progress: ProgressState;
     };
 
-/** Which execution is followed, and how somebody waits for it. */
+/** Which execution to follow, and how to wait for its changes. */
 export interface Followed {
   readonly key: string;
   readonly generation: number;
@@ -27,10 +27,10 @@ export interface Followed {
   readonly waiting: <T>(work: Promise<T>) => Promise<T>;
 }
 
-/** So many changes of the state are kept for a reader that is behind. */
+/** How many state changes are buffered for a slow reader. */
 const mostStates = 64;
 
-/** See `Execution.subscribe`. */
+/** Implements `Execution.subscribe`. */
 export async function* follow(
   engine: Engine,
   { key, generation, signal, waiting }: Followed,
@@ -42,9 +42,9 @@ export async function* follow(
     onAbort(signal, (reason) => changes.fail(reason)),
   ];
   try {
-    // Watching before reading: what happens in between is seen by one of the two.
+    // Watch before reading, so that no change in between is missed.
     const hear = ({ record }: EngineEvent): void => {
-      // What was told of an earlier one under the key comes late.
+      // A late event of an earlier execution with this key.
       if (record.generation >= generation) changes.see(record);
     };
     stops.push(await engine.watch({ key }, hear, () => changes.see(undefined)));
@@ -69,7 +69,7 @@ async function nextChange(changes: Changes): Promise<void> {
   }
 }
 
-/** What has happened and was not read yet. */
+/** The changes not read yet. */
 class Changes {
   private pending: ExecutionChange[] = [];
   private seen = -1;
@@ -84,7 +84,7 @@ class Changes {
     private readonly generation: number,
   ) {}
 
-  /** The record as it was at some time: what was seen before is not told again, in whatever order it comes. */
+  /** Takes in a version of the record. Older versions than the last one seen are ignored, so order does not matter. */
   see(record: ExecutionRecord | undefined): void {
     if (record?.generation !== this.generation) {
       this.fail(goneExecution(this.key, this.generation, record));
@@ -94,14 +94,14 @@ class Changes {
     if (this.ended || revision <= this.seen) return;
     this.seen = revision;
     const isFirst = this.state === undefined;
-    if (isFirst) this.tellState(state);
-    if (progress !== undefined && !isDeepStrictEqual(progress, this.progress)) this.tellProgress(progress);
-    if (!isFirst && state !== this.state) this.tellState(state);
+    if (isFirst) this.pushState(state);
+    if (progress !== undefined && !isDeepStrictEqual(progress, this.progress)) this.pushProgress(progress);
+    if (!isFirst && state !== this.state) this.pushState(state);
     if (isTerminal(state)) this.ended = true;
     this.wake();
   }
 
-  /** What has happened before is still to be read. */
+  /** Ends with an error, after the buffered changes have been read. */
   fail(reason: unknown): void {
     if (this.ended) return;
     this.ended = true;
@@ -113,26 +113,26 @@ class Changes {
     return this.pending.shift();
   }
 
-  /** Whether nothing more will happen. @throws why, where that is not the end of the execution. */
+  /** Whether nothing more will happen. @throws the reason, if the execution has not ended. */
   isOver(): boolean {
     if (this.failure) throw this.failure.reason;
     return this.ended;
   }
 
-  /** Resolves when there is something to read. To be called when there is nothing. */
+  /** Resolves when there is something to read. Call it only when there is nothing. */
   next(): Promise<void> {
     return new Promise((resolve) => (this.wake = resolve));
   }
 
-  private tellState(state: ExecutionState): void {
+  private pushState(state: ExecutionState): void {
     this.state = state;
     this.pending.push({ type: 'state', state });
     const isState = ({ type }: ExecutionChange): boolean => type === 'state';
     if (this.pending.filter(isState).length > mostStates) this.pending.splice(this.pending.findIndex(isState), 1);
   }
 
-  /** Progress that nobody has read is of the past. */
-  private tellProgress(progress: ProgressState): void {
+  /** Replaces unread progress. */
+  private pushProgress(progress: ProgressState): void {
     this.progress = progress;
     this.pending = this.pending.filter(({ type }) => type !== 'progress');
     this.pending.push({ type: 'progress', progress: { ...progress } });

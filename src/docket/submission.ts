@@ -15,17 +15,17 @@ import type { AddOptions, ScheduleOptions } from './add-types.js';
 import type { NewExecution } from './engine/engine.js';
 import { inputWithin, type SizeLimits } from './engine/size-limits.js';
 
-/** What work is prepared by. */
+/** The parts of a server that submissions depend on. */
 export interface SubmissionHost {
-  /** Known only after the components were compiled, which may inject the docket. */
+  /** Known only once the components are compiled, which may inject the docket. */
   catalog(): Catalog<CallFrame>;
-  /** How long a record is kept after the end, in milliseconds. */
+  /** How long a record is kept after its execution has ended, in milliseconds. */
   readonly ttl: number;
   readonly limits: SizeLimits;
   readonly snapshots: SnapshotRules;
 }
 
-/** What is to be done, checked. */
+/** The validated arguments of `add`, `replace` or `schedule`. */
 export interface Submission {
   readonly component: Component<CallFrame>;
   readonly options: AddOptions;
@@ -35,7 +35,12 @@ export interface Submission {
 const scheduleOptions: readonly string[] = ['retry', 'timeout', 'priority'] satisfies (keyof ScheduleOptions)[];
 const addOptions: readonly string[] = [...scheduleOptions, ...(['key', 'when'] satisfies (keyof AddOptions)[])];
 
-/** `how` is what was called of the docket, `rest` what followed its target: the method's name, input and options. */
+/**
+ * Validates what the program submits to the docket.
+ *
+ * @param how - the method of the docket
+ * @param rest - its arguments after the target: the method's name (of a class), input and options
+ */
 export async function prepareSubmission(
   how: 'add' | 'replace' | 'schedule',
   target: Class<object> | DefinedComponent,
@@ -64,10 +69,10 @@ export async function prepareSubmission(
   return { component, options, work };
 }
 
-/** The longest delay: what lies further ahead is a mistake, and soon no date any more. */
+/** The longest delay, in milliseconds: anything longer is a mistake, and soon exceeds the range of dates. */
 const longestDelay = 100 * 365 * 24 * 3_600_000;
 
-/** A delay stays one: it counts from the engine's now, whatever the clock of this machine says. */
+/** A delay is not turned into a time here, because it counts by the engine's clock and not by this machine's. */
 export function dueTime(when: Date | Duration, where: string): Pick<NewExecution, 'runAt' | 'delay'> {
   if (when instanceof Date) {
     const runAt = when.getTime();
@@ -85,21 +90,21 @@ export function dueTime(when: Date | Duration, where: string): Pick<NewExecution
   );
 }
 
-/** Half a character would be another one in Redis, where two keys must not become one. */
+/** Keys must be well-formed: Redis would replace lone surrogates, and two keys could become one. */
 export function checkedKey(key: unknown, what: string): string {
   if (typeof key === 'string' && key.length > 0 && key.length <= 512 && isWellFormed(key)) return key;
   const given = typeof key === 'string' ? JSON.stringify(shown(key)) : shown(inspect(key, { depth: 0 }));
   throw new ErrandError('OPTIONS_INVALID', `${what} is ${given}. Give a string of 1 to 512 whole characters.`);
 }
 
-/** What is misspelt must not be left out in silence. */
+/** A misspelt option must not be ignored. */
 function checkedOptions(given: unknown, known: readonly string[], call: string): AddOptions {
   if (given === undefined) return {};
   const names = typeof given === 'object' && given !== null ? Object.keys(given) : undefined;
   const unknown = names?.find((name) => !known.includes(name));
   if (names !== undefined && unknown === undefined) return given as AddOptions;
   const what =
-    unknown === undefined ? `options are ${shown(inspect(given, { depth: 0 }))}` : `${shown(unknown)} is no option`;
+    unknown === undefined ? `options are ${shown(inspect(given, { depth: 0 }))}` : `${shown(unknown)} is not an option`;
   throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}. Give an object with any of ${known.join(', ')}.`);
 }
 
@@ -112,7 +117,7 @@ async function storedInput(
   if (kind === 'prompt' || kind === 'resource') {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${label} is a ${kind}, which only clients ask for. Make it a job or a tool to add it to the docket.`,
+      `${label} is a ${kind}, which only clients can request. Make it a job or a tool to add it to the docket.`,
     );
   }
   if (task === 'forbidden') {
@@ -124,7 +129,7 @@ async function storedInput(
   if (takes === 'named arguments') {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${label} takes arguments by @param, which only clients give by name. Give it an \`input\` to add it to the docket.`,
+      `${label} takes arguments by @param, which only clients can pass by name. Declare \`input\` on it to add it to the docket.`,
     );
   }
   if (takes === 'nothing') {
@@ -137,7 +142,7 @@ async function storedInput(
   if (!encodable) {
     throw new ErrandError(
       'SCHEMA_UNSUPPORTED',
-      `${label}: its input has a transform that cannot be turned around, so it cannot be stored. Use z.codec(), which can.`,
+      `${label}: its input has a one-way transform, so it cannot be stored. Use z.codec(), which works both ways.`,
     );
   }
   const encoded = await encode(schema, input, 'INPUT_INVALID', `${label}: input`);

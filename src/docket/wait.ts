@@ -5,21 +5,21 @@ import { shown } from '../base/shown.js';
 import type { Engine } from './engine/engine.js';
 import { isTerminal, type ExecutionEnd } from './engine/record.js';
 
-/** When to stop waiting. */
+/** Options of `Execution.result`. */
 export interface WaitOptions {
-  /** Default: as long as it takes. */
+  /** How long to wait. Default: as long as it takes. */
   readonly timeout?: Duration;
-  /** Ends the wait when it is aborted. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * How an execution stands once it is terminal. The process stays alive as long as somebody waits.
+ * Resolves when an execution has ended, and keeps the process alive until then.
  *
- * @param generation - the one that is waited for, where it must not be a later one under the same key
- * @throws {ErrandError} `EXECUTION_UNKNOWN` when there is no such record (any more), `EXECUTION_REPLACED` when a later one has
- * its key, `WAIT_TIMED_OUT` after the timeout,
- * `DOCKET_UNAVAILABLE` when the engine closes. Rejects with the signal's reason when that is aborted.
+ * @param generation - waits for this execution only, and not for a later one with the same key
+ * @throws {ErrandError} `EXECUTION_UNKNOWN` if there is no record, or it has expired; `EXECUTION_REPLACED` if a later
+ * execution has the key; `WAIT_TIMED_OUT` after the timeout; `DOCKET_UNAVAILABLE` when the engine closes; or the signal's
+ * reason.
  */
 export async function waitForEnd(
   engine: Engine,
@@ -40,7 +40,7 @@ export async function waitForEnd(
         }
       };
       const hear = (end: ExecutionEnd | undefined): void => {
-        // What was told of an earlier one under the key comes late.
+        // A late event of an earlier execution with this key.
         if (end === undefined || end.generation >= (generation ?? 0)) see(end);
       };
       const watching = engine.watchEnd(key, hear, generation);
@@ -57,7 +57,7 @@ export async function waitForEnd(
   }
 }
 
-/** A timer that keeps the process alive, and calls back after `limit` milliseconds where there is a limit. */
+/** Keeps the process alive, and calls back after `limit` milliseconds if there is a limit. Returns a function that stops it. */
 export function keepAlive(limit: number | undefined, onLimit: () => void): () => void {
   const timer =
     limit === undefined || limit > longestTimer
@@ -66,7 +66,7 @@ export function keepAlive(limit: number | undefined, onLimit: () => void): () =>
   return () => clearTimeout(timer);
 }
 
-/** Calls back when the signal is aborted. Gives what stops that. */
+/** Calls back when the signal is aborted. Returns a function that stops listening. */
 export function onAbort(signal: AbortSignal | undefined, reject: (reason: Error) => void): () => void {
   const abort = (): void => reject(signal?.reason as Error);
   signal?.addEventListener('abort', abort, { once: true });
@@ -76,22 +76,22 @@ export function onAbort(signal: AbortSignal | undefined, reject: (reason: Error)
 const notInTime = (key: string, limit: number | undefined): ErrandError =>
   new ErrandError(
     'WAIT_TIMED_OUT',
-    `Execution '${shown(key)}' was not finished after ${limit} ms. It goes on; wait longer or cancel it.`,
+    `Execution '${shown(key)}' did not end within ${limit} ms and goes on. Wait longer, or cancel it.`,
   );
 
-/** The engine was closed while somebody waited. */
+/** The error for a wait that the closing of the engine ends. */
 export const closedMeanwhile = (key: string): ErrandError =>
-  new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while '${shown(key)}' was waited for.`);
+  new ErrandError('DOCKET_UNAVAILABLE', `The docket was closed while waiting for '${shown(key)}'.`);
 
-/** The one sentence for a key that nothing is known of. */
+/** The error for a key without a record. */
 export function unknownExecution(key: string): ErrandError {
   return new ErrandError(
     'EXECUTION_UNKNOWN',
-    `No execution has the key '${shown(key)}'. It was never added, or its record expired.`,
+    `No execution has the key '${shown(key)}'. It was never added, or its record has expired.`,
   );
 }
 
-/** What became of the execution of a generation that is not the current one. */
+/** The error for an execution that no longer has its key. */
 export function goneExecution(
   key: string,
   generation: number | undefined,
@@ -102,6 +102,6 @@ export function goneExecution(
   }
   return new ErrandError(
     'EXECUTION_REPLACED',
-    `A later execution has the key '${shown(key)}' now. docket.get('${shown(key)}') gives that one.`,
+    `A later execution now has the key '${shown(key)}'. docket.get('${shown(key)}') returns that one.`,
   );
 }

@@ -1,28 +1,28 @@
 import type { Mode } from './plan/plan.js';
 import type { InjectionToken } from './tokens.js';
 
-/** What an {@link ExternalContainer} is told of a call. It is one object for the whole call. */
+/** The call that an {@link ExternalContainer} resolves for. The same object throughout a call. */
 export interface ExternalFrame {
-  /** Where the call runs: in the request of the client, or in a worker. */
+  /** Where the call runs: in the client's request, or in a worker. */
   readonly mode: Mode;
 }
 
 /**
- * A container of the host program that makes and owns some of the instances: an outer tsyringe container, or that of a
- * framework. What comes from it is never disposed here.
+ * A container of the host program that builds and owns some of the instances: an outer tsyringe container, or a
+ * framework's. Errand never disposes its instances.
  */
 export interface ExternalContainer<Frame = ExternalFrame> {
-  /** Whether it provides the token. Asked when a plan is compiled. */
+  /** Whether it provides the token. Called when a plan is compiled. */
   has(token: InjectionToken): boolean;
-  /** Whether it gives one instance for as long as the server lives, or one for each call. */
+  /** Whether it has one instance for the server, or one for each call. */
   lifetime(token: InjectionToken): 'singleton' | 'call';
-  /** The instance, or a promise of it. `frame` is absent for singletons. */
+  /** Returns the instance, or a promise of it. `frame` is absent for singletons. */
   resolve(token: InjectionToken, frame: Frame | undefined): unknown;
-  /** Everything under the token, for `injectAll`. Without it, `injectAll` gives an array of one. */
+  /** Returns everything under the token, for `injectAll`. Without it, `injectAll` injects an array of one. */
   resolveAll?(token: InjectionToken, frame: Frame | undefined): unknown;
 }
 
-/** As much of a tsyringe container as is needed here, so that a container of another copy of tsyringe fits too. */
+/** The part of a tsyringe container that Errand uses. Containers of other copies of tsyringe fit too. */
 export interface TsyringeContainer {
   /** Whether something is registered under the token, with `recursive` also in its parents. */
   isRegistered(token: never, recursive?: boolean): boolean;
@@ -42,8 +42,8 @@ export function isTsyringeContainer(value: unknown): value is TsyringeContainer 
 }
 
 /**
- * Takes what is registered in a tsyringe container (or in its parents) as singletons from outside. Unregistered classes,
- * which tsyringe would build silently, are not taken.
+ * Takes everything registered in a tsyringe container or its parents as external singletons. Unregistered classes,
+ * which tsyringe would silently build, do not count.
  */
 export function fromTsyringe(container: TsyringeContainer): ExternalContainer<unknown> {
   return {

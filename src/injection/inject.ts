@@ -1,32 +1,39 @@
 import { ErrandError } from '../base/errors.js';
 import type { TypedParameterDecorator } from './parameter-types.js';
 import { isLazy, isToken, tokenName, type Injectable, type Injected, type InjectionToken } from './tokens.js';
-import { delayedClass, describe, descriptorsOf, isDelayed, isDescriptor, type Descriptor } from './tsyringe.js';
+import {
+  annotateParameter,
+  delayedClass,
+  descriptorsOf,
+  isDelayed,
+  isDescriptor,
+  type Descriptor,
+} from './tsyringe.js';
 
-/** One request for an injection, as the plan compiler reads it. */
+/** A request for an injection, as the plan compiler reads it. */
 export interface Injection {
   readonly token: InjectionToken;
-  /** Every provider of the token, as an array. */
+  /** Whether to inject an array with the instances of all the token's providers. */
   readonly all: boolean;
-  /** A function that builds it when it is called. */
+  /** Whether to inject a function that builds the instance when called. */
   readonly lazy: boolean;
-  /** tsyringe's `delay`: a stand-in that breaks a cycle. */
+  /** Whether to inject a proxy that breaks a cycle (tsyringe's `delay`). */
   readonly delayed: boolean;
-  /** `undefined` (with `all`, an empty array) when nothing provides the token. */
+  /** Whether to inject `undefined` (with `all`, an empty array) when nothing provides the token. */
   readonly optional: boolean;
 }
 
-/** Settings of {@link inject} and {@link injectAll}. */
+/** Options of {@link inject} and {@link injectAll}. */
 export interface InjectOptions {
-  /** Whether the token may be absent. Default `false`. */
+  /** Whether the token may be absent. Default: `false`. */
   readonly optional?: boolean;
 }
 
 const methodKey = 'errand:inject';
 
 /**
- * Says what is injected for a parameter of a constructor or of a component's method. What the token gives must fit the
- * parameter, or the program does not compile.
+ * Chooses the token to inject into a parameter of a constructor or a component method. The program compiles only if the
+ * token's type fits the parameter.
  *
  * @example
  * ```ts
@@ -39,7 +46,8 @@ const methodKey = 'errand:inject';
  *   constructor(@inject(Region, { optional: true }) private readonly region: string | undefined) {}
  * }
  * ```
- * @throws {ErrandError} `PARAMETER_UNBOUND` when it is given what is no token, `PARAMETER_CONFLICT` when the parameter has another.
+ * @throws {ErrandError} `PARAMETER_UNBOUND` when `token` is not a token, `PARAMETER_CONFLICT` when the parameter
+ * already has one.
  */
 export function inject<I extends Injectable>(
   token: I,
@@ -50,38 +58,38 @@ export function inject<I extends Injectable>(
   options: InjectOptions,
 ): TypedParameterDecorator<Injected<I> | undefined, '@inject: the token gives'>;
 export function inject(token: unknown, options: InjectOptions = {}): ParameterDecorator {
-  return note('@inject', { token, multiple: false, isOptional: options.optional ?? false });
+  return requestDecorator('@inject', { token, multiple: false, isOptional: options.optional ?? false });
 }
 
 /**
- * Injects an array with what every provider of the token gives, in the order of the providers. With `optional`, an empty
- * array when there are none.
+ * Injects an array with the instances of all the token's providers, in the order of the providers. With `optional`, the
+ * array is empty when there are none.
  */
 export function injectAll<I extends InjectionToken>(
   token: I,
   options?: InjectOptions,
 ): TypedParameterDecorator<Injected<I>[], '@injectAll: the token gives'>;
 export function injectAll(token: unknown, options: InjectOptions = {}): ParameterDecorator {
-  return note('@injectAll', { token, multiple: true, isOptional: options.optional ?? false });
+  return requestDecorator('@injectAll', { token, multiple: true, isOptional: options.optional ?? false });
 }
 
-function note(decorator: string, descriptor: Descriptor): ParameterDecorator {
+function requestDecorator(decorator: string, descriptor: Descriptor): ParameterDecorator {
   return (target, key, index) => {
-    const place = placeName(target, key, index);
-    refuseNonToken(descriptor.token, `${place}: ${decorator}`);
+    const parameter = nameOfParameter(target, key, index);
+    refuseNonToken(descriptor.token, `${parameter}: ${decorator}`);
     const before = key === undefined ? descriptorsOf(target) : methodDescriptors(target, key);
     if (before?.has(index)) {
-      throw new ErrandError('PARAMETER_CONFLICT', `${place} is injected twice. Leave one of the decorators.`);
+      throw new ErrandError('PARAMETER_CONFLICT', `${parameter} has two injection decorators. Keep one.`);
     }
     if (key === undefined) {
-      describe(target, index, descriptor.token, descriptor.multiple ?? false, descriptor.isOptional ?? false);
+      annotateParameter(target, index, descriptor.token, descriptor.multiple ?? false, descriptor.isOptional ?? false);
     } else {
       Reflect.defineMetadata(methodKey, new Map(before).set(index, descriptor), target, key);
     }
   };
 }
 
-function placeName(target: object, key: string | symbol | undefined, index: number): string {
+function nameOfParameter(target: object, key: string | symbol | undefined, index: number): string {
   const owner = typeof target === 'function' ? target.name : (target.constructor as { name: string }).name;
   return key === undefined
     ? `${owner}, constructor parameter ${index + 1}`
@@ -94,12 +102,12 @@ function refuseNonToken(token: unknown, what: string): void {
   throw new ErrandError(
     'PARAMETER_UNBOUND',
     token === undefined
-      ? `${what} got undefined, most likely from a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).`
-      : `${what} got ${typeof token === 'function' ? 'a function that is no class' : tokenName(token)}. Give a class, a token(), a string, a symbol, lazy() or delay().`,
+      ? `${what} got undefined, most likely because of a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).`
+      : `${what} got ${typeof token === 'function' ? 'a function that is not a class' : tokenName(token)}. Give a class, a token(), a string, a symbol, lazy() or delay().`,
   );
 }
 
-/** The parameters of the method of `prototype` itself that carry {@link inject} or {@link injectAll}, by index. */
+/** The parameters with {@link inject} or {@link injectAll}, by index. Ignores methods that `prototype` inherits. */
 export function methodDescriptors(
   prototype: object,
   key: string | symbol,
@@ -108,7 +116,7 @@ export function methodDescriptors(
 }
 
 /**
- * Reads one request: what {@link inject} takes, an entry of an `inject` list, or what tsyringe noted on a parameter.
+ * Reads a request in any form: an argument of {@link inject}, an entry of an `inject` list, or tsyringe's metadata.
  *
  * @throws {ErrandError} `PARAMETER_UNBOUND` when it is none of these.
  */
@@ -135,11 +143,11 @@ function read(requested: unknown, all: boolean, optional: boolean): Injection {
   const token = lazy ? requested.token : requested;
   if (!isDelayed(token)) return { token: token as InjectionToken, all, lazy, delayed: false, optional };
   return {
-    // Asked late: where `delay` is written, the class may not have been evaluated yet.
+    // Read late: the class may not exist yet when `delay` is called.
     get token() {
       const target = delayedClass(token);
       if (isToken(target)) return target;
-      throw new ErrandError('PARAMETER_UNBOUND', `delay() gave ${tokenName(target)}, which is no class.`);
+      throw new ErrandError('PARAMETER_UNBOUND', `delay() returned ${tokenName(target)}, which is not a class.`);
     },
     all,
     lazy,

@@ -1,44 +1,45 @@
 import { ErrandError } from '../base/errors.js';
 import { CompiledPlan, inOrder, orderLazyRoots } from './plan/compiled-plan.js';
-import { Container, unfilled, type Step } from './plan/instance-container.js';
+import { InstanceContainer } from './plan/instance-container.js';
 import type { ExternalContainer } from './external.js';
 import { Graph, type Sources } from './plan/graph.js';
 import { Ownership } from './plan/ownership.js';
 import type { BuiltIn, Plan, PlanRequest } from './plan/plan.js';
 import { registrationOf, type Lifetime, type Provider, type Registration } from './providers.js';
 import { Scope } from './plan/scope.js';
+import { unfilled, type Step } from './plan/step.js';
 import { tokenName, type Class, type InjectionToken } from './tokens.js';
 import { ResolutionPath } from './plan/resolution-path.js';
 
 export type { BuiltIn, CallContainer, Mode, Plan, PlanRequest } from './plan/plan.js';
 export type { Lifetime } from './providers.js';
 
-/** What an {@link Injector} is made from. */
+/** Options of {@link Injector}. */
 export interface InjectorOptions<Frame = unknown> {
   readonly providers: readonly Provider[];
   readonly builtIns: readonly BuiltIn<Frame>[];
-  /** Asked for tokens that neither `providers` nor `builtIns` know. */
+  /** Resolves tokens that neither `providers` nor `builtIns` know. */
   readonly external?: ExternalContainer<Frame> | undefined;
 }
 
 /**
- * Compiles plans and owns the singletons. A provider of a built-in token takes its place. Of several providers of one
- * token the last is injected; `injectAll` gives all.
+ * Compiles plans and owns the singletons. A provider for a built-in token replaces it. When a token has several
+ * providers, `inject` takes the last and `injectAll` takes them all.
  */
 export class Injector<Frame = unknown> {
   private readonly sources: Sources<Frame>;
   private readonly scope = new Scope<Frame>();
-  private readonly singletons: Container<Frame>;
-  /** Of each component class that lives as long as the server, so that all its plans share one instance. */
+  private readonly singletons: InstanceContainer<Frame>;
+  /** The registrations of singleton component classes, so that all plans of a class share one instance. */
   private readonly components = new Map<Class, Registration>();
-  /** The component classes of all plans, which need no provider to be made. */
+  /** The component classes of all plans. They need no provider. */
   private readonly componentClasses = new Set<InjectionToken>();
   private starting: Promise<void> = Promise.resolve();
 
   /**
-   * Checks the shape of the providers; builds nothing.
+   * Checks the shape of the providers. Builds nothing.
    *
-   * @throws {ErrandError} `PROVIDER_INVALID` or `PROVIDER_UNDEFINED` naming the entry.
+   * @throws {ErrandError} `PROVIDER_INVALID` or `PROVIDER_UNDEFINED`, naming the entry.
    */
   constructor(private readonly options: InjectorOptions<Frame>) {
     const ownership = new Ownership();
@@ -52,14 +53,14 @@ export class Injector<Frame = unknown> {
       ownComponent: (target, lifetime) => this.ownComponent(target, lifetime),
     };
     for (const registration of [...this.sources.registrations.values()].flat()) {
-      if (registration.form === 'value') ownership.leave(registration.value);
+      if (registration.form === 'value') ownership.exclude(registration.value);
     }
-    // What the server makes never sees a frame: the graph lets nothing in that would ask for one.
-    this.singletons = new Container<Frame>([], undefined as Frame);
+    // Singletons never see a frame: the graph refuses any that would need one.
+    this.singletons = new InstanceContainer<Frame>([], undefined as Frame);
   }
 
   /**
-   * Checks everything below a component and puts it in order.
+   * Checks everything that a component depends on and puts it in order.
    *
    * @throws {ErrandError} with the path: `TOKEN_NOT_REGISTERED`, `TOKEN_ONLY_GLOBAL`, `TOKEN_NOT_IN_MODE`,
    * `DEPENDENCY_CYCLE`, `CAPTIVE_DEPENDENCY`, `CLASS_NOT_INJECTABLE` or `PARAMETER_UNBOUND`.
@@ -69,12 +70,12 @@ export class Injector<Frame = unknown> {
     const lazyRoots = this.scope.lazyRoots.length;
     const call = new Scope<Frame>(request.modes);
     const graph = new Graph(this.sources, this.scope, call, (step) => this.valueOf(step));
-    const trail = ResolutionPath.from(request.label);
+    const path = ResolutionPath.from(request.label);
     try {
       const { component } = request;
       if (component) this.componentClasses.add(component.target);
-      const instance = component && graph.component(component.target, component.lifetime ?? 'call', trail);
-      const args = request.injections.map((injection) => graph.request(injection, call, trail));
+      const instance = component && graph.component(component.target, component.lifetime ?? 'call', path);
+      const args = request.injections.map((injection) => graph.request(injection, call, path));
       graph.finish();
       orderLazyRoots(this.scope);
       return new CompiledPlan(call, instance, args, () => this.refuseWhenClosed());
@@ -85,8 +86,8 @@ export class Injector<Frame = unknown> {
   }
 
   /**
-   * Builds the singletons that the plans need, one after the other, and awaits their factories; those that exist stay. When
-   * one fails, those built by this start are disposed and a later start tries again.
+   * Builds the missing singletons that the plans need, one after the other, and awaits their factories. When one fails,
+   * disposes those that this start built; a later start tries again.
    */
   start(): Promise<void> {
     const started = this.starting.then(
@@ -98,27 +99,27 @@ export class Injector<Frame = unknown> {
   }
 
   /**
-   * Disposes the singletons, the newest first, all of them. Plans cannot be opened afterwards.
+   * Disposes all singletons, newest first. Plans cannot be opened afterwards.
    *
-   * @throws AggregateError with what the disposers threw.
+   * @throws AggregateError with the errors of the disposers.
    */
   async close(): Promise<void> {
     this.singletons.end();
-    await this.starting.catch(() => undefined); // whoever started hears of it
+    await this.starting.catch(() => undefined); // the caller of start() gets the error
     await this.singletons.dispose();
   }
 
-  /** Whether something can be injected under the token. */
+  /** Whether something can be injected for the token. */
   has(token: InjectionToken): boolean {
     const { registrations, builtIns, external } = this.sources;
     return registrations.has(token) || builtIns.has(token) || (external?.has(token) ?? false);
   }
 
   /**
-   * An injector of the same options in which `overrides` take the place of all providers of their tokens. It builds its own
-   * singletons, and has the built-in tokens of the server that it is for.
+   * Returns an injector with the same options in which `overrides` replace all providers of their tokens. It builds its
+   * own singletons, and takes the built-in tokens of the server that it serves.
    *
-   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is neither provided nor the class of a component.
+   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that is neither provided nor a component class.
    */
   with(overrides: readonly Provider[], builtIns = this.options.builtIns): Injector<Frame> {
     const { registrations } = this.sources;
@@ -167,7 +168,7 @@ export class Injector<Frame = unknown> {
     if (step.slot < slots.length && value !== unfilled) return value;
     throw new ErrandError(
       'CONTAINER_DISPOSED',
-      `${step.path.toString()}: the singletons have not been built. Await start() first.`,
+      `${step.path.toString()}: the singletons have not been built yet. Await start() first.`,
     );
   }
 

@@ -1,6 +1,6 @@
 /**
- * The type of the parameter that a parameter decorator stands before. `Key` is `undefined` for constructors. What cannot
- * be seen from outside (private methods, private constructors) is `unknown`, which everything fits.
+ * The type of the parameter that a decorator is applied to. `Key` is `undefined` for constructors. Private methods and
+ * constructors, whose types cannot be seen from outside, yield `unknown`, which everything fits.
  */
 export type ParameterOf<Target, Key, Index> = [Key] extends [undefined]
   ? Target extends abstract new (...args: infer Parameters) => unknown
@@ -15,8 +15,8 @@ export type ParameterOf<Target, Key, Index> = [Key] extends [undefined]
 type At<Parameters, Index> = Index extends keyof Parameters ? Parameters[Index] : unknown;
 
 /**
- * `unknown` when `Given` may be passed where `Taken` is wanted, else an object type whose two properties make the
- * compiler print both. What is given without a type (`unknown`) is left to the author.
+ * `unknown` when `Given` is assignable to `Taken`, otherwise an object type that makes the compiler print both. A
+ * `Given` of type `unknown` is not checked.
  */
 export type Fit<Given, Taken, Label extends string> = unknown extends Given
   ? unknown
@@ -25,8 +25,8 @@ export type Fit<Given, Taken, Label extends string> = unknown extends Given
     : { [Key in Label | 'but the parameter takes']: Key extends Label ? Given : Taken };
 
 /**
- * A parameter decorator that compiles only where `Given` fits the parameter. The index carries the check, because it is
- * the one argument whose literal type is known for private methods and constructors too.
+ * A parameter decorator that compiles only where `Given` fits the parameter. The index carries the check, because it
+ * is the only argument with a literal type even for private methods and constructors.
  */
 export type TypedParameterDecorator<Given, Label extends string> = <
   Target extends object,

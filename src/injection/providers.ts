@@ -10,28 +10,28 @@ import {
   type InjectionToken,
 } from './tokens.js';
 
-/** How long an instance lives: as long as the server, as long as one call, or one for each place that asks. */
+/** How long an instance lives: as long as the server, for one call, or a new one for each dependent. */
 export type Lifetime = 'singleton' | 'call' | 'transient';
 
-interface Made<Instance> {
-  /** Default `'singleton'`. */
+interface Built<Instance> {
+  /** Default: `'singleton'`. */
   readonly lifetime?: Lifetime;
   /**
-   * Ends an instance when its call or the server ends. Default: its `Symbol.asyncDispose` or `Symbol.dispose`, for classes
-   * also the method `dispose()` without parameters.
+   * Disposes an instance when its call or the server ends. Default: its `Symbol.asyncDispose` or `Symbol.dispose`; for
+   * classes, also a method `dispose()` without parameters.
    */
   dispose?(instance: Instance): unknown;
 }
 
-/** An instance of a class under another token. */
-export interface ClassProvider extends Made<never> {
+/** Provides an instance of a class under another token. */
+export interface ClassProvider extends Built<never> {
   /** The token that asks for it. */
   readonly provide: InjectionToken;
   /** The class. */
   readonly useClass: Class;
 }
 
-/** A value as it is, neither awaited nor ever disposed. */
+/** Provides a value as it is. It is neither awaited nor disposed. */
 export interface ValueProvider {
   /** The token that asks for it. */
   readonly provide: InjectionToken;
@@ -39,44 +39,44 @@ export interface ValueProvider {
   readonly useValue: unknown;
 }
 
-/** What a function gives. */
-export interface FactoryProvider extends Made<never> {
+/** Provides what a function returns. */
+export interface FactoryProvider extends Built<never> {
   /** The token that asks for it. */
   readonly provide: InjectionToken;
-  /** The function; a promise is awaited, wherever in the graph it sits. */
+  /** The function. A promise that it returns is awaited, anywhere in the graph. */
   useFactory(...args: never[]): unknown;
-  /** What its parameters receive, in their order. */
+  /** The tokens for its parameters, in order. */
   readonly inject?: readonly InjectionRequest[];
 }
 
-/** Under one token what is provided under another. */
+/** Provides one token's instance under another token as well. */
 export interface ExistingProvider {
   /** The token that asks for it. */
   readonly provide: InjectionToken;
-  /** The token that it is provided under already. */
+  /** The token that already provides it. */
   readonly useExisting: InjectionToken;
 }
 
 /**
- * An entry of `providers`: a class, provided under itself, or one of the forms with `provide`. {@link provide} makes the
- * compiler check that the parts of an entry fit each other.
+ * An entry of `providers`: a class that is its own token, or one of the forms with `provide`. With {@link provide}, the
+ * compiler checks that the parts of an entry fit together.
  */
 export type Provider = Class | ClassProvider | ValueProvider | FactoryProvider | ExistingProvider;
 
-/** What {@link provide} takes: the forms of {@link Provider} with everything fitting the token. */
+/** The argument of {@link provide}: the forms of {@link Provider}, typed to fit the token. */
 export type TypedProvider<T, Requests extends readonly InjectionRequest[]> =
-  | ({ readonly provide: InjectionToken<T>; readonly useClass: Class<NoInfer<T>> } & Made<NoInfer<T>>)
+  | ({ readonly provide: InjectionToken<T>; readonly useClass: Class<NoInfer<T>> } & Built<NoInfer<T>>)
   | { readonly provide: InjectionToken<T>; readonly useValue: NoInfer<T> }
   | ({
       readonly provide: InjectionToken<T>;
       readonly useFactory: (...args: InjectedTuple<Requests>) => NoInfer<T> | PromiseLike<NoInfer<T>>;
       readonly inject?: Requests;
-    } & Made<NoInfer<T>>)
+    } & Built<NoInfer<T>>)
   | { readonly provide: InjectionToken<T>; readonly useExisting: InjectionToken<NoInfer<T>> };
 
 /**
- * Gives the provider back, having checked its types: the parameters of `useFactory` follow from `inject`, and what is
- * provided must fit the token.
+ * Returns the provider unchanged, after a check of its types: the parameters of `useFactory` follow from `inject`, and
+ * the instance must fit the token.
  *
  * @example
  * ```ts
@@ -109,7 +109,7 @@ interface Registered {
   readonly token: InjectionToken;
 }
 
-/** A provider after its shape was checked. */
+/** A provider whose shape has been checked. */
 export type Registration = Registered &
   (
     | { readonly form: 'value'; readonly value: unknown }
@@ -117,7 +117,7 @@ export type Registration = Registered &
     | {
         readonly form: 'class';
         readonly target: Class;
-        /** Whether the entry was the class alone, which says nothing of its lifetime. */
+        /** Whether the entry was just the class, without a lifetime. */
         readonly bare: boolean;
         readonly lifetime: Lifetime;
         readonly dispose: ((instance: unknown) => unknown) | undefined;
@@ -143,85 +143,89 @@ const allowed = {
 /**
  * Checks the shape of one provider.
  *
- * @param where - the list and position, for example `providers[2]`
+ * @param list - the list and position, for example `providers[2]`
  * @throws {ErrandError} `PROVIDER_INVALID`, or `PROVIDER_UNDEFINED` for `useValue: undefined`.
  */
-export function registrationOf(provider: unknown, where: string): Registration {
+export function registrationOf(provider: unknown, list: string): Registration {
   if (isClass(provider)) {
     return { token: provider, form: 'class', target: provider, bare: true, lifetime: 'singleton', dispose: undefined };
   }
   if (typeof provider !== 'object' || provider === null) {
     throw invalid(
-      where,
-      `is ${provider === undefined ? 'undefined, most likely from a circular import' : described(provider)}`,
+      list,
+      `is ${provider === undefined ? 'undefined, most likely because of a circular import' : described(provider)}`,
     );
   }
   const entry = provider as Record<string, unknown>;
   const token = entry.provide;
-  if (!isToken(token)) throw invalid(where, `has provide: ${described(token)}, which is no token`);
-  const place = `${where} (${tokenName(token)})`;
+  if (!isToken(token)) throw invalid(list, `has provide: ${described(token)}, which is not a token`);
+  const where = `${list} (${tokenName(token)})`;
   const used = forms.filter((form) => form in entry);
   const [form] = used;
   if (form === undefined || used.length > 1) {
-    throw invalid(place, used.length === 0 ? 'says nothing of how to provide it' : `has ${used.join(' and ')}`);
+    throw invalid(where, used.length === 0 ? 'does not say how to provide it' : `has ${used.join(' and ')}`);
   }
   const stray = Object.keys(entry).find((key) => !allowed[form].includes(key));
-  if (stray !== undefined) throw invalid(place, `has ${stray}, which does not go with ${form}`);
-  return registered(form, token, entry, place);
+  if (stray !== undefined) throw invalid(where, `has ${stray}, which does not go with ${form}`);
+  return registered(form, token, entry, where);
 }
 
 function registered(
   form: (typeof forms)[number],
   token: InjectionToken,
   entry: Record<string, unknown>,
-  place: string,
+  where: string,
 ): Registration {
   const used = entry[form];
   if (form === 'useValue') {
     if (used !== undefined) return { token, form: 'value', value: used };
     throw new ErrandError(
       'PROVIDER_UNDEFINED',
-      `${place} has useValue: undefined. Give a value, or leave the provider out and inject it as optional.`,
+      `${where} has useValue: undefined. Give a value, or remove the provider and inject the token with { optional: true }.`,
     );
   }
   if (form === 'useExisting') {
     if (isToken(used)) return { token, form: 'existing', existing: used };
-    throw invalid(place, `has useExisting: ${described(used)}, which is no token`);
+    throw invalid(where, `has useExisting: ${described(used)}, which is not a token`);
   }
   const lifetime = (entry.lifetime ?? 'singleton') as Lifetime;
-  if (!lifetimes.includes(lifetime)) throw invalid(place, `has lifetime: ${described(lifetime)}`);
+  if (!lifetimes.includes(lifetime)) throw invalid(where, `has lifetime: ${described(lifetime)}`);
   const dispose = entry.dispose as ((instance: unknown) => unknown) | undefined;
   if (dispose !== undefined && typeof dispose !== 'function') {
-    throw invalid(place, `has dispose: ${described(dispose)}`);
+    throw invalid(where, `has dispose: ${described(dispose)}`);
   }
   const bound = dispose && ((instance: unknown) => dispose.call(entry, instance));
   if (form === 'useClass') {
     if (isClass(used)) return { token, form: 'class', target: used, bare: false, lifetime, dispose: bound };
-    throw invalid(place, `has useClass: ${described(used)}, which is no class`);
+    throw invalid(where, `has useClass: ${described(used)}, which is not a class`);
   }
-  if (typeof used !== 'function') throw invalid(place, `has useFactory: ${described(used)}, which is no function`);
-  const injections = injectionsOf(entry.inject ?? [], place);
+  if (typeof used !== 'function') throw invalid(where, `has useFactory: ${described(used)}, which is not a function`);
+  const injections = injectionsOf(entry.inject ?? [], where);
   if (used.length > injections.length) {
-    throw invalid(place, `has a useFactory with ${used.length} parameters, but inject lists ${injections.length}`);
+    throw invalid(
+      where,
+      `has a useFactory with ${used.length} ${used.length === 1 ? 'parameter' : 'parameters'}, but inject lists ${injections.length}`,
+    );
   }
   const make = (...args: unknown[]): unknown => Reflect.apply(used, entry, args);
   return { token, form: 'factory', make, injections, lifetime, dispose: bound };
 }
 
-function injectionsOf(list: unknown, place: string): Injection[] {
-  if (!Array.isArray(list)) throw invalid(place, `has inject: ${described(list)}, which is no array`);
+function injectionsOf(list: unknown, where: string): Injection[] {
+  if (!Array.isArray(list)) throw invalid(where, `has inject: ${described(list)}, which is not an array`);
   return list.map((request: unknown, index) => {
     try {
       return injectionOf(request);
     } catch (cause) {
-      throw new ErrandError('PROVIDER_INVALID', `${place}, inject[${index}]: ${messageOf(cause)}`, { cause });
+      throw new ErrandError('PROVIDER_INVALID', `${where}, inject[${index}]: ${messageOf(cause)}`, { cause });
     }
   });
 }
 
 function described(value: unknown): string {
   if (value === null) return 'null';
-  return typeof value === 'function' ? `the function ${value.name || '(without a name)'}` : tokenName(value);
+  if (typeof value !== 'function') return tokenName(value);
+  return value.name ? `the function ${value.name}` : 'an anonymous function';
 }
 
 function invalid(where: string, what: string): ErrandError {

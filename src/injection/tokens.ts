@@ -1,12 +1,12 @@
 import { delayedClass, isDelayed, type Delayed } from './tsyringe.js';
 
-/** A class that can be constructed, whatever its constructor takes. */
+/** A class that can be constructed, with any constructor parameters. */
 export type Class<T = unknown> = new (...args: never[]) => T;
 
 /** A class that may be abstract. */
 export type AbstractClass<T = unknown> = abstract new (...args: never[]) => T;
 
-/** Any class, also one whose constructor is private because a factory makes its instances. */
+/** Any class, even with a private constructor because a factory makes its instances. */
 export type ClassToken<T = unknown> =
   | AbstractClass<T>
   | {
@@ -16,19 +16,19 @@ export type ClassToken<T = unknown> =
 
 declare const carried: unique symbol;
 
-/** A token for what has no class: an interface, a value, a function. At run time it is a symbol. */
+/** A token for something without a class: an interface, a value, a function. At run time, a symbol. */
 export type Token<T> = symbol & {
-  /** Only for the compiler: what is provided under the token. */
+  /** For the compiler only: the type of what the token provides. */
   readonly [carried]: T;
 };
 
-/** Everything under which something can be provided. Strings and plain symbols carry no type: they give `unknown`. */
+/** Anything that can serve as a token. Strings and plain symbols carry no type, so their instances are `unknown`. */
 export type InjectionToken<T = unknown> = ClassToken<T> | Token<T> | string | symbol;
 
-/** What `inject` takes: a token, a token wrapped in {@link lazy}, or tsyringe's `delay(() => SomeClass)`. */
+/** An argument of `inject`: a token, a token in {@link lazy}, or tsyringe's `delay(() => SomeClass)`. */
 export type Injectable<T = unknown> = InjectionToken<T> | Lazy<T> | Delayed<T>;
 
-/** The type of what is injected for an {@link Injectable}. */
+/** The type that is injected for an {@link Injectable}. */
 export type Injected<I> =
   I extends Lazy<infer T>
     ? () => Promise<T>
@@ -42,17 +42,17 @@ export type Injected<I> =
             ? T
             : unknown;
 
-/** An entry of an `inject` list: an {@link Injectable}, alone or with settings. */
+/** An entry of an `inject` list: an {@link Injectable}, alone or with options. */
 export type InjectionRequest =
   | Injectable
   | {
-      /** What is injected. */
+      /** The token to inject. */
       readonly token: Injectable;
-      /** Whether it may be absent, which gives `undefined`. Default `false`. */
+      /** Whether it may be absent, which injects `undefined`. Default `false`. */
       readonly optional?: boolean;
     };
 
-/** The type of what is injected for one entry of an `inject` list. */
+/** The type that is injected for one entry of an `inject` list. */
 export type InjectedRequest<R> = R extends { readonly token: infer I; readonly optional: true }
   ? Injected<I> | undefined
   : R extends { readonly token: infer I; readonly optional?: boolean }
@@ -61,13 +61,13 @@ export type InjectedRequest<R> = R extends { readonly token: infer I; readonly o
       : Injected<I>
     : Injected<R>;
 
-/** The parameters that an `inject` list gives, in its order. */
+/** The types that are injected for an `inject` list, in its order. */
 export type InjectedTuple<Requests extends readonly InjectionRequest[]> = {
   -readonly [Index in keyof Requests]: InjectedRequest<Requests[Index]>;
 };
 
 /**
- * Makes a token that is unlike every other, even of the same name.
+ * Makes a unique token. Two tokens of the same name differ.
  *
  * @example
  * ```ts
@@ -85,23 +85,24 @@ export function token<T>(name: string): Token<T> {
 
 const lazyBrand: unique symbol = Symbol.for('errand.lazy');
 
-/** Asks for a function that builds what the token stands for when it is first called. Made by {@link lazy}. */
+/** A request for a function that builds the token's instance when first called. Made by {@link lazy}. */
 export class Lazy<T = unknown> {
-  /** Tells it from any object with a `token`, for the compiler and at run time. */
+  /** Distinguishes it from other objects with a `token`, for the compiler and at run time. */
   readonly [lazyBrand] = true;
 
   constructor(
-    /** What the function gives. */
+    /** The token of the instance that the function builds. */
     readonly token: InjectionToken<T> | Delayed<T>,
   ) {}
 }
 
 /**
- * Injects `() => Promise<T>` instead of `T`: what is needed only now and then, or only after a question, is built when
- * the function is first called, once per call, and is disposed with the call. What lives as long as the server is built
- * when the server starts, also behind `lazy`. Breaks a cycle; where two files import each other, write
- * `lazy(delay(() => TheClass))`. In a cycle the function is for later: called by a factory while what it builds waits for
- * that factory, it fails with `DEPENDENCY_CYCLE`.
+ * Injects `() => Promise<T>` instead of `T`, for instances that are needed only sometimes, or only after a question.
+ * The first call of the function builds the instance, once per call of the component; it is disposed with that call.
+ * Singletons are built when the server starts, even behind `lazy`.
+ *
+ * Also breaks cycles. Where two files import each other, write `lazy(delay(() => TheClass))`. In a cycle, keep the
+ * function for later: it fails with `DEPENDENCY_CYCLE` when a factory awaits it and the instance needs that factory.
  *
  * @example
  * ```ts
@@ -119,7 +120,7 @@ export function lazy<T>(token: InjectionToken<T> | Delayed<T>): Lazy<T> {
   return new Lazy(token);
 }
 
-/** Whether `value` was made by {@link lazy}, even by another copy of the package. */
+/** Whether {@link lazy} made `value`, even that of another copy of the package. */
 export function isLazy(value: unknown): value is Lazy {
   return typeof value === 'object' && value !== null && lazyBrand in value;
 }
@@ -129,14 +130,14 @@ export function isClass(value: unknown): value is Class {
   return typeof value === 'function' && typeof value.prototype === 'object' && value.prototype !== null;
 }
 
-/** Whether something can be provided under `value`. */
+/** Whether `value` can serve as a token. */
 export function isToken(value: unknown): value is InjectionToken {
   return typeof value === 'string' || typeof value === 'symbol' || isClass(value);
 }
 
-/** How a token is written in messages: `Warehouse`, `Clock`, `"a string"`, `lazy(Session)`, `delay(Pool)`. */
+/** Names a token in messages: `Warehouse`, `Clock`, `"a string"`, `lazy(Session)`, `delay(Pool)`. */
 export function tokenName(token: unknown): string {
-  if (typeof token === 'function') return token.name || '(a class without a name)';
+  if (typeof token === 'function') return token.name || '(anonymous class)';
   if (typeof token === 'symbol') return token.description ?? 'Symbol()';
   if (typeof token === 'string') return JSON.stringify(token);
   if (isLazy(token)) return `lazy(${tokenName(token.token)})`;

@@ -101,7 +101,7 @@ export class RedisEngine implements Engine {
   private readonly runs: RedisRuns;
   private readonly overview: RedisOverview;
   private readonly consumers = new Set<RedisConsumer>();
-  /** Runs of this process that have a verdict and have not ended. */
+  /** Runs of this process that have a settlement and have not ended. */
   private readonly settled = new Set<string>();
   private readonly closeListeners = new Set<() => void>();
   /** All workers of the process share it; each has one more, on which it waits. */
@@ -109,7 +109,7 @@ export class RedisEngine implements Engine {
   private workerScripts?: ScriptRunner;
   private readonly plans: Schedules;
   private requests = 0;
-  private places = 0;
+  private lastConnection = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
 
@@ -194,7 +194,7 @@ export class RedisEngine implements Engine {
   }
 
   newConnectionId(): string {
-    return placeOf(this.node, ++this.places);
+    return placeOf(this.node, ++this.lastConnection);
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
@@ -286,13 +286,19 @@ export class RedisEngine implements Engine {
     return consumer;
   }
 
-  async settle(key: string, run: string, verdict: Settlement, over = false): Promise<boolean> {
+  async settle(key: string, run: string, settlement: Settlement, over = false): Promise<boolean> {
     const consumer = [...this.consumers].find((each) => each.has(run));
     const finished =
-      over && verdict.type === 'finish' && verdict.lost !== true ? consumer?.finish({ key, run, verdict }) : undefined;
-    const accepted = await (finished ?? this.runs.settle(key, run, verdict));
+      over && settlement.type === 'finish' && settlement.lost !== true
+        ? consumer?.finish({ key, run, settlement })
+        : undefined;
+    const accepted = await (finished ?? this.runs.settle(key, run, settlement));
     if (accepted && consumer?.has(run)) this.settled.add(run);
     return accepted;
+  }
+
+  beginAlone(key: string, run: string): Promise<void> {
+    return this.runs.beginAlone(key, run);
   }
 
   exonerate(key: string, run: string): Promise<void> {
@@ -311,9 +317,9 @@ export class RedisEngine implements Engine {
     const most = Number.isFinite(limit) ? limit : -1;
     const onDeadline = JSON.stringify(asked.onDeadline);
     const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
-    const [verdict, question, wait] = await this.run(askScript, ...args);
-    if (verdict === 'limit') throw tooManyQuestions(limit);
-    if (verdict === 'lost') return undefined;
+    const [status, question, wait] = await this.run(askScript, ...args);
+    if (status === 'limit') throw tooManyQuestions(limit);
+    if (status === 'lost') return undefined;
     this.line.look(Number(wait));
     return questionIn(question);
   }

@@ -45,19 +45,19 @@ export class RedisExecutions {
 
   async retry(key: string): Promise<Retried> {
     const { line } = this.host;
-    const [verdict, value, place] = await this.list(retryScript, this.host.request(), key);
+    const [status, value, place] = await this.list(retryScript, this.host.request(), key);
     await line.enqueue(key, place);
     const record = recordIn(value);
-    return { retried: verdict === 'retried', ...(record && { record }) };
+    return { retried: status === 'retried', ...(record && { record }) };
   }
 
   async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelResult> {
     const { line } = this.host;
     const args = [this.host.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
-    const [verdict, ticket, called] = await this.list(cancelScript, ...args);
+    const [result, ticket, called] = await this.list(cancelScript, ...args);
     line.discard(ticket);
     await line.call(called);
-    return verdict as CancelResult;
+    return result as CancelResult;
   }
 
   private async enter(execution: NewExecution, limit: number, replaces: boolean, awaits: string): Promise<Addition> {
@@ -67,14 +67,14 @@ export class RedisExecutions {
     const [task, replace] = [session === undefined ? '0' : '1', replaces ? '1' : '0'];
     const facts = [this.host.request(), key, owner, task, replace, component, most, runAt, delay, awaits];
     const reply = await this.list(addScript, ...facts, ...executionFields(execution));
-    const [verdict, value, place, old, called] = reply;
-    if (verdict === 'limit') throw tooManyTasks(limit, Number(value));
-    if (verdict === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
+    const [status, value, place, old, called] = reply;
+    if (status === 'limit') throw tooManyTasks(limit, Number(value));
+    if (status === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
     line.discard(old);
     await line.call(called);
     // The transition is made, so that nobody has to wait for this.
     void line.enqueue(key, place);
-    if (verdict === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
+    if (status === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
     return { added: true, record: addedRecord(execution, value as readonly string[]) };
   }
 

@@ -31,12 +31,12 @@ export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logg
     {
       token: CurrentDocket,
       modes: everywhere,
-      call: ({ caller, life }) => new CurrentDocket(docket, caller, waitingIn(life)),
+      call: ({ caller, scope }) => new CurrentDocket(docket, caller, waitingIn(scope)),
       singleton: () => new CurrentDocket(docket),
     },
     { token: CurrentServer, modes: everywhere, singleton: () => server },
     { token: Logger, modes: everywhere, call: callLogger, singleton: () => logger },
-    { token: AbortSignal, modes: everywhere, call: (frame) => frame.life.signal },
+    { token: AbortSignal, modes: everywhere, call: (frame) => frame.scope.signal },
     { token: CurrentPrincipal, modes: everywhere, call: (frame) => frame.caller.principal },
     { token: CurrentHeaders, modes: everywhere, call: (frame) => frame.caller.headers },
     { token: CurrentAccessToken, modes: everywhere, call: (frame) => frame.caller.accessToken, absent: noAccessToken },
@@ -59,9 +59,9 @@ const callLogger = ({ mode, logger, component, requestId }: CallFrame): Logger =
 
 /** A call that waits gives its slot back; a handle that outlives its call just waits. */
 const waitingIn =
-  (life: CallScope): Waiting =>
+  (scope: CallScope): Waiting =>
   (work) =>
-    life.over === undefined ? life.waitFor(work) : work;
+    scope.over === undefined ? scope.waitFor(work) : work;
 
 const noAccessToken = (): ErrandError =>
   new ErrandError('NO_ACCESS_TOKEN', 'This call needs an access token, but the client sent none.', {

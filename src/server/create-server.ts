@@ -3,7 +3,8 @@ import { ErrandError, withoutPassword } from '../base/errors.js';
 import { Meters } from '../telemetry/meters.js';
 import { Tracing } from '../telemetry/tracing.js';
 import type { Core } from '../bindings/core.js';
-import type { Connection } from '../bindings/mcp-2025-11-25/connection.js';
+import type { BoundConnection } from '../bindings/binding.js';
+import type { Generations } from '../bindings/generations.js';
 import type { CallFrame } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import { Catalog, type ComponentEntry } from '../components/catalog.js';
@@ -12,10 +13,13 @@ import type { DocketClient } from '../docket/docket-client.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
-import type { ToolMap, Transport } from '../protocol/types.js';
+import type { Transport } from '../protocol/transport.js';
+import type { ToolMap } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions, WorkOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
 import type { ServerHealth } from '../telemetry/health.js';
+import type { FetchOptions } from '../transports/http/fetch.js';
+import type { HttpHandler } from '../transports/http/http-handler.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { processContract, type ProcessContract } from './process-contract.js';
@@ -79,6 +83,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   /** They tell until the very end that the server closes. */
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
+  private bindings: Generations | undefined;
+  private fetching: Promise<HttpHandler> | undefined;
   /** Once, however often the start is tried. */
   private observed: Promise<() => void> | undefined;
   private isReady = false;
@@ -107,11 +113,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * @throws {ErrandError} `SERVER_CLOSED`; and whatever a provider throws that is built now.
    */
   async connect(transport: Transport): Promise<void> {
-    const core = await this.start();
-    this.background?.warnOfNoWorker();
-    const { Connection, optionsFor } = await import('../bindings/mcp-2025-11-25/connection.js');
-    const onClosed = (connection: Connection): void => void this.open.delete(connection);
-    const connection = await Connection.open(core, transport, onClosed, optionsFor(transport));
+    const bindings = await this.serve();
+    const onClosed = (closed: BoundConnection): void => void this.open.delete(closed);
+    const connection = await bindings.connect(transport, onClosed);
     this.open.add(connection);
     if (this.isClosing) {
       await connection.close();
@@ -138,9 +142,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
     const { listen } = await import('../transports/http/listen.js');
-    const core = await this.start();
-    this.background?.warnOfNoWorker();
-    const listener = await listen(core, options, {
+    const bindings = await this.serve();
+    const { clock, logger, grace, http } = this.options;
+    const listener = await listen(options, {
+      http,
+      clock,
+      logger,
+      grace,
+      endpoint: (mode) => bindings.endpoint(mode),
       onClosed: () => this.open.delete(listener),
       health: () => this.health(),
     });
@@ -151,6 +160,34 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     }
     return listener;
   }
+
+  /**
+   * Answers one web request, for hosts that speak `fetch`: Hono, Bun, Deno, workers. Host and Origin must be expected, as
+   * `http` of `createServer` says; the path is the host's affair. Who sends the request is said by `auth` alone. It is
+   * bound to the server, so that it can be handed over by itself.
+   *
+   * As a default export with a `fetch` is a server to Bun, `bun server.ts` serves it on port 3000.
+   *
+   * @throws {ErrandError} `SERVER_CLOSED`; `OPTIONS_INVALID` where `auth` is not what a verified token says.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from 'errand';
+   *
+   * const server = createServer({ name: 'reports', version: '1.0.0', components: [], http: { allowedHosts: ['example.com'] } });
+   *
+   * export const handle = (request: Request) => server.fetch(request);
+   * ```
+   */
+  readonly fetch = async (request: Request, options: FetchOptions = {}): Promise<Response> => {
+    const { answerFetch } = await import('../transports/http/fetch.js');
+    if (this.isClosing) throw closed(this.name);
+    this.fetching ??= this.makeFetching().catch((error: unknown) => {
+      this.fetching = undefined;
+      throw error;
+    });
+    return answerFetch(await this.fetching, request, options);
+  };
 
   /**
    * Derives a server in which providers, or classes of components, are swapped, for tests. This one is untouched, and the derived one has a docket and
@@ -229,6 +266,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return this.closing !== undefined;
   }
 
+  /** Makes the server ready for clients. */
+  private async serve(): Promise<Generations> {
+    const core = await this.start();
+    this.background?.warnOfNoWorker();
+    const { Generations } = await import('../bindings/generations.js');
+    return (this.bindings ??= new Generations(core));
+  }
+
   /** Makes the server ready; a failed start can be repeated. */
   private start(): Promise<Core> {
     if (this.isClosing) return Promise.reject(closed(this.name));
@@ -266,6 +311,25 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       ...(instructions !== undefined && { instructions }),
       ...(this.background !== undefined && { engine: this.background.engine }),
     };
+  }
+
+  private async makeFetching(): Promise<HttpHandler> {
+    const [{ HttpHandler }, { sessionModeOf }, { HostGuard, loopback }, bindings] = await Promise.all([
+      import('../transports/http/http-handler.js'),
+      import('../transports/http/http-options.js'),
+      import('../transports/http/host-guard.js'),
+      this.serve(),
+    ]);
+    const { http } = this.options;
+    const endpoint = bindings.endpoint(sessionModeOf(http, 'createServer: http'));
+    this.open.add(endpoint);
+    // Names of this machine are expected only where no others are named.
+    const guard = new HostGuard(
+      http.allowedHosts === undefined ? loopback : '',
+      http.allowedHosts,
+      http.allowedOrigins,
+    );
+    return new HttpHandler({ endpoint, guard });
   }
 
   private docketHost(): DocketHost {

@@ -21,6 +21,7 @@ import {
   withoutUndefined,
   type Environment,
 } from '../docket/docket-options.js';
+import { httpShape, inconsistent, isConsistent, type HttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
 
@@ -104,6 +105,8 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error, `'reveal'` shows the error too. */
   readonly errors?: ErrorDisclosure;
+  /** How the server is reached over HTTP: by `fetch`, and by `listen` where its own options say nothing else. */
+  readonly http?: HttpOptions;
   /** Where and how background work runs. */
   readonly docket?: DocketOptions;
   /** Where log lines go. Default: JSON lines on stderr, from `info` up. */
@@ -141,6 +144,7 @@ const Options = z.strictObject({
   questionDeadline: duration('questionDeadline', '1h'),
   grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
+  http: z.strictObject(httpShape).refine(isConsistent, inconsistent).prefault({}),
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

@@ -1,6 +1,6 @@
 import { Console } from 'node:console';
-import { openStdio, type StdioSettings } from '../transports/stdio.js';
-import type { Transport } from '../protocol/types.js';
+import { StdioTransport, type StdioSettings } from '../transports/stdio.js';
+import type { Transport } from '../protocol/transport.js';
 
 /** Sends `console` to stderr, so that what somebody prints cannot corrupt the protocol. Returns what takes it back. */
 export function sendConsoleToStderr(): () => void {
@@ -24,9 +24,9 @@ interface StdioServer {
 export async function serveStdio(server: StdioServer, settings: StdioSettings): Promise<void> {
   const restoreConsole = sendConsoleToStderr();
   try {
-    const { transport, ended } = openStdio(settings);
+    const transport = new StdioTransport(settings);
     await server.connect(transport);
-    await ended;
+    await transport.ended;
     await server.close();
   } finally {
     restoreConsole();

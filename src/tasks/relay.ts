@@ -6,21 +6,21 @@ import type { AnswerResult, Engine, EngineEvent, Unwatch } from '../docket/engin
 import { answerWithin, type SizeLimits } from '../docket/engine/size-limits.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../docket/engine/record.js';
 
-/** How long an answer is kept for a docket that cannot be reached, and how often it is tried, in milliseconds. */
+/** How long and how often to retry an answer while the docket cannot be reached, in milliseconds. */
 const answerPatience = 120_000;
 const answerPause = 500;
 
-/** What a connection does with what the tasks of its session send. */
+/** A connection's handlers for the events of its session's tasks. */
 export interface TaskListener {
   status(record: ExecutionRecord): void;
   progress(record: ExecutionRecord): void;
   question(record: ExecutionRecord, question: Question): void;
-  /** The question needs no answer any more. */
+  /** The question no longer needs an answer. */
   closed(record: ExecutionRecord, question: Question): void;
   notice(record: ExecutionRecord, notice: ClientNotice): void;
 }
 
-/** Hands one event to a listener. */
+/** Passes one event to a listener. */
 export function dispatch(event: EngineEvent, listener: TaskListener): void {
   switch (event.type) {
     case 'state':
@@ -36,17 +36,17 @@ export function dispatch(event: EngineEvent, listener: TaskListener): void {
   }
 }
 
-/** Carries what the tasks of a session send to the connection that this process holds. */
+/** Relays the events of a session's tasks to the connection that this process holds. */
 export function relayTo(engine: Engine, session: string, listener: TaskListener): Promise<Unwatch> {
   return engine.watch({ session }, (event) => dispatch(event, listener));
 }
 
-/** Of how many tasks it is read at once how they are: a session may have a thousand. */
+/** How many tasks are read at once: a session may have a thousand. */
 const readAtOnce = 25;
 
-/** Tells a listener how some tasks are now, of which it may have missed something. */
+/** Brings a listener up to date on tasks whose events it may have missed. */
 export async function catchUp(engine: Engine, keys: readonly string[], listener: TaskListener): Promise<void> {
-  const tell = async (key: string): Promise<void> => {
+  const report = async (key: string): Promise<void> => {
     const [record, questions] = await Promise.all([engine.get(key), engine.questions(key)]);
     if (record === undefined) return;
     listener.status(record);
@@ -55,7 +55,7 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
     for (const question of questions) if (question.answer === undefined) listener.question(record, question);
   };
   for (let index = 0; index < keys.length; index += readAtOnce) {
-    await Promise.all(keys.slice(index, index + readAtOnce).map(tell));
+    await Promise.all(keys.slice(index, index + readAtOnce).map(report));
   }
 }
 
@@ -66,18 +66,19 @@ export interface AnswerHost {
   readonly clock: Clock;
 }
 
-/** Whose answer it is, and to what. */
+/** Where an answer comes from, and the question it belongs to. */
 export interface AnswerAddress {
   readonly taskId: string;
   readonly question: string;
   readonly principal: string;
-  /** The session from which it comes. */
+  /** The session that sent it. */
   readonly session: string;
 }
 
 /**
- * Carries an answer back. One for a task of another principal is ignored as one for a task that does not exist, and so is
- * one from a session that was not asked, and a second answer; all are logged. While the docket cannot be reached the answer is kept, for people are not asked twice.
+ * Delivers an answer to the docket. An answer is ignored and logged if its task does not exist or belongs to another
+ * principal, if its session was not asked, or if it is the second one. While the docket cannot be reached the answer is
+ * kept and retried, because people must not be asked twice.
  */
 export async function relayAnswer(
   engine: Engine,
@@ -94,11 +95,11 @@ export async function relayAnswer(
   try {
     for (;;) {
       try {
-        const verdict = await giveAnswer(engine, to, stored);
-        if (verdict !== 'accepted') {
-          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, verdict });
+        const result = await giveAnswer(engine, to, stored);
+        if (result !== 'accepted') {
+          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, result });
         }
-        return verdict;
+        return result;
       } catch (error) {
         if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE') || !hasTime()) throw error;
       }
@@ -109,7 +110,7 @@ export async function relayAnswer(
   }
 }
 
-/** The client of a session said that it has a question that it was shown. */
+/** Records that the client has received a question. */
 export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise<void> {
   const record = await engine.get(from.taskId);
   if (record?.owner === from.principal) await engine.questionLeases.received(from.taskId, from.question, from.session);

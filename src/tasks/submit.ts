@@ -14,70 +14,70 @@ import { inSendingSpan } from '../docket/engine/spans.js';
 import { auditFields, type ExecutionRecord } from '../docket/engine/record.js';
 import { ProtocolError, rpcCode } from '../protocol/errors.js';
 
-/** What the server says of what clients ask for. */
+/** Settings of the server for the tasks of clients. */
 export interface SubmissionSettings {
   readonly snapshots: SnapshotRules;
   readonly tracing: Tracing;
-  /** How long the record of a finished task is kept when its client does not say, in milliseconds. */
+  /** How long the record of a finished task is kept by default, in milliseconds. */
   readonly ttl: number;
   readonly limits: SizeLimits;
   readonly logger: Logger;
   readonly meters: Meters;
 }
 
-/** How long the record of a finished task is kept at least, whatever its client wishes, in milliseconds. */
+/** The shortest time that a client may have a finished task kept, in milliseconds. */
 const shortestTtl = 1_000;
 
-/** What a client asked for. */
-export interface Submission {
+/** A client's request for a task. */
+export interface TaskRequest {
   /** From {@link newTaskId}. */
   readonly taskId: string;
   readonly component: Component<CallFrame>;
-  /** The arguments as they came. */
+  /** The arguments as received. */
   readonly input: unknown;
   readonly caller: Caller;
   readonly client: SnapshotClient;
-  /** The connection that follows the task. */
+  /** The session whose connection follows the task. */
   readonly session: string;
-  /** The wished retention in milliseconds; `null` wishes for ever. */
+  /** The requested retention in milliseconds; `null` asks for the longest. */
   readonly ttl?: number | null;
 }
 
 /**
- * Adds a task to the docket. The input is validated for the error and stored as it came; the worker parses it again for
- * the value. What is refused leaves no task behind.
+ * Adds a task to the docket. The input is validated now so that a bad one is refused, and stored as received; the worker
+ * parses it again. A refused request leaves no task behind.
  *
  * @throws {ErrandError} `INPUT_INVALID`, `INPUT_TOO_LARGE`, `TASK_LIMIT`; see {@link toRefusal}.
  */
 export async function submitTask(
   engine: Engine,
-  submission: Submission,
+  request: TaskRequest,
   { snapshots, ttl, limits, logger, meters, tracing }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
-  const { component, input, caller, client, session } = submission;
-  // Before the schema sees it, which may take its time for a large input.
+  const { component, input, caller, client, session } = request;
+  // The size first: a schema may take long over a large input.
   const stored = storedInput(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
   const snapshot = takeSnapshot(caller, snapshots, client);
   const execution: NewExecution = {
-    key: submission.taskId,
+    key: request.taskId,
     component: component.key,
     owner: caller.principal.id,
     session,
     retry: component.retry,
     timeout: component.timeout,
-    ttl: grantedTtl(submission.ttl, ttl, limits.ttl),
+    ttl: grantedTtl(request.ttl, ttl, limits.ttl),
     ...(component.priority > 0 && { priority: component.priority }),
     ...(stored !== undefined && { input: stored }),
     ...(snapshot !== undefined && { snapshot }),
   };
   const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, limits.openTasks));
   meters.count('executionsAdded', { 'errand.component': component.key });
-  logger.info('A task was made', { ...auditFields(record), ...caller.principal.facts });
+  logger.info('A task was created', { ...auditFields(record), ...caller.principal.facts });
   return record;
 }
 
-/** What came as JSON cannot be written as JSON again only where it is nested too deep, and that is the client's affair. */
+/** Parsed JSON fails to serialize only if it is nested too deep, which is the client's fault. */
 function storedInput(limits: SizeLimits, input: unknown, what: string): Json | undefined {
   try {
     return inputWithin(limits, input, what);
@@ -88,15 +88,15 @@ function storedInput(limits: SizeLimits, input: unknown, what: string): Json | u
 }
 
 /**
- * Clients may wish for less than what lets them see that the task has ended, and some refuse times that are not whole
- * milliseconds.
+ * Within bounds, because clients may ask for less time than they need to see the end; and whole milliseconds, because some
+ * refuse fractions.
  */
 function grantedTtl(wished: number | null | undefined, usual: number, longest: number): number {
   const asked = wished === undefined ? usual : wished === null ? longest : Math.max(wished, shortestTtl);
   return Math.ceil(Math.min(asked, longest));
 }
 
-/** What a client is told of an error of {@link submitTask}, in the words of JSON-RPC. Other errors stay what they are. */
+/** The JSON-RPC error for an error of {@link submitTask}. Other errors are returned unchanged. */
 export function toRefusal(error: unknown): unknown {
   if (ErrandError.is(error, 'TASK_LIMIT')) return new ProtocolError(rpcCode.limitReached, error.message, error.data);
   if (ErrandError.is(error, 'INPUT_INVALID') || ErrandError.is(error, 'INPUT_TOO_LARGE')) {
@@ -106,8 +106,8 @@ export function toRefusal(error: unknown): unknown {
 }
 
 /**
- * 191 random bits: without authorization the id is what gives access to the task. It does not begin with a dash, which commands
- * take for an option.
+ * An id of 191 random bits: without authorization the id alone gives access to the task. It never begins with a dash,
+ * which commands would take for an option.
  */
 export function newTaskId(): string {
   const bytes = randomBytes(24);

@@ -7,41 +7,41 @@ import type { Delivery, Engine } from '../docket/engine/engine.js';
 import type { ExecutionRecord, Question } from '../docket/engine/record.js';
 
 /**
- * How a background call reaches its client: questions, progress and notices go through the engine, and whoever holds the
- * client's connection, in this process or another, carries them on.
+ * The channel of a task: questions, progress and notices go through the engine to the process that holds the client's
+ * connection, this one or another.
  */
 export class TaskChannel implements ClientChannel {
   constructor(
     private readonly engine: Engine,
     private readonly delivery: Delivery,
-    /** How many questions the task may ask. */
+    /** The number of questions that the task may ask. */
     private readonly mostQuestions: number,
     private readonly meters: Meters,
   ) {}
 
-  async ask(question: ClientQuestion, life: CallScope): Promise<Answer> {
+  async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
     const { engine } = this;
     const { key } = this.delivery.record;
     let settle: (answer: Answer) => void;
     const answered = new Promise<Answer>((resolve) => {
       settle = resolve;
     });
-    // Watching before asking: an answer that comes at once is not missed.
+    // Watch before asking, so that an immediate answer is not missed.
     const unwatch = await engine.watch({ key }, (event) => {
       if (event.type === 'closed' && event.question.key === question.key && event.question.answer !== undefined) {
         this.countAnswer(event.record, event.question);
-        // As it was when it came, whatever the call makes of it: the engine keeps its own for the next run.
+        // A copy, because the call may change it: the engine keeps its own for the next run.
         settle(copyOfJson(event.question.answer));
       }
     });
     try {
       const asked = await engine.ask(key, this.delivery.run, question, this.mostQuestions);
       if (asked === undefined) {
-        life.check();
+        scope.check();
         throw lost();
       }
       this.countQuestion(asked);
-      return asked.answer ?? (await life.waitFor(answered));
+      return asked.answer ?? (await scope.waitFor(answered));
     } finally {
       unwatch();
     }
@@ -55,14 +55,14 @@ export class TaskChannel implements ClientChannel {
     this.owned(await this.engine.notify(this.delivery.record.key, this.delivery.run, notice));
   }
 
-  /** What an earlier run opened was counted then; this one began with the last write before it asked. */
+  /** A question of an earlier run was counted then. This run began with the last write before it asked. */
   private countQuestion({ kind, createdAt }: Question): void {
     const { component, updatedAt } = this.delivery.record;
     if (createdAt < updatedAt) return;
     this.meters.count('questionsAsked', { 'errand.component': component, 'errand.question.kind': kind });
   }
 
-  /** The answer is the last write, so that its time tells whether it is that of the deadline. */
+  /** The answer is the last write, so the time of the write shows whether the deadline gave it. */
   private countAnswer({ component, updatedAt }: ExecutionRecord, { kind, createdAt, deadline }: Question): void {
     const attributes = { 'errand.component': component, 'errand.question.kind': kind };
     if (updatedAt >= deadline) {

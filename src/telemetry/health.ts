@@ -1,17 +1,19 @@
-/** Whether a server can do its work now. */
+/** The state of a server, for load balancers and people. */
 export interface ServerHealth {
   /**
-   * `ok`: its docket takes executions, and its workers can claim them; `starting`: nobody was served yet; `unhealthy`: the
-   * docket cannot be reached, and the server recovers by itself once it can; `draining`: it closes.
+   * - `ok`: its docket accepts executions, and its workers can take them.
+   * - `starting`: it has not served anyone yet.
+   * - `unhealthy`: the docket cannot be reached. The server recovers by itself once it can.
+   * - `draining`: it is closing.
    */
   readonly status: 'ok' | 'starting' | 'unhealthy' | 'draining';
-  /** Why it is not `ok`, as a sentence without secrets. */
+  /** Why the status is not `ok`, in a sentence without secrets. */
   readonly reason?: string;
-  /** How long the docket took to answer, in milliseconds. */
+  /** How long the docket took to respond, in milliseconds. */
   readonly latency?: number;
 }
 
-/** The status code that tells a load balancer or an orchestrator the same. */
+/** The HTTP status code for a load balancer or an orchestrator. */
 export function statusCodeOf({ status }: ServerHealth): 200 | 503 {
   return status === 'ok' ? 200 : 503;
 }

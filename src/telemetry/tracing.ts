@@ -1,57 +1,57 @@
-/** Where a trace goes on in another process, as W3C Trace Context writes it. */
+/** The position in a trace, to continue it in another process (W3C Trace Context). */
 export interface TraceContext {
   readonly traceparent: string;
   readonly tracestate?: string;
 }
 
-/** What a span says besides its name. What is undefined is left out. */
+/** The attributes of a span. Undefined ones are left out. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** How a span begins. */
+/** Options of {@link Tracing.span}. */
 export interface SpanOptions {
   readonly name: string;
-  /** By the roles of OpenTelemetry. A `consumer` is never part of what happens to run around it. */
+  /** As in OpenTelemetry. A `consumer` never becomes a child of the span that happens to be active. */
   readonly kind: 'server' | 'client' | 'producer' | 'consumer';
   readonly attributes: SpanAttributes;
-  /** What it is a part of, in another process. Default: the span in which it begins. */
+  /** The parent span, in another process. Default: the active span. */
   readonly parent?: TraceContext | undefined;
-  /** What it is a part of where nothing else is known, and linked with otherwise. */
+  /** The parent where there is no other; otherwise the span is only linked to it. */
   readonly about?: TraceContext | undefined;
 }
 
-/** A span under way. */
+/** A span that has not ended. */
 export interface OpenSpan {
-  /** How another process goes on from here. */
+  /** Lets another process continue the trace from this span. */
   readonly context: TraceContext | undefined;
   set(attributes: SpanAttributes): void;
-  /** It went wrong. What its work throws is noted without this. */
+  /** Marks the span as failed. Errors that the work throws are recorded without this. */
   fail(type: string, message?: string): void;
 }
 
-/** Takes spans. */
+/** Receives spans. */
 export interface TraceSink {
   /** Runs `work` in a span that ends when the promise settles. */
   span<T>(options: SpanOptions, work: (span: OpenSpan) => Promise<T>): Promise<T>;
 }
 
-const unseen: OpenSpan = { context: undefined, set: () => undefined, fail: () => undefined };
+const noSpan: OpenSpan = { context: undefined, set: () => undefined, fail: () => undefined };
 
-/** The spans of a server, for whoever wants to see them; without a sink they cost next to nothing. */
+/** Passes a server's spans to a sink, if there is one. Costs next to nothing without one. */
 export class Tracing {
   private sink: TraceSink | undefined;
 
-  /** Whether somebody wants to see them. */
+  /** Whether there is a sink. */
   get isSeen(): boolean {
     return this.sink !== undefined;
   }
 
-  /** Hands on everything from now on. */
+  /** Sets the sink. */
   attach(sink: TraceSink): void {
     this.sink = sink;
   }
 
-  /** Runs `work` in a span. `options` is asked only where somebody wants to see it. */
+  /** Runs `work` in a span. `options` is called only when there is a sink. */
   span<T>(options: () => SpanOptions, work: (span: OpenSpan) => Promise<T>): Promise<T> {
-    return this.sink === undefined ? work(unseen) : this.sink.span(options(), work);
+    return this.sink === undefined ? work(noSpan) : this.sink.span(options(), work);
   }
 }

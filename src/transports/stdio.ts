@@ -1,37 +1,121 @@
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
+import { ErrandError } from '../base/errors.js';
 import { flushed } from '../base/flushed.js';
-import type { CallSettings } from '../call/frame.js';
-import type { Transport } from '../protocol/types.js';
+import type { Logger } from '../base/logger.js';
+import type { JSONRPCMessage } from '../protocol/json-rpc/messages.js';
+import { isJsonRpcMessage } from '../protocol/json-rpc/shapes.js';
+import { rpcCode } from '../protocol/errors.js';
+import type { Transport } from '../protocol/transport.js';
+
+/** The longest line that is read, in bytes. */
+const longestLine = 10 * 1024 * 1024;
+
+const newline = 0x0a;
 
 /** What the transport needs to know of its server. */
-export type StdioSettings = Pick<CallSettings, 'clock' | 'grace' | 'logger'>;
-
-/** The SDK's transport, whose closing cuts nothing that was sent: the client has half of the grace to read it. */
-class StdioTransport extends StdioServerTransport {
-  constructor(private readonly settings: StdioSettings) {
-    super();
-  }
-
-  override async close(): Promise<void> {
-    const { clock, grace, logger } = this.settings;
-    const read = settlesWithin(flushed(process.stdout), grace / 2, clock);
-    await super.close();
-    if (!(await read)) logger.warning('The client does not read its answers, which are lost when the process ends');
-  }
+export interface StdioSettings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In milliseconds. */
+  readonly grace: number;
 }
 
 /**
- * The transport at stdin and stdout, and a promise of the end of its requests. The SDK's own notices neither the
- * end of stdin, after which the client may still read answers, nor a stdout that nobody reads any more, which closes it.
+ * Messages as lines of JSON on stdin and stdout (2025-11-25, basic/transports, stdio). A line that is too long or is no
+ * message is reported, and the next one is read.
  */
-export function openStdio(settings: StdioSettings): { readonly transport: Transport; readonly ended: Promise<void> } {
-  const transport = new StdioTransport(settings);
-  const ended = new Promise<void>((resolve) => {
-    transport.onclose = resolve;
-    process.stdin.once('end', resolve).once('close', resolve);
-  });
-  // Each write that fails is an error of its own.
-  process.stdout.on('error', () => void transport.close());
-  return { transport, ended };
+export class StdioTransport implements Transport {
+  onmessage?: Transport['onmessage'];
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  /** Resolves when the client sends nothing more, after which it may still read answers, or the transport is closed. */
+  readonly ended: Promise<void>;
+  private end!: () => void;
+  private line: Buffer[] = [];
+  private length = 0;
+  /** The rest of a line that is too long is passed over. */
+  private isPassing = false;
+  private isClosed = false;
+
+  constructor(
+    private readonly settings: StdioSettings,
+    private readonly input: Readable = process.stdin,
+    private readonly output: Writable = process.stdout,
+  ) {
+    this.ended = new Promise((resolve) => (this.end = resolve));
+    // Nobody reads stdout any more; each write that fails is an error of its own.
+    this.output.on('error', () => void this.close());
+  }
+
+  start(): Promise<void> {
+    this.input.on('data', this.onData).on('error', this.onInputError);
+    this.input.once('end', this.end).once('close', this.end);
+    return Promise.resolve();
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.output.write(`${JSON.stringify(message)}\n`)) resolve();
+      else this.output.once('drain', resolve);
+    });
+  }
+
+  /** Cuts nothing that was sent: the client has half of the grace to read it. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.input.off('data', this.onData).off('error', this.onInputError);
+    // Others may read it as well.
+    if (this.input.listenerCount('data') === 0) this.input.pause();
+    const { clock, grace, logger } = this.settings;
+    const read = settlesWithin(flushed(this.output), grace / 2, clock);
+    this.end();
+    this.onclose?.();
+    if (!(await read)) logger.warning('The client does not read its answers, which are lost when the process ends');
+  }
+
+  private readonly onInputError = (error: Error): void => this.onerror?.(error);
+
+  private readonly onData = (chunk: Buffer): void => {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      this.take(chunk.subarray(start, end));
+      start = end + 1;
+      this.endLine();
+    }
+    this.take(chunk.subarray(start));
+  };
+
+  private take(part: Buffer): void {
+    if (this.isPassing || part.length === 0) return;
+    this.length += part.length;
+    if (this.length <= longestLine) {
+      this.line.push(part);
+      return;
+    }
+    this.isPassing = true;
+    this.line = [];
+    const message = `A message is longer than ${longestLine} bytes and was passed over.`;
+    this.onerror?.(new ErrandError('INPUT_TOO_LARGE', message));
+    this.settings.logger.warning('A message over stdio was too long and was passed over', { longest: longestLine });
+    void this.send({ jsonrpc: '2.0', error: { code: rpcCode.invalidRequest, message } });
+  }
+
+  private endLine(): void {
+    const line = Buffer.concat(this.line);
+    const wasPassed = this.isPassing;
+    this.line = [];
+    this.length = 0;
+    this.isPassing = false;
+    if (wasPassed || this.isClosed) return;
+    try {
+      const message: unknown = JSON.parse(line.toString('utf8'));
+      if (isJsonRpcMessage(message)) this.onmessage?.(message);
+      else this.onerror?.(new ErrandError('INPUT_INVALID', 'A line on stdin is no message of JSON-RPC.'));
+    } catch (error) {
+      this.onerror?.(error as Error);
+    }
+  }
 }

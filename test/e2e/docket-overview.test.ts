@@ -129,7 +129,7 @@ describe('the docket as a whole', () => {
     expect(await rejection(failed.state())).toMatchObject({ code: 'EXECUTION_REPLACED' });
     expect(await rejection(server.docket.retry('a'))).toMatchObject({
       code: 'RETRY_REFUSED',
-      message: "Execution 'a' is completed. Only one that has failed can be run again.",
+      message: "Execution 'a' is completed. Only a failed one can be run again.",
     });
     expect(await rejection(server.docket.retry('nobody'))).toMatchObject({ code: 'EXECUTION_UNKNOWN' });
   });

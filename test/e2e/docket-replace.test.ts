@@ -72,7 +72,7 @@ describe.each(['memory', 'redis'])('docket.replace on %s', (engine) => {
     await eventually(() => expect(seen).toEqual(['begins slow']));
     const second = await server.docket.replace(Reminders, 'remind', { text: 'quick' }, { key: 'k' });
     expect(await rejectionOf(first.result())).toMatchObject({ code: 'EXECUTION_REPLACED' });
-    await eventually(() => expect(seen[1]).toBe('slow: The call has made way for a newer one under its key.'));
+    await eventually(() => expect(seen[1]).toBe('slow: The call was replaced by a newer one with its key.'));
     open();
     expect(await second.result()).toBe('quick');
   });
@@ -117,6 +117,6 @@ describe.each(['memory', 'redis'])('docket.replace on %s', (engine) => {
 it('refuses a component with a priority that is none', () => {
   const wrong = defineJob({ name: 'wrong', priority: -1, run: () => undefined });
   expect(() => createServer({ name: 'x', version: '1', components: [wrong] })).toThrow(
-    'wrong: priority is -1. Give a whole number from 0, which goes first, to 2097151.',
+    'wrong: priority is -1. Give a whole number from 0 (first) to 2097151.',
   );
 });

@@ -198,7 +198,7 @@ describe('the input', () => {
     const client = await connect(served({ input: exactly }, store, add).server);
     expect(textOf(await call(client, 'foreground', 'add', input))).toBe('added');
     expect(textOf(await call(client, 'foreground', 'add', { text: `${input.text}.` }))).toBe(
-      `store: input has ${exactly + 1} bytes of JSON; docket.limits.input allows ${exactly}. Give less, or where the rest can be read.`,
+      `store: input has ${exactly + 1} bytes of JSON; docket.limits.input allows ${exactly}. Give less, or a reference to the data.`,
     );
   });
 });
@@ -262,12 +262,12 @@ describe('the result', () => {
     const answered = await resultOf(client, taskId);
     expect(answered).toMatchObject({ isError: true });
     expect(textOf(answered)).toBe(
-      `The result of make has ${exactly + 2} bytes of JSON; docket.limits.result allows ${exactly}. Return less, or a link to what is large.`,
+      `The result of make has ${exactly + 2} bytes of JSON; docket.limits.result allows ${exactly}. Return less, or a link to the data.`,
     );
     await untilStatus(client, taskId, 'failed');
     expect(runs).toBe(1);
     expect(log.filter(({ level }) => level === 'error')).toMatchObject([
-      { message: 'A result is too large to be kept', fields: { taskId, error: { code: 'RESULT_TOO_LARGE' } } },
+      { message: 'A result is too large to be stored', fields: { taskId, error: { code: 'RESULT_TOO_LARGE' } } },
     ]);
     expect(await call(client, 'foreground', 'make', { length: 500 })).toEqual(resultWith('ü'.repeat(500)));
   });
@@ -299,7 +299,7 @@ describe('the result', () => {
     const { structuredContent } = await call(client, 'foreground', 'add', { length: 51 });
     expect(structuredContent).toEqual({
       code: 'RESULT_TOO_LARGE',
-      message: `The result of job has ${limit + 2} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to what is large.`,
+      message: `The result of job has ${limit + 2} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to the data.`,
     });
     expect(runs).toBe(1);
     expect(log.filter(({ level }) => level === 'error')).toMatchObject([
@@ -356,7 +356,7 @@ describe('the questions of a task', () => {
     const answered = await resultOf(client, taskId);
     expect(answered).toMatchObject({ isError: true });
     expect(textOf(answered)).toBe(
-      'This task has asked 2 questions, as many as docket.limits.questions allows. Ask for more at once, or in another task.',
+      'This task has asked 2 questions, as many as docket.limits.questions allows. Ask several things at once, or use another task.',
     );
     await untilStatus(client, taskId, 'failed');
   });
@@ -394,10 +394,10 @@ describe('the log', () => {
     const ended = { state: 'completed', attempt: 1, worker: expect.any(String) };
     const cancelled = { taskId: held.taskId, component: 'hold', principal };
     expect(log).toEqual([
-      { level: 'info', message: 'A task was made', fields: { ...reported, ...made } },
+      { level: 'info', message: 'A task was created', fields: { ...reported, ...made } },
       { level: 'info', message: 'A task has ended', fields: { ...reported, ...ended } },
       { level: 'debug', message: 'The result of a task was read', fields: reported },
-      { level: 'info', message: 'A task was made', fields: { ...cancelled, ...made } },
+      { level: 'info', message: 'A task was created', fields: { ...cancelled, ...made } },
       { level: 'info', message: 'A task was cancelled by its client', fields: cancelled },
     ]);
     expect(JSON.stringify(log)).not.toMatch(/token of|hunter2|made with/);
@@ -410,6 +410,8 @@ describe('the log', () => {
     await rejection(startTask(client, 'report', { password: 5 }));
     await startTask(client, 'hold');
     await rejection(startTask(client, 'hold'));
-    expect(log).toMatchObject([{ message: 'A task was made', fields: { component: 'hold', principal: 'anonymous' } }]);
+    expect(log).toMatchObject([
+      { message: 'A task was created', fields: { component: 'hold', principal: 'anonymous' } },
+    ]);
   });
 });

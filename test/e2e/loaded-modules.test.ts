@@ -28,7 +28,7 @@ async function enginesOf(name: string, components: string): Promise<string[]> {
   const ended = await runNode(['--import', hook, '--input-type=module', '--eval', script], { env: { MODULES: log } });
   expect(ended).toEqual({ code: 0, stdout: 'hello\n', stderr: '' });
   const engine =
-    /\/dist\/(docket\/(memory-|sealed-|worker\.)|redis\/|server\/background)|\/node_modules\/(bullmq|ioredis)\//;
+    /\/dist\/(docket\/(memory|worker|sealing\/sealed-)|redis\/|server\/background)|\/node_modules\/(bullmq|ioredis)\//;
   return [...new Set((await readFile(log, 'utf8')).split('\n').filter((url) => engine.test(url)))].map((url) =>
     url.replace(/.*\/(dist|node_modules)\//, ''),
   );
@@ -41,7 +41,7 @@ describe('a server that is called', () => {
 
   it('loads the one in memory where one does, and nothing of Redis', async () => {
     const engines = await enginesOf('memory', '[hello, refresh]');
-    expect(engines).toContain('docket/memory-engine.js');
+    expect(engines).toContain('docket/memory/memory-engine.js');
     expect(engines.filter((path) => /bullmq|ioredis|redis-engine/.test(path))).toEqual([]);
   });
 });

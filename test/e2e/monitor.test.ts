@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer as createNetServer, connect as connectSocket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { instruments } from '../../src/telemetry/meters.js';
+import { instruments } from '../../src/telemetry/instruments.js';
 import { createServer, defineJob, defineTool, Logger, type ErrandServer, type Monitor } from '../../src/index.js';
 import { prometheusName } from '../../src/server/telemetry/prometheus.js';
 import { eventually } from '../helpers/eventually.js';

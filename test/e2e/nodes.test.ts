@@ -186,7 +186,7 @@ describe('a session behind a proxy that knows nothing of sessions', () => {
   it('is asked once, though it gives up waiting and asks for the result again at one node and another [A1]', async () => {
     await work();
     const proxy = await balanced(await urlsOf(2));
-    const think = (): Promise<ElicitResult> => new Promise((give) => setTimeout(() => give(accept('slowly')), 1_500));
+    const think = (): Promise<ElicitResult> => new Promise((give) => setTimeout(() => give(accept('slowly')), 2_500));
     const peer = await client(proxy.url, { answer: think });
     const { taskId } = await startTask(peer.client, 'book');
     expect(await impatientResult(peer.client, taskId)).toMatchObject(textOf('booked slowly'));

@@ -107,7 +107,7 @@ describe.each(others)('for %s', (_who, person) => {
     const ignored = (): Line[] => log.filter(({ message }) => message === 'An answer was ignored');
     await eventually(() => expect(ignored()).toHaveLength(2));
     for (const { fields } of ignored()) {
-      expect(fields).toEqual({ taskId, question: id.split(':')[2], verdict: 'unknown' });
+      expect(fields).toEqual({ taskId, question: id.split(':')[2], result: 'unknown' });
     }
     expect(await owner.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'input_required' });
     await owner.client.transport!.send(answerTo(id, 'hers'));

@@ -118,7 +118,7 @@ describe.each([
     peer.client.removeRequestHandler('elicitation/create');
     peer.client.fallbackRequestHandler = async () => ({ action: 'shrug', content: 'nothing' });
     expect(await call(peer, 'name')).toEqual(
-      fails(/^The client answered the question "Name\?" with something that is no answer/),
+      fails(/^The client answered the question "Name\?" with an invalid result/),
     );
     await server.close();
   });

@@ -242,24 +242,24 @@ const one = z.object({ a: z.number() });
 
 describe.each(modes)('in the %s, what does not fit is masked and found in the log by its reference', (mode) => {
   it.each<[string, unknown, z.ZodType | undefined, string, string]>([
-    ['a circle', circle, undefined, 'RESULT_NOT_JSON', 'What give returned cannot be written as JSON'],
-    ['a bigint', { a: 1n }, undefined, 'RESULT_NOT_JSON', 'What give returned cannot be written as JSON'],
-    ['a function', () => 1, undefined, 'RESULT_NOT_JSON', 'What give returned is a function'],
-    ['a symbol', Symbol('x'), undefined, 'RESULT_NOT_JSON', 'What give returned is a symbol'],
+    ['a circle', circle, undefined, 'RESULT_NOT_JSON', 'The return value of give cannot be written as JSON'],
+    ['a bigint', { a: 1n }, undefined, 'RESULT_NOT_JSON', 'The return value of give cannot be written as JSON'],
+    ['a function', () => 1, undefined, 'RESULT_NOT_JSON', 'The return value of give is a function'],
+    ['a symbol', Symbol('x'), undefined, 'RESULT_NOT_JSON', 'The return value of give is a symbol'],
     [
       'a bigint in toolResult',
       toolResult({ structuredContent: { a: 1n } }),
       undefined,
       'RESULT_NOT_JSON',
-      'What give returned',
+      'The return value of give',
     ],
-    ['a circle in _meta', toolResult({ _meta: circle }), undefined, 'RESULT_NOT_JSON', 'What give returned'],
+    ['a circle in _meta', toolResult({ _meta: circle }), undefined, 'RESULT_NOT_JSON', 'The return value of give'],
     ['content and data mixed', [text('x'), 5], undefined, 'OUTPUT_INVALID', 'whose element 1 is a number'],
     ['a value that is not as declared', { a: 'x' }, one, 'OUTPUT_INVALID', 'give: output: a: '],
     ['nothing where something is declared', undefined, one, 'OUTPUT_INVALID', 'give: output: '],
     ['nothing where something may be missing', undefined, one.optional(), 'OUTPUT_INVALID', 'give: output: '],
-    ['content alone', text('x'), one, 'OUTPUT_INVALID', 'content alone was returned'],
-    ['content alone, in an array', [text('x')], one, 'OUTPUT_INVALID', 'content alone was returned'],
+    ['content alone', text('x'), one, 'OUTPUT_INVALID', 'the method returned content alone'],
+    ['content alone, in an array', [text('x')], one, 'OUTPUT_INVALID', 'the method returned content alone'],
     ['a whole result without structured content', toolResult({}), one, 'OUTPUT_INVALID', 'structuredContent: '],
     [
       'a whole result that is not as declared',

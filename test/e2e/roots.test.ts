@@ -49,7 +49,7 @@ describe.each(modes)('the roots of the client, in the %s', (mode) => {
     const { client } = await connectAsked(server(), answering(answer));
     const result = await call(client, mode, 'roots');
     expect(result).toMatchObject({ isError: true });
-    expect(textOf(result)).toMatch(/^The client answered the request for its roots with something that is no answer: /);
+    expect(textOf(result)).toMatch(/^The client answered the request for its roots with an invalid result: /);
   });
 
   it('end the call when it does not answer before the deadline', async () => {

@@ -213,9 +213,7 @@ describe.each(modes)('the model of the client, in the %s', (mode) => {
     const { client } = await connectAsked(server(), answering(answer));
     const result = await call(client, mode, 'simple');
     expect(result).toMatchObject({ isError: true });
-    expect(textOf(result)).toMatch(
-      /^The client answered the request to sample with something that is no answer: .+\.$/,
-    );
+    expect(textOf(result)).toMatch(/^The client answered the request to sample with an invalid result: .+\.$/);
   });
 
   it('ends the call when it does not answer before the deadline, and its prompt is closed', async () => {

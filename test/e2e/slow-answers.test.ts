@@ -80,14 +80,14 @@ function serve(clock?: FakeClock): ErrandServer {
   return closedAfterwards(clock === undefined ? createServer(options) : serverWithClock(options, clock));
 }
 
-/** A stock client that thinks for a second about whatever it is asked. */
+/** A stock client that thinks about whatever it is asked for so long that it asks for the result several times. */
 async function thinking(url: string): Promise<{ client: Client; shown: JSONRPCRequest[] } & AsyncDisposable> {
   const capabilities: ClientCapabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
   const client = new Client({ name: 'stock', version: '1.0.0' }, { capabilities });
   const shown: JSONRPCRequest[] = [];
   client.fallbackRequestHandler = async (request) => {
     shown.push(request);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     const kind = Object.values(kinds).find(({ isAsked }) => isAsked(request));
     return kind?.answer as Result;
   };

@@ -300,7 +300,7 @@ describe('in memory', () => {
     await send(peer, { id, result: accept('first') });
     await send(peer, { id, result: accept('second') });
     expect(await resultOf(peer, taskId)).toEqual(says('first'));
-    await eventually(() => expect(ignored()).toEqual([{ taskId, question, verdict: expect.any(String) }]));
+    await eventually(() => expect(ignored()).toEqual([{ taskId, question, result: expect.any(String) }]));
     // The client knows that it answered: nothing closes a prompt that is not there.
     expect(told(peer, cancelled)).toEqual([]);
   });
@@ -315,7 +315,7 @@ describe('in memory', () => {
     const closed = await untilTold(peer, cancelled, 1);
     expect(closed.map(({ params }) => params.requestId)).toEqual([id]);
     await send(peer, { id, result: accept('too late') });
-    await eventually(() => expect(ignored()).toMatchObject([{ taskId, verdict: 'ended' }]));
+    await eventually(() => expect(ignored()).toMatchObject([{ taskId, result: 'ended' }]));
     expect(await resultOf(peer, taskId)).toEqual(says('cancel'));
   });
 
@@ -326,7 +326,7 @@ describe('in memory', () => {
     const closed = await untilTold(peer, cancelled, 1);
     expect(closed.map(({ params }) => params.requestId)).toEqual([id]);
     await send(peer, { id, result: accept('too late') });
-    await eventually(() => expect(ignored()).toEqual([{ taskId, question, verdict: 'ended' }]));
+    await eventually(() => expect(ignored()).toEqual([{ taskId, question, result: 'ended' }]));
     expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'cancelled' });
   });
 

@@ -193,7 +193,7 @@ describe('errand tasks', () => {
     expect(await (await server.docket.get('st\u001b]0;ore'))?.result()).toBe('stored');
     expect(await errand('tasks', 'retry', 'st\u001b]0;ore')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('is completed. Only one that has failed'),
+      stderr: expect.stringContaining('is completed. Only a failed one'),
     });
     await worker.stop();
   });

@@ -144,11 +144,8 @@ describe.each(modes)('a question at a URL, in the %s', (mode) => {
         },
         'The client answered the question "Link your account" with error -32602: No URLs',
       ],
-      [
-        () => ({ action: 'open' }),
-        /^The client answered the question "Link your account" with something that is no answer/,
-      ],
-      [() => ({}), /^The client answered the question "Link your account" with something that is no answer/],
+      [() => ({ action: 'open' }), /^The client answered the question "Link your account" with an invalid result/],
+      [() => ({}), /^The client answered the question "Link your account" with an invalid result/],
     ];
     for (const [answer, text] of answers) {
       const { client } = await connectAsked(server(), { capabilities: urls, ...(answer && { answer }) });
@@ -176,10 +173,10 @@ describe.each(modes)('a question at a URL, in the %s', (mode) => {
   });
 
   it.each([
-    ['/link', 'a whole URL'],
-    ['', 'a whole URL'],
-    ['javascript:alert(1)', 'a whole URL'],
-    ['file:///etc/passwd', 'a whole URL'],
+    ['/link', 'an absolute URL'],
+    ['', 'an absolute URL'],
+    ['javascript:alert(1)', 'an absolute URL'],
+    ['file:///etc/passwd', 'an absolute URL'],
     ['https://ada:secret@example.com', 'Let the page ask'],
   ])('is refused for %j', async (url, wayOut) => {
     const { server: tested, log } = serverOf({ components: [wrong(url)] });

@@ -14,14 +14,14 @@ import { replacingContract } from './contract/replacing.js';
 import { runningContract } from './contract/running.js';
 import { schedulesContract } from './contract/schedules.js';
 import { sessionsContract } from './contract/sessions.js';
-import { showingsContract } from './contract/showings.js';
+import { questionLeasesContract } from './contract/question-leases.js';
 import { slotsContract } from './contract/slots.js';
 import { Stage, type MakeEngine } from './contract/stage.js';
 import { timeContract } from './contract/time.js';
 
 /**
- * What every engine must do. `make` gives each test an engine on an empty docket of its own, and a clock to turn if
- * the engine has one; without one the tests of time wait really, a few hundred milliseconds each.
+ * The contract that every engine must fulfil. `make` gives each test an engine on an empty docket, and a clock to turn if
+ * the engine has one. Without one, tests of time wait a few hundred milliseconds each.
  */
 export function engineContract(name: string, make: MakeEngine): void {
   describe(`the ${name} engine`, () => {
@@ -49,7 +49,7 @@ export function engineContract(name: string, make: MakeEngine): void {
     listingContract(stage);
     overviewContract(stage);
     sessionsContract(stage);
-    showingsContract(stage);
+    questionLeasesContract(stage);
     lifecycleContract(stage);
   });
 }

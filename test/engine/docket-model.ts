@@ -160,20 +160,20 @@ export class DocketModel {
     return 'cancelled';
   }
 
-  settle(run: ModelRun, verdict: Settlement): boolean {
+  settle(run: ModelRun, settlement: Settlement): boolean {
     const execution = this.ownedBy(run);
     if (!execution) return false;
-    if (verdict.type === 'finish') {
-      this.finish(execution, 'error' in verdict.outcome ? 'failed' : 'completed');
+    if (settlement.type === 'finish') {
+      this.finish(execution, 'error' in settlement.outcome ? 'failed' : 'completed');
       return true;
     }
     execution.run = undefined;
-    if (verdict.type !== 'retry') execution.attempt--;
-    if (verdict.type === 'handBack') {
+    if (settlement.type !== 'retry') execution.attempt--;
+    if (settlement.delay === undefined) {
       execution.redelivered = true;
       execution.state = 'queued';
     } else {
-      this.waitFor(execution, verdict.delay);
+      this.waitFor(execution, settlement.delay);
     }
     return true;
   }

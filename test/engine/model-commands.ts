@@ -75,12 +75,12 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
   const delay = fc.constantFrom(...delays);
   const ttl = fc.constantFrom(...ttls);
   const work = fc.record({ isTask: fc.boolean(), component, ttl, priority });
-  const verdict: fc.Arbitrary<Settlement> = fc.oneof(
+  const settlement: fc.Arbitrary<Settlement> = fc.oneof(
     fc.constant<Settlement>({ type: 'finish', outcome: { result: 1 } }),
     fc.constant<Settlement>({ type: 'finish', outcome: { error: { code: 1, message: 'no' } } }),
     delay.map((ms): Settlement => ({ type: 'retry', error: { code: 1, message: 'again' }, delay: ms })),
-    delay.map((ms): Settlement => ({ type: 'putBack', delay: ms })),
-    fc.constant<Settlement>({ type: 'handBack' }),
+    delay.map((ms): Settlement => ({ type: 'release', reason: 'unknown-component', delay: ms })),
+    fc.constant<Settlement>({ type: 'release', reason: 'shutdown' }),
   );
   return [
     fc.tuple(key, delay, fc.constantFrom(2, keys.length), work).map(([name, ms, limit, what]) =>
@@ -124,7 +124,7 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
         expect(await real.stage.engine.cancel(name)).toBe(model.cancel(name));
       }),
     ),
-    fc.tuple(which, verdict).map(([number, given]) =>
+    fc.tuple(which, settlement).map(([number, given]) =>
       ofRun(`settle ${given.type}`, number, async (run, index, model, real) => {
         const delivery = real.worker.begun[index]!;
         expect(await real.stage.engine.settle(delivery.record.key, delivery.run, given)).toBe(model.settle(run, given));
@@ -154,7 +154,7 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
       }),
     ),
     fc
-      .tuple(which, verdict, fc.constantFrom('cancel' as const, 'replace' as const), fc.boolean())
+      .tuple(which, settlement, fc.constantFrom('cancel' as const, 'replace' as const), fc.boolean())
       .map(([number, given, against, settlesFirst]) =>
         ofRun(`race ${settlesFirst ? given.type : against} first`, number, async (run, index, model, real) => {
           const { record, run: token } = real.worker.begun[index]!;

@@ -145,8 +145,8 @@ describe('several engines on one docket', () => {
           {
             async run({ record: { key, generation }, run }) {
               await each.progress(key, run, { current: generation });
-              const verdict = { type: 'finish', outcome: { result: generation } } as const;
-              if (await each.settle(key, run, verdict)) accepted.push(`${key} ${generation}`);
+              const settlement = { type: 'finish', outcome: { result: generation } } as const;
+              if (await each.settle(key, run, settlement)) accepted.push(`${key} ${generation}`);
             },
             revoke: () => undefined,
           },
@@ -285,7 +285,13 @@ describe('a worker that is killed', () => {
       const lost = said[2]!.split(' ')[2]!;
       expect(await here.settle('a', lost, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
       expect(await here.progress('a', lost, { current: 9 })).toBe(false);
-      expect(await here.get('a')).toMatchObject({ state: 'running', attempt: 2, redelivered: true, openQuestions: 1 });
+      expect(await here.get('a')).toMatchObject({
+        state: 'running',
+        attempt: 1,
+        suspicions: 1,
+        redelivered: true,
+        openQuestions: 1,
+      });
       expect(await here.answer('a', 'second', { result: 'two' })).toBe('accepted');
       await eventually(async () => expect(isTerminal((await here.get('a'))!.state)).toBe(true));
       expect(await here.get('a')).toMatchObject({ state: 'completed', outcome: { result: ['one', 'two'] } });

@@ -3,7 +3,7 @@ import type { Delivery, NewExecution } from '../../src/docket/engine/engine.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
-import { anExecution, TestWorker } from './contract/stage.js';
+import { anExecution, TestWorker, waysBack } from './contract/stage.js';
 
 const lease = 300;
 
@@ -49,6 +49,7 @@ async function deaths(count: number, runs: number): Promise<void> {
   for (let death = 0; death < count; death++) {
     const { worker, die } = await process(runs);
     await eventually(() => expect(worker.begun).toHaveLength(runs));
+    for (const { record, run } of worker.begun) if (record.isolated) await client.beginAlone(record.key, run);
     await die();
   }
 }
@@ -148,6 +149,23 @@ describe('a component whose runs were lost with three workers', () => {
     expect(await isolated('report')).toBe(false);
   });
 
+  it('is charged with nothing while it waits for the others to end [A3]', async () => {
+    await add('a');
+    await deaths(3, 1);
+    for (let death = 0; death < 2; death++) {
+      const { worker, die } = await process(2);
+      const waiting = await worker.next();
+      expect(waiting.record).toMatchObject({ isolated: true, suspicions: 3, losses: 0, attempt: 1 });
+      // What an earlier run began says nothing of this one.
+      if (death === 0) await client.beginAlone('a', 'another run');
+      await die();
+    }
+    expect(await docket.redis.zcard(`${docket.prefix}:crashes:report`)).toBe(3);
+    const worker = await survivor(2);
+    expect((await worker.next()).record).toMatchObject({ isolated: true, suspicions: 3, losses: 0, attempt: 1 });
+    await worker.finish(worker.begun[0]!);
+  });
+
   it('goes on at its own limits once a call of it has ended well, all that waited [A3]', async () => {
     const limits = { report: { concurrency: 2 } };
     for (const key of ['a', 'b', 'c', 'd', 'e']) await add(key);
@@ -171,27 +189,19 @@ describe('a component whose runs were lost with three workers', () => {
     for (const delivery of worker.begun) await worker.finish(delivery);
   });
 
-  it.each(['handBack', 'putBack', 'retry'] as const)(
-    'a call that ends by %s gives its place to the next [A3]',
-    async (how) => {
-      const { worker, first } = await isolatedRun(2);
-      await add('b');
-      const verdict = {
-        handBack: { type: 'handBack' },
-        putBack: { type: 'putBack', delay: 60_000 },
-        retry: { type: 'retry', delay: 60_000, error: { code: 'Error', message: 'no' } },
-      } as const;
-      await client.settle('a', first.run, verdict[how]);
-      worker.end(first);
-      const second = await worker.next();
-      expect(second.record.key).toBe('b');
-      // An attempt that failed has killed nobody.
-      expect(await isolated('report')).toBe(how !== 'retry');
-      for (const { record } of worker.begun) await client.cancel(record.key);
-      await client.cancel('b');
-      for (const delivery of worker.begun) worker.end(delivery);
-    },
-  );
+  it.each(waysBack(60_000))('a call that ends by %s gives its place to the next [A3]', async (how, settlement) => {
+    const { worker, first } = await isolatedRun(2);
+    await add('b');
+    await client.settle('a', first.run, settlement);
+    worker.end(first);
+    const second = await worker.next();
+    expect(second.record.key).toBe('b');
+    // An attempt that failed has killed nobody.
+    expect(await isolated('report')).toBe(how !== 'retry');
+    for (const { record } of worker.begun) await client.cancel(record.key);
+    await client.cancel('b');
+    for (const delivery of worker.begun) worker.end(delivery);
+  });
 
   it('is isolated no longer once a call of it was found harmless, and what waited begins [A3]', async () => {
     const { worker, first } = await isolatedRun(2);

@@ -97,7 +97,7 @@ describe('a Redis that', () => {
     await expectWholeWork(engine, 'b');
   });
 
-  it('was away for long leaves each question and session at its place, unless that is gone', async () => {
+  it('was away for long leaves each question and session at its connection, unless that is gone', async () => {
     const lease = 3_000;
     const [engine, other] = [docket.engine({ lease }), docket.engine({ lease })];
     await Promise.all([engine.start(), other.start()]);
@@ -105,10 +105,10 @@ describe('a Redis that', () => {
     await engine.add(anExecution('a'));
     const delivery = await worker.next();
     await other.ask('a', delivery.run, aQuestion('q'));
-    const [place, elsewhere] = [engine.newConnectionId(), other.newConnectionId()];
-    await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
-    await engine.sessions.hold('s', place);
-    expect(await engine.questionLeases.acquire('a', 'q', { place, session: 's', waits: true })).toMatchObject({
+    const [connection, elsewhere] = [engine.newConnectionId(), other.newConnectionId()];
+    await engine.sessions.save('s', connection, { owner: 'anna', client: {} }, 60_000);
+    await engine.sessions.hold('s', connection);
+    expect(await engine.questionLeases.acquire('a', 'q', { connection, session: 's', waits: true })).toMatchObject({
       granted: true,
     });
     const free: string[] = [];
@@ -116,10 +116,10 @@ describe('a Redis that', () => {
       onLost: () => undefined,
       onAvailable: (_key, question) => free.push(question),
     });
-    const wish = { place: elsewhere, session: 'another', waits: true };
+    const wish = { connection: elsewhere, session: 'another', waits: true };
 
     // What becomes of the signs of all processes in an outage that is longer than those live.
-    const [alive, signs] = [`${docket.prefix}:alive:${place.split('/')[0]}`, `${docket.prefix}:signs`];
+    const [alive, signs] = [`${docket.prefix}:alive:${connection.split('/')[0]}`, `${docket.prefix}:signs`];
     const all = (await docket.keys()).filter((key) => key.startsWith(`${docket.prefix}:alive:`));
     await docket.redis.del(signs, ...all);
     expect(await other.questionLeases.acquire('a', 'q', wish)).toMatchObject({ granted: false });
@@ -128,7 +128,7 @@ describe('a Redis that', () => {
     await eventually(async () => expect(await docket.redis.exists(signs, alive)).toBe(2));
     expect(await other.questionLeases.acquire('a', 'q', wish)).toMatchObject({ granted: false });
     expect(free).toEqual([]);
-    expect(held).toEqual([{ type: 'held', place }]);
+    expect(held).toEqual([{ type: 'held', connection }]);
 
     // Of one that alone gave no sign for so long, nothing is kept.
     await docket.redis.set(signs, 0, 'PX', lease);
@@ -146,10 +146,10 @@ describe('a Redis that', () => {
     await other.add(anExecution('a'));
     const delivery = await worker.next();
     await other.ask('a', delivery.run, aQuestion('q'));
-    const place = engine.newConnectionId();
-    await engine.questionLeases.acquire('a', 'q', { place, session: 's', waits: true });
+    const connection = engine.newConnectionId();
+    await engine.questionLeases.acquire('a', 'q', { connection, session: 's', waits: true });
     await engine.close();
-    const wish = { place: other.newConnectionId(), session: 'another', waits: true };
+    const wish = { connection: other.newConnectionId(), session: 'another', waits: true };
     expect(await other.questionLeases.acquire('a', 'q', wish)).toMatchObject({ granted: true });
     await worker.finish(delivery);
     await worker.stop();
@@ -209,8 +209,8 @@ describe('a Redis that', () => {
     const work = { ...anExecution('a'), session: undefined };
     for (const key of ['failing', 'finishing', 'cancelled']) await engine.add({ ...work, key });
     const [failing, finishing] = [await worker.next(), await worker.next(), await worker.next()];
-    const verdict = { type: 'finish', outcome: { error: { code: 'E', message: 'no' } } } as const;
-    await engine.settle('failing', failing.run, verdict);
+    const settlement = { type: 'finish', outcome: { error: { code: 'E', message: 'no' } } } as const;
+    await engine.settle('failing', failing.run, settlement);
     worker.end(failing);
     await docket.redis.config('SET', 'maxmemory', 1);
     const full = { code: 'DOCKET_UNAVAILABLE', message: expect.stringContaining('OOM') };
@@ -231,21 +231,21 @@ describe('a Redis that', () => {
   it('is full when a process gives up what it shows and holds is told when it is not', async () => {
     const [engine, other] = [docket.engine({ lease: 3_000 }), docket.engine()];
     await Promise.all([engine.start(), other.start()]);
-    const [place, elsewhere] = [engine.newConnectionId(), other.newConnectionId()];
+    const [connection, elsewhere] = [engine.newConnectionId(), other.newConnectionId()];
     const worker = new TestWorker(engine, 1);
     await engine.add(anExecution('a'));
     const delivery = await worker.next();
     await engine.ask('a', delivery.run, aQuestion('q'));
-    await engine.questionLeases.acquire('a', 'q', { place, session: 's', waits: true });
-    await engine.sessions.save('s', place, { owner: 'anna', client: {} }, 60_000);
-    await engine.sessions.hold('s', place);
+    await engine.questionLeases.acquire('a', 'q', { connection, session: 's', waits: true });
+    await engine.sessions.save('s', connection, { owner: 'anna', client: {} }, 60_000);
+    await engine.sessions.hold('s', connection);
     await docket.redis.config('SET', 'maxmemory', 1);
-    expect(await rejection(engine.questionLeases.release('a', 'q', place))).toMatchObject({
+    expect(await rejection(engine.questionLeases.release('a', 'q', connection))).toMatchObject({
       code: 'DOCKET_UNAVAILABLE',
     });
-    expect(await rejection(engine.sessions.leave('s', place))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.sessions.leave('s', connection))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
     await docket.redis.config('SET', 'maxmemory', 0);
-    const another = { place: elsewhere, session: 'another', waits: true };
+    const another = { connection: elsewhere, session: 'another', waits: true };
     await eventually(async () =>
       expect(await other.questionLeases.acquire('a', 'q', another)).toMatchObject({ granted: true }),
     );

@@ -102,25 +102,29 @@ describe('a command whose reply is lost is sent again, and answered the same', (
     expect(await engine.cancel('a', 'no more')).toBe('terminal');
   });
 
-  const verdicts: [string, Settlement, object][] = [
-    ['finish', { type: 'finish', outcome: { result: 'some verdict' } }, { state: 'completed', attempt: 1 }],
+  const settlements: [string, Settlement, object][] = [
+    ['finish', { type: 'finish', outcome: { result: 'some settlement' } }, { state: 'completed', attempt: 1 }],
     [
       'retry',
-      { type: 'retry', error: { code: 'E', message: 'some verdict' }, delay: 60_000 },
+      { type: 'retry', error: { code: 'E', message: 'some settlement' }, delay: 60_000 },
       { state: 'scheduled', attempt: 1 },
     ],
-    ['putBack', { type: 'putBack', delay: 60_000 }, { state: 'scheduled', attempt: 0, losses: 0 }],
-    ['handBack', { type: 'handBack' }, { state: 'queued', attempt: 0, losses: 0 }],
+    [
+      'release with a delay',
+      { type: 'release', reason: 'unknown-component', delay: 60_000 },
+      { state: 'scheduled', attempt: 0, losses: 0 },
+    ],
+    ['release', { type: 'release', reason: 'shutdown' }, { state: 'queued', attempt: 0, losses: 0 }],
   ];
-  it.each(verdicts)('settle: %s', async (_how, verdict, expected) => {
+  it.each(settlements)('settle: %s', async (_how, settlement, expected) => {
     await other.add(anExecution('a'));
     const working = (worker = new TestWorker(engine, 1));
     const delivery = await working.next();
     await working.consumer.stopIntake();
     const { run } = delivery;
-    expect(await sentTwice(run, () => engine.settle('a', run, verdict))).toBe(true);
+    expect(await sentTwice(run, () => engine.settle('a', run, settlement))).toBe(true);
     expect(await other.get('a')).toMatchObject(expected);
-    expect(await engine.settle('a', run, verdict)).toBe(false);
+    expect(await engine.settle('a', run, settlement)).toBe(false);
     working.end(delivery);
     await working.consumer.idle();
     expect(await other.get('a')).toMatchObject(expected);

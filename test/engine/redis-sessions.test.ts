@@ -55,7 +55,7 @@ describe('two processes where streams of one session open', () => {
     expect(other.holder).toBe('here');
     await eventually(() => expect(one.holder).toBe('elsewhere'));
     // What the one told comes late to the other, and is no news any more.
-    await engines[0].sessions.tell('s', engines[0].newConnectionId(), {});
+    await engines[0].sessions.publish('s', engines[0].newConnectionId(), {});
     await eventually(() => expect(heard).toHaveLength(2));
     expect(other.holder).toBe('here');
     await Promise.all([one.stop(), other.stop()]);

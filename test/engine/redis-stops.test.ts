@@ -138,8 +138,8 @@ describe('a ticket that comes too late', () => {
 
     it('is not taken twice where a run is settled twice', async () => {
       held.release();
-      const verdict = { type: 'finish', outcome: { result: 'done' } } as const;
-      const both = [1, 2].map(() => engine.settle('a', first.run, verdict, true));
+      const settlement = { type: 'finish', outcome: { result: 'done' } } as const;
+      const both = [1, 2].map(() => engine.settle('a', first.run, settlement, true));
       expect(await Promise.all(both)).toEqual([true, false]);
       worker.end(first);
       const third = await eventually(() => {
@@ -175,7 +175,7 @@ it('what a worker puts back has not used up the rate', async () => {
   const worker = new TestWorker(engine, 1, { report: { rate: { max: 1, duration: 60_000 } } });
   await other.add(anExecution('a'));
   const { run } = await worker.next();
-  expect(await engine.settle('a', run, { type: 'putBack', delay: 60_000 })).toBe(true);
+  expect(await engine.settle('a', run, { type: 'release', reason: 'unknown-component', delay: 60_000 })).toBe(true);
   worker.end({ record: worker.begun[0]!.record, run });
   await other.add(anExecution('b'));
   const next = await worker.next();

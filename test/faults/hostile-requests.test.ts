@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -252,6 +253,22 @@ describe('a request of 4 MB', () => {
     await healthy();
   });
 
+  it('[B1] costs no more where it comes in chunks of one byte', async () => {
+    const head = `POST /mcp HTTP/1.1\r\nhost: ${new URL(url).host}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
+    const { result, peak } = await peakOf(async () => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
+      socket.write(head);
+      const some = '1\r\n \r\n'.repeat(10_000);
+      for (let n = 0; n < 50; n++) if (!socket.write(some)) await once(socket, 'drain');
+      socket.write('0\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [string];
+      socket.destroy();
+      return answer;
+    });
+    expect(result).toContain('400');
+    check('chunks of one byte', result, peak);
+  });
+
   it('[B1] is told of ten issues, and that there are more', async () => {
     const { text } = await post(shapes['as many wrong numbers as are parsed']!());
     expect(text).toContain('strings.9: Invalid input: expected string, received number; and more');
@@ -307,7 +324,7 @@ describe('an answer of 4 MB to a question', () => {
       const params = `{"name":"ask","arguments":{"what":"${what}"}${mode === 'as a task' ? ',"task":{}' : ''}}`;
       const { result: told, peak } = await peakOf(() => ask(request('tools/call', params), result));
       check(name, told, peak);
-      expect(told).toMatch(/does not fit|is no answer|bytes of JSON/);
+      expect(told).toMatch(/does not fit|an invalid result|bytes of JSON/);
       await healthy();
     },
   );

@@ -5,7 +5,7 @@ import { CallToolResultSchema, McpError, type CallToolResult } from '@modelconte
 export async function impatientResult(
   { experimental }: Client,
   taskId: string,
-  timeout = 300,
+  timeout = 1_000,
 ): Promise<CallToolResult> {
   for (;;) {
     try {

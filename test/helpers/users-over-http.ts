@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Core } from '../../src/bindings/core.js';
 import type { HttpEndpoint } from '../../src/transports/http/http-exchange.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
-import { readJson, writeReply } from '../../src/transports/http/node-http.js';
+import { readJson } from '../../src/transports/http/http-body.js';
+import { writeReply } from '../../src/transports/http/node-http.js';
 import { authOf } from './principals.js';
 
 /** Says who sends a request, in place of an access token. */
@@ -19,12 +20,12 @@ export async function listenForUsers(
     void (async () => {
       const { method = 'GET', url = '/' } = incoming;
       const headers = new Headers(incoming.headers as Record<string, string>);
-      const request: unknown = { method, url: `http://localhost${url}`, headers };
+      const request = { method, url: `http://localhost${url}`, headers };
       const parsed = method === 'POST' ? await readJson(incoming) : {};
       const user = headers.get(userHeader);
       await writeReply(
         await endpoint.handle({
-          request: request as Request,
+          request,
           ...('json' in parsed && { body: parsed.json }),
           ...(user !== null && { auth: authOf({ subject: user }) }),
         }),

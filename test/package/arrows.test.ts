@@ -38,11 +38,11 @@ describe('the arrows', () => {
   });
 
   it.each([
-    ['an arrow against its direction', 'src/base/x.ts', "import { tool } from '../components/tool.js';"],
+    ['an arrow against its direction', 'src/base/x.ts', "import { tool } from '../components/decorators/tool.js';"],
     ['a type alone', 'src/base/x.ts', "import type { ToolOptions } from '../components/options.js';"],
-    ['a type within an expression', 'src/base/x.ts', "type Tool = import('../components/tool.js').Tool;"],
-    ['what is loaded later', 'src/base/x.ts', "const later = () => import('../components/tool.js');"],
-    ['what is handed on', 'src/base/x.ts', "export { tool } from '../components/tool.js';"],
+    ['a type within an expression', 'src/base/x.ts', "type Tool = import('../components/decorators/tool.js').Tool;"],
+    ['what is loaded later', 'src/base/x.ts', "const later = () => import('../components/decorators/tool.js');"],
+    ['what is handed on', 'src/base/x.ts', "export { tool } from '../components/decorators/tool.js';"],
     ['a sibling', 'src/tasks/x.ts', "import { RedisEngine } from '../redis/redis-engine.js';"],
     ['the index', 'src/server/x.ts', "import { tool } from '../index.js';"],
     ['the index of a folder', 'src/testing/x.ts', "import { Client } from '../client/index.js';"],
@@ -67,7 +67,7 @@ describe('the arrows', () => {
   it('are what the linter reports as well, with the reason', async () => {
     const messages = await lint(
       'src/base/errors.ts',
-      "import '../components/tool.js';\nimport 'ioredis';\nexport * from './json.js';\n",
+      "import '../components/decorators/tool.js';\nimport 'ioredis';\nexport * from './json.js';\n",
     );
     expect(messages).toEqual(
       expect.arrayContaining([

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { instruments } from '../../src/telemetry/meters.js';
+import { instruments } from '../../src/telemetry/instruments.js';
 import { prometheusName } from '../../src/server/telemetry/prometheus.js';
 import { root } from '../helpers/child.js';
 

@@ -111,22 +111,22 @@ const refused = (code: string, message: string): Outcome => ({ refused: { code, 
 const erased = (where: string): Outcome =>
   refused(
     'PARAMETER_UNBOUND',
-    `${where}: its type is not there at run time. Import the class as a value (not with \`import type\`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).`,
+    `${where}: its type does not exist at run time. For a class, import it as a value (no \`import type\`, no circular import); for an interface, a union or a default value, write @inject(Token).`,
   );
 const undefinedType = (where: string): Outcome =>
   refused(
     'PARAMETER_UNBOUND',
-    `${where}: its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).`,
+    `${where}: its type is undefined at run time, because of a circular import or a default value. Break the cycle or drop the default, or write @inject(Token).`,
   );
 const noMetadata = (where: string): Outcome =>
   refused(
     'PARAMETER_UNBOUND',
-    `${where}: the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.`,
+    `${where}: the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.`,
   );
 const notInjectable = (where: string): Outcome =>
   refused(
     'CLASS_NOT_INJECTABLE',
-    `${where}: there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.`,
+    `${where}: no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.`,
   );
 
 describe('what works', () => {
@@ -170,7 +170,7 @@ describe('what the metadata hides', () => {
         emitting,
         refused(
           'PARAMETER_UNBOUND',
-          `${where}: its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).`,
+          `${where}: its type is String, which is never injected by type. Did you mean @param(name, schema)? Otherwise write @inject(Token).`,
         ),
       ),
       tsx: noMetadata(where),
@@ -194,7 +194,7 @@ describe('what the metadata hides', () => {
 
   it('a circular import in @inject', () => {
     const message =
-      'EarlyTools.run, parameter 1: @inject got undefined, most likely from a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).';
+      'EarlyTools.run, parameter 1: @inject got undefined, most likely because of a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).';
     expect(under(circular, 'by-inject')).toEqual(each(circular, refused('PARAMETER_UNBOUND', message)));
   });
 

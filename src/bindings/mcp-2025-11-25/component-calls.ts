@@ -79,15 +79,15 @@ async function callInForeground(
   extra: RequestExtra,
 ): Promise<object> {
   const { clock, logger, disclosure } = core;
-  const life = new CallScope(clock, component.timeout);
+  const scope = new CallScope(clock, component.timeout);
   const { requestId, sessionId } = extra;
-  facts.calls.enter(requestId, life);
+  facts.calls.enter(requestId, scope);
   const frame = makeFrame(core, {
     component,
     mode: 'foreground',
     input,
     channel: new SessionChannel(extra, progressToken, facts.shows, facts.streams, facts.questions),
-    life,
+    scope,
     caller: callerOf(extra),
     logger,
     client: facts.client(),
@@ -95,11 +95,11 @@ async function callInForeground(
     sessionId,
   });
   const outcome = await runCall(frame, 'client', facts.calls.leave);
-  life.finish();
+  scope.finish();
   facts.calls.answered(requestId);
   if (outcome.type === 'returned') return outcome.value as object;
   // This generation keeps the stream of a call open: nothing here suspends one.
-  const thrown = outcome.type === 'failed' ? outcome.thrown : life.over;
+  const thrown = outcome.type === 'failed' ? outcome.thrown : scope.over;
   const failure = failureOf(component, thrown, logger.child({ requestId }), disclosure);
   if ('result' in failure) return failure.result;
   throw new ProtocolError(failure.error.code as number, failure.error.message, failure.error.data);

@@ -17,7 +17,9 @@ import type { Unwatch } from '../../docket/engine/engine.js';
 import { answerWithin } from '../../docket/engine/size-limits.js';
 import type { Question } from '../../docket/engine/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
-import type { JSONRPCMessage, LoggingLevel, RequestId, Transport } from '../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
+import type { Transport } from '../../protocol/transport.js';
+import type { LoggingLevel } from '../../protocol/types.js';
 import { catchUp, type AnswerAddress, relayAnswer, relayReceipt, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
 import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
@@ -299,7 +301,7 @@ export class Connection {
       if (onForeignAnswer !== undefined && !this.foreign && isForegroundQuestion(id)) {
         return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
       }
-      logger.info('An answer was ignored', { id: shown(id), verdict: 'unknown' });
+      logger.info('An answer was ignored', { id: shown(id), result: 'unknown' });
       return;
     }
     const wasAsked = this.delivery.answered(question, principal);
@@ -307,8 +309,8 @@ export class Connection {
       if (wasAsked) this.delivery.lost(question);
     };
     relayAnswer(engine, { ...question, principal, session }, answer, this.core).then(
-      (verdict) => {
-        if (verdict === 'unknown') free();
+      (result) => {
+        if (result === 'unknown') free();
       },
       (error: unknown) => {
         free();

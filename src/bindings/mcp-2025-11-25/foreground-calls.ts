@@ -1,30 +1,30 @@
 import { ErrandError } from '../../base/errors.js';
 import type { CallScope } from '../../call/call-scope.js';
-import type { RequestId } from '../../protocol/types.js';
+import type { RequestId } from '../../protocol/json-rpc/messages.js';
 
 /**
  * The foreground calls of one connection. Cancellation comes here straight from the wire: a listener on the SDK's abort
  * signal for each call would cost as much as the injection.
  */
 export class ForegroundCalls {
-  private readonly lives = new Map<RequestId, CallScope>();
+  private readonly scopes = new Map<RequestId, CallScope>();
   private underWay = 0;
   private onIdle: (() => void) | undefined;
 
   /** Whether a request of this id is being answered. */
   has(request: RequestId): boolean {
-    return this.lives.has(request);
+    return this.scopes.has(request);
   }
 
   /** A call begins. */
-  enter(request: RequestId, life: CallScope): void {
-    this.lives.set(request, life);
+  enter(request: RequestId, scope: CallScope): void {
+    this.scopes.set(request, scope);
     this.underWay++;
   }
 
   /** The call has been answered; it may still be settling. */
   answered(request: RequestId): void {
-    this.lives.delete(request);
+    this.scopes.delete(request);
     this.checkIdle();
   }
 
@@ -36,7 +36,7 @@ export class ForegroundCalls {
 
   /** The client cancelled a request. */
   cancel(request: RequestId): void {
-    this.lives
+    this.scopes
       .get(request)
       ?.end(new ErrandError('CALL_CANCELLED', 'The client cancelled the call.', { exposed: true }));
   }
@@ -44,7 +44,7 @@ export class ForegroundCalls {
   /** The connection is gone. */
   cancelAll(): void {
     const gone = new ErrandError('CALL_CANCELLED', 'The connection to the client was closed.', { exposed: true });
-    for (const life of this.lives.values()) life.end(gone);
+    for (const scope of this.scopes.values()) scope.end(gone);
   }
 
   /** Resolves when no call is under way, and the answers of all have been handed to the transport. */
@@ -63,7 +63,7 @@ export class ForegroundCalls {
   }
 
   private get isIdle(): boolean {
-    return this.underWay === 0 && this.lives.size === 0;
+    return this.underWay === 0 && this.scopes.size === 0;
   }
 
   private checkIdle(): void {

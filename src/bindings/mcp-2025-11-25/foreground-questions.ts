@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Answer, ClientQuestion } from '../../call/channel.js';
-import type { JSONRPCMessage, RequestId } from '../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
 import { requestOf } from './client-messages.js';
 import { questionIdPrefix } from './wire-transport.js';
 

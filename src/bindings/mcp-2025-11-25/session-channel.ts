@@ -24,18 +24,18 @@ export class SessionChannel implements ClientChannel {
     private readonly questions: ForegroundQuestions,
   ) {}
 
-  async ask(question: ClientQuestion, life: CallScope): Promise<Answer> {
+  async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
     const { requestId, authInfo } = this.extra;
     if (!this.streams.lasting) throw unreachable();
     if (!this.streams.isOpen(requestId)) throw dropped();
     let stopDeadline = (): void => undefined;
     // A stream that is dropped later is no end: the client has the question, and answers it by a request of its own.
     const expired = new Promise<Answer>((resolve) => {
-      stopDeadline = life.clock.schedule(question.deadline, () => resolve(question.onDeadline));
+      stopDeadline = scope.clock.schedule(question.deadline, () => resolve(question.onDeadline));
     });
     const sent = this.questions.ask(question, requestId, principalOf(authInfo).id);
     try {
-      return await life.waitFor(Promise.race([sent.answer, expired]));
+      return await scope.waitFor(Promise.race([sent.answer, expired]));
     } finally {
       stopDeadline();
       sent.close();

@@ -1,4 +1,4 @@
-import type { RequestId } from '../../protocol/types.js';
+import type { RequestId } from '../../protocol/json-rpc/messages.js';
 
 /** What a transport tells of the streams on which messages reach the client. */
 export interface Streams {

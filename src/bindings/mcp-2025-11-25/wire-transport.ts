@@ -1,6 +1,7 @@
 import { principalOf } from '../../call/principal.js';
 import { rpcCode } from '../../protocol/errors.js';
-import type { JSONRPCMessage, RequestId, Transport } from '../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
+import type { Transport } from '../../protocol/transport.js';
 import { idTooLong, isTooLong } from './component-requests.js';
 import { relatedTaskKey } from './tasks/task-view.js';
 

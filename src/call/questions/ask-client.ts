@@ -8,42 +8,42 @@ import { questionMethods, type Answer, type QuestionKind, type QuestionParams } 
 import { requireOfClient } from './client-needs.js';
 import type { CallFrame } from '../frame.js';
 
-/** What every question to the client may have. */
+/** Options of every question to the client. */
 export interface QuestionOptions {
   /**
-   * Names the question for the life of the execution, also when it is asked in other words. Needed for two identical
-   * questions that are open together. Default: made of what is asked.
+   * Names the question for the life of the execution, even if its wording changes. Required if two identical questions
+   * are open at once. Default: derived from the question.
    */
   readonly key?: string;
-  /** How long it may stay open. Default: `questionDeadline` of the server, 1 hour. */
+  /** How long the question may stay open. Default: the server's `questionDeadline`, 1 hour. */
   readonly deadline?: Duration;
 }
 
-/** One question, and what its answer has to be. */
+/** A question and the shape of its answer. */
 export interface Asking<Result> {
   readonly kind: QuestionKind;
-  /** What makes it the same question in every run; also what is sent, where `send` does not make more of it. */
+  /** The identity of the question in every run, and the parameters to send unless `send` builds others. */
   readonly params: QuestionParams;
-  /** What is sent under the key of the question. */
+  /** Builds the parameters to send from the question's key. */
   send?(key: string): QuestionParams;
-  /** The protocol's shape of a result. */
+  /** The shape of a result, as in the protocol. */
   readonly result: z.ZodType<Result>;
-  /** What a deadline that passes answers in the client's place. Default: an error. */
+  /** The answer when the deadline passes. Default: an error. */
   readonly onDeadline?: Answer;
-  /** How error messages speak of it. */
+  /** Its name in error messages. */
   readonly label: string;
   readonly options: QuestionOptions;
 }
 
 /**
- * Asks the client of a call and gives its result. All questions go this way, in both modes; what can go wrong is the same
- * for all: an error that the client answered is `ANSWER_FAILED`, a result of another shape `ANSWER_INVALID`. Both are
- * outcomes: the call is not tried again for them.
+ * Asks the client of a call and resolves with its result. Every question of both modes goes through here, so all fail
+ * alike: `ANSWER_FAILED` if the client answers with an error, `ANSWER_INVALID` if the result has another shape. Neither
+ * is retried.
  */
 export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>): Promise<Result> {
-  const { life, journal, channel } = frame;
+  const { scope, journal, channel } = frame;
   const { kind, params, label, options } = asking;
-  life.check();
+  scope.check();
   const deadline =
     options.deadline === undefined ? frame.questionDeadline : toMilliseconds(options.deadline, `${label}: deadline`);
   requireOfClient(frame, asking);
@@ -54,25 +54,25 @@ export async function askClient<Result>(frame: CallFrame, asking: Asking<Result>
     const answer = await frame.tracing.span(
       () => asked(kind, key),
       async (span) => {
-        const given = await channel.ask({ kind, params: sent, key, deadline, onDeadline }, life);
+        const given = await channel.ask({ kind, params: sent, key, deadline, onDeadline }, scope);
         if ('error' in given) span.fail(String(given.error.code), given.error.message);
         return given;
       },
     );
-    return accept(asking, answer);
+    return resultOf(asking, answer);
   } finally {
     journal.close(key);
   }
 }
 
-/** The span from a question to its answer, also where another process shows it. */
+/** The span from a question to its answer, even if another process delivers it. */
 const asked = (kind: QuestionKind, key: string): SpanOptions => ({
   name: questionMethods[kind],
   kind: 'client',
   attributes: { 'mcp.method.name': questionMethods[kind], 'errand.question.key': key },
 });
 
-function accept<Result>({ label, result }: Asking<Result>, answer: Answer): Result {
+function resultOf<Result>({ label, result }: Asking<Result>, answer: Answer): Result {
   if ('error' in answer) {
     const { code, message } = answer.error;
     const text = code === noAnswer ? message : `The client answered ${label} with error ${code}: ${shown(message)}`;
@@ -80,14 +80,12 @@ function accept<Result>({ label, result }: Asking<Result>, answer: Answer): Resu
   }
   const parsed = parseNow(result, answer.result);
   if (parsed.ok) return parsed.value;
-  throw new ErrandError(
-    'ANSWER_INVALID',
-    `The client answered ${label} with something that is no answer: ${parsed.issues}.`,
-    { exposed: true },
-  );
+  throw new ErrandError('ANSWER_INVALID', `The client answered ${label} with an invalid result: ${parsed.issues}.`, {
+    exposed: true,
+  });
 }
 
-/** No code of JSON-RPC, so no client can answer it. */
+/** Not a JSON-RPC code, so no client can answer with it. */
 const noAnswer = 'NO_ANSWER';
 
 const unanswered = (label: string, deadline: number): Answer => ({

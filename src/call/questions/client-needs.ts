@@ -5,19 +5,19 @@ import type { ClientCapabilities } from '../../protocol/types.js';
 import type { QuestionKind, QuestionParams } from '../channel.js';
 import type { CallFrame } from '../frame.js';
 
-/** What is asked. */
+/** The question to be asked. */
 interface Asked {
   readonly kind: QuestionKind;
   readonly params: Json;
 }
 
-/** What a question needs its client to have declared. */
+/** The groups of capabilities that questions need. */
 type ClientNeed = 'form' | 'url' | 'sampling' | 'samplingTools' | 'samplingContext' | 'roots';
 
 interface Need {
   readonly code: ErrandErrorCode;
   readonly doing: string;
-  /** The name of the capability that is missing. */
+  /** Returns the name of the missing capability. */
   readonly missing: (declared: ClientCapabilities) => string | undefined;
 }
 
@@ -77,14 +77,14 @@ function needsOf({ kind, params }: Asked): readonly ClientNeed[] {
   }
 }
 
-/** Whether a client that declared this may be asked that. */
+/** Whether a client with these capabilities may be asked this. */
 export function mayBeAsked(declared: ClientCapabilities, asked: Asked): boolean {
   return needsOf(asked).every((need) => needs[need].missing(declared) === undefined);
 }
 
 /**
- * Refuses at once what the client did not declare that it can do. In the background that is what it declared when it
- * made the task. A job has no client; its channel refuses everything.
+ * Refuses at once a question that the client did not declare support for. In the background the capabilities are those
+ * declared when the task was created. A job has no client; its channel refuses every question.
  *
  * @throws {ErrandError} `CLIENT_CANNOT_ELICIT`, `CLIENT_CANNOT_SAMPLE`, `CLIENT_HAS_NO_ROOTS`
  */

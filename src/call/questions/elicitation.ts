@@ -7,29 +7,29 @@ import { askClient, type QuestionOptions } from './ask-client.js';
 import type { Answer } from '../channel.js';
 import type { CallFrame } from '../frame.js';
 
-/** What the user did with a question. `cancel` also stands for a deadline that passed. */
+/** The user's answer to a question. */
 export type ElicitAnswer<Content> =
   | {
-      /** The form was filled in. */
+      /** The user submitted the form. */
       readonly action: 'accept';
-      /** What was answered, validated by the schema of the question. */
+      /** The submitted content, validated by the schema. */
       readonly content: Content;
     }
   | {
-      /** The user said no, or closed the form, or the deadline passed. */
+      /** The user declined, or dismissed the form; `cancel` also if the deadline passed. */
       readonly action: 'decline' | 'cancel';
     };
 
-/** What a client answers to `elicitation/create` (2025-11-25, client/elicitation). */
+/** The result of `elicitation/create` (2025-11-25, client/elicitation). */
 export const ElicitResult = z.object({
   action: z.enum(['accept', 'decline', 'cancel']),
   content: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** What the deadline of a question to the user answers. */
+/** The answer when a question to the user reaches its deadline. */
 export const cancelled: Answer = { result: { action: 'cancel' } };
 
-/** Asks the user of a call with a form. The same for `ctx.elicit()` and `@ask`, in both modes. */
+/** Asks the user with a form, for both `ctx.elicit()` and `@ask`. */
 export async function elicit<Schema extends z.ZodType>(
   frame: CallFrame,
   message: string,

@@ -3,28 +3,28 @@ import { ErrandError } from '../../base/errors.js';
 import { shown } from '../../base/shown.js';
 import type { QuestionKind, QuestionParams } from '../channel.js';
 
-/** What makes a question the same in every run of an execution. */
+/** The identity of a question, equal in every run of an execution. */
 export interface QuestionIdentity {
   readonly kind: QuestionKind;
   readonly params: QuestionParams;
-  /** The author's name for it, which then counts alone. */
+  /** A name given by the author; if present, it alone is the identity. */
   readonly key?: string | undefined;
 }
 
 /**
- * Names the questions of one call, so that a later run of the same execution asks under the same names and finds the
- * answers of this one. The name is the author's, or made of what is asked and how often it was asked before; never of
- * the order in which different questions come, which concurrency changes.
+ * Names the questions of a call, so that a later run of the execution uses the same names and finds their answers. The
+ * name is the author's, or derived from the content and how often it was asked before. It never depends on the order of
+ * different questions, which concurrency changes.
  */
 export class Journal {
-  /** Made for the first question: most calls ask nothing. */
+  /** Created for the first question: most calls ask nothing. */
   private asked: Map<string, { times: number; open: boolean }> | undefined;
 
-  /** @param secret - known to this execution in all its runs and to nobody else; without one there is only this run */
+  /** @param secret - known only to this execution, and the same in all its runs. Default: made up for this run */
   constructor(private secret?: string) {}
 
   /**
-   * The key of a question, of `[A-Za-z0-9_-]`. Call {@link Journal.close} when it has been answered.
+   * Opens a question and returns its key, of `[A-Za-z0-9_-]`. Call {@link Journal.close} once it is answered.
    *
    * @throws {ErrandError} `QUESTION_DUPLICATE` while the same question is open.
    */
@@ -35,7 +35,7 @@ export class Journal {
     if (known.open) {
       throw new ErrandError(
         'QUESTION_DUPLICATE',
-        `${key === undefined ? 'The same question' : `A question with the key '${shown(key)}'`} is open already in this call. Give each a key of its own in the options: { key: '…' }.`,
+        `${key === undefined ? 'The same question' : `A question with the key '${shown(key)}'`} is already open in this call. Give each a key of its own in the options: { key: '…' }.`,
       );
     }
     known.times++;
@@ -44,13 +44,13 @@ export class Journal {
     return `${base}-${known.times}`;
   }
 
-  /** The question with this key no longer waits. */
+  /** Marks the question as no longer open. */
   close(key: string): void {
     const known = this.asked?.get(key.slice(0, key.lastIndexOf('-')));
     if (known !== undefined) known.open = false;
   }
 
-  /** An id that belongs to a question: nobody can guess it, and every run of the execution makes the same. */
+  /** An unguessable id for a question, the same in every run of the execution. */
   idFor(key: string): string {
     this.secret ??= randomUUID();
     return digest([this.secret, key]);

@@ -6,16 +6,16 @@ import type { CallFrame } from '../frame.js';
 export interface Root {
   /** Begins with `file://`. */
   readonly uri: string;
-  /** What the user calls it. */
+  /** A name for display. */
   readonly name?: string | undefined;
 }
 
-/** What a client answers to `roots/list` (2025-11-25, client/roots). */
+/** The result of `roots/list` (2025-11-25, client/roots). */
 const ListRootsResult = z.object({
   roots: z.array(z.object({ uri: z.string().startsWith('file://'), name: z.string().optional() })),
 });
 
-/** The roots of the client of a call. */
+/** Asks the client for its roots. */
 export async function listRoots(frame: CallFrame, options: QuestionOptions = {}): Promise<readonly Root[]> {
   const { roots } = await askClient(frame, {
     kind: 'roots',

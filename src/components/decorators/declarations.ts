@@ -4,14 +4,14 @@ import { ErrandError } from '../../base/errors.js';
 import { decoratorModeError } from '../../injection/reflection/parameters.js';
 import type { JobOptions, PromptOptions, ResourceOptions, ToolOptions } from '../options.js';
 
-/** What `@tool`, `@prompt`, `@resource` or `@job` said about a method. */
+/** The declaration of a method by `@tool`, `@prompt`, `@resource` or `@job`. */
 export type MethodDeclaration =
   | { readonly kind: 'tool'; readonly options: ToolOptions<z.ZodType | undefined, z.ZodType | undefined> }
   | { readonly kind: 'prompt'; readonly options: PromptOptions<z.ZodType | undefined> }
   | { readonly kind: 'resource'; readonly uri: string; readonly options: ResourceOptions<z.ZodType | undefined> }
   | { readonly kind: 'job'; readonly options: JobOptions<z.ZodType | undefined, z.ZodType | undefined> };
 
-/** What `@param` or `@ask` said about a parameter. */
+/** The declaration of a parameter by `@param` or `@ask`. */
 export type ParameterDeclaration =
   | { readonly from: 'param'; readonly name: string; readonly schema: z.ZodType }
   | { readonly from: 'ask'; readonly message: string | ((input: never) => string); readonly schema: z.ZodType };
@@ -25,68 +25,68 @@ const ownMethods = (prototype: object): Map<string, MethodDeclaration> | undefin
 const ownParameters = (prototype: object, method: string): Map<number, ParameterDeclaration> | undefined =>
   Reflect.getOwnMetadata(parametersKey, prototype, method) as Map<number, ParameterDeclaration> | undefined;
 
-/** Called by the decorators of methods. */
+/** Records the declaration of a method decorator. */
 export function declareMethod(target: unknown, method: unknown, declaration: MethodDeclaration): void {
   const decorator = `@${declaration.kind}`;
   if (typeof method === 'object') throw decoratorModeError(decorator);
-  const place: Place = { target, method: method as Place['method'] };
-  if (!isInstanceMethod(place)) {
+  const decorated: DecoratorTarget = { target, method: method as DecoratorTarget['method'] };
+  if (!isInstanceMethod(decorated)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${decorator} on ${placeName(place)}: a component is a method of instances, named by a string.`,
+      `${decorator} on ${nameOfTarget(decorated)}: a component is an instance method with a string name.`,
     );
   }
-  const methods = ownMethods(place.target) ?? new Map<string, MethodDeclaration>();
-  if (methods.has(place.method)) {
+  const methods = ownMethods(decorated.target) ?? new Map<string, MethodDeclaration>();
+  if (methods.has(decorated.method)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${place.target.constructor.name}.${place.method} has two component decorators. Keep one.`,
+      `${decorated.target.constructor.name}.${decorated.method} has two component decorators. Keep one.`,
     );
   }
-  Reflect.defineMetadata(methodsKey, methods.set(place.method, declaration), place.target);
+  Reflect.defineMetadata(methodsKey, methods.set(decorated.method, declaration), decorated.target);
 }
 
-/** Called by `@param` and `@ask`. */
+/** Records the declaration of `@param` or `@ask`. */
 export function declareParameter(
   target: unknown,
   method: string | symbol | undefined,
   index: number,
   declaration: ParameterDeclaration,
 ): void {
-  const place = { target, method };
-  if (!isInstanceMethod(place)) {
+  const decorated = { target, method };
+  if (!isInstanceMethod(decorated)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `@${declaration.from} on ${placeName(place)}: it belongs on a parameter of a method of instances, named by a string.`,
+      `@${declaration.from} on ${nameOfTarget(decorated)}: it belongs on a parameter of an instance method with a string name.`,
     );
   }
-  const parameters = ownParameters(place.target, place.method) ?? new Map<number, ParameterDeclaration>();
+  const parameters = ownParameters(decorated.target, decorated.method) ?? new Map<number, ParameterDeclaration>();
   if (parameters.has(index)) {
     throw new ErrandError(
       'PARAMETER_CONFLICT',
-      `${place.target.constructor.name}.${place.method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
+      `${decorated.target.constructor.name}.${decorated.method}, parameter ${index + 1}, has two of @param and @ask. Keep one.`,
     );
   }
-  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), place.target, place.method);
+  Reflect.defineMetadata(parametersKey, parameters.set(index, declaration), decorated.target, decorated.method);
 }
 
-/** Where a decorator stands, as the compiler hands it over. */
-interface Place {
+/** The target of a decorator, as the compiler passes it. */
+interface DecoratorTarget {
   readonly target: unknown;
   readonly method: string | symbol | undefined;
 }
 
-function isInstanceMethod(place: Place): place is { target: object; method: string } {
-  return typeof place.target === 'object' && place.target !== null && typeof place.method === 'string';
+function isInstanceMethod(decorated: DecoratorTarget): decorated is { target: object; method: string } {
+  return typeof decorated.target === 'object' && decorated.target !== null && typeof decorated.method === 'string';
 }
 
-function placeName({ target, method }: Place): string {
+function nameOfTarget({ target, method }: DecoratorTarget): string {
   const owner = typeof target === 'function' ? target : (target as object).constructor;
   if (method === undefined) return `the constructor of ${owner.name}`;
   return `the ${typeof target === 'function' ? 'static ' : ''}method ${String(method)} of ${owner.name}`;
 }
 
-/** One decorated method, with the prototype whose metadata describes it. */
+/** A decorated method, with the prototype whose metadata describes it. */
 export interface DeclaredMethod {
   readonly name: string;
   readonly prototype: object;
@@ -95,10 +95,10 @@ export interface DeclaredMethod {
 }
 
 /**
- * The decorated methods of a class and of its bases, the bases first.
+ * The decorated methods of a class and its base classes, base classes first.
  *
- * @throws {ErrandError} `COMPONENT_INVALID` for an override without a decorator of its own: it would be called with what
- * the base method's parameters ask for.
+ * @throws {ErrandError} `COMPONENT_INVALID` for an override without a decorator of its own, which would be called with
+ * the base method's arguments.
  */
 export function declaredMethods(component: { readonly prototype: object; readonly name: string }): DeclaredMethod[] {
   const found = new Map<string, DeclaredMethod>();

@@ -4,9 +4,9 @@ import type { JobOptions } from '../options.js';
 import type { ComponentDecorator } from './tool.js';
 
 /**
- * Makes a method a job: work for the docket, added with `docket.add(Class, 'method', input)`.
+ * Makes a method a job, which `docket.add(Class, 'method', input)` runs in the background.
  *
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts

@@ -3,7 +3,8 @@ import type { TypedParameterDecorator } from '../../injection/parameter-types.js
 import { declareParameter } from './declarations.js';
 
 /**
- * One argument of the client by name. The JSON schema gets the property `name`; the parameter receives the parsed value.
+ * Binds a parameter to one of the client's arguments. The JSON schema has the property `name`, and the parameter
+ * receives the parsed value.
  *
  * @example
  * ```ts
@@ -27,12 +28,12 @@ export function param<Schema extends z.ZodType>(
 }
 
 /**
- * A question as a parameter: the *user* supplies the value before the method runs, and before anything that lives as
- * long as the call is built. The parameter is not part of the JSON schema. When the user declines or cancels, the call
- * ends with a clear error and the method never runs.
+ * Asks the *user* for the value of a parameter, before the method runs and before any call-scoped instance is built.
+ * The parameter is not part of the JSON schema. When the user declines or cancels, the call fails with
+ * `QUESTION_DECLINED` and the method never runs.
  *
- * @param message - what the user reads, or a function that makes it from the validated input
- * @param schema - a flat object, or one scalar or enum; createServer() refuses others with `ELICITATION_SCHEMA`
+ * @param message - the text for the user, or a function that makes it from the validated input
+ * @param schema - a flat object, a scalar or an enum; createServer() refuses others with `ELICITATION_SCHEMA`
  *
  * @example
  * ```ts

@@ -10,9 +10,9 @@ import type { FitInput, Method } from './tool.js';
 /** `unknown` when the method returns messages, else a type whose error prints both. */
 type FitMessages<M extends Method> = [Awaited<ReturnType<M>>] extends [PromptReturn]
   ? unknown
-  : { 'a prompt gives': PromptReturn; 'but the method returns': Awaited<ReturnType<M>> };
+  : { 'a prompt returns': PromptReturn; 'but the method returns': Awaited<ReturnType<M>> };
 
-/** The decorator of a prompt, which checks the schema and what is returned against the method. */
+/** The type of `@prompt(…)`, which checks the input schema and the return type of the method. */
 export type PromptDecorator<Input extends z.ZodType | undefined> = <M extends Method>(
   target: object,
   name: string,
@@ -20,14 +20,14 @@ export type PromptDecorator<Input extends z.ZodType | undefined> = <M extends Me
 ) => void;
 
 /**
- * Makes a method a prompt. Its parameters are bound as those of a tool; its arguments travel as strings, so a number is
- * `z.coerce.number()`. It returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. What it
- * throws is an error of the protocol: the text of a `ToolError` is shown, other errors are masked.
+ * Makes a method a prompt. Parameters are bound as for a tool. Arguments travel as strings, so use `z.coerce.number()`
+ * for a number. The method returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. Errors
+ * become protocol errors: clients see the text of a `ToolError`, and a reference id for others.
  *
- * With `task`, clients may run it as a task (`prompts/get` with `task`; the specification names tasks for tools only,
- * so `_meta['errand/task-support']` says it in `prompts/list`).
+ * With `task`, clients may run it as a task (`prompts/get` with `task`). The specification has tasks for tools only, so
+ * `prompts/list` announces it in `_meta['errand/task-support']`.
  *
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts
@@ -49,9 +49,9 @@ export function prompt<Input extends z.ZodType | undefined = undefined>(
 }
 
 /**
- * The arguments as `prompts/list` says them.
+ * The arguments, as listed by `prompts/list`.
  *
- * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for an argument that is no string on the wire.
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for an argument that is not a string on the wire.
  */
 export function promptArguments(schema: z.ZodType, label: string): PromptArgument[] {
   const where = `${label}: input`;
@@ -62,7 +62,7 @@ export function promptArguments(schema: z.ZodType, label: string): PromptArgumen
     if (!takesText(property)) {
       throw new ErrandError(
         'SCHEMA_UNSUPPORTED',
-        `${where}: '${name}' is ${JSON.stringify(property.type ?? Object.keys(property))}, but arguments of prompts travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.`,
+        `${where}: '${name}' is ${JSON.stringify(property.type ?? Object.keys(property))}, but prompt arguments travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.`,
       );
     }
     return {
@@ -79,7 +79,7 @@ const takesText = (property: Record<string, unknown>): boolean =>
   property.type === undefined ||
   (Array.isArray(property.type) && property.type.includes('string'));
 
-/** What is coerced takes a text, whatever it becomes. */
+/** Coerced types accept text, whatever they turn it into. */
 function coerced({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   if ('coerce' in zodSchema._zod.def && zodSchema._zod.def.coerce === true) {
     Object.assign(jsonSchema, { type: 'string' });

@@ -4,16 +4,16 @@ import type { ResourceOptions } from '../options.js';
 import type { ComponentDecorator } from './tool.js';
 
 /**
- * Makes a method a resource at a URI, or a resource template where the URI has variables (RFC 6570). The variables are
- * the arguments of the method, bound as those of a tool: by `@param` or as `input`. It returns text, bytes
- * (`Uint8Array`), data (sent as JSON), `file(…)` or an array of files. What it throws is an error of the protocol: the
- * text of a `ToolError` is shown, other errors are masked.
+ * Makes a method a resource, or a resource template if the URI has variables (RFC 6570). The variables are the method's
+ * arguments, bound as for a tool: by `@param` or as `input`. The method returns text, bytes (`Uint8Array`), data (sent
+ * as JSON), `file(…)` or an array of files. Errors become protocol errors: clients see the text of a `ToolError`, and a
+ * reference id for others.
  *
- * With `task`, clients may read it as a task (`resources/read` with `task`; the specification names tasks for tools
- * only, so `_meta['errand/task-support']` says it in the lists).
+ * With `task`, clients may read it as a task (`resources/read` with `task`). The specification has tasks for tools
+ * only, so the lists announce it in `_meta['errand/task-support']`.
  *
- * @param uri - such as `config://app`, or `reports://{quarter}`
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @param uri - a URI such as `config://app`, or a template such as `reports://{quarter}`
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts

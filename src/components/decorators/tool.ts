@@ -17,21 +17,21 @@ type TakesSomewhere<Value, Parameters extends readonly unknown[]> = Parameters e
     ? false
     : true;
 
-/** `unknown` when the input fits a parameter, else a type whose error prints both. */
+/** `unknown` when the input fits a parameter, otherwise a type whose error prints both. */
 export type FitInput<Input extends z.ZodType | undefined, M extends Method> = Input extends z.ZodType
   ? TakesSomewhere<z.output<Input>, Required<Parameters<M>>> extends true
     ? unknown
     : { 'input: the schema gives': z.output<Input>; 'but the method takes': Parameters<M>[0] }
   : unknown;
 
-/** `unknown` when the method returns what `output` says, else a type whose error prints both. */
+/** `unknown` when the return type fits `output`, otherwise a type whose error prints both. */
 export type FitOutput<Output extends z.ZodType | undefined, M extends Method> = Output extends z.ZodType
   ? [Awaited<ReturnType<M>>] extends [z.output<Output> | ToolResult]
     ? unknown
     : { 'output: the schema takes': z.output<Output>; 'but the method returns': Awaited<ReturnType<M>> }
   : unknown;
 
-/** A method decorator that checks the schemas against the method. */
+/** The type of `@tool(…)`, `@resource(…)` and `@job(…)`, which checks the schemas against the method. */
 export type ComponentDecorator<Input extends z.ZodType | undefined, Output extends z.ZodType | undefined> = <
   M extends Method,
 >(
@@ -41,10 +41,10 @@ export type ComponentDecorator<Input extends z.ZodType | undefined, Output exten
 ) => void;
 
 /**
- * Makes a method a tool. Parameters are bound by rule: `@param` receives one argument, with `input` the first parameter
- * without a decorator receives the whole input, and every other parameter is injected.
+ * Makes a method a tool. A parameter with `@param` receives one argument. With `input`, the first parameter without a
+ * decorator receives the whole input. Every other parameter is injected.
  *
- * @throws {ErrandError} `DECORATOR_MODE` where `experimentalDecorators` is not set in the tsconfig that covers the file.
+ * @throws {ErrandError} `DECORATOR_MODE` without `experimentalDecorators` in the tsconfig that covers the file.
  *
  * @example
  * ```ts

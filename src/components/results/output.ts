@@ -6,36 +6,36 @@ import { asObject, hasOneWayTransform, toJsonSchema, type ObjectJsonSchema } fro
 import { encode } from '../schema/parse.js';
 import { isContent, isToolResult, type Content } from './results.js';
 
-/** What a request of a client is answered. */
+/** The result of a client's request. */
 export type ClientResult = CallToolResult | GetPromptResult | ReadResourceResult;
 
-/** How what a method returns becomes what travels. */
+/** Converts a method's return value for clients and for the docket. */
 export interface Output {
-  /** What clients are told; absent where no `output` was declared. */
+  /** The schema for clients; absent without a declared `output`. */
   readonly jsonSchema?: ObjectJsonSchema;
-  /** What the client is answered. `input` is the input as it travelled. */
+  /** Makes the client's result. `input` is the wire input. */
   toResult(value: unknown, input: unknown): Promise<ClientResult> | ClientResult;
-  /** The value alone, for whoever added the call to the docket. */
+  /** Makes the plain value, for the code that added the call to the docket. */
   toJson(value: unknown): Promise<Json | undefined>;
 }
 
 /**
- * How what a tool or a job returns becomes what travels.
+ * Compiles the output of a tool or a job.
  *
- * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for what JSON schema cannot say and for one-way transforms.
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for types that JSON schema cannot express and for one-way transforms.
  */
 export function compileOutput(schema: z.ZodType | undefined, label: string): Output {
   const where = `${label}: output`;
   if (schema === undefined) {
     return {
       toResult: (value) => toToolResult(value, label),
-      toJson: (value) => Promise.resolve(throughJson(value, `What ${label} returned`)),
+      toJson: (value) => Promise.resolve(throughJson(value, `The return value of ${label}`)),
     };
   }
   if (hasOneWayTransform(schema)) {
     throw new ErrandError(
       'SCHEMA_UNSUPPORTED',
-      `${where}: the schema has a transform that cannot be turned around. Use z.codec(), which can.`,
+      `${where}: the schema has a one-way transform. Use z.codec(), which works both ways.`,
     );
   }
   const json = toJsonSchema(schema, where);
@@ -44,10 +44,10 @@ export function compileOutput(schema: z.ZodType | undefined, label: string): Out
   return {
     jsonSchema: object ?? wrapResult(json),
     toResult: async (value) => {
-      if (isContent(value) || isContentArray(value)) throw refuseContent(where);
+      if (isContent(value) || isContentArray(value)) throw contentAlone(where);
       if (isToolResult(value)) return checkToolResult(value, wrapped ? z.object({ result: schema }) : schema, where);
       const encoded = throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where);
-      if (encoded === undefined) throw refuseNothing(where);
+      if (encoded === undefined) throw nothingReturned(where);
       return structured(encoded, wrapped);
     },
     toJson: async (value) => throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where),
@@ -60,7 +60,7 @@ const wrapResult = (json: object): ObjectJsonSchema => ({
   required: ['result'],
 });
 
-/** An object is its own structured content; everything else travels as `{ result }`. The text is for older clients. */
+/** An object is its own structured content; any other value travels as `{ result }`. The text is for older clients. */
 function structured(json: Json, wrapped: boolean): CallToolResult {
   const text = typeof json === 'string' ? json : JSON.stringify(json);
   const structuredContent = wrapped ? { result: json } : (json as Record<string, unknown>);
@@ -70,49 +70,49 @@ function structured(json: Json, wrapped: boolean): CallToolResult {
 function toToolResult(value: unknown, label: string): CallToolResult {
   if (value === undefined) return { content: [] };
   if (typeof value === 'string') return { content: [{ type: 'text', text: value }] };
-  if (isToolResult(value)) return travelling(value, `What ${label} returned`);
+  if (isToolResult(value)) return asJson(value, `The return value of ${label}`);
   if (isContent(value)) return { content: [value] };
   if (isContentArray(value)) return { content: allContent(value, label) };
-  const json = throughJson(value, `What ${label} returned`) ?? null;
+  const json = throughJson(value, `The return value of ${label}`) ?? null;
   return structured(json, typeof json !== 'object' || json === null || Array.isArray(json));
 }
 
-/** As the client gets it; what its author put into it need not be JSON. */
-const travelling = (result: CallToolResult, what: string): CallToolResult =>
+/** Checks the parts that the author supplied, which need not be JSON. */
+const asJson = (result: CallToolResult, what: string): CallToolResult =>
   throughJson(result, what) as unknown as CallToolResult;
 
 const isContentArray = (value: unknown): value is unknown[] => Array.isArray(value) && value.some(isContent);
 
 function allContent(values: readonly unknown[], label: string): Content[] {
-  const strange = values.findIndex((value) => !isContent(value));
-  if (strange === -1) return values as Content[];
+  const data = values.findIndex((value) => !isContent(value));
+  if (data === -1) return values as Content[];
   throw new ErrandError(
     'OUTPUT_INVALID',
-    `${label} returned an array of content whose element ${strange} is a ${typeof values[strange]}. Make it content with text(…), or return data only.`,
+    `${label} returned an array of content whose element ${data} is a ${typeof values[data]}. Make it content with text(…), or return data only.`,
   );
 }
 
-function refuseContent(where: string): ErrandError {
+function contentAlone(where: string): ErrandError {
   return new ErrandError(
     'OUTPUT_INVALID',
-    `${where}: content alone was returned, but the declared output promises structured content. Return the value, or toolResult({ content, structuredContent }).`,
+    `${where}: the method returned content alone, but the declared output promises structured content. Return the value, or toolResult({ content, structuredContent }).`,
   );
 }
 
-function refuseNothing(where: string): ErrandError {
+function nothingReturned(where: string): ErrandError {
   return new ErrandError(
     'OUTPUT_INVALID',
-    `${where}: nothing was returned, but the declared output promises structured content. Return null and declare it with .nullable(), or leave \`output\` out.`,
+    `${where}: the method returned nothing, but the declared output promises structured content. Return null and declare it with .nullable(), or remove \`output\`.`,
   );
 }
 
 async function checkToolResult(result: CallToolResult, schema: z.ZodType, where: string): Promise<CallToolResult> {
-  if (result.isError === true) return travelling(result, where);
+  if (result.isError === true) return asJson(result, where);
   const structuredContent = await encode(
     schema,
     result.structuredContent,
     'OUTPUT_INVALID',
     `${where}, structuredContent`,
   );
-  return travelling({ ...result, structuredContent: structuredContent as Record<string, unknown> }, where);
+  return asJson({ ...result, structuredContent: structuredContent as Record<string, unknown> }, where);
 }

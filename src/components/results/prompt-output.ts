@@ -6,21 +6,21 @@ import { isContent, mark, hasMark, text, type Content } from './results.js';
 
 const messageMark: unique symbol = Symbol.for('errand.prompt-message') as never;
 
-/** One message of a prompt, made by {@link userMessage} or {@link assistantMessage}. */
+/** A message of a prompt, made by {@link userMessage} or {@link assistantMessage}. */
 export type Message = PromptMessage & {
-  /** Tells a message from data. */
+  /** Distinguishes messages from data. */
   readonly [messageMark]: true;
 };
 
-/** What a prompt may return: a text or content (one message of the user), or messages. */
+/** The return type of a prompt: messages, or text and content, which become messages of the user. */
 export type PromptReturn = string | Content | Message | readonly (string | Content | Message)[];
 
-/** A message that the user is said to have written. */
+/** Makes a message with the role of the user. */
 export function userMessage(content: string | Content): Message {
   return message('user', content);
 }
 
-/** A message that the assistant is said to have written. */
+/** Makes a message with the role of the assistant. */
 export function assistantMessage(content: string | Content): Message {
   return message('assistant', content);
 }
@@ -31,12 +31,12 @@ function message(role: PromptMessage['role'], content: string | Content): Messag
 
 const isMessage = (value: unknown): value is Message => hasMark(value, messageMark);
 
-/** How what a prompt returns becomes messages. */
+/** Compiles the output of a prompt, which consists of messages. */
 export function compilePromptOutput(description: string | undefined, label: string): Output {
   const toResult = (value: unknown): GetPromptResult => {
     const messages = (Array.isArray(value) ? (value as unknown[]) : [value]).map((each) => toMessage(each, label));
     const result = { ...(description !== undefined && { description }), messages };
-    return throughJson(result, `What ${label} returned`) as unknown as GetPromptResult;
+    return throughJson(result, `The return value of ${label}`) as unknown as GetPromptResult;
   };
   return { toResult, toJson: (value) => Promise.resolve(throughJson(toResult(value), label)) };
 }
@@ -46,6 +46,6 @@ function toMessage(value: unknown, label: string): Message {
   if (typeof value === 'string' || isContent(value)) return userMessage(value);
   throw new ErrandError(
     'OUTPUT_INVALID',
-    `${label} returned a ${value === null ? 'null' : typeof value} where a message belongs. A prompt gives text, content, userMessage(…), assistantMessage(…), or an array of these.`,
+    `${label} returned a ${value === null ? 'null' : typeof value} instead of a message. A prompt returns text, content, userMessage(…), assistantMessage(…), or an array of these.`,
   );
 }

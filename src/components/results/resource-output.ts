@@ -6,14 +6,14 @@ import { base64, isContent } from './results.js';
 
 type Contents = ReadResourceResult['contents'][number];
 
-/** How what a resource returns becomes contents: text, bytes, files of their own, or data as JSON. */
+/** Compiles the output of a resource: text, bytes, files, or data as JSON. */
 export function compileResourceOutput(mimeType: string | undefined, label: string): Output {
   return {
     toResult: (value, input) => {
       const { uri } = input as { uri: string };
       return { contents: toContents(value, uri, mimeType, label) };
     },
-    toJson: (value) => Promise.resolve(throughJson(value, `What ${label} returned`)),
+    toJson: (value) => Promise.resolve(throughJson(value, `The return value of ${label}`)),
   };
 }
 
@@ -24,7 +24,7 @@ function toContents(value: unknown, uri: string, mimeType: string | undefined, l
   }
   if (isContent(value)) return [fileOf(value, label)];
   if (Array.isArray(value) && value.some(isContent)) return value.map((each: unknown) => fileOf(each, label));
-  const json = throughJson(value, `What ${label} returned`);
+  const json = throughJson(value, `The return value of ${label}`);
   if (json !== undefined) return [{ uri, mimeType: mimeType ?? 'application/json', text: JSON.stringify(json) }];
   throw new ErrandError('OUTPUT_INVALID', `${label} returned nothing. Return text, bytes, data or file(…).`);
 }
@@ -33,6 +33,6 @@ function fileOf(value: unknown, label: string): Contents {
   if (isContent(value) && value.type === 'resource') return value.resource;
   throw new ErrandError(
     'OUTPUT_INVALID',
-    `${label} returned ${isContent(value) ? `content of type '${value.type}'` : `a ${typeof value} beside content`}. A resource gives text, bytes, data, or file(…) once or in an array.`,
+    `${label} returned ${isContent(value) ? `content of type '${value.type}'` : `a ${typeof value} next to content`}. A resource returns text, bytes, data, file(…) or an array of files.`,
   );
 }

@@ -3,17 +3,17 @@ import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import { dereferenced, toJsonSchema } from './json-schema.js';
 
-/** What a client shows to its user. */
+/** A form that a client shows to its user. */
 export interface Form {
-  /** The schema that travels; always a flat object. */
+  /** The schema on the wire; always a flat object. */
   readonly requestedSchema: { [keyword: string]: Json };
-  /** Whether a scalar or an enum is asked for, as the one field `value`. */
+  /** Whether the form asks for a scalar or an enum, as its only field `value`. */
   readonly wrapped: boolean;
 }
 
 type Keywords = Record<string, Json>;
 
-/** The keywords that MCP allows for one field of a form (2025-11-25, client/elicitation). */
+/** The keywords that MCP allows for a field of a form (2025-11-25, client/elicitation). */
 const fieldKeywords =
   'type title description default enum oneOf anyOf minLength maxLength format minimum maximum minItems maxItems items'.split(
     ' ',
@@ -21,9 +21,10 @@ const fieldKeywords =
 const formats = new Set(['email', 'uri', 'date', 'date-time']);
 
 /**
- * The form that asks for what a schema describes.
+ * Makes the form that asks for a value of a schema.
  *
- * @throws {ErrandError} `ELICITATION_SCHEMA` when it is not flat, `SCHEMA_UNSUPPORTED` when it is not JSON.
+ * @throws {ErrandError} `ELICITATION_SCHEMA` when the schema is not flat, `SCHEMA_UNSUPPORTED` when JSON schema cannot
+ * express it.
  */
 export function toForm(schema: z.ZodType, label: string): Form {
   const json = toJsonSchema(schema, `${label}: elicitation schema`) as Keywords;
@@ -41,27 +42,27 @@ export function toForm(schema: z.ZodType, label: string): Form {
 }
 
 function toField(name: string, described: Keywords, root: Keywords, label: string): Json {
-  const json = inPlainWords(described, root);
+  const json = simplified(described, root);
   const field: Keywords = {};
   for (const keyword of fieldKeywords) {
     if (json[keyword] !== undefined) field[keyword] = json[keyword];
   }
-  if (field.type === 'array') field.items = inPlainWords((field.items ?? {}) as Keywords, root);
+  if (field.type === 'array') field.items = simplified((field.items ?? {}) as Keywords, root);
   if (typeof field.format === 'string' && !formats.has(field.format)) delete field.format;
   if (isFlat(field)) return field;
   throw new ErrandError(
     'ELICITATION_SCHEMA',
     `${label}: the field '${name}' of a question is ${JSON.stringify(json.type ?? Object.keys(json))}, but forms are flat. ` +
-      'Use strings, numbers, booleans, enums of strings and arrays of such enums, or ask twice.',
+      'Use strings, numbers, booleans, string enums and arrays of string enums, or ask twice.',
   );
 }
 
-/** Without what forms do not know: references, and choices written as a constant or as a union of texts. */
-function inPlainWords(described: Keywords, root: Keywords): Keywords {
+/** Resolves what forms do not know: references, and choices written as a constant or as a union of strings. */
+function simplified(described: Keywords, root: Keywords): Keywords {
   const { const: only, ...json } = dereferenced(described, root.$defs) as Keywords;
   if (only !== undefined) return { ...json, enum: [only] };
   if (json.type !== undefined || !Array.isArray(json.anyOf)) return json;
-  const members = json.anyOf.map((member) => inPlainWords(member as Keywords, root));
+  const members = json.anyOf.map((member) => simplified(member as Keywords, root));
   if (!members.every((member) => member.type === 'string' && Array.isArray(member.enum))) return json;
   const { anyOf: _, ...rest } = json;
   return { ...rest, type: 'string', enum: members.flatMap((member) => member.enum as Json[]) };
@@ -76,14 +77,14 @@ function isFlat(field: Keywords): boolean {
     case 'boolean':
       return field.enum === undefined;
     case 'array':
-      return offersTexts(field.items as Keywords);
+      return hasStringChoices(field.items as Keywords);
     default:
       return false;
   }
 }
 
-/** Whether the items of a multi-select are choices: texts, or texts with titles. */
-function offersTexts({ enum: choices, anyOf: titled }: Keywords): boolean {
+/** Whether the items of a multi-select are choices: strings, or strings with titles. */
+function hasStringChoices({ enum: choices, anyOf: titled }: Keywords): boolean {
   if (Array.isArray(choices)) return choices.every((choice) => typeof choice === 'string');
   return Array.isArray(titled) && titled.every((choice) => typeof (choice as { const?: Json }).const === 'string');
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 
-/** A JSON schema whose top is an object, as MCP wants it for arguments and structured content. */
+/** A JSON schema with an object at the top, as MCP requires for arguments and structured content. */
 export interface ObjectJsonSchema {
   [keyword: string]: unknown;
   readonly type: 'object';
@@ -9,7 +9,7 @@ export interface ObjectJsonSchema {
   readonly required?: string[];
 }
 
-/** What zod can parse but JSON schema cannot say. */
+/** Types that zod can parse but JSON schema cannot express. */
 const inexpressible = new Set([
   'bigint',
   'symbol',
@@ -26,13 +26,13 @@ const inexpressible = new Set([
   'transform',
 ]);
 
-/** Changes the JSON schema of a part where it travels as something else. */
+/** Changes the JSON schema of a part that has another type on the wire. */
 type Adjustment = (part: { readonly zodSchema: z.core.$ZodTypes; readonly jsonSchema: object }) => void;
 
 /**
- * The JSON schema of what travels.
+ * Makes the JSON schema of the wire type.
  *
- * @throws {ErrandError} `SCHEMA_UNSUPPORTED` with the path of what JSON schema cannot express.
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED` with the path of the part that JSON schema cannot express.
  */
 export function toJsonSchema(schema: z.ZodType, where: string, adjust?: Adjustment): Record<string, unknown> {
   let refused: string | undefined;
@@ -41,31 +41,31 @@ export function toJsonSchema(schema: z.ZodType, where: string, adjust?: Adjustme
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema, path }) => {
       adjust?.({ zodSchema, jsonSchema });
-      const strange = refusedKind(zodSchema);
-      if (strange !== undefined) refused ??= `${pathText(path)} is a ${strange}`;
+      const kind = inexpressibleKind(zodSchema);
+      if (kind !== undefined) refused ??= `${pathText(path)} is a ${kind}`;
     },
   }) as Record<string, unknown>;
   if (refused !== undefined) {
     throw new ErrandError(
       'SCHEMA_UNSUPPORTED',
-      `${where}: ${refused}, which JSON schema cannot express. Use a type of JSON there, or z.codec() from one to what the method takes.`,
+      `${where}: ${refused}, which JSON schema cannot express. Use a JSON type, or z.codec() to convert from one.`,
     );
   }
   delete json.$schema;
-  // A schema with an id is a reference to itself at the top.
+  // The JSON schema of a schema with an id is a reference to itself.
   return dereferenced(json, json.$defs);
 }
 
-function refusedKind({ _zod: { def } }: z.core.$ZodTypes): string | undefined {
+function inexpressibleKind({ _zod: { def } }: z.core.$ZodTypes): string | undefined {
   if (inexpressible.has(def.type)) return `z.${def.type}()`;
-  const odd = def.type === 'literal' ? def.values.filter((value) => !isJsonScalar(value)) : [];
-  return odd.length === 0 ? undefined : `z.literal(${String(odd[0])}${typeof odd[0] === 'bigint' ? 'n' : ''})`;
+  const values = def.type === 'literal' ? def.values.filter((value) => !isJsonScalar(value)) : [];
+  return values.length === 0 ? undefined : `z.literal(${String(values[0])}${typeof values[0] === 'bigint' ? 'n' : ''})`;
 }
 
 const isJsonScalar = (value: unknown): boolean =>
   value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 
-/** A part of a JSON schema itself, where it is a reference to one of the definitions. */
+/** Resolves a part of a JSON schema that is a reference to a definition. Returns other parts as they are. */
 export function dereferenced(part: Record<string, unknown>, definitions: unknown): Record<string, unknown> {
   const { $ref, ...rest } = part;
   if (typeof $ref !== 'string' || !$ref.startsWith('#/$defs/')) return part;
@@ -74,9 +74,9 @@ export function dereferenced(part: Record<string, unknown>, definitions: unknown
 }
 
 /**
- * The same for something that must be an object at the top; a union of objects is one.
+ * As {@link toJsonSchema}, for a schema that must have an object, or a union of objects, at the top.
  *
- * @throws {ErrandError} `SCHEMA_UNSUPPORTED` also when the top is not an object.
+ * @throws {ErrandError} `SCHEMA_UNSUPPORTED`, also when the top is not an object.
  */
 export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJsonSchema {
   const json = toJsonSchema(schema, where);
@@ -84,11 +84,11 @@ export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJson
   if (object !== undefined) return object;
   throw new ErrandError(
     'SCHEMA_UNSUPPORTED',
-    `${where}: the schema gives ${JSON.stringify(json.type ?? json)} at the top, but MCP arguments are an object. Wrap it: z.object({ … }).`,
+    `${where}: the schema has ${JSON.stringify(json.type ?? json)} at the top, but MCP arguments are an object. Wrap it: z.object({ … }).`,
   );
 }
 
-/** The same schema with an object at its top, where it describes nothing but objects. */
+/** The same schema with an object at the top, if it describes only objects. */
 export function asObject(json: Record<string, unknown>): ObjectJsonSchema | undefined {
   return describesObjects(json, json.$defs) ? { ...json, type: 'object' } : undefined;
 }
@@ -109,18 +109,18 @@ function describesObjects(part: Record<string, unknown>, definitions: unknown): 
   return false;
 }
 
-/** `['properties', 'when']` reads `when`; the top reads `the schema`. */
+/** Names the part at a path: `['properties', 'when']` is `when`, and the top is `the schema`. */
 function pathText(path: readonly (string | number)[]): string {
   const names: (string | number)[] = [];
   for (let at = 0; at < path.length; at++) {
-    // What follows the keyword is a name of the author's, even when that is `properties`.
+    // After the keyword comes a name of the author's, which may itself be `properties`.
     const step = path[path[at] === 'properties' ? ++at : at];
     if (step !== undefined) names.push(step);
   }
   return names.length === 0 ? 'the schema' : names.join('.');
 }
 
-/** Whether a schema holds a transform that cannot be turned around, so that `z.encode` would refuse it. */
+/** Whether a schema contains a one-way transform, which `z.encode` would refuse. */
 export function hasOneWayTransform(schema: z.ZodType): boolean {
   const seen = new Set<unknown>();
   const holds = (part: z.core.$ZodType): boolean => {
@@ -132,7 +132,7 @@ export function hasOneWayTransform(schema: z.ZodType): boolean {
       unrepresentable: 'any',
       override: ({ zodSchema }) => {
         const { def } = zodSchema._zod;
-        // Of a pipe only the output is shown; z.preprocess and what follows a transform hide theirs in the input.
+        // Zod shows only the output of a pipe. z.preprocess and pipes after a transform hide the transform in the input.
         found ||= def.type === 'transform' || (def.type === 'pipe' && holds(def.in));
       },
     });

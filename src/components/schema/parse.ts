@@ -3,12 +3,12 @@ import { ErrandError } from '../../base/errors.js';
 import { describeIssues, isCutShort } from '../../base/issues.js';
 import { boundedSchema } from './bounded-schema.js';
 
-/** What came of parsing: the value, or what is wrong in words that name the field. */
+/** The result of parsing: the value, or a description of the issues that names the fields. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: string };
 
 /**
- * Parses at once where the schema allows it, because that costs half, and asynchronously where it has asynchronous
- * refinements. However much is wrong with a large value, ten issues of each collection are looked for.
+ * Parses synchronously if possible, which costs half, and asynchronously for asynchronous refinements. In a large
+ * value, looks for at most ten issues in each collection.
  */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> | Promise<Parsed<T>> {
   try {
@@ -19,7 +19,7 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> | Prom
   }
 }
 
-/** The same for a schema without asynchronous refinements. */
+/** As {@link parse}, for schemas without asynchronous refinements. */
 export function parseNow<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
   const result = boundedSchema(schema).safeParse(value);
   return toParsed(mayBeCounted(result, value) ? schema.safeParse(value) : result);
@@ -34,9 +34,9 @@ const toParsed = <T>(result: z.ZodSafeParseResult<T>): Parsed<T> =>
   result.success ? { ok: true, value: result.data } : { ok: false, issues: describeIssues(result.error) };
 
 /**
- * The value as it travels: the reverse of parsing.
+ * Encodes a value for the wire, the reverse of parsing.
  *
- * @throws {ErrandError} `OUTPUT_INVALID` or `INPUT_INVALID` (as `code` says) when it does not fit.
+ * @throws {ErrandError} with `code` when the value does not match the schema.
  */
 export async function encode(
   schema: z.ZodType,
@@ -50,21 +50,23 @@ export async function encode(
   throw new ErrandError(code, `${where}: ${describeIssues(result.error)}.`);
 }
 
-/** Whether all issues of a value may be looked for, so that it can be said how many there are. */
+/** Whether the value is small enough to look for all its issues and report how many there are. */
 const mayBeCounted = (result: z.ZodSafeParseResult<unknown>, value: unknown): boolean =>
   !result.success && isCutShort(result.error) && isSmall(value);
 
-/** The parts of a value, and the characters of its texts, up to which it is small. */
+/** The largest size of a small value: its parts, plus the characters of its strings. */
 const smallSize = 10_000;
 
-/** Counts no further than it must. What is neither JSON nor a plain object may hold anything. */
+/**
+ * Counts only up to the limit. An object that is neither an array nor plain may hold anything, so it is never small.
+ */
 function isSmall(value: unknown): boolean {
   let room = smallSize;
   const count = (part: unknown): void => {
     room -= typeof part === 'string' ? part.length + 1 : 1;
     if (typeof part !== 'object' || part === null) return;
     if (Array.isArray(part)) {
-      // Not `in`, which makes a list of all places first.
+      // Not `for in`, which first lists all indexes.
       for (let index = 0; index < part.length && room > 0; index++) count(part[index]);
     } else if ([null, Object.prototype].includes(Object.getPrototypeOf(part) as null)) {
       for (const key in part) {

@@ -2,29 +2,29 @@ import { inspect } from 'node:util';
 import { ErrandError } from '../../base/errors.js';
 import { longestShown, shown } from '../../base/shown.js';
 
-/** Where a list goes on, as text that means nothing to others. */
+/** Encodes positions in a list as opaque cursors. */
 export class Cursors {
   constructor(
-    /** Eight hexadecimal digits that only this docket has, so that the cursor of another is refused and not misread. */
+    /** Eight hexadecimal digits unique to this docket, so that a foreign cursor is refused and not misread. */
     private readonly mark: string,
   ) {}
 
-  /** The cursor that goes on behind the entry with that sequence number. */
+  /** The cursor of the page that follows the item with this sequence number. */
   after(sequence: number): string {
     return Buffer.from(`${this.mark}.${sequence}`).toString('base64url');
   }
 
   /**
-   * The sequence number behind which the list goes on.
+   * The sequence number that the page follows.
    *
-   * @throws {ErrandError} `CURSOR_INVALID` for a cursor that this docket did not give.
+   * @throws {ErrandError} `CURSOR_INVALID` for a foreign cursor.
    */
   read(cursor: unknown): number {
     const sequence = typeof cursor === 'string' ? this.sequenceIn(cursor) : undefined;
     if (sequence !== undefined) return sequence;
     throw new ErrandError(
       'CURSOR_INVALID',
-      `The cursor ${shown(inspect(cursor, { depth: 0, maxStringLength: longestShown }))} was not given by this docket. List again without a cursor.`,
+      `The cursor ${shown(inspect(cursor, { depth: 0, maxStringLength: longestShown }))} is not from this docket. List again without a cursor.`,
     );
   }
 

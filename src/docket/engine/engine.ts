@@ -8,8 +8,8 @@ import type { Timetable } from './timetable.js';
 import type { Sessions, QuestionLeases } from './sessions.js';
 
 /**
- * What `add` writes. It becomes due not before `runAt`, or `delay` milliseconds from the engine's now; at once when neither
- * is given, or the time is past.
+ * An execution to add. It becomes due at `runAt`, or `delay` milliseconds from the engine's now; at once if neither is
+ * given, or the time has passed.
  */
 export type NewExecution = Pick<
   ExecutionRecord,
@@ -27,46 +27,46 @@ export type NewExecution = Pick<
   | 'runAt'
 > & { readonly delay?: number };
 
-/** Executions that are added by a timetable, each under the id of the schedule as its key. */
+/** A schedule to set: a timetable, and the execution to add at each tick with the schedule's id as its key. */
 export type NewSchedule = Omit<NewExecution, 'key' | 'session' | 'runAt' | 'delay'> & {
   readonly id: string;
   readonly when: Timetable;
 };
 
-/** A schedule as it is listed. */
+/** A schedule, as listed. */
 export interface ScheduleRecord extends Pick<NewSchedule, 'id' | 'when' | 'component' | 'owner'> {
   /** The next tick. */
   readonly next: number;
 }
 
-/** What became of a wish to add. */
+/** The result of adding an execution. */
 export interface Addition {
-  /** False when a live execution has the key: then the record is that one's. */
+  /** `false` if a live execution has the key; `record` is then that execution's. */
   readonly added: boolean;
   readonly record: ExecutionRecord;
 }
 
 /**
- * What watchers are told. An event is a wake-up with the record as it was after the step, which an engine may give without
- * its input; what `get` gives is the truth.
+ * An event for watchers: a wake-up, with the record as it was after the transition. An engine may leave out its input. Only
+ * `get` is authoritative.
  */
 export type EngineEvent =
   /** The state changed. */
   | { readonly type: 'state'; readonly record: ExecutionRecord }
   | { readonly type: 'progress'; readonly record: ExecutionRecord }
-  /** A question needs a place: it was opened, opened again by a later run, or the place that showed it gave it up. */
+  /** A question needs a connection that shows it: it was opened, opened again by a later run, or its lease was released. */
   | { readonly type: 'question'; readonly record: ExecutionRecord; readonly question: Question }
-  /** A question needs no answer any more: a client or its deadline answered (then it has one), or its execution ended. */
+  /** A question is closed: the client or its deadline answered it (it then has an answer), or its execution ended. */
   | { readonly type: 'closed'; readonly record: ExecutionRecord; readonly question: Question }
   | { readonly type: 'notice'; readonly record: ExecutionRecord; readonly notice: ClientNotice };
 
-/** Whose events are watched: of one execution, of all that belong to a session, or of all. */
+/** The scope of a watch: one execution, the executions of a session, or all. */
 export type Watched = { readonly key: string } | { readonly session: string } | { readonly all: true };
 
-/** Which records are listed. */
+/** A query for the tasks of one owner. */
 export interface ListQuery {
   readonly owner: string;
-  /** What the page before gave. */
+  /** The `nextCursor` of the previous page. */
   readonly cursor?: string;
   readonly limit: number;
 }
@@ -78,97 +78,105 @@ export interface RecordPage {
   readonly nextCursor?: string;
 }
 
-/** What became of a wish to run something again. */
+/** The result of running an execution again. */
 export interface Retried {
   /** Whether it runs again. */
   readonly retried: boolean;
-  /** The execution as it is now; undefined where nobody knows it (any more). */
+  /** The execution as it is now; absent if there is none, or its record has expired. */
   readonly record?: ExecutionRecord;
 }
 
-/** What became of a wish to cancel. */
+/** The result of cancelling an execution. */
 export type CancelResult = 'cancelled' | 'terminal' | 'unknown';
 
-/** What became of an answer. */
+/** The result of answering a question. */
 export type AnswerResult = 'accepted' | 'answered' | 'ended' | 'unknown';
 
 /** Stops a watch. Safe to call twice. */
 export type Unwatch = () => void;
 
-/** Somebody waits for the end of an execution. */
+/** A watch for the end of an execution. */
 export interface EndWatch {
-  /** How it stood when the watch began; absent where nobody knows it (any more). */
+  /** The execution when the watch began; absent if there was none, or its record had expired. */
   readonly now?: ExecutionEnd;
   readonly unwatch: Unwatch;
 }
 
-/** One run of one execution, given to a worker. */
+/** One run of an execution, delivered to a worker. */
 export interface Delivery {
-  /** The record as it was when the run began: state `running`, the attempt counted. */
+  /** The record at the beginning of the run: state `running`, with this attempt counted. */
   readonly record: ExecutionRecord;
-  /** The token of this run. Every write of the run carries it, and a newer run fences it out. */
+  /** The token of this run. Every write carries it, and a newer run fences it out. */
   readonly run: string;
 }
 
-/** How a run ends. */
+/** How a run ends its hold on its execution. */
 export type Settlement =
   /**
-   * `completed` when the outcome has a result, `failed` when it has an error. `isError` goes into the record; `lost` says
-   * that the call was not made any more, which speaks for nobody.
+   * The execution ends: `completed` if the outcome has a result, `failed` if it has an error. `isError` is stored in the
+   * record. `lost` means that the call did not run this time, so it does not clear its component of suspicion.
    */
   | { readonly type: 'finish'; readonly outcome: Outcome; readonly isError?: true; readonly lost?: true }
-  /** The attempt failed and another follows after `delay` milliseconds. The record keeps the error. */
+  /** The attempt failed, and another follows after `delay` milliseconds. The record keeps the error. */
   | { readonly type: 'retry'; readonly error: WireError; readonly delay: number }
-  /** The worker stops: back to the queue at once; the attempt does not count, the execution is marked as redelivered. */
-  | { readonly type: 'handBack' }
-  /** This worker cannot make the call: back to the queue after `delay` milliseconds; the attempt does not count. */
-  | { readonly type: 'putBack'; readonly delay: number };
+  /**
+   * The worker gives the execution back, and the attempt does not count. Without `delay` the run was interrupted: the
+   * execution is queued at once, ahead of younger ones, and marked as redelivered. With `delay` the call never began: it
+   * is queued again after that many milliseconds.
+   */
+  | { readonly type: 'release'; readonly reason: ReleaseReason; readonly delay?: number };
 
-/** Why a run no longer owns its execution: that was cancelled, is run by another worker, or has made way for a newer one. */
+/**
+ * Why a worker releases a run: it shuts down, does not know the component, cannot run the call alone, or the call made way
+ * for a question of its client.
+ */
+export type ReleaseReason = 'shutdown' | 'unknown-component' | 'not-alone' | 'suspended';
+
+/** Why a run no longer owns its execution: it was cancelled, lost to another worker, or replaced by a newer execution. */
 export type Revocation = 'cancelled' | 'lost' | 'replaced';
 
-/** What a worker does with deliveries. */
+/** A worker's handler of deliveries. */
 export interface DeliveryHandler {
   /**
-   * Makes the call and settles it ({@link Engine.settle}). The slot is taken until the promise settles. A run that ends
-   * without having been settled counts as lost, and the execution is delivered again.
+   * Runs the call and settles the run ({@link Engine.settle}). It holds a slot until the promise settles. A run that ends
+   * without a settlement counts as lost, and its execution is delivered again.
    */
   run(delivery: Delivery): Promise<void>;
-  /** The run no longer owns its execution. Called once, as soon as it is known. */
-  revoke(run: string, why: Revocation): void;
+  /** The run no longer owns its execution. Called once, as soon as this is known. */
+  revoke(run: string, reason: Revocation): void;
 }
 
-/** Whether an engine works now. */
+/** The health of an engine. */
 export interface Health {
-  /** Whether it takes what it is told, so that executions can be added and workers can claim them. */
+  /** Whether it accepts writes, so that executions can be added and delivered. */
   readonly ok: boolean;
-  /** How long it took to answer, in milliseconds; absent where nobody was asked. */
+  /** How long the check took, in milliseconds; absent if nothing outside the process was asked. */
   readonly latency?: number;
-  /** Why it does not work, as a sentence without secrets. */
+  /** Why it is not ok: a sentence without secrets. */
   readonly reason?: string;
 }
 
-/** What a worker brings to its engine. */
+/** The options of a worker for its engine. */
 export interface ConsumeOptions extends WorkerIdentity {
   /**
-   * What bounds components, by their names in the docket: it holds for the runs that this worker takes, and counts those of
-   * all workers that know a bound. An execution that has to wait for its component holds no slot and stays `queued`.
+   * Limits by component key. They apply to the runs that this worker takes, and count those of all workers that have a
+   * limit. An execution held back by its component's limits holds no slot and stays `queued`.
    */
   readonly limits?: ReadonlyMap<string, ComponentLimits>;
 }
 
 /** The intake of one worker. */
 export interface Consumer {
-  /** Gives the slot of a waiting run back, so that another execution can start. */
+  /** Frees the slot of a waiting run, so that another execution can start. */
   park(run: string): void;
-  /** Takes a slot again; resolves when one is free. Runs that come back go before executions that have not begun. */
+  /** Takes a slot again; resolves once one is free. Returning runs go before executions that have not begun. */
   unpark(run: string): Promise<void>;
   /**
-   * Takes nothing more until this run has ended or is parked, and resolves when no other run holds a slot. Undefined where
-   * another run has asked for that before.
+   * Stops intake until this run ends or parks, and resolves once no other run holds a slot. Undefined if another run is
+   * already isolated or waits to be.
    */
   isolate(run: string): Promise<void> | undefined;
-  /** Takes nothing more; runs under way go on. */
+  /** Stops intake; runs under way go on. */
   stopIntake(): Promise<void>;
   /** After {@link Consumer.stopIntake}: resolves when every run has ended. */
   idle(): Promise<void>;
@@ -176,113 +184,115 @@ export interface Consumer {
 
 /**
  * What a docket runs on. Every transition is one atomic step, guarded so that a terminal state is final and only the
- * current run of an execution can write to it. What has ended keeps neither its input nor its snapshot nor its questions,
- * save that a failed execution that no client asked for keeps the first two, so that it can be run again. Values have been through JSON when they come here.
+ * current run can write to an execution. An ended execution keeps neither input, snapshot nor questions. A failed one that
+ * no client asked for does keep its input and snapshot, so that it can be run again. Callers pass values that have been
+ * through JSON.
  */
 export interface Engine {
   /** `memory` or `redis`. */
   readonly kind: string;
-  /** The sessions of clients that several connections or processes serve. */
+  /** Client sessions, which several connections and processes may serve. */
   readonly sessions: Sessions;
-  /** At which of their connections each question is shown. */
+  /** Which connection shows each question. */
   readonly questionLeases: QuestionLeases;
-  /** Makes the engine ready; fails within a deadline. */
+  /** Makes the engine ready, or fails within a deadline. */
   start(): Promise<void>;
   /** Releases everything. Later calls fail with `DOCKET_UNAVAILABLE`. */
   close(): Promise<void>;
-  /** Looks whether the engine works now, within its deadline. Never rejects. */
+  /** Checks within a deadline whether the engine works. Never rejects. */
   health(): Promise<Health>;
-  /** Calls back when the engine closes: nothing more will be heard of what is waited for. */
+  /** Calls back when the engine closes: no more events will come. */
   onClose(listener: () => void): Unwatch;
-  /** A name for a place where a client is served. */
+  /** Returns a new id for a connection that serves a client. */
   newConnectionId(): string;
 
   /**
-   * Adds an execution, or answers the live one that has its key. A finished one is replaced. With `limit`, an owner who
-   * has that many open tasks (executions with a session that have not ended) gets no more: `TASK_LIMIT`, and nothing
-   * has changed. Counting and adding are one step.
+   * Adds an execution, or returns the live one with its key. An ended one is replaced. With `limit`, an owner who has that
+   * many open tasks (live executions with a session) is refused with `TASK_LIMIT`. Counting and adding are one step.
    */
   add(execution: NewExecution, limit?: number): Promise<Addition>;
   /**
-   * Adds an execution in the place of the live one that has its key, as its next generation: the older one leaves the line, its
-   * questions are closed, and a run under way is revoked. One that belongs to another component or owner, or to a session,
-   * stays, and is the answer.
+   * Adds an execution as the next generation of the live one with its key. The older one leaves the waiting list, its
+   * questions are closed and its run is revoked. One of another component or owner, or with a session, stays and is
+   * returned instead.
    */
   replace(execution: NewExecution): Promise<Addition>;
-  /** The record of an execution as it is now; undefined where nobody knows it (any more). */
+  /** Returns the current record of an execution; undefined if there is none, or it has expired. */
   get(key: string): Promise<ExecutionRecord | undefined>;
-  /** The records of one owner that have a session, so those that a client asked for, the newest first. `CURSOR_INVALID` for a cursor that is not ours. */
+  /** Lists the tasks of one owner (executions with a session), the newest first. `CURSOR_INVALID` for a foreign cursor. */
   list(query: ListQuery): Promise<RecordPage>;
   /**
-   * The executions of all owners, tasks or not, the newest first. A page with a filter may hold fewer than `limit`, even
-   * none, and be followed by another. `CURSOR_INVALID` for a cursor that is not ours.
+   * Lists the executions of all owners, the newest first. With a filter, a page may hold fewer than `limit`, even none, and
+   * still be followed by others. `CURSOR_INVALID` for a foreign cursor.
    */
   browse(query: BrowseQuery): Promise<SummaryPage>;
-  /** How much of what there is in the docket now. */
+  /** Counts what is in the docket. */
   stats(): Promise<DocketStats>;
-  /** The workers that are alive, in the order in which they began. One that was killed is told of until its lease has passed three times. */
+  /** Lists the live workers in order of start. A killed one stays listed until its lease has passed three times. */
   workers(): Promise<readonly WorkerSummary[]>;
   /**
-   * Runs a failed execution that no client asked for again, as the next generation: as if it had been added anew with what
-   * was kept of it. Gives the record as it is then, or as it is where nothing was done.
+   * Runs a failed execution again, unless a client asked for it: adds it anew as the next generation. Returns the record
+   * as it then is, changed or not.
    */
   retry(key: string): Promise<Retried>;
   /**
-   * Cancels at once whatever the state, and revokes a run under way. Decided once against a finish. With `generation`, a later
-   * execution under the same key is left alone, as one that is unknown.
+   * Cancels at once, whatever the state, and revokes a run under way. Of a cancel and a finish exactly one wins. With
+   * `generation`, a later execution with the same key is left alone: the result is `unknown`.
    */
   cancel(key: string, reason?: string, generation?: number): Promise<CancelResult>;
   /**
-   * Events in order, never synchronously. `gone` is called when events were missed and the record of a watched key is no more: it
-   * expired meanwhile, or the engine has lost its data.
+   * Delivers events in order, never synchronously. Calls `gone` if events were missed and the record of a watched key no
+   * longer exists: it has expired, or the engine has lost its data.
    */
   watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch>;
   /**
-   * For whoever waits for the end of an execution: gives how it stands now, and tells `listener` of that once it has
-   * ended or a later execution is under the key. It may be told of other states on the way, and is told `undefined`
-   * where {@link Engine.watch} calls `gone`. With `generation`, an engine may give how that one stood when it was added.
+   * Waits for the end of an execution. Returns its current state, and calls `listener` once it has ended or a later
+   * execution has its key; possibly also for other changes, and with `undefined` where {@link Engine.watch} calls `gone`.
+   * With `generation`, an engine may return that execution's state as it was when added.
    */
   watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void, generation?: number): Promise<EndWatch>;
 
   /**
-   * Adds an execution with each tick, as long as some process has its engine started: each tick once, however many there
-   * are. While the execution of an earlier tick has not ended a tick is left out; of ticks that nobody was there for, one is
-   * made up for. Another schedule with the same id is replaced; where its `when` was the same, the next tick stays.
+   * Adds an execution at each tick, once, however many processes have a started engine. A tick is skipped while the
+   * execution of an earlier one is alive. Ticks missed while there was no process are made up for by a single one. A
+   * schedule with the same id is replaced; if its `when` is the same, the next tick stays as it was.
    */
   schedule(schedule: NewSchedule): Promise<ScheduleRecord>;
-  /** `false` when there is none with that id. What it has added stays. */
+  /** Removes a schedule; executions it has added stay. `false` if there is none with that id. */
   unschedule(id: string): Promise<boolean>;
-  /** All of them, the next to tick first. */
+  /** Lists all schedules, the next to tick first. */
   schedules(): Promise<readonly ScheduleRecord[]>;
 
   /**
-   * Delivers executions that are due, at most `concurrency` at once: by priority, and among equals the oldest due first. One
-   * whose component is bound and has no place for it is left out until there is one.
+   * Delivers due executions, at most `concurrency` at once: by priority, and among equals the oldest due first. One whose
+   * component has reached its limits is passed over until there is room.
    */
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer;
   /**
-   * Ends a run. `false` when the run had lost its execution: the verdict is dropped. `over` says that nothing of the run goes
-   * on, so that an engine may look for the next one already; its handler is to settle soon.
+   * Settles a run. `false` if the run had lost its execution; the settlement is then dropped. `over` means that nothing of
+   * the run goes on, so that an engine may already fetch the next one; the handler must return soon.
    */
-  settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean>;
-  /** An isolated run has shown that it kills no worker: its component is isolated no longer. */
+  settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean>;
+  /** An isolated run begins with nothing beside it: from here on the death of its worker is charged to it. */
+  beginAlone(key: string, run: string): Promise<void>;
+  /** An isolated run has proved harmless: its component is no longer isolated. */
   exonerate(key: string, run: string): Promise<void>;
-  /** `false` when the run had lost its execution. */
+  /** Stores progress. `false` if the run had lost its execution. */
   progress(key: string, run: string, progress: ProgressState): Promise<boolean>;
-  /** Passes a notice on to watchers. `false` when the run had lost its execution. */
+  /** Passes a notice to watchers. `false` if the run had lost its execution. */
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean>;
 
   /**
-   * Opens a question, or finds the one that an earlier run opened under the same key, with its answer if it has one. Its
-   * deadline counts from then by the engine's clock, which may not be the worker's. `undefined` when the run had lost its execution. With `limit`, an execution that has that many questions, answered
-   * ones included, opens no more: `QUESTION_LIMIT`.
+   * Opens a question, or finds the one that an earlier run opened with the same key, with its answer if it has one. The
+   * deadline counts from its opening, by the engine's clock. `undefined` if the run had lost its execution. With `limit`,
+   * an execution with that many questions, answered ones included, is refused another with `QUESTION_LIMIT`.
    */
   ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
   /**
-   * The first answer wins. When nobody answers before the deadline, the engine does, whether or not a run still waits. With
-   * `session`, that of its client: from one to which the question was not shown it is `unknown`.
+   * Answers a question; the first answer wins. At the deadline the engine itself answers, whether or not a run still waits.
+   * With `session`, an answer from a session that was not shown the question is `unknown`.
    */
   answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult>;
-  /** All questions of an execution, answered ones included, the oldest first. */
+  /** Lists the questions of an execution, answered ones included, the oldest first. */
   questions(key: string): Promise<readonly Question[]>;
 }

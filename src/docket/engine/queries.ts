@@ -3,7 +3,7 @@ import type { ExecutionRecord, ExecutionState } from './record.js';
 /** All states, in the order in which an execution goes through them. */
 export const executionStates = ['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const;
 
-/** What lists tell of a record: nothing that a client or a component has said, save how far it is. */
+/** The fields of a record in lists: none with data of a client or a component, except progress and the reason. */
 export const summaryFields = [
   'key',
   'component',
@@ -24,15 +24,15 @@ export const summaryFields = [
   'isError',
 ] as const satisfies readonly (keyof ExecutionRecord)[];
 
-/** A record as lists tell of it. */
+/** A record, as listed. */
 export type RecordSummary = Pick<ExecutionRecord, (typeof summaryFields)[number]>;
 
-/** Which executions of the docket are looked at, whoever they belong to. */
+/** A query for executions of all owners. */
 export interface BrowseQuery {
   readonly state?: ExecutionState;
-  /** The component's name in the docket. */
+  /** The key of the component. */
   readonly component?: string;
-  /** What the page before gave. */
+  /** The `nextCursor` of the previous page. */
   readonly cursor?: string;
   readonly limit: number;
 }
@@ -44,56 +44,56 @@ export interface SummaryPage {
   readonly nextCursor?: string;
 }
 
-/** How many records one page with a filter looks at, so that no page takes long, however rare what is looked for. */
+/** How many records a filtered page examines at most, so that no page takes long, however rare the matches. */
 export const mostLookedAt = 500;
 
-/** How much there is in a docket. */
+/** The counts of a docket. */
 export interface DocketStats {
-  /** How many executions there are in each state; ended ones until their records expire. */
+  /** The number of executions in each state; ended ones until their records expire. */
   readonly states: Readonly<Record<ExecutionState, number>>;
-  /** How many questions wait for an answer. */
+  /** The number of questions without an answer. */
   readonly openQuestions: number;
   /**
-   * How long the execution that has been `queued` longest waits for a worker, in milliseconds; absent when none waits. On
-   * Redis it is found among the hundred queued ones that were added first.
+   * How long the longest `queued` execution has been waiting, in milliseconds; absent if none waits. Redis examines only
+   * the hundred queued ones that were added first.
    */
   readonly oldestWaiting?: number;
-  /** How many workers are alive. */
+  /** The number of live workers. */
   readonly workers: number;
 }
 
-/** What a worker says of itself when it begins. */
+/** The description of a worker, given when it starts. */
 export interface WorkerIdentity {
-  /** How it is called in logs. */
+  /** Its name in logs. */
   readonly worker: string;
-  /** How many calls it makes at once. */
+  /** How many calls it runs at once. */
   readonly concurrency: number;
   /** The version of its server. */
   readonly version?: string;
-  /** What it can make: the names of components in the docket. */
+  /** The keys of the components it can run. */
   readonly components?: readonly string[];
 }
 
-/** A worker that is alive. */
+/** A live worker. */
 export interface WorkerSummary {
   /** Unique among all workers. */
   readonly id: string;
-  /** How it is called in logs. */
+  /** Its name in logs. */
   readonly name: string;
   /** The version of its server. */
   readonly version?: string;
-  /** What it can make: the names of components in the docket. */
+  /** The keys of the components it can run. */
   readonly components: readonly string[];
-  /** The machine. */
+  /** The name of its machine. */
   readonly host: string;
-  /** The process on that machine. */
+  /** Its process id. */
   readonly pid: number;
-  /** How many calls it makes at once. */
+  /** How many calls it runs at once. */
   readonly concurrency: number;
-  /** When it began. */
+  /** When it started. */
   readonly startedAt: Date;
-  /** Calls that it makes, a few seconds ago. */
+  /** The number of calls that held a slot, a few seconds ago. */
   readonly running: number;
-  /** Calls that wait for an answer and hold no slot, a few seconds ago. */
+  /** The number of calls that waited without a slot, a few seconds ago. */
   readonly waiting: number;
 }

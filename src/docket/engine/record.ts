@@ -5,88 +5,87 @@ import type { Outcome } from '../../call/outcome.js';
 import type { RetryPolicy } from '../../components/options.js';
 import type { WireError } from '../../protocol/errors.js';
 
-/** Where an execution stands. The last three are terminal, and terminal is final. */
+/** The state of an execution. The last three are terminal, which is final. */
 export type ExecutionState = 'scheduled' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 
-/** One entry of the docket. Times are milliseconds since 1970 by the engine's clock. */
+/** The record of one execution. Times are milliseconds since 1970 by the engine's clock. */
 export interface ExecutionRecord {
   readonly key: string;
-  /** The component's name in the docket. */
+  /** The key of its component. */
   readonly component: string;
   /**
-   * The input as it travels; absent where the component takes none. Kept until the end, like the snapshot: nobody needs
-   * them any more, and a client may have said things in them that are not to lie about for a day. Work of the program that
-   * failed keeps both, so that it can be run again.
+   * The wire input; absent if the component takes none. Like the snapshot it is dropped at the end, because a client's data
+   * must not be kept longer than needed. A failed execution that the program added keeps both, so that it can be run again.
    */
   readonly input?: Json;
-  /** Who it belongs to: the id of a principal. Lists are made by owner. */
+  /** The id of the principal it belongs to. */
   readonly owner: string;
-  /** The session whose connection follows it, where a client asked for it. */
+  /** The session whose connection follows it; absent unless a client asked for it. */
   readonly session?: string;
-  /** The span that added it: whoever works on it goes on with its trace. */
+  /** The span that added it. Its runs continue that trace. */
   readonly trace?: TraceContext;
-  /** What the worker restores before user code runs. The engine does not look inside. */
+  /** What the worker restores before user code runs; opaque to the engine. */
   readonly snapshot?: Json;
   readonly retry: RetryPolicy;
   /** How long one attempt may run, in milliseconds, not counting open questions. */
   readonly timeout: number;
-  /** How long the record is kept after the end, in milliseconds. */
+  /** How long the record is kept after the execution has ended, in milliseconds. */
   readonly ttl: number;
-  /** Where it stands in line: 0, which is meant where it is absent, goes first, and larger numbers later. */
+  /** 0 (also if absent) goes first, larger numbers later. */
   readonly priority?: number;
 
   readonly state: ExecutionState;
-  /** Questions without an answer. */
+  /** The number of questions without an answer. */
   readonly openQuestions: number;
-  /** Tells the execution from others under the same key: later ones have larger numbers, also after the record has expired. */
+  /** Distinguishes executions with the same key. Later ones have larger numbers, even after a record has expired. */
   readonly generation: number;
-  /** Attempts begun; one that was handed back, put back, or lost beside others does not count. */
+  /** Attempts begun. One that was released, or lost beside other runs, does not count. */
   readonly attempt: number;
   /**
-   * How often a run ended without a word and by its own fault: its worker reported that it lost the run, or died while it
-   * ran nothing else. What was handed back or put back is not counted.
+   * How often a run was lost by its own fault: its worker reported it lost, or died while running nothing else. Released
+   * runs do not count.
    */
   readonly losses: number;
   /**
-   * How often its worker died while it may have run others as well, so that nobody knows whose fault that was. Those
-   * attempts do not count. Once it dies of this execution alone they become losses. Absent where there was none.
+   * How often its worker died while it may have been running others too, so that the fault is unclear. Those attempts do
+   * not count. They become losses once a worker dies of this execution alone. Absent if there were none.
    */
   readonly suspicions?: number;
-  /** Its run may be what kills workers: it is to be made beside no other. */
+  /** Its runs may be killing workers, so each must run alone. */
   readonly isolated?: true;
-  /** Whether an earlier run was interrupted without an outcome (hand-back, lost worker). */
+  /** Whether an earlier run was interrupted (released by a stopping worker, or lost). */
   readonly redelivered: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** Grows with each write: tells which of two records of one generation is the newer one. */
+  /** Grows with each write: of two records of one generation, the one with the larger number is newer. */
   readonly revision: number;
-  /** Since when it could run, or from when it can. */
+  /** The time from which it can run. */
   readonly dueAt: number;
-  /** When a scheduled execution becomes due. */
+  /** When it becomes due, if it is scheduled. */
   readonly runAt?: number;
   readonly finishedAt?: number;
   readonly progress?: ProgressState;
   readonly outcome?: Outcome;
-  /** Set where the result of a task says that it is an error: the task completed, and to its client it failed. */
+  /** Set if the result of a task has `isError`: completed in the docket, failed for its client. */
   readonly isError?: true;
-  /** What the last attempt that was followed by another has thrown. */
+  /** The error of the latest attempt that was retried. */
   readonly lastError?: WireError;
-  /** Why it was cancelled, where somebody said. */
+  /** Why it was cancelled, if a reason was given. */
   readonly reason?: string;
 }
 
-/** What is told of an execution to whoever waits for its end, the state first. */
+/** The fields of a record needed to wait for its end, the state first. */
 export const endFields = ['state', 'key', 'generation', 'updatedAt', 'finishedAt', 'outcome', 'reason'] as const;
 
-/** How an execution stands, for whoever waits for its end. */
+/** An execution, as seen by those who wait for its end. */
 export type ExecutionEnd = Pick<ExecutionRecord, (typeof endFields)[number]>;
 
-/** Whether nothing more can happen to an execution. */
+/** Whether the state is final. */
 export function isTerminal(state: ExecutionState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
-/** Whether a live execution makes way for a new one under its key: for the same work of the same owner, and never a task. */
+/** Whether `replace` may replace a live execution: one of the same component and owner that is not a task. */
 export function makesWay(
   live: ExecutionRecord,
   { component, owner }: { readonly component: string; readonly owner: string },
@@ -94,29 +93,29 @@ export function makesWay(
   return !isTask(live) && live.component === component && live.owner === owner;
 }
 
-/** Whether a client asked for it. The rest is work that the program added for itself, and of no concern to clients. */
+/** Whether a client asked for the execution. The others were added by the program, and clients never see them. */
 export function isTask({ session }: Pick<ExecutionRecord, 'session'>): boolean {
   return session !== undefined;
 }
 
-/** Whether what came of an execution is a failure. To the client of a task, a result that says that it is an error is one. */
+/** Whether an outcome is a failure. For a task, a result with `isError` is one too. */
 export function hasFailed(record: Pick<ExecutionRecord, 'session'>, outcome: Outcome): boolean {
   if ('error' in outcome) return true;
   const { isError } = (outcome.result ?? {}) as { readonly isError?: unknown };
   return isTask(record) && isError === true;
 }
 
-/** Whether to its client it failed: where it did, and where it completed with a result that says that it is an error. */
+/** Whether a task failed from its client's point of view: it failed, or completed with a result that has `isError`. */
 export function hasFailedForClient(record: Pick<ExecutionRecord, 'session' | 'state' | 'isError'>): boolean {
   return isTask(record) && (record.state === 'failed' || record.isError === true);
 }
 
-/** Whether an execution that ends so keeps what it needs to be run again. To a client, what has failed stays so. */
+/** Whether an ended execution can be run again, and keeps its input for that. To a client, a failed task stays failed. */
 export function isRepeatable(record: ExecutionRecord): boolean {
   return record.state === 'failed' && !isTask(record);
 }
 
-/** What the log says of a task. Of its client it names the principal, and nothing that gives access. */
+/** The fields of a task for the log. They name the principal, and nothing that would give access. */
 export function auditFields({ key, component, owner }: ExecutionRecord): {
   readonly taskId: string;
   readonly component: string;
@@ -125,17 +124,17 @@ export function auditFields({ key, component, owner }: ExecutionRecord): {
   return { taskId: key, component, principal: owner };
 }
 
-/** A question of a running execution to its client, kept with the execution until that ends. */
+/** A question of an execution to its client, kept until the execution ends. */
 export interface Question {
-  /** Unique within the execution and for its life; of `[A-Za-z0-9_-]`. */
+  /** Unique within the execution; of `[A-Za-z0-9_-]`. */
   readonly key: string;
   readonly kind: QuestionKind;
-  /** What is asked, as the protocol's parameters. */
+  /** The parameters, as in the protocol. */
   readonly params: Json;
   readonly createdAt: number;
-  /** When the question is given up. */
+  /** When the engine answers in the client's stead. */
   readonly deadline: number;
-  /** What is answered then in the client's place. */
+  /** The answer it then gives. */
   readonly onDeadline: Answer;
   readonly answer?: Answer;
 }

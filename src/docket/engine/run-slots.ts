@@ -1,32 +1,32 @@
 import type { Consumer, Revocation } from './engine.js';
 
-/** What the slots of a worker tell its engine. */
+/** Callbacks of a worker's slots to its engine. */
 export interface SlotsHost {
   /** There may be room for another run. */
   slotFree(): void;
-  /** A run has lost its execution: the handler wants to know. */
-  revoked(run: string, why: Revocation): void;
-  /** Nothing more is taken, and no run is left. */
+  /** A run has lost its execution, and its handler must be notified. */
+  revoked(run: string, reason: Revocation): void;
+  /** Intake has stopped, and no run is left. */
   done(slots: RunSlots): void;
 }
 
 interface Run {
   readonly token: string;
   holdsSlot: boolean;
-  /** It has lost its execution; what is left of it is winding up and needs no slot. */
+  /** It has lost its execution. It is winding up and needs no slot. */
   revoked: boolean;
-  /** Set while it waits for a slot to come back to. */
+  /** Set while it waits to take a slot again. */
   comeback?: { readonly promise: Promise<void>; readonly resolve: () => void };
 }
 
-/** The slots and runs of one worker, the same for every engine. */
+/** The slots and runs of one worker, shared by all engines. */
 export class RunSlots implements Consumer {
   private readonly runs = new Map<string, Run>();
-  /** Runs that wait for a slot, in the order in which they asked. While there are any, no slot is free. */
+  /** Runs that wait to take a slot again, first come first served. While there are any, no slot is free. */
   private readonly comingBack = new Set<Run>();
   private readonly whenIdle: (() => void)[] = [];
   private slotsTaken = 0;
-  /** The run beside which no other may hold a slot, from when that was asked for. */
+  /** The run that must be alone, from the moment it asked to be. */
   private isolated: { readonly run: Run; readonly alone: () => void } | undefined;
   private accepting = true;
 
@@ -40,12 +40,12 @@ export class RunSlots implements Consumer {
     return this.accepting && this.isolated === undefined && this.slotsTaken < this.concurrency;
   }
 
-  /** Runs that hold a slot. */
+  /** The number of runs that hold a slot. */
   get running(): number {
     return this.slotsTaken;
   }
 
-  /** Runs that wait without one. */
+  /** The number of runs that wait without one. */
   get waiting(): number {
     return this.runs.size - this.slotsTaken;
   }
@@ -58,7 +58,7 @@ export class RunSlots implements Consumer {
   }
 
   /**
-   * Starts a run, which takes a slot until `work` has settled, and resolves when it is given back. There must be room, and
+   * Starts a run, which holds a slot until `work` settles, and resolves once the slot is free again. There must be room, and
    * `work` must not reject.
    */
   begin(token: string, work: () => Promise<void>): Promise<void> {
@@ -68,19 +68,19 @@ export class RunSlots implements Consumer {
     return work().then(() => this.ended(run));
   }
 
-  /** Tells a run that it has lost its execution. */
-  revoke(token: string, why: Revocation): void {
+  /** Notifies a run that it has lost its execution. */
+  revoke(token: string, reason: Revocation): void {
     const run = this.runs.get(token);
     if (!run || run.revoked) return;
     run.revoked = true;
     this.giveUpComeback(run);
-    this.host.revoked(token, why);
+    this.host.revoked(token, reason);
   }
 
   park(token: string): void {
     const run = this.runs.get(token);
     if (!run) return;
-    // Whoever waits for the slot goes on, as if it had been given and parked again.
+    // A pending unpark resolves, as if the run had taken the slot and parked again.
     this.giveUpComeback(run);
     this.release(run);
   }
@@ -120,7 +120,7 @@ export class RunSlots implements Consumer {
     return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
-  /** The engine is closed: runs are not told, but none is left waiting for a slot. */
+  /** The engine has closed: runs are not notified, but none is left waiting for a slot. */
   close(): void {
     this.accepting = false;
     for (const run of this.runs.values()) {
@@ -153,7 +153,7 @@ export class RunSlots implements Consumer {
     this.slotsTaken--;
     if (this.isolated?.run === run) this.isolated = undefined;
     if (this.isolated) return this.checkAlone();
-    // Several may have come back while one run was isolated.
+    // Several may be waiting, if one run was isolated.
     while (this.slotsTaken < this.concurrency) {
       const [next] = this.comingBack;
       if (!next) return this.host.slotFree();

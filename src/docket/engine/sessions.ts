@@ -1,114 +1,114 @@
 import type { Json } from '../../base/json.js';
 
-/** What is kept of a client's session, so that any process can serve it. */
+/** The stored part of a client's session, with which any process can serve it. */
 export interface StoredSession {
-  /** The id of the principal whose session it is. */
+  /** The id of the principal that the session belongs to. */
   readonly owner: string;
-  /** What a binding needs to serve the client. The engine does not look inside. */
+  /** What a binding needs to serve the client; opaque to the engine. */
   readonly client: Json;
 }
 
-/** What the places that serve a session are told. */
+/** An event for the connections that serve a session. */
 export type SessionNews =
-  /** It was ended, or nobody used it for too long. */
+  /** The session was ended, or has expired. */
   | { readonly type: 'ended' }
-  /** What is kept of its client has changed. */
+  /** The stored client data has changed. */
   | { readonly type: 'changed'; readonly client: Json }
-  /** At which place messages that belong to no request go out; undefined when that place is gone. */
-  | { readonly type: 'held'; readonly place: string | undefined }
-  /** What another place told; see {@link Sessions.tell}. */
+  /** The connection that sends messages belonging to no request; undefined if it is gone. */
+  | { readonly type: 'held'; readonly connection: string | undefined }
+  /** A message from another connection; see {@link Sessions.publish}. */
   | { readonly type: 'message'; readonly message: Json };
 
 /**
- * The sessions of clients that several places may serve: connections in this process or in others. A place has a name
- * ({@link Engine.newPlace}) and is gone when it leaves, or some time after its process was killed.
+ * Client sessions, each of which several connections in this and other processes may serve. A connection has an id
+ * ({@link Engine.newConnectionId}). It is gone when it leaves, or some time after its process was killed.
  */
 export interface Sessions {
-  /** Keeps a new session for `life` milliseconds. */
-  save(id: string, place: string, session: StoredSession, life: number): Promise<void>;
-  /** The session, where it has not ended. */
+  /** Stores a new session for `ttl` milliseconds. */
+  save(id: string, connection: string, session: StoredSession, ttl: number): Promise<void>;
+  /** Finds a session that has not ended. */
   find(id: string): Promise<StoredSession | undefined>;
-  /** It is in use at that place: keeps it for `life` milliseconds from now. `false` when it has ended. */
-  keep(id: string, place: string, life: number): Promise<boolean>;
-  /** Keeps something else of its client, and tells the other places. */
-  change(id: string, place: string, client: Json): Promise<void>;
-  /** Ends it, and tells all places. With `unusedBut`, only if that place was the last to say that it is in use. */
-  end(id: string, unusedBut?: string): Promise<void>;
+  /** Marks a session as used by the connection, and keeps it for another `ttl` milliseconds. `false` if it has ended. */
+  keep(id: string, connection: string, ttl: number): Promise<boolean>;
+  /** Replaces the stored client data, and notifies the other connections. */
+  change(id: string, connection: string, client: Json): Promise<void>;
+  /** Ends a session, and notifies all connections. With `lastUsedBy`, only if that connection was the last to use it. */
+  end(id: string, lastUsedBy?: string): Promise<void>;
   /**
-   * Calls back with what the other places tell and with what becomes of the session, in order and never synchronously.
-   * Begins with the place that holds it, where there is one; from then on tells each that does, also that place itself.
-   * Returns what stops that.
+   * Delivers the session's events and the messages of its other connections, in order and never synchronously. The first
+   * event names the connection that holds the session, if there is one. Each new holder is announced to all connections,
+   * itself included. Returns a function that stops the delivery.
    */
-  serve(id: string, place: string, listener: (news: SessionNews) => void): Promise<() => void>;
-  /** Tells the other places that serve it. */
-  tell(id: string, place: string, message: Json): Promise<void>;
+  serve(id: string, connection: string, listener: (news: SessionNews) => void): Promise<() => void>;
+  /** Sends a message to the other connections of the session. */
+  publish(id: string, connection: string, message: Json): Promise<void>;
   /**
-   * From now on, messages that belong to no request go out at that place and nowhere else. Gives the tasks of which the
-   * client may not know how they stand: those that are open, and those that ended while there was no such place. Where the
-   * place serves the session, it has been told which place holds it before this resolves: itself, or one that came later.
+   * Makes the connection the holder: from now on it alone sends messages that belong to no request. Returns the tasks whose
+   * state the client may not know: the open ones, and those that ended while there was no holder. If the connection serves
+   * the session, it has received the `held` event of itself or of a later holder before this resolves.
    */
-  hold(id: string, place: string): Promise<readonly string[]>;
-  /** The place has no stream for that any more. Does nothing where another holds the session. */
-  leave(id: string, place: string): Promise<void>;
-  /** The keys of the open tasks of a session, whether or not it is kept. */
+  hold(id: string, connection: string): Promise<readonly string[]>;
+  /** The connection is no longer the holder. Does nothing if another one is. */
+  leave(id: string, connection: string): Promise<void>;
+  /** The keys of a session's open tasks, whether or not the session is stored. */
   openTasks(id: string): Promise<readonly string[]>;
 }
 
-/** How many tasks that ended without anybody hearing of it are remembered for a session. */
+/** How many tasks that ended without a holder are remembered for a session. */
 export const endsKept = 100;
 
-/** Who wants to show a question. */
+/** A connection that wants to show a question. */
 export interface LeaseHolder {
-  readonly place: string;
-  /** The session of the client there: what is shown to the same client twice replaces what it was shown before. */
+  readonly connection: string;
+  /** The session of its client: showing a question to the same client again replaces the first showing. */
   readonly session: string;
-  /** Whether somebody waits there for the result of the task. */
+  /** Whether a request for the task's result is waiting there. */
   readonly waits: boolean;
-  /** Whether whoever waited there gave that up. The client has the question still, if it ever came. */
+  /** Whether that request was given up. If the question reached the client, the client still has it. */
   readonly rests?: boolean;
 }
 
-/** Whether a question may be shown. */
+/** The result of acquiring a lease. */
 export interface LeaseResult {
-  /** Where not, it is shown at another place, or needs no answer any more. */
+  /** `false` if another connection has the lease, or the question no longer needs an answer. */
   readonly granted: boolean;
-  /** The client may still show it from an earlier place, and must not show it twice. */
+  /** The client may still show it from an earlier connection, and must not show it twice. */
   readonly again: boolean;
   /**
-   * The client said that it has the question, and goes on with it: for how many milliseconds nobody has waited. It is not
-   * sent again. Absent where it may not have it, or have lost it with its stream.
+   * Set if the client has acknowledged the question and still shows it, so that it must not be sent again: for how many
+   * milliseconds no request has waited. Absent if it may not have it, or lost it with its stream.
    */
   readonly kept?: number;
 }
 
-/** How many of the sessions to which a question was shown are remembered: the last ones. Any of them may answer it. */
+/** How many sessions are remembered per question, the latest ones. Each of them may answer it. */
 export const sessionsKept = 16;
 
-/** What a place is told of the questions that it shows, or was not allowed to show. */
+/** A connection's callbacks about the leases it has, or was refused. */
 export interface LeaseListener {
-  /** Another place shows the question from now on; it was shown to `session` there. */
+  /** Another connection has taken over the lease, for `session`. */
   onLost(key: string, question: string, session: string): void;
-  /** The process of the place that showed it is gone: it may be asked for again. */
+  /** The process of the lease's holder is gone: it can be acquired again. */
   onAvailable(key: string, question: string): void;
 }
 
 /**
- * Where questions are shown: each at one place at a time. Whoever shows one keeps it until it gives it up or is gone, with
- * two exceptions: a place where somebody waits for the result takes it from a session in which nobody does, and of
- * two places of one session the later one gets it, as its client has come back or asks for the result once more.
+ * Leases of open questions: one connection at a time shows each. A holder keeps its lease until it releases it or is gone,
+ * with two exceptions. A connection with a waiting request takes it over from a session without one. Of two connections of
+ * one session the later takes over, because its client has reconnected or asks for the result once more.
  */
 export interface QuestionLeases {
-  /** Tells a place. Returns what stops that. */
-  attend(place: string, listener: LeaseListener): () => void;
-  /** Asks to show a question, or says again how it is shown. */
+  /** Registers the callbacks of a connection. Returns a function that removes them. */
+  attend(connection: string, listener: LeaseListener): () => void;
+  /** Acquires the lease of a question, or renews it with other facts about the holder. */
   acquire(key: string, question: string, by: LeaseHolder): Promise<LeaseResult>;
-  /** The client of that session, to which the question is shown, said that it has it. */
+  /** The client of that session acknowledges the question. */
   received(key: string, question: string, session: string): Promise<void>;
-  /** The place shows the question no more, or does not want to. Where it is open, its watchers are told that it needs a place. */
-  release(key: string, question: string, place: string): Promise<void>;
+  /** Releases the lease. If the question is open, watchers get a `question` event, because it needs another connection. */
+  release(key: string, question: string, connection: string): Promise<void>;
 }
 
-/** Whether a place that wants to show a question gets it from the one that shows it, whose process is alive. */
+/** Whether a connection takes a lease over from its live holder. */
 export function takesOver(wants: LeaseHolder, shows: LeaseHolder): boolean {
   if (wants.session !== shows.session) return wants.waits && !shows.waits;
   return shows.rests === true ? wants.waits || wants.rests === true : wants.waits === shows.waits;

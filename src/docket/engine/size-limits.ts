@@ -4,9 +4,9 @@ import type { Answer } from '../../call/channel.js';
 import type { Outcome } from '../../call/outcome.js';
 import { rpcCode } from '../../protocol/errors.js';
 
-/** How much a docket takes. Sizes are bytes of JSON in UTF-8. */
+/** The limits of a docket. Sizes are bytes of JSON in UTF-8. */
 export interface SizeLimits {
-  /** Tasks of one principal that have not ended. */
+  /** The number of open tasks of one principal. */
   readonly openTasks: number;
   /** The longest time that a client may have a finished task kept, in milliseconds. */
   readonly ttl: number;
@@ -14,12 +14,12 @@ export interface SizeLimits {
   readonly input: number;
   /** The size of the outcome of one execution. */
   readonly result: number;
-  /** Questions of one task, answered ones included. */
+  /** The number of questions of one task, answered ones included. */
   readonly questions: number;
 }
 
 /**
- * An input as it is stored.
+ * Checks the size of an input and returns it in its stored form.
  *
  * @throws {ErrandError} `INPUT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
  */
@@ -27,14 +27,14 @@ export function inputWithin({ input: limit }: SizeLimits, value: unknown, what: 
   return jsonWithin(limit, value, what, (size) => {
     return new ErrandError(
       'INPUT_TOO_LARGE',
-      `${what} has ${size} bytes of JSON; docket.limits.input allows ${limit}. Give less, or where the rest can be read.`,
+      `${what} has ${size} bytes of JSON; docket.limits.input allows ${limit}. Give less, or a reference to the data.`,
       { exposed: true },
     );
   });
 }
 
 /**
- * An outcome as it is stored.
+ * Checks the size of an outcome and returns it in its stored form.
  *
  * @throws {ErrandError} `RESULT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
  */
@@ -42,7 +42,7 @@ export function outcomeWithin({ result: limit }: SizeLimits, outcome: object, wh
   const stored = jsonWithin(limit, outcome, what, (size) => {
     return new ErrandError(
       'RESULT_TOO_LARGE',
-      `${what} has ${size} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to what is large.`,
+      `${what} has ${size} bytes of JSON; docket.limits.result allows ${limit}. Return less, or a link to the data.`,
       { exposed: true },
     );
   });
@@ -50,8 +50,8 @@ export function outcomeWithin({ result: limit }: SizeLimits, outcome: object, wh
 }
 
 /**
- * An answer to a question as it is stored. In the place of one that cannot be kept stands an error that says so, and the
- * call that asked ends by it: a question that was answered is not asked again.
+ * Checks the size of an answer and returns it in its stored form. One that is too large or not JSON becomes an error,
+ * which fails the call: a question that was answered is not asked again.
  */
 export function answerWithin({ input: limit }: SizeLimits, answer: Answer): Answer {
   try {
@@ -67,25 +67,7 @@ export function answerWithin({ input: limit }: SizeLimits, answer: Answer): Answ
   }
 }
 
-/** How often a run of an execution may end without a word before it is taken for one that crashes its worker. */
-export const mostLosses = 3;
-
-/**
- * After so many deaths of its worker while it ran beside others an execution is isolated, and after so many within
- * {@link crashWindow} all executions of its component are: nobody else is to die with what may have killed them.
- */
-export const crashesUntilIsolated = 3;
-
-/** How long the death of a worker speaks against the components that it ran, in milliseconds. */
-export const crashWindow = 600_000;
-
-/** How an execution ends that was lost more often than {@link mostLosses}. */
-export function lostTooOften(subject: string): Outcome {
-  const message = `${subject} was interrupted without an outcome more than ${mostLosses} times.`;
-  return { error: { code: 'EXECUTION_LOST', message } };
-}
-
-/** What an engine throws when an owner has no room for another task. */
+/** The error for an owner who has too many open tasks. */
 export function tooManyTasks(limit: number, open: number): ErrandError {
   return new ErrandError(
     'TASK_LIMIT',
@@ -94,11 +76,11 @@ export function tooManyTasks(limit: number, open: number): ErrandError {
   );
 }
 
-/** What an engine throws when an execution may open no more questions. */
+/** The error for an execution that has asked too many questions. */
 export function tooManyQuestions(limit: number): ErrandError {
   return new ErrandError(
     'QUESTION_LIMIT',
-    `This task has asked ${limit} questions, as many as docket.limits.questions allows. Ask for more at once, or in another task.`,
+    `This task has asked ${limit} questions, as many as docket.limits.questions allows. Ask several things at once, or use another task.`,
     { exposed: true },
   );
 }

@@ -2,7 +2,7 @@ import type { SpanOptions, Tracing } from '../../telemetry/tracing.js';
 import type { NewExecution } from './engine.js';
 import type { ExecutionRecord } from './record.js';
 
-/** What the semantic conventions for messages ask for. The component is what a message is sent to. */
+/** The attributes of the semantic conventions for messaging, with the component as the destination. */
 function messaging(operation: 'send' | 'process', component: string, key: string): SpanOptions['attributes'] {
   return {
     'messaging.system': 'errand',
@@ -13,7 +13,7 @@ function messaging(operation: 'send' | 'process', component: string, key: string
   };
 }
 
-/** Adds an execution in a span of its own, with which the trace of its runs goes on. */
+/** Adds an execution in a span of its own, whose trace its runs continue. */
 export function inSendingSpan<T>(
   tracing: Tracing,
   execution: NewExecution,
@@ -26,7 +26,7 @@ export function inSendingSpan<T>(
   );
 }
 
-/** The span of one run, which goes on with the trace of whoever added its execution. */
+/** The span of one run, which continues the trace that added its execution. */
 export function processing(record: ExecutionRecord, worker: string): SpanOptions {
   const { component, key, attempt, redelivered, trace } = record;
   return {

@@ -5,33 +5,33 @@ import { toMilliseconds, type Duration } from '../../base/duration.js';
 import { ErrandError, messageOf } from '../../base/errors.js';
 import { shown } from '../../base/shown.js';
 
-/** When a schedule ticks. */
+/** The timetable of a schedule. */
 export type ScheduleWhen =
   | {
       /**
-       * Five fields (minute, hour, day of the month, month, day of the week) or six, with seconds in front: `'0 3 * * *'`. A time that
-       * the change to summer time leaves out comes right after the gap; one that comes twice in autumn counts once, unless the
-       * pattern is for every hour.
+       * A cron pattern of five fields (minute, hour, day of the month, month, day of the week), or six with leading seconds:
+       * `'0 3 * * *'`. A time skipped by the change to summer time comes right after the gap. A time that occurs twice in
+       * autumn counts once, unless the pattern is for every hour.
        */
       readonly cron: string;
       /** An IANA name such as `'Europe/Berlin'`. Default: `'UTC'`, wherever the process runs. */
       readonly timezone?: string;
     }
   | {
-      /** From one tick to the next: 1 second to 100 years. The first tick comes when it has passed once. */
+      /** The interval between ticks, 1 second to 100 years. The first tick comes after one interval. */
       readonly every: Duration;
     };
 
-/** The same with nothing left open, as it is stored. */
+/** A timetable with all defaults filled in, as stored. */
 export type Timetable =
   | {
-      /** As it was given, without blanks around it. */
+      /** The cron pattern, trimmed. */
       readonly cron: string;
       /** An IANA name. */
       readonly timezone: string;
     }
   | {
-      /** Milliseconds. */
+      /** The interval in milliseconds. */
       readonly every: number;
     };
 export const Timetable: z.ZodType<Timetable> = z.union([
@@ -47,7 +47,7 @@ const Given = z.union([
   z.strictObject({ every: z.unknown() }),
 ]);
 
-/** @throws {ErrandError} `OPTIONS_INVALID` with the reason. */
+/** Validates a timetable. @throws {ErrandError} `OPTIONS_INVALID` with the reason. */
 export function toTimetable(when: unknown): Timetable {
   const given = Given.safeParse(when);
   if (!given.success) {
@@ -67,10 +67,10 @@ export function toTimetable(when: unknown): Timetable {
 }
 
 /**
- * The first tick after `now`. Ticks that were missed are left out.
+ * The first tick after `now`. Missed ticks are skipped.
  *
- * @param last - the tick before, which says where in the interval of `every` the ticks lie. Default: `now`
- * @throws {ErrandError} `OPTIONS_INVALID` where no tick follows, or this process does not know the time zone.
+ * @param last - the previous tick, from which the intervals of `every` count. Default: `now`
+ * @throws {ErrandError} `OPTIONS_INVALID` if no tick follows, or this process does not know the time zone.
  */
 export function nextTick(timetable: Timetable, now: number, last = now): number {
   if ('every' in timetable) {
@@ -82,7 +82,7 @@ export function nextTick(timetable: Timetable, now: number, last = now): number 
   try {
     next = new Cron(cron, { timezone, mode: '5-or-6-parts' }).nextRun(new Date(Math.max(now, last)));
   } catch (error) {
-    throw invalid(`the cron pattern '${shown(cron)}' is refused: ${shown(messageOf(error))}`, error);
+    throw invalid(`the cron pattern '${shown(cron)}' is invalid: ${shown(messageOf(error))}`, error);
   }
   if (next) return next.getTime();
   throw invalid(`the cron pattern '${shown(cron)}' names a time that never comes. Give one that does.`);
@@ -90,11 +90,9 @@ export function nextTick(timetable: Timetable, now: number, last = now): number 
 
 function checkCron(timetable: Extract<Timetable, { cron: string }>): void {
   const { cron, timezone } = timetable;
-  // Croner also takes a date, for one tick.
+  // Croner also accepts a date, for a single tick.
   if (!/^@\w+$|^\S+(\s+\S+){4,5}$/.test(cron)) {
-    throw invalid(
-      `when.cron is '${shown(cron)}'. Give five fields, or six with seconds in front, such as '0 3 * * *'.`,
-    );
+    throw invalid(`when.cron is '${shown(cron)}'. Give five fields, or six with leading seconds, such as '0 3 * * *'.`);
   }
   try {
     new Intl.DateTimeFormat('en', { timeZone: timezone });

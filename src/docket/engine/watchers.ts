@@ -8,20 +8,20 @@ interface Watcher {
   active: boolean;
 }
 
-/** Takes what a listener or handler of others threw. Without one it becomes an uncaught exception. */
+/** Receives errors thrown by listeners and handlers. Without one they become uncaught exceptions. */
 export type OnError = (error: unknown) => void;
 
-/** Hands the events of an engine to those who watch in this process: in order, and never synchronously. */
+/** Delivers the events of an engine to the watchers in this process: in order, and never synchronously. */
 export class Watchers {
   private readonly byKey = new Map<string, Set<Watcher>>();
   private readonly bySession = new Map<string, Set<Watcher>>();
-  /** Watchers of everything, under one name. */
+  /** Watchers of all executions, under one name. */
   private readonly ofAll = new Map<string, Set<Watcher>>();
   private queue: { readonly watcher: Watcher; readonly event: EngineEvent }[] = [];
 
   constructor(private readonly report: OnError) {}
 
-  /** How many keys and sessions are watched, everything counted as one. */
+  /** The number of watched keys and sessions; watching all counts as one. */
   get size(): number {
     return this.byKey.size + this.bySession.size + this.ofAll.size;
   }
@@ -38,7 +38,7 @@ export class Watchers {
     };
   }
 
-  /** Tells those who watch now. Who stops watching before it is delivered hears nothing. */
+  /** Queues an event for the current watchers. One removed before delivery does not get it. */
   emit(event: EngineEvent): void {
     const { key, session } = event.record;
     this.enqueue(this.byKey.get(key), event);

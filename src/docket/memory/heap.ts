@@ -1,22 +1,22 @@
-/** A value in a {@link Heap}, and the means to take it out again. */
+/** A handle on a value in a {@link Heap}, to remove it by. */
 export interface HeapNode<T> {
   readonly value: T;
-  /** Where the heap keeps it; -1 once it is out. The heap's own. */
+  /** Its index in the heap; -1 once removed. Private to the heap. */
   index: number;
 }
 
-/** A priority queue that can also give up a value from its middle. Every step costs O(log n). */
+/** A priority queue from whose middle values can be removed. Every operation costs O(log n). */
 export class Heap<T> {
   private readonly nodes: HeapNode<T>[] = [];
 
-  /** `before` says whether `a` comes out before `b`. */
+  /** @param before - whether `a` comes out before `b` */
   constructor(private readonly before: (a: T, b: T) => boolean) {}
 
   get size(): number {
     return this.nodes.length;
   }
 
-  /** The value that comes out next. */
+  /** The next value to come out. */
   peek(): T | undefined {
     return this.nodes[0]?.value;
   }
@@ -34,7 +34,7 @@ export class Heap<T> {
     return first?.value;
   }
 
-  /** Takes a value out, wherever it is. Does nothing when it is out already. */
+  /** Removes a value, wherever it is. Does nothing if it is no longer in the heap. */
   delete(node: HeapNode<T>): void {
     const { index } = node;
     if (index < 0) return;

@@ -2,17 +2,17 @@ import type { ComponentLimits } from '../../components/options.js';
 import { Heap, type HeapNode } from './heap.js';
 import type { RunSlots } from '../engine/run-slots.js';
 
-/** So many deliveries may follow each other before sockets and timers get their turn. */
+/** How many deliveries may follow each other before sockets and timers get their turn. */
 const longestBurst = 100;
 
-/** What stands in line. */
-interface InLine {
+/** An item of the waiting list. */
+interface Waiting {
   readonly component: string;
   readonly priority: number;
-  readonly place: number;
+  readonly position: number;
 }
 
-/** What a dispatcher needs of its engine. */
+/** The parts of an engine that its dispatcher depends on. */
 interface DispatcherHost<T> {
   deliver(entry: T, consumer: RunSlots): void;
   now(): number;
@@ -20,25 +20,25 @@ interface DispatcherHost<T> {
   at(time: number, run: () => void): void;
 }
 
-/** The executions of one component. */
+/** The waiting list and the counts of one component. */
 interface Lane<T> {
-  readonly line: Heap<T>;
-  /** How many have been delivered and have not come back. */
+  readonly waiting: Heap<T>;
+  /** How many have been delivered and not given back. */
   running: number;
-  /** The time of a rate that is being counted, and how many were delivered in it. */
+  /** The current window of the rate limit, and the number of deliveries in it. */
   window?: { readonly endsAt: number; used: number };
-  /** Until when it is known to be shut, with somebody to be told. */
-  shutUntil?: number;
+  /** The end of the window for which a wake-up has been scheduled. */
+  wakesAt?: number;
 }
 
-const before = (a: InLine, b: InLine): boolean =>
-  a.priority === b.priority ? a.place < b.place : a.priority < b.priority;
+const before = (a: Waiting, b: Waiting): boolean =>
+  a.priority === b.priority ? a.position < b.position : a.priority < b.priority;
 
-/** Brings what is due to the consumers that have room: to each of them in turn the first in line that may run there. */
-export class Dispatcher<T extends InLine> {
-  /** By component, as long as anything waits, runs or is counted. */
+/** Delivers due executions to consumers with room: to each in turn the first one that may run there. */
+export class Dispatcher<T extends Waiting> {
+  /** By component, as long as it has anything waiting, running or counted. */
   private readonly lanes = new Map<string, Lane<T>>();
-  /** With their limits, in the order of their turn; also those that take nothing more, until their last run has ended. */
+  /** Consumers with their limits, in turn. One that stopped its intake stays until its last run has ended. */
   private readonly consumers = new Map<RunSlots, ReadonlyMap<string, ComponentLimits> | undefined>();
   private waiting = 0;
   private pending = false;
@@ -46,7 +46,7 @@ export class Dispatcher<T extends InLine> {
 
   constructor(private readonly host: DispatcherHost<T>) {}
 
-  /** How many wait in line. */
+  /** The length of the waiting list. */
   get size(): number {
     return this.waiting;
   }
@@ -62,19 +62,19 @@ export class Dispatcher<T extends InLine> {
 
   push(entry: T): HeapNode<T> {
     this.waiting++;
-    const node = this.laneOf(entry.component).line.push(entry);
+    const node = this.laneOf(entry.component).waiting.push(entry);
     this.dispatchSoon();
     return node;
   }
 
   delete(node: HeapNode<T>): void {
     const lane = this.laneOf(node.value.component);
-    lane.line.delete(node);
+    lane.waiting.delete(node);
     this.waiting--;
     this.tidy(node.value.component, lane);
   }
 
-  /** A run of this component has given its execution back. */
+  /** A run of this component no longer owns its execution. */
   left(component: string): void {
     const lane = this.laneOf(component);
     lane.running--;
@@ -82,7 +82,7 @@ export class Dispatcher<T extends InLine> {
     this.dispatchSoon();
   }
 
-  /** Delivers in a microtask, so that whoever adds an execution sees it queued before it runs. */
+  /** Delivers in a microtask, so that callers see an added execution queued before it runs. */
   dispatchSoon(): void {
     if (this.pending || this.waiting === 0) return;
     this.pending = true;
@@ -113,12 +113,12 @@ export class Dispatcher<T extends InLine> {
     this.dispatchSoon();
   }
 
-  /** Whether there was somebody to deliver to. Its turn is over with a delivery. */
+  /** Delivers to the next consumer in turn; `false` if none can take anything. */
   private deliverOne(): boolean {
     for (const [consumer, limits] of this.consumers) {
       if (!consumer.hasRoom) continue;
       const lane = this.openLane(limits);
-      const entry = lane?.line.pop();
+      const entry = lane?.waiting.pop();
       if (!lane || !entry) continue;
       this.consumers.delete(consumer);
       this.consumers.set(consumer, limits);
@@ -131,12 +131,12 @@ export class Dispatcher<T extends InLine> {
     return false;
   }
 
-  /** The lane with the first of those that may run under these limits. */
+  /** The lane whose first item is the first of all that may run under these limits. */
   private openLane(limits: ReadonlyMap<string, ComponentLimits> | undefined): Lane<T> | undefined {
     let best: Lane<T> | undefined;
     let first: T | undefined;
     for (const [component, lane] of this.lanes) {
-      const head = lane.line.peek();
+      const head = lane.waiting.peek();
       if (!head || (first && before(first, head)) || !this.isOpen(lane, limits?.get(component))) continue;
       best = lane;
       first = head;
@@ -148,8 +148,8 @@ export class Dispatcher<T extends InLine> {
     if (limits?.concurrency !== undefined && lane.running >= limits.concurrency) return false;
     const { window } = lane;
     if (!limits?.rate || !window || window.used < limits.rate.max || window.endsAt <= this.host.now()) return true;
-    if (lane.shutUntil !== window.endsAt) {
-      lane.shutUntil = window.endsAt;
+    if (lane.wakesAt !== window.endsAt) {
+      lane.wakesAt = window.endsAt;
       this.host.at(window.endsAt, () => this.dispatchSoon());
     }
     return false;
@@ -165,14 +165,14 @@ export class Dispatcher<T extends InLine> {
   private laneOf(component: string): Lane<T> {
     let lane = this.lanes.get(component);
     if (!lane) {
-      lane = { line: new Heap<T>(before), running: 0 };
+      lane = { waiting: new Heap<T>(before), running: 0 };
       this.lanes.set(component, lane);
     }
     return lane;
   }
 
-  private tidy(component: string, { line, running, window }: Lane<T>): void {
-    if (line.size > 0 || running > 0 || (window && window.endsAt > this.host.now())) return;
+  private tidy(component: string, { waiting, running, window }: Lane<T>): void {
+    if (waiting.size > 0 || running > 0 || (window && window.endsAt > this.host.now())) return;
     this.lanes.delete(component);
   }
 }

@@ -48,9 +48,9 @@ import { Watchers, type OnError } from '../engine/watchers.js';
 
 /** Options of {@link MemoryEngine}. */
 export interface MemoryEngineOptions {
-  /** Default: the clock of the machine. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
-  /** Takes what a listener or a handler throws. Default: it becomes an uncaught exception. */
+  /** Receives errors thrown by listeners and handlers. Default: they become uncaught exceptions. */
   readonly onError?: OnError;
 }
 
@@ -77,7 +77,7 @@ export class MemoryEngine implements Engine {
     now: () => this.clock.now(),
     at: (time, run) => this.timers.add(time, run),
   });
-  private places = 0;
+  private lastConnection = 0;
   private closed = false;
 
   constructor(options: MemoryEngineOptions = {}) {
@@ -95,7 +95,7 @@ export class MemoryEngine implements Engine {
     this.questionLeases = new MemoryQuestionLeases({
       stepWith: (key, transition) => step(() => transition(this.executions.get(key))),
       now: () => this.clock.now(),
-      needsPlace: (entry, name) => {
+      available: (entry, name) => {
         const question = entry.questions.get(name);
         if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
       },
@@ -132,7 +132,7 @@ export class MemoryEngine implements Engine {
   }
 
   newConnectionId(): string {
-    return String(++this.places);
+    return String(++this.lastConnection);
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
@@ -231,7 +231,7 @@ export class MemoryEngine implements Engine {
     if (this.closed) throw unavailable();
     const consumer = new RunSlots(options.concurrency, {
       slotFree: () => this.dispatcher.dispatchSoon(),
-      revoked: (run, why) => this.guarded(() => handler.revoke(run, why)),
+      revoked: (run, reason) => this.guarded(() => handler.revoke(run, reason)),
       done: (slots) => {
         this.dispatcher.remove(slots);
         this.handlers.delete(slots);
@@ -244,34 +244,39 @@ export class MemoryEngine implements Engine {
     return consumer;
   }
 
-  settle(key: string, run: string, verdict: Settlement): Promise<boolean> {
+  settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
     return this.step(() => {
       const entry = this.executions.ownedBy(key, run);
       if (!entry) return false;
       const { attempt } = entry.record;
-      switch (verdict.type) {
+      switch (settlement.type) {
         case 'finish':
           this.executions.end(entry, {
-            state: 'error' in verdict.outcome ? 'failed' : 'completed',
-            outcome: verdict.outcome,
-            isError: verdict.isError,
+            state: 'error' in settlement.outcome ? 'failed' : 'completed',
+            outcome: settlement.outcome,
+            isError: settlement.isError,
           });
           break;
         case 'retry':
-          this.executions.queueAfter(entry, verdict.delay, { lastError: verdict.error });
+          this.executions.queueAfter(entry, settlement.delay, { lastError: settlement.error });
           break;
-        case 'putBack':
-          this.executions.queueAfter(entry, verdict.delay, { attempt: attempt - 1 });
-          break;
-        case 'handBack':
-          this.executions.queue(entry, entry.place, { attempt: attempt - 1, redelivered: true });
+        case 'release':
+          if (settlement.delay !== undefined) {
+            this.executions.queueAfter(entry, settlement.delay, { attempt: attempt - 1 });
+          } else {
+            this.executions.queue(entry, entry.position, { attempt: attempt - 1, redelivered: true });
+          }
       }
       return true;
     });
   }
 
+  beginAlone(): Promise<void> {
+    // A crash takes the whole docket with it, so nothing is ever isolated.
+    return Promise.resolve();
+  }
+
   exonerate(): Promise<void> {
-    // Who dies takes this docket along: nothing in it is ever isolated.
     return Promise.resolve();
   }
 
@@ -330,7 +335,7 @@ export class MemoryEngine implements Engine {
     return this.step(() => [...(this.executions.get(key)?.questions.values() ?? [])].map(copyOfQuestion));
   }
 
-  /** Makes a transition; what is due comes first, so that nobody sees a record that should have expired. */
+  /** Makes a transition, after running due timers, so that no expired record is ever seen. */
   private step<T>(transition: () => T): Promise<T> {
     return new Promise((resolve) => {
       if (this.closed) throw unavailable();
@@ -343,10 +348,10 @@ export class MemoryEngine implements Engine {
     const run = randomUUID();
     this.executions.begin(entry, { token: run, consumer });
     const delivery = { record: copyOfRecord(entry.record), run };
-    void consumer.begin(run, () => this.make(delivery, consumer));
+    void consumer.begin(run, () => this.run(delivery, consumer));
   }
 
-  private async make(delivery: Delivery, consumer: RunSlots): Promise<void> {
+  private async run(delivery: Delivery, consumer: RunSlots): Promise<void> {
     try {
       await this.handlers.get(consumer)?.run(delivery);
     } catch (error) {
@@ -363,21 +368,21 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  /** A run that ended without a verdict counts as lost. */
+  /** A run that ended without a settlement counts as lost. */
   private recover({ record, run }: Delivery): void {
     const entry = this.executions.ownedBy(record.key, run);
-    if (entry) this.executions.queue(entry, entry.place, { redelivered: true, losses: entry.record.losses + 1 });
+    if (entry) this.executions.queue(entry, entry.position, { redelivered: true, losses: entry.record.losses + 1 });
   }
 }
 
 function unavailable(): ErrandError {
   return new ErrandError(
     'DOCKET_UNAVAILABLE',
-    'The memory engine is closed. Make a new one, or close the server last.',
+    'The memory engine is closed. Create a new one, or close the server last.',
   );
 }
 
-/** Runs in a microtask of its own, where a throw becomes an uncaught exception. */
+/** Called in a microtask of its own, where a throw becomes an uncaught exception. */
 function raise(error: unknown): never {
   throw error;
 }

@@ -5,41 +5,42 @@ import type { ExecutionRecord, Question } from '../engine/record.js';
 import type { LeaseHolder } from '../engine/sessions.js';
 import type { Timer } from './timer-heap.js';
 
-/** An execution and what belongs to it. The record is replaced at each write, so that who got it keeps what it was. */
+/** An execution and everything that belongs to it. Each write replaces the record, so that readers keep the one they have. */
 export interface Entry {
   record: ExecutionRecord;
-  /** Grows with each add: the order of lists. */
+  /** Grows with each add, and orders lists. */
   readonly sequence: number;
   readonly component: string;
   readonly priority: number;
-  /** Its place in line among equals; kept by a run that is interrupted, so that it goes before younger ones. */
-  place: number;
+  /** Its position among equals in the waiting list. An interrupted run keeps it, so that it goes before younger ones. */
+  position: number;
   /** Set while queued. */
   queued?: HeapNode<Entry>;
-  /** Set while scheduled, and when finished until it expires. */
+  /** Set while scheduled, and from the end until it expires. */
   timer?: Timer;
   /** Set while running. */
   run?: { readonly token: string; readonly consumer: RunSlots };
   /** The journal, until the end. */
   readonly questions: Map<string, Question>;
-  /** The deadlines of the questions that are open. */
+  /** The deadlines of the open questions. */
   readonly deadlines: Map<string, Timer>;
-  /** Where each question is shown, or was shown last. */
+  /** The lease of each question, or its last one. */
   shown?: Map<string, Shown>;
 }
 
-/** Where a question is shown. */
+/** The lease of a question. */
 export interface Shown extends LeaseHolder {
+  /** Whether it was released. */
   readonly isOver: boolean;
-  /** Whether its client said that it has it. */
+  /** Whether the client has acknowledged the question. */
   readonly isReceived: boolean;
-  /** Since when nobody has waited. */
+  /** Since when no request has waited. */
   readonly restsSince?: number;
-  /** To which sessions it was shown, the last one at the end. */
+  /** The sessions that the question was shown to, the latest last. */
   readonly sessions: readonly string[];
 }
 
-/** See `copyOfRecord`. */
+/** A copy for readers; see `copyOfRecord`. */
 export function copyOfQuestion(question: Question): Question {
   return { ...question, params: copyOfJson(question.params), answer: copyOfJson(question.answer) };
 }

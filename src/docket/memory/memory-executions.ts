@@ -12,7 +12,7 @@ import { isRepeatable, isTerminal, type ExecutionRecord, type Question } from '.
 import type { TimerHeap } from './timer-heap.js';
 import type { Watchers } from '../engine/watchers.js';
 
-/** What is told of each change of an execution, and where it stands in line. */
+/** The parts of the engine that take part in transitions. */
 export interface MemoryExecutionsHost {
   readonly clock: Clock;
   readonly timers: TimerHeap;
@@ -22,14 +22,14 @@ export interface MemoryExecutionsHost {
   readonly sessions: MemorySessions;
 }
 
-/** The executions of a memory engine and how they go from one state to the next. */
+/** The executions of a memory engine and their transitions. */
 export class MemoryExecutions {
   private readonly entries = new Map<string, Entry>();
   private readonly owners = new OwnerIndex<Entry>();
-  /** How many tasks of each owner have not ended; owners without one are not in it. */
+  /** The number of open tasks by owner; only owners who have some. */
   private readonly openTasks = new Map<string, number>();
   private sequence = 0;
-  private place = 0;
+  private lastPosition = 0;
 
   constructor(private readonly host: MemoryExecutionsHost) {}
 
@@ -37,13 +37,13 @@ export class MemoryExecutions {
     return this.entries.get(key);
   }
 
-  /** The execution that the run still owns. */
+  /** The execution, if the run still owns it. */
   ownedBy(key: string, run: string): Entry | undefined {
     const entry = this.entries.get(key);
     return entry?.run?.token === run ? entry : undefined;
   }
 
-  /** The executions of one owner that a client asked for. */
+  /** A page of the tasks of one owner. */
   page(query: ListQuery): ReturnType<OwnerIndex<Entry>['page']> {
     return this.owners.page(query);
   }
@@ -54,7 +54,7 @@ export class MemoryExecutions {
     this.openTasks.clear();
   }
 
-  /** Adds it, or gives the live one that has its key. */
+  /** Adds an execution, or returns the live one with its key. */
   addUnlessAlive(execution: NewExecution, limit = Infinity): Addition {
     const known = this.entries.get(execution.key);
     if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
@@ -63,7 +63,7 @@ export class MemoryExecutions {
     return { added: true, record: this.enter(execution, known) };
   }
 
-  /** Makes an execution of what is new, in the place of an earlier one under its key that is over. */
+  /** Adds an execution, replacing an ended one with its key. */
   enter(execution: NewExecution, previous: Entry | undefined): ExecutionRecord {
     if (previous) this.forget(previous);
     const now = Math.max(this.host.clock.now(), previous?.record.updatedAt ?? 0);
@@ -74,7 +74,7 @@ export class MemoryExecutions {
       sequence,
       component: record.component,
       priority: record.priority ?? 0,
-      place: 0,
+      position: 0,
       questions: new Map(),
       deadlines: new Map(),
     };
@@ -87,15 +87,15 @@ export class MemoryExecutions {
     this.countOpen(record, 1);
     const runAt = execution.delay === undefined ? execution.runAt : now + execution.delay;
     if (runAt !== undefined && runAt > now) this.postpone(entry, runAt, { updatedAt: now });
-    else this.queue(entry, ++this.place, { updatedAt: now });
+    else this.queue(entry, ++this.lastPosition, { updatedAt: now });
     return copyOfRecord(entry.record);
   }
 
-  /** Back into the line after so many milliseconds, or at once. */
+  /** Queues an execution again, after `delay` milliseconds or at once. */
   queueAfter(entry: Entry, delay: number, change: Partial<ExecutionRecord>): void {
     const updatedAt = this.nowFor(entry);
     if (delay > 0) this.postpone(entry, updatedAt + delay, { ...change, updatedAt });
-    else this.queue(entry, ++this.place, { ...change, updatedAt });
+    else this.queue(entry, ++this.lastPosition, { ...change, updatedAt });
   }
 
   private postpone(entry: Entry, runAt: number, change: Partial<ExecutionRecord>): void {
@@ -103,22 +103,22 @@ export class MemoryExecutions {
     this.write(entry, { ...change, state: 'scheduled', runAt, dueAt: runAt });
     entry.timer = this.host.timers.add(runAt, () => {
       entry.timer = undefined;
-      this.queue(entry, ++this.place, {});
+      this.queue(entry, ++this.lastPosition, {});
     });
     this.emit(entry, 'state');
   }
 
-  /** Into the line, at its place among equals. */
-  queue(entry: Entry, place: number, change: Partial<ExecutionRecord>): void {
+  /** Queues an execution at a position among equals. */
+  queue(entry: Entry, position: number, change: Partial<ExecutionRecord>): void {
     const dueAt = entry.record.runAt ?? this.nowFor(entry);
     this.leave(entry);
-    entry.place = place;
+    entry.position = position;
     this.write(entry, { ...change, state: 'queued', runAt: undefined, dueAt });
     entry.queued = this.host.dispatcher.push(entry);
     this.emit(entry, 'state');
   }
 
-  /** A run begins. */
+  /** Begins a run. */
   begin(entry: Entry, run: NonNullable<Entry['run']>): void {
     entry.queued = undefined;
     entry.run = run;
@@ -126,7 +126,7 @@ export class MemoryExecutions {
     this.emit(entry, 'state');
   }
 
-  /** Ends it: `change` says how. */
+  /** Ends an execution; `change` holds the state and outcome. */
   end(entry: Entry, change: Partial<ExecutionRecord>): void {
     this.detach(entry);
     const finishedAt = this.nowFor(entry);
@@ -139,14 +139,14 @@ export class MemoryExecutions {
     this.emit(entry, 'state');
   }
 
-  /** Another execution takes its key: it is out of line, and nobody needs an answer any more. */
+  /** Another execution takes its key: it leaves the waiting list, and its questions are closed. */
   giveWay(entry: Entry): void {
     this.detach(entry);
     this.write(entry, { openQuestions: 0 });
     this.closeQuestions(entry);
   }
 
-  /** A question has its answer. */
+  /** Answers a question. */
   closeQuestion(entry: Entry, question: Question, answer: Answer): void {
     const deadline = entry.deadlines.get(question.key);
     if (deadline) this.host.timers.delete(deadline);
@@ -164,12 +164,12 @@ export class MemoryExecutions {
     this.host.overview.written(entry, before);
   }
 
-  /** Watchers get the record itself and not a copy: what they hand on to users, they copy. */
+  /** Watchers get the record itself. They copy what they pass on to users. */
   emit(entry: Entry, type: 'state' | 'progress'): void {
     this.host.watchers.emit({ type, record: entry.record });
   }
 
-  /** It is in no line any more, waits for no time, and no run owns it. */
+  /** Removes an execution from the waiting list, its timer and its run. */
   private detach(entry: Entry): void {
     if (entry.queued) this.host.dispatcher.delete(entry.queued);
     if (entry.timer) this.host.timers.delete(entry.timer);
@@ -178,14 +178,14 @@ export class MemoryExecutions {
     this.leave(entry);
   }
 
-  /** No run owns it any more, which gives the place of that to another of its component. */
+  /** Takes an execution from its run, which may make room for another one of its component. */
   private leave(entry: Entry): void {
     if (!entry.run) return;
     entry.run = undefined;
     this.host.dispatcher.left(entry.component);
   }
 
-  /** Nobody needs an answer any more. */
+  /** Closes the open questions without an answer. */
   private closeQuestions(entry: Entry): void {
     for (const question of entry.questions.values()) {
       if (!question.answer) this.host.watchers.emit({ type: 'closed', record: entry.record, question });
@@ -212,7 +212,7 @@ export class MemoryExecutions {
     else this.openTasks.set(owner, open);
   }
 
-  /** The time of a write. It does not go back, even when the clock does. */
+  /** The time of a write, which never goes back, even if the clock does. */
   private nowFor(entry: Entry): number {
     return Math.max(this.host.clock.now(), entry.record.updatedAt);
   }

@@ -15,26 +15,26 @@ import { OwnerIndex } from './owner-index.js';
 import type { ExecutionRecord, ExecutionState } from '../engine/record.js';
 import type { RunSlots } from '../engine/run-slots.js';
 
-/** All executions are in one list of the index. */
+/** The one owner under which the index lists all executions. */
 const everybody = '';
 
-/** What the memory engine knows of its executions and workers as a whole: kept with each write, so that asking is cheap. */
+/** The counts and lists of a memory engine as a whole, updated with each write so that reading is cheap. */
 export class MemoryOverview {
   private readonly all = new OwnerIndex<Entry>();
   private readonly counts = noCounts();
   private openQuestions = 0;
-  /** In the order in which they were queued. */
+  /** In the order of queueing. */
   private readonly queued = new Set<Entry>();
   private readonly workers = new Map<RunSlots, Omit<WorkerSummary, 'running' | 'waiting'>>();
   private started = 0;
 
-  /** An entry that is newer than all others. */
+  /** Adds an entry, which must be newer than all others. */
   add(entry: Entry): void {
     this.all.add(everybody, entry);
     this.count(entry, entry.record, 1);
   }
 
-  /** The record of an entry was replaced. */
+  /** Updates the counts after a write. */
   written(entry: Entry, before: ExecutionRecord): void {
     const { state, openQuestions } = entry.record;
     this.openQuestions += openQuestions - before.openQuestions;

@@ -8,13 +8,13 @@ import {
   type LeaseResult,
 } from '../engine/sessions.js';
 
-/** What the showings need of their engine. */
+/** The parts of an engine that its question leases depend on. */
 export interface MemoryQuestionLeasesHost {
-  /** Makes a step with the execution of that key, after what is due. */
+  /** Makes a transition with the execution of that key, after running due timers. */
   stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
   now(): number;
-  /** The question needs a place. */
-  needsPlace(entry: Entry, question: string): void;
+  /** The question needs another connection. */
+  available(entry: Entry, question: string): void;
   report(error: unknown): void;
 }
 
@@ -24,9 +24,9 @@ export class MemoryQuestionLeases implements QuestionLeases {
 
   constructor(private readonly host: MemoryQuestionLeasesHost) {}
 
-  attend(place: string, listener: LeaseListener): () => void {
-    this.listeners.set(place, listener);
-    return () => this.listeners.delete(place);
+  attend(connection: string, listener: LeaseListener): () => void {
+    this.listeners.set(connection, listener);
+    return () => this.listeners.delete(connection);
   }
 
   acquire(key: string, question: string, by: LeaseHolder): Promise<LeaseResult> {
@@ -34,11 +34,11 @@ export class MemoryQuestionLeases implements QuestionLeases {
       const asked = entry?.questions.get(question);
       if (!entry || !asked || asked.answer) return { granted: false, again: false };
       const shown = entry.shown?.get(question);
-      const isMoved = shown !== undefined && shown.place !== by.place;
+      const isMoved = shown !== undefined && shown.connection !== by.connection;
       if (isMoved && !shown.isOver) {
         if (!takesOver(by, shown)) return { granted: false, again: false };
-        const { place } = shown;
-        queueMicrotask(() => this.tellTaken(place, key, question, by.session));
+        const { connection } = shown;
+        queueMicrotask(() => this.notifyLost(connection, key, question, by.session));
       }
       const now = this.host.now();
       const kept = shown && isKept(shown, by) ? now - (shown.restsSince ?? now) : undefined;
@@ -63,12 +63,12 @@ export class MemoryQuestionLeases implements QuestionLeases {
     });
   }
 
-  release(key: string, question: string, place: string): Promise<void> {
+  release(key: string, question: string, connection: string): Promise<void> {
     return this.host.stepWith(key, (entry) => {
       const shown = entry?.shown?.get(question);
-      if (!entry || shown?.place !== place || shown.isOver) return;
+      if (!entry || shown?.connection !== connection || shown.isOver) return;
       entry.shown?.set(question, { ...shown, isOver: true, isReceived: false });
-      if (!entry.questions.get(question)?.answer) this.host.needsPlace(entry, question);
+      if (!entry.questions.get(question)?.answer) this.host.available(entry, question);
     });
   }
 
@@ -76,17 +76,17 @@ export class MemoryQuestionLeases implements QuestionLeases {
     this.listeners.clear();
   }
 
-  private tellTaken(place: string, key: string, question: string, session: string): void {
+  private notifyLost(connection: string, key: string, question: string, session: string): void {
     try {
-      this.listeners.get(place)?.onLost(key, question, session);
+      this.listeners.get(connection)?.onLost(key, question, session);
     } catch (error) {
       this.host.report(error);
     }
   }
 }
 
-/** Whether the client has what it was shown, and is not to be shown it again by a place that wants to. */
-function isKept({ isOver, isReceived, place, session, waits, rests }: Shown, by: LeaseHolder): boolean {
+/** Whether the client has acknowledged the question and still shows it, so that it must not be sent again. */
+function isKept({ isOver, isReceived, connection, session, waits, rests }: Shown, by: LeaseHolder): boolean {
   if (isOver || !isReceived || session !== by.session) return false;
-  return place === by.place || (by.waits && (waits || rests === true));
+  return connection === by.connection || (by.waits && (waits || rests === true));
 }

@@ -18,7 +18,7 @@ export class MemorySchedules {
   constructor(
     private readonly clock: Clock,
     private readonly timers: TimerHeap,
-    /** Adds an execution unless the one before it is alive. */
+    /** Adds an execution, unless the previous one is alive. */
     private readonly add: (execution: NewExecution) => void,
   ) {}
 
@@ -48,7 +48,7 @@ export class MemorySchedules {
     return [...this.planned.values()].map(toRecord).sort((a, b) => a.next - b.next || (a.id < b.id ? -1 : 1));
   }
 
-  /** Forgets all of them; their timers have been cleared. */
+  /** Removes all schedules; their timers have been cleared already. */
   clear(): void {
     this.planned.clear();
   }

@@ -4,40 +4,40 @@ import type { TimerHeap, Timer } from './timer-heap.js';
 
 type Listener = (news: SessionNews) => void;
 
-/** A session that is kept. */
+/** A stored session. */
 interface Kept {
   readonly owner: string;
   client: Json;
-  /** The place that used it last. */
+  /** The connection that used it last. */
   user: string;
-  /** The place where messages without a request go out; null when that is gone. */
+  /** The connection that sends messages belonging to no request; null once it has left. */
   holder: string | null | undefined;
-  /** Tasks that ended when there was no holder any more. */
+  /** Tasks that ended after the holder had left. */
   missed: string[];
   expiry: Timer;
 }
 
-/** What the sessions need of their engine. */
+/** The parts of an engine that its sessions depend on. */
 export interface MemorySessionsHost {
-  /** Makes a step, after what is due. */
+  /** Makes a transition, after running due timers. */
   step<T>(transition: () => T): Promise<T>;
   now(): number;
   readonly timers: TimerHeap;
   report(error: unknown): void;
 }
 
-/** {@link Sessions} of one process, which several listeners of a server share. */
+/** {@link Sessions} of one process, shared by the listeners of a server. */
 export class MemorySessions implements Sessions {
   private readonly kept = new Map<string, Kept>();
-  private readonly places = new Map<string, Map<string, Listener>>();
+  private readonly connections = new Map<string, Map<string, Listener>>();
   private readonly open = new Map<string, Set<string>>();
 
   constructor(private readonly host: MemorySessionsHost) {}
 
-  save(id: string, place: string, { owner, client }: StoredSession, life: number): Promise<void> {
+  save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
     return this.host.step(() => {
-      const expiry = this.expireAfter(id, life);
-      this.kept.set(id, { owner, client: copyOfJson(client), user: place, holder: undefined, missed: [], expiry });
+      const expiry = this.expireAfter(id, ttl);
+      this.kept.set(id, { owner, client: copyOfJson(client), user: connection, holder: undefined, missed: [], expiry });
     });
   }
 
@@ -48,69 +48,69 @@ export class MemorySessions implements Sessions {
     });
   }
 
-  keep(id: string, place: string, life: number): Promise<boolean> {
+  keep(id: string, connection: string, ttl: number): Promise<boolean> {
     return this.host.step(() => {
       const session = this.kept.get(id);
       if (!session) return false;
-      session.user = place;
+      session.user = connection;
       this.host.timers.delete(session.expiry);
-      session.expiry = this.expireAfter(id, life);
+      session.expiry = this.expireAfter(id, ttl);
       return true;
     });
   }
 
-  change(id: string, place: string, client: Json): Promise<void> {
+  change(id: string, connection: string, client: Json): Promise<void> {
     return this.host.step(() => {
       const session = this.kept.get(id);
       if (!session) return;
       session.client = copyOfJson(client);
-      this.spread(id, { type: 'changed', client: session.client }, place);
+      this.spread(id, { type: 'changed', client: session.client }, connection);
     });
   }
 
-  end(id: string, unusedBut?: string): Promise<void> {
+  end(id: string, lastUsedBy?: string): Promise<void> {
     return this.host.step(() => {
       const session = this.kept.get(id);
-      if (session && (unusedBut === undefined || session.user === unusedBut)) this.forget(id, session);
+      if (session && (lastUsedBy === undefined || session.user === lastUsedBy)) this.forget(id, session);
     });
   }
 
-  serve(id: string, place: string, listener: Listener): Promise<() => void> {
+  serve(id: string, connection: string, listener: Listener): Promise<() => void> {
     return this.host.step(() => {
-      const places = this.places.get(id) ?? new Map<string, Listener>();
-      this.places.set(id, places.set(place, listener));
+      const connections = this.connections.get(id) ?? new Map<string, Listener>();
+      this.connections.set(id, connections.set(connection, listener));
       const holder = this.kept.get(id)?.holder;
-      if (holder) this.deliver(id, place, { type: 'held', place: holder });
+      if (holder) this.deliver(id, connection, { type: 'held', connection: holder });
       return () => {
-        places.delete(place);
-        if (places.size === 0 && this.places.get(id) === places) this.places.delete(id);
+        connections.delete(connection);
+        if (connections.size === 0 && this.connections.get(id) === connections) this.connections.delete(id);
       };
     });
   }
 
-  tell(id: string, place: string, message: Json): Promise<void> {
-    return this.host.step(() => this.spread(id, { type: 'message', message: copyOfJson(message) }, place));
+  publish(id: string, connection: string, message: Json): Promise<void> {
+    return this.host.step(() => this.spread(id, { type: 'message', message: copyOfJson(message) }, connection));
   }
 
-  hold(id: string, place: string): Promise<readonly string[]> {
+  hold(id: string, connection: string): Promise<readonly string[]> {
     return this.host.step(() => {
       const session = this.kept.get(id);
       const missed = session?.missed ?? [];
       if (session) {
-        session.holder = place;
+        session.holder = connection;
         session.missed = [];
-        this.spread(id, { type: 'held', place });
+        this.spread(id, { type: 'held', connection });
       }
       return [...missed, ...(this.open.get(id) ?? [])];
     });
   }
 
-  leave(id: string, place: string): Promise<void> {
+  leave(id: string, connection: string): Promise<void> {
     return this.host.step(() => {
       const session = this.kept.get(id);
-      if (session?.holder !== place) return;
+      if (session?.holder !== connection) return;
       session.holder = null;
-      this.spread(id, { type: 'held', place: undefined }, place);
+      this.spread(id, { type: 'held', connection: undefined }, connection);
     });
   }
 
@@ -135,12 +135,12 @@ export class MemorySessions implements Sessions {
 
   clear(): void {
     this.kept.clear();
-    this.places.clear();
+    this.connections.clear();
     this.open.clear();
   }
 
-  private expireAfter(id: string, life: number): Timer {
-    return this.host.timers.add(this.host.now() + life, () => {
+  private expireAfter(id: string, ttl: number): Timer {
+    return this.host.timers.add(this.host.now() + ttl, () => {
       const session = this.kept.get(id);
       if (session) this.forget(id, session);
     });
@@ -153,13 +153,15 @@ export class MemorySessions implements Sessions {
   }
 
   private spread(id: string, news: SessionNews, from?: string): void {
-    for (const place of this.places.get(id)?.keys() ?? []) if (place !== from) this.deliver(id, place, news);
+    for (const connection of this.connections.get(id)?.keys() ?? []) {
+      if (connection !== from) this.deliver(id, connection, news);
+    }
   }
 
-  private deliver(id: string, place: string, news: SessionNews): void {
+  private deliver(id: string, connection: string, news: SessionNews): void {
     queueMicrotask(() => {
       try {
-        this.places.get(id)?.get(place)?.(news);
+        this.connections.get(id)?.get(connection)?.(news);
       } catch (error) {
         this.host.report(error);
       }

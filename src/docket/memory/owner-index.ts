@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Cursors } from '../engine/cursors.js';
 import type { ListQuery } from '../engine/engine.js';
 
-/** What the index orders: a greater sequence is newer. */
+/** An item of the index; a greater sequence is newer. */
 export interface Sequenced {
   readonly sequence: number;
 }
@@ -10,15 +10,15 @@ export interface Sequenced {
 const longestChunk = 128;
 
 /**
- * The entries of each owner in the order in which they came, for paging from the newest back. They are kept in short
- * chunks, so that a page costs what it holds and a removal shifts one chunk, however many entries the owner has.
+ * Entries by owner in order of arrival, paged from the newest back. Short chunks keep the cost of a page and of a removal
+ * independent of the number of entries.
  */
 export class OwnerIndex<T extends Sequenced> {
-  /** Chunks with the oldest first, none of them empty. */
+  /** Chunks, the oldest first; none is empty. */
   private readonly owners = new Map<string, T[][]>();
   private readonly cursors = new Cursors(randomUUID().slice(0, 8));
 
-  /** How many owners have entries. */
+  /** The number of owners with entries. */
   get size(): number {
     return this.owners.size;
   }
@@ -46,9 +46,9 @@ export class OwnerIndex<T extends Sequenced> {
   }
 
   /**
-   * Up to `limit` entries, the newest first, from where the cursor of the page before points.
+   * Returns up to `limit` entries, the newest first, from the cursor of the previous page on.
    *
-   * @throws {ErrandError} `CURSOR_INVALID` for a cursor that this index did not give.
+   * @throws {ErrandError} `CURSOR_INVALID` for a foreign cursor.
    */
   page(query: ListQuery): {
     readonly entries: readonly T[];
@@ -78,7 +78,7 @@ export class OwnerIndex<T extends Sequenced> {
   }
 }
 
-/** The last chunk that begins before `sequence`; -1 when there is none. */
+/** The last chunk that begins before `sequence`; -1 if there is none. */
 function chunkBefore<T extends Sequenced>(chunks: readonly T[][], sequence: number): number {
   return countBefore(chunks.length, (at) => (chunks[at]?.[0]?.sequence ?? 0) < sequence) - 1;
 }
@@ -87,7 +87,7 @@ function entriesBefore(chunk: readonly Sequenced[], sequence: number): number {
   return countBefore(chunk.length, (at) => (chunk[at]?.sequence ?? 0) < sequence);
 }
 
-/** How many of the first positions are `before`, by halving. */
+/** Counts by bisection how many of the first positions are `before`. */
 function countBefore(length: number, before: (at: number) => boolean): number {
   let low = 0;
   let high = length;

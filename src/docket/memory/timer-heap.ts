@@ -3,17 +3,16 @@ import { Heap, type HeapNode } from './heap.js';
 
 interface Due {
   readonly at: number;
-  /** Keeps those due at the same time in the order in which they came. */
+  /** Orders those due at the same time by arrival. */
   readonly order: number;
   readonly run: () => void;
 }
 
-/** What {@link TimerHeap.add} gives to take back with {@link TimerHeap.delete}. */
+/** A handle from {@link TimerHeap.add} for {@link TimerHeap.delete}. */
 export type Timer = HeapNode<Due>;
 
 /**
- * Many due times over one armed timer: a hundred thousand records that expire cost one timer of the machine, and
- * none when nothing is due.
+ * Many timers over a single system timer: a hundred thousand expiring records cost one, and an empty heap none.
  */
 export class TimerHeap {
   private readonly heap = new Heap<Due>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
@@ -27,22 +26,22 @@ export class TimerHeap {
     return this.heap.size;
   }
 
-  /** Calls `run` once at that time (milliseconds since 1970), never synchronously. */
+  /** Calls `run` once at a time (milliseconds since 1970), never synchronously. */
   add(at: number, run: () => void): Timer {
     const timer = this.heap.push({ at, order: this.added++, run });
     this.arm();
     return timer;
   }
 
-  /** Takes a due time back. Does nothing when it has passed. */
+  /** Cancels a timer. Does nothing once it has run. */
   delete(timer: Timer): void {
     this.heap.delete(timer);
     this.arm();
   }
 
   /**
-   * Runs what is due by the clock, the earliest first. The timer does this by itself; whoever reads calls it before,
-   * so that a late timer (a blocked event loop, a machine that slept) cannot be seen.
+   * Runs all due timers, the earliest first. This happens by itself. Readers call it first, so that they never see the
+   * effect of a late timer (a blocked event loop, a machine that slept).
    */
   runDue(): void {
     for (let next = this.heap.peek(); next && next.at <= this.clock.now(); next = this.heap.peek()) {
@@ -52,7 +51,7 @@ export class TimerHeap {
     this.arm();
   }
 
-  /** Forgets everything. */
+  /** Cancels all timers. */
   clear(): void {
     this.heap.clear();
     this.arm();

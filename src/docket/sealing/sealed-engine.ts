@@ -24,21 +24,21 @@ import type {
   Settlement,
   Watched,
 } from '../engine/engine.js';
-import { lostTooOften } from '../engine/size-limits.js';
+import { lostTooOften } from '../engine/loss-policy.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../engine/record.js';
 import { SealedSessions } from './sealed-sessions.js';
-import type { Sealer, SealPlace } from './sealer.js';
+import type { Sealer, SealContext } from './sealer.js';
 import type { Sessions, QuestionLeases } from '../engine/sessions.js';
 import type { OnError } from '../engine/watchers.js';
 
-/** What a sealed error is called as long as it is sealed. */
+/** The code of an error while it is sealed. */
 const sealedCode = 'SEALED';
 
 /**
- * An engine that never sees what users say: input, snapshot, questions, answers, log lines, messages of progress, reasons and
- * outcomes are sealed on their way in and opened on their way out. What cannot be opened fails closed: an input never reaches the method, and in
- * place of an outcome or an answer there is an error that says so.
+ * Wraps an engine so that it never sees user data: inputs, snapshots, questions, answers, log messages, progress messages,
+ * reasons and outcomes are sealed on the way in and opened on the way out. Values that cannot be opened fail closed: such an
+ * input never reaches the method, and such an outcome or answer becomes an error.
  */
 export class SealedEngine implements Engine {
   readonly sessions: Sessions;
@@ -46,7 +46,7 @@ export class SealedEngine implements Engine {
   constructor(
     private readonly engine: Engine,
     private readonly sealer: Sealer,
-    /** Takes what could not be opened where nobody waits for it. */
+    /** Receives the errors of values that cannot be opened where no caller can get them. */
     private readonly report: OnError,
   ) {
     this.sessions = new SealedSessions(engine.sessions, sealer, report);
@@ -137,7 +137,7 @@ export class SealedEngine implements Engine {
     return { unwatch, ...(now && { now: this.openEnd(now) }) };
   }
 
-  /** Its executions have its id as their key, so that what is sealed for one opens for them. */
+  /** Sealed with the schedule's id as key, because its executions have that key and must be able to open it. */
   schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
     const { id, when, ...execution } = schedule;
     const { key: _key, ...sealed } = this.sealedExecution({ key: id, ...execution });
@@ -155,12 +155,16 @@ export class SealedEngine implements Engine {
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     return this.engine.consume(options, {
       run: (delivery) => this.run(delivery, handler),
-      revoke: (run, why) => handler.revoke(run, why),
+      revoke: (run, reason) => handler.revoke(run, reason),
     });
   }
 
-  settle(key: string, run: string, verdict: Settlement, over?: boolean): Promise<boolean> {
-    return this.engine.settle(key, run, this.sealedVerdict(key, verdict), over);
+  settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean> {
+    return this.engine.settle(key, run, this.sealedSettlement(key, settlement), over);
+  }
+
+  beginAlone(key: string, run: string): Promise<void> {
+    return this.engine.beginAlone(key, run);
   }
 
   exonerate(key: string, run: string): Promise<void> {
@@ -185,7 +189,7 @@ export class SealedEngine implements Engine {
       onDeadline: this.sealedAnswer(key, question.key, question.onDeadline),
     };
     const asked = await this.engine.ask(key, run, sealed, limit);
-    // Whoever asks knows what, also where an earlier run asked it under a key that is gone.
+    // The caller's own parameters, because an earlier run may have sealed them with a key that is gone.
     return asked && { ...this.openAnswers(key, asked), params: question.params };
   }
 
@@ -234,23 +238,23 @@ export class SealedEngine implements Engine {
     };
   }
 
-  /** Sealed, it still shows whether it is an error: the engine goes by it. */
+  /** A sealed outcome still shows whether it is an error, which the engine depends on. */
   private sealedOutcome(key: string, outcome: Outcome): Outcome {
     const sealed = this.seal(outcome as Json, key, 'outcome');
     return 'error' in outcome ? { error: { code: sealedCode, message: sealed } } : { result: sealed };
   }
 
-  private sealedVerdict(key: string, verdict: Settlement): Settlement {
-    if (verdict.type === 'finish') return { ...verdict, outcome: this.sealedOutcome(key, verdict.outcome) };
-    if (verdict.type !== 'retry') return verdict;
-    const sealed = this.seal(verdict.error as unknown as Json, key, 'lastError');
-    return { ...verdict, error: { code: sealedCode, message: sealed } };
+  private sealedSettlement(key: string, settlement: Settlement): Settlement {
+    if (settlement.type === 'finish') return { ...settlement, outcome: this.sealedOutcome(key, settlement.outcome) };
+    if (settlement.type !== 'retry') return settlement;
+    const sealed = this.seal(settlement.error as unknown as Json, key, 'lastError');
+    return { ...settlement, error: { code: sealedCode, message: sealed } };
   }
 
   private openedLastError({ key, lastError }: ExecutionRecord): Pick<ExecutionRecord, 'lastError'> {
     if (lastError === undefined) return {};
-    const place = { key, part: 'lastError' };
-    return { lastError: this.openOr<WireError>(lastError.message, place, (error) => failure(error).error) };
+    const context = { key, part: 'lastError' };
+    return { lastError: this.openOr<WireError>(lastError.message, context, (error) => failure(error).error) };
   }
 
   private sealedAnswer(key: string, question: string, answer: Answer): Answer {
@@ -276,7 +280,7 @@ export class SealedEngine implements Engine {
     };
   }
 
-  /** What is said of an execution for people to read. What cannot be opened says why, and the rest is still told. */
+  /** The opened texts of a record: progress message and reason. One that cannot be opened is replaced by the error. */
   private openedWords({
     key,
     progress,
@@ -300,13 +304,13 @@ export class SealedEngine implements Engine {
   }
 
   private openOutcome(key: string, outcome: Outcome): Outcome {
-    // The engine itself has ended it, and says nothing of users. The words are ours, whoever wrote it.
+    // Written by the engine itself, so it is not sealed. The text is made anew, in case someone else wrote it.
     if ('error' in outcome && outcome.error.code === 'EXECUTION_LOST') return lostTooOften(`'${key}'`);
     const sealed = 'error' in outcome ? outcome.error.message : outcome.result;
     return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);
   }
 
-  /** A question without what it asks: what is in its answers is an error where they cannot be opened. */
+  /** Opens the answers of a question, not its parameters. One that cannot be opened becomes an error. */
   private openAnswers(key: string, question: Question): Question {
     const open = (answer: Answer): Answer => {
       const sealed = 'result' in answer ? answer.result : undefined;
@@ -319,7 +323,7 @@ export class SealedEngine implements Engine {
     };
   }
 
-  /** Nothing where it cannot be opened: nobody can be shown it. */
+  /** Opens a question; undefined if that fails, because then it cannot be shown. */
   private openQuestion(key: string, question: Question): Question | undefined {
     const { sealed } = question.params as QuestionParams;
     const params = this.tried(() => this.sealer.open(sealed, { key, part: `question ${question.key}` }));
@@ -346,9 +350,9 @@ export class SealedEngine implements Engine {
     }
   }
 
-  private openOr<T>(sealed: unknown, place: SealPlace, otherwise: (error: unknown) => T): T {
+  private openOr<T>(sealed: unknown, context: SealContext, otherwise: (error: unknown) => T): T {
     try {
-      return this.sealer.open(sealed, place) as T;
+      return this.sealer.open(sealed, context) as T;
     } catch (error) {
       this.report(error);
       return otherwise(error);
@@ -365,7 +369,7 @@ export class SealedEngine implements Engine {
   }
 }
 
-/** In place of what cannot be opened. */
+/** Stands in for a value that cannot be opened. */
 function failure(error: unknown): { readonly error: { readonly code: string; readonly message: string } } {
   return { error: { code: ErrandError.is(error) ? error.code : 'SEAL_INVALID', message: messageOf(error) } };
 }

@@ -3,17 +3,17 @@ import type { Sealer } from './sealer.js';
 import type { SessionNews, Sessions, StoredSession } from '../engine/sessions.js';
 import type { OnError } from '../engine/watchers.js';
 
-/** Sessions of which an engine never sees what their clients say. One that cannot be opened is none. */
+/** Sessions whose client data the engine sees only sealed. One that cannot be opened counts as not found. */
 export class SealedSessions implements Sessions {
   constructor(
     private readonly sessions: Sessions,
     private readonly sealer: Sealer,
-    /** Takes what could not be opened. */
+    /** Receives the errors of values that cannot be opened. */
     private readonly report: OnError,
   ) {}
 
-  save(id: string, place: string, { owner, client }: StoredSession, life: number): Promise<void> {
-    return this.sessions.save(id, place, { owner, client: this.seal(client, id, 'client') }, life);
+  save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
+    return this.sessions.save(id, connection, { owner, client: this.seal(client, id, 'client') }, ttl);
   }
 
   async find(id: string): Promise<StoredSession | undefined> {
@@ -22,35 +22,35 @@ export class SealedSessions implements Sessions {
     return session && client !== undefined ? { ...session, client } : undefined;
   }
 
-  keep(id: string, place: string, life: number): Promise<boolean> {
-    return this.sessions.keep(id, place, life);
+  keep(id: string, connection: string, ttl: number): Promise<boolean> {
+    return this.sessions.keep(id, connection, ttl);
   }
 
-  change(id: string, place: string, client: Json): Promise<void> {
-    return this.sessions.change(id, place, this.seal(client, id, 'client'));
+  change(id: string, connection: string, client: Json): Promise<void> {
+    return this.sessions.change(id, connection, this.seal(client, id, 'client'));
   }
 
-  end(id: string, unusedBut?: string): Promise<void> {
-    return this.sessions.end(id, unusedBut);
+  end(id: string, lastUsedBy?: string): Promise<void> {
+    return this.sessions.end(id, lastUsedBy);
   }
 
-  serve(id: string, place: string, listener: (news: SessionNews) => void): Promise<() => void> {
-    return this.sessions.serve(id, place, (news) => {
+  serve(id: string, connection: string, listener: (news: SessionNews) => void): Promise<() => void> {
+    return this.sessions.serve(id, connection, (news) => {
       const opened = this.openNews(id, news);
       if (opened) listener(opened);
     });
   }
 
-  tell(id: string, place: string, message: Json): Promise<void> {
-    return this.sessions.tell(id, place, this.seal(message, id, 'message'));
+  publish(id: string, connection: string, message: Json): Promise<void> {
+    return this.sessions.publish(id, connection, this.seal(message, id, 'message'));
   }
 
-  hold(id: string, place: string): Promise<readonly string[]> {
-    return this.sessions.hold(id, place);
+  hold(id: string, connection: string): Promise<readonly string[]> {
+    return this.sessions.hold(id, connection);
   }
 
-  leave(id: string, place: string): Promise<void> {
-    return this.sessions.leave(id, place);
+  leave(id: string, connection: string): Promise<void> {
+    return this.sessions.leave(id, connection);
   }
 
   openTasks(id: string): Promise<readonly string[]> {

@@ -2,19 +2,19 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { Consumer, Delivery, Engine } from '../engine/engine.js';
 
-/** How long a worker leaves its slots empty for an isolated run before it gives up, in milliseconds; twice as long each time it does. */
+/** How long a worker waits for its other runs before it gives up isolation, in milliseconds. Doubles each time it gives up. */
 const firstPatience = 30_000;
 const longestPatience = 600_000;
 
 /**
- * An isolated run that has waited this long for an answer counts as harmless, in milliseconds: people take their time, and
- * nobody else of its component would run meanwhile. What crashes behind a question does so at once.
+ * How long an isolated run must wait for an answer to count as harmless, in milliseconds. Without this, a slow user would
+ * keep the whole component from running. Code that crashes a worker does so soon.
  */
 const probation = 10_000;
 
-/** The runs of one worker that may be what kills workers, so that nothing runs beside them. At most one at a time gets its way. */
+/** The runs of one worker that must run alone because they may be killing workers. At most one at a time does. */
 export class IsolatedRuns {
-  /** Runs that wait for the others to end, each with what ends the wait. */
+  /** The runs that wait to be alone, each with a function that ends its wait. */
   private readonly entering = new Map<string, () => void>();
   private current: string | undefined;
   private stopProbation: (() => void) | undefined;
@@ -27,7 +27,7 @@ export class IsolatedRuns {
     private readonly logger: Logger,
   ) {}
 
-  /** Keeps the worker from taking anything more. `true` once no other run holds a slot, `false` when that takes too long. */
+  /** Stops intake. Resolves with `true` once no other run holds a slot, or `false` if that takes too long. */
   enter(run: string): Promise<boolean> {
     const alone = this.consumer.isolate(run);
     if (alone === undefined) return Promise.resolve(false);
@@ -51,17 +51,17 @@ export class IsolatedRuns {
     });
   }
 
-  /** The run is not to begin any more. */
+  /** Ends the wait of a run that must not begin. */
   giveUp(run: string): void {
     this.entering.get(run)?.();
   }
 
-  /** The worker stops. */
+  /** Ends all waits: the worker stops. */
   giveUpAll(): void {
     for (const giveUp of [...this.entering.values()]) giveUp();
   }
 
-  /** The run waits for an answer. An isolated one keeps the worker to itself until its probation is over. */
+  /** Parks a run. An isolated one keeps the worker to itself until its probation is over. */
   park({ record, run }: Delivery): void {
     if (run !== this.current) return this.consumer.park(run);
     this.stopProbation = this.clock.schedule(probation, () => {
@@ -76,14 +76,14 @@ export class IsolatedRuns {
     });
   }
 
-  /** The run goes on. Resolves when it has a slot. */
+  /** Resumes a run. Resolves once it has a slot. */
   unpark(run: string): Promise<void> {
     if (run !== this.current) return this.consumer.unpark(run);
     this.stopProbation?.();
     return Promise.resolve();
   }
 
-  /** The run is over, or isolated no longer. */
+  /** The run has ended, or is no longer isolated. */
   ended(run: string): void {
     if (run !== this.current) return;
     this.stopProbation?.();

@@ -2,20 +2,20 @@ import type { Clock } from '../../base/clock.js';
 import type { Engine } from '../engine/engine.js';
 import type { WorkerSummary } from '../engine/queries.js';
 
-/** How long what is known of other workers counts, in milliseconds. */
+/** How long a snapshot of the other workers is valid, in milliseconds. */
 const snapshotLife = 1_000;
 
 interface Snapshot {
   readonly takenAt: number;
   readonly workers: Promise<readonly WorkerSummary[]>;
-  /** How much of their room has been counted on. */
+  /** How much of their room has been spoken for. */
   rooms: number;
   idle: number;
 }
 
 /**
- * The workers of a docket as they were a moment ago, for one of them that would rather leave a run to another. What is free
- * there is counted on once: it may have been taken since, or its worker may be about to stop.
+ * A recent snapshot of the docket's workers, for one that would rather leave a run to another. Each free slot is counted on
+ * only once, because it may have been taken since, or its worker may be stopping.
  */
 export class OtherWorkers {
   private snapshot: Snapshot | undefined;
@@ -34,7 +34,7 @@ export class OtherWorkers {
     return snapshot.rooms++ < free;
   }
 
-  /** Whether one of them could make a call of the component beside no other. */
+  /** Whether one of them could run a call of the component alone. */
   async hasIdle(component: string): Promise<boolean> {
     const snapshot = this.latest();
     const idle = (await ableIn(snapshot, component)).filter(({ name, running }) => name !== this.self && running === 0);

@@ -4,20 +4,18 @@ import type { Meters } from '../../telemetry/meters.js';
 import type { Settlement } from '../engine/engine.js';
 import { hasFailed, type ExecutionRecord } from '../engine/record.js';
 
-/** How a run ended, as it is counted. */
+/** The end of a run, as a metric label. */
 export type RunOutcome = 'completed' | 'failed' | 'cancelled' | 'retried' | 'handed_back' | 'put_back' | 'lost';
 
-/** What a verdict is counted as. */
-export function outcomeOf(record: ExecutionRecord, verdict: Settlement): RunOutcome {
-  switch (verdict.type) {
+/** The metric label of a settlement. */
+export function outcomeOf(record: ExecutionRecord, settlement: Settlement): RunOutcome {
+  switch (settlement.type) {
     case 'finish':
-      return hasFailed(record, verdict.outcome) ? 'failed' : 'completed';
+      return hasFailed(record, settlement.outcome) ? 'failed' : 'completed';
     case 'retry':
       return 'retried';
-    case 'handBack':
-      return 'handed_back';
-    case 'putBack':
-      return 'put_back';
+    case 'release':
+      return settlement.delay === undefined ? 'handed_back' : 'put_back';
   }
 }
 
@@ -25,7 +23,7 @@ export function outcomeOf(record: ExecutionRecord, verdict: Settlement): RunOutc
 export class RunMeter {
   private readonly component: string;
   private spent = 0;
-  /** Since when it runs; undefined while it waits. */
+  /** When it last started or resumed; undefined while it waits. */
   private since: number | undefined;
   private errorType = '_OTHER';
 
@@ -36,23 +34,23 @@ export class RunMeter {
   ) {
     this.component = component;
     this.since = clock.now();
-    // Both are times of the engine: the run began with the last write.
+    // Both are by the engine's clock: the last write began the run.
     meters.time('startDelay', Math.max(updatedAt - dueAt, 0), { 'errand.component': component });
     if (redelivered) meters.count('executionsRedelivered', { 'errand.component': component });
   }
 
-  /** It waits and holds no slot. */
+  /** The run waits without a slot. */
   pause(): void {
     if (this.since !== undefined) this.spent += this.clock.now() - this.since;
     this.since = undefined;
   }
 
-  /** It goes on. */
+  /** The run goes on. */
   resume(): void {
     this.since ??= this.clock.now();
   }
 
-  /** The call threw; what it threw is counted by its code, of which there are few. Gives that code. */
+  /** Notes the code of a thrown error, and returns it. Codes are few, so they can be a metric label. */
   threw(thrown: unknown): string {
     if (ErrandError.is(thrown)) this.errorType = thrown.code;
     return this.errorType;

@@ -11,9 +11,18 @@ import type { StrayErrors } from '../../call/stray-errors.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../../call/snapshot.js';
 import type { Catalog } from '../../components/catalog.js';
 import type { Component } from '../../components/component.js';
-import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Settlement } from '../engine/engine.js';
+import type {
+  Consumer,
+  Delivery,
+  DeliveryHandler,
+  Engine,
+  ReleaseReason,
+  Revocation,
+  Settlement,
+} from '../engine/engine.js';
 import type { RetryPolicy } from '../../components/options.js';
-import { lostTooOften, mostLosses, outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
+import { lostTooOften, mostLosses } from '../engine/loss-policy.js';
+import { outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
 import { IsolatedRuns } from './isolated-runs.js';
 import { OtherWorkers } from './other-workers.js';
 import { refuseSealed } from '../sealing/sealer.js';
@@ -21,25 +30,25 @@ import { processing } from '../engine/spans.js';
 import { auditFields, hasFailed, isTask, type ExecutionRecord } from '../engine/record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
-/** How long a worker leaves work to others before it sees it again, in milliseconds; and where one of them has room for it. */
-const putBackDelay = 5_000;
+/** How long a released execution is left to other workers, in milliseconds: usually, and if one of them has room for it. */
+const releaseDelay = 5_000;
 const shortDelay = 250;
 
-/** What a worker needs of its server. */
+/** The parts of a server that its worker depends on. */
 export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
   readonly limits: SizeLimits;
-  /** The version of the server, for whoever looks at the workers. */
+  /** The version of the server, shown in lists of workers. */
   readonly version?: string;
-  /** How a task reaches the client that asked for it. */
+  /** The channel between a task and its client. */
   taskChannel(delivery: Delivery): ClientChannel;
   readonly strays: StrayErrors;
 }
 
-/** Makes the calls of a docket. */
+/** Runs the calls of a docket. */
 export class Worker implements DeliveryHandler {
   private readonly running = new Map<string, CallScope>();
-  /** Those of them that wait and hold no slot. */
+  /** The running calls that wait without a slot. */
   private readonly parked = new Set<string>();
   private readonly consumer: Consumer;
   private readonly isolation: IsolatedRuns;
@@ -66,35 +75,35 @@ export class Worker implements DeliveryHandler {
     this.others = new OtherWorkers(name, engine, host.clock);
   }
 
-  /** Calls that hold a slot, and calls that wait without one. */
+  /** The number of calls that hold a slot, and of those that wait without one. */
   get load(): { readonly running: number; readonly waiting: number } {
     return { running: this.running.size - this.parked.size, waiting: this.parked.size };
   }
 
-  /** Takes nothing more, hands back what is under way, and waits until every call has settled or its grace has passed. */
+  /** Stops intake, releases the running calls, and waits until each has settled or its grace has passed. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.consumer.stopIntake();
     this.isolation.giveUpAll();
-    for (const life of this.running.values()) life.end(handedBack());
+    for (const scope of this.running.values()) scope.end(handedBack());
     await this.consumer.idle();
   }
 
   /** Part of {@link DeliveryHandler}. */
-  revoke(run: string, why: Revocation): void {
+  revoke(run: string, reason: Revocation): void {
     this.isolation.giveUp(run);
-    this.running.get(run)?.end(revocations[why]());
+    this.running.get(run)?.end(revocations[reason]());
   }
 
   /** Part of {@link DeliveryHandler}. */
   async run(delivery: Delivery): Promise<void> {
     const { record, run } = delivery;
     const component = this.host.catalog.find(record.component);
-    if (component === undefined || component.task === 'forbidden') return this.leaveUnknown(delivery);
+    if (component === undefined || component.task === 'forbidden') return this.releaseUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
     if (record.isolated === true && !(await this.isIsolated(delivery))) return;
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
-    const life = new CallScope(this.host.clock, record.timeout, {
+    const scope = new CallScope(this.host.clock, record.timeout, {
       park: () => {
         meter.pause();
         this.parked.add(run);
@@ -106,56 +115,62 @@ export class Worker implements DeliveryHandler {
         meter.resume();
       },
     });
-    this.running.set(run, life);
+    this.running.set(run, scope);
     try {
-      if (this.stopping) life.end(handedBack());
-      await this.host.strays.watch({ life, component: component.name, key: record.key }, () =>
+      // Until then a worker that dies does so of something else. A run that was lost meanwhile hears of it by `revoke`.
+      if (record.isolated === true) await this.engine.beginAlone(record.key, run);
+      if (this.stopping) scope.end(handedBack());
+      await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
         this.host.tracing.span(
           () => processing(record, this.name),
-          (span) => this.make(component, delivery, life, meter, span),
+          (span) => this.runAndSettle(component, delivery, scope, meter, span),
         ),
       );
     } finally {
-      life.finish();
+      scope.finish();
       this.running.delete(run);
       this.parked.delete(run);
       this.isolation.ended(run);
     }
   }
 
-  /** Whether the worker makes no other call than this one from here on; if not, it went back to the docket. */
+  /** Waits until no other call runs in this worker. `false` if that failed; the run has then been released. */
   private async isIsolated(delivery: Delivery): Promise<boolean> {
     const { record, run } = delivery;
     const entering = this.isolation.enter(run);
     const isBusy = this.running.size > this.parked.size;
-    // Before this worker leaves its slots empty: another may have nothing to do.
-    const handsOn = isBusy && (await this.others.hasIdle(record.component));
-    if (handsOn) this.isolation.giveUp(run);
+    // Before this worker leaves its slots empty, check for another that is idle.
+    const isIdleElsewhere = isBusy && (await this.others.hasIdle(record.component));
+    if (isIdleElsewhere) this.isolation.giveUp(run);
     if (await entering) {
-      this.loggerFor(record).warning('A call is made beside no other: workers died while they ran its component', {
+      this.loggerFor(record).warning('A call runs alone: workers have died while running its component', {
         suspicions: record.suspicions ?? 0,
         losses: record.losses,
       });
       return true;
     }
-    if (this.stopping) await this.engine.settle(record.key, run, { type: 'handBack' });
-    else await this.putBack(delivery, handsOn ? shortDelay : putBackDelay);
+    if (this.stopping) await this.engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
+    else await this.release(delivery, 'not-alone', isIdleElsewhere ? shortDelay : releaseDelay);
     return false;
   }
 
-  /** Back to the docket for a worker that knows the component, as there are while a new version is rolled out. */
-  private async leaveUnknown(delivery: Delivery): Promise<void> {
+  /** Leaves a run to a worker that knows the component, as exists while a new version is rolled out. */
+  private async releaseUnknown(delivery: Delivery): Promise<void> {
     const { component } = delivery.record;
-    this.loggerFor(delivery.record).warning('An execution of an unknown component was put back');
+    this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    await this.putBack(delivery, (await this.others.hasRoom(component)) ? shortDelay : putBackDelay);
+    await this.release(
+      delivery,
+      'unknown-component',
+      (await this.others.hasRoom(component)) ? shortDelay : releaseDelay,
+    );
   }
 
-  /** It is seen again after so many milliseconds, and nothing is counted. */
-  private async putBack({ record, run }: Delivery, delay: number): Promise<void> {
+  /** Gives back a run that has not begun. It comes again after `delay` milliseconds, and no attempt is counted. */
+  private async release({ record, run }: Delivery, reason: ReleaseReason, delay: number): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
-    await this.engine.settle(key, run, { type: 'putBack', delay });
+    await this.engine.settle(key, run, { type: 'release', reason, delay });
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {
@@ -166,7 +181,7 @@ export class Worker implements DeliveryHandler {
     await this.settle(delivery, { type: 'finish', outcome: lostTooOften(`'${component}'`), lost: true });
   }
 
-  /** What all lines about an execution have. */
+  /** A logger whose lines carry the ids of an execution. */
   private loggerFor(record: ExecutionRecord): Logger {
     return this.host.logger.child({
       [isTask(record) ? 'taskId' : 'key']: record.key,
@@ -176,25 +191,25 @@ export class Worker implements DeliveryHandler {
     });
   }
 
-  private async make(
+  private async runAndSettle(
     component: Component<CallFrame>,
     delivery: Delivery,
-    life: CallScope,
+    scope: CallScope,
     meter: RunMeter,
     span: OpenSpan,
   ): Promise<void> {
     const { record } = delivery;
     const logger = this.loggerFor(record);
     if (record.redelivered) {
-      logger.info('A call is made again: its last run was interrupted', { losses: record.losses });
+      logger.info('A call runs again: its last run was interrupted', { losses: record.losses });
     }
     let released = Promise.resolve();
-    // Whether nothing of the call goes on: one that was ended early may, for as long as its grace.
+    // Whether nothing of the call goes on. One that was ended early may go on until its grace has passed.
     let over = true;
     let ended: CallOutcome;
     try {
       refuseSealed(record.snapshot, record.key);
-      const frame = this.frame(component, delivery, restoreSnapshot(record.snapshot), life, logger);
+      const frame = this.frame(component, delivery, restoreSnapshot(record.snapshot), scope, logger);
       let release = (): void => undefined;
       over = false;
       released = new Promise((resolve) => {
@@ -207,30 +222,30 @@ export class Worker implements DeliveryHandler {
     } catch (thrown) {
       ended = { type: 'failed', thrown };
     }
-    let verdict: Settlement;
+    let settlement: Settlement;
     if (ended.type === 'returned') {
-      verdict = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
+      settlement = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
     } else if (ended.type === 'suspended') {
-      // A task waits for its answers in its worker. Whoever suspends it all the same has it begun anew.
-      verdict = { type: 'handBack' };
+      // Tasks wait for answers in their worker, so nothing suspends one yet. If something does, it begins anew.
+      settlement = { type: 'release', reason: 'suspended' };
     } else {
       const { thrown } = ended;
       span.fail(meter.threw(thrown), messageOf(thrown));
-      if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && life.over?.code !== 'CALL_HANDED_BACK') {
-        // Nothing is wrong with the call. Without a verdict it counts as lost, and is made again once the docket is back.
+      if (ErrandError.is(thrown, 'DOCKET_UNAVAILABLE') && scope.over?.code !== 'CALL_HANDED_BACK') {
+        // Not the fault of the call. Unsettled it counts as lost, and runs again once the docket is back.
         logger.warning('A call was lost because its docket could not be reached', { error: thrown });
         meter.ended('lost');
         span.set({ 'errand.outcome': 'lost' });
         await released;
         return;
       }
-      verdict = this.failure(component, thrown, record, life, logger);
+      settlement = this.failure(component, thrown, record, scope, logger);
     }
     let outcome: RunOutcome = 'lost';
     try {
-      const accepted = await this.settle(delivery, verdict, over);
-      if (accepted) outcome = outcomeOf(record, verdict);
-      else if (await this.wasCancelled(record, life)) outcome = 'cancelled';
+      const accepted = await this.settle(delivery, settlement, over);
+      if (accepted) outcome = outcomeOf(record, settlement);
+      else if (await this.wasCancelled(record, scope)) outcome = 'cancelled';
     } finally {
       meter.ended(outcome);
       span.set({ 'errand.outcome': outcome });
@@ -238,13 +253,13 @@ export class Worker implements DeliveryHandler {
     await released;
   }
 
-  /** Tells the engine, and the log of each task that has ended by it; work of the program is the program's affair. */
-  private async settle({ record, run }: Delivery, verdict: Settlement, over = true): Promise<boolean> {
-    const accepted = await this.engine.settle(record.key, run, verdict, over);
-    if (accepted && verdict.type === 'finish' && isTask(record)) {
+  /** Settles a run, and logs the end of tasks. Executions that the program added are the program's own business. */
+  private async settle({ record, run }: Delivery, settlement: Settlement, over = true): Promise<boolean> {
+    const accepted = await this.engine.settle(record.key, run, settlement, over);
+    if (accepted && settlement.type === 'finish' && isTask(record)) {
       this.host.logger.info('A task has ended', {
         ...auditFields(record),
-        state: hasFailed(record, verdict.outcome) ? 'failed' : 'completed',
+        state: hasFailed(record, settlement.outcome) ? 'failed' : 'completed',
         attempt: record.attempt,
         worker: this.name,
       });
@@ -252,9 +267,9 @@ export class Worker implements DeliveryHandler {
     return accepted;
   }
 
-  /** Whether a run lost its execution because nobody wants that any more. The news of it may still be on its way. */
-  private async wasCancelled({ key, generation }: ExecutionRecord, life: CallScope): Promise<boolean> {
-    if (life.over?.code === 'CALL_CANCELLED') return true;
+  /** Whether a run lost its execution to a cancel or a replacement, whose revocation may still be on its way. */
+  private async wasCancelled({ key, generation }: ExecutionRecord, scope: CallScope): Promise<boolean> {
+    if (scope.over?.code === 'CALL_CANCELLED') return true;
     const now = await this.engine.get(key).catch(() => undefined);
     return now !== undefined && (now.state === 'cancelled' || now.generation !== generation);
   }
@@ -263,7 +278,7 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     delivery: Delivery,
     { caller, client }: RestoredSnapshot,
-    life: CallScope,
+    scope: CallScope,
     logger: Logger,
   ): CallFrame {
     const { record } = delivery;
@@ -275,7 +290,7 @@ export class Worker implements DeliveryHandler {
       mode: 'background',
       input: record.input,
       channel,
-      life,
+      scope,
       journal: new Journal(key),
       caller,
       logger,
@@ -293,27 +308,27 @@ export class Worker implements DeliveryHandler {
     component: Component<CallFrame>,
     thrown: unknown,
     record: ExecutionRecord,
-    life: CallScope,
+    scope: CallScope,
     logger: Logger,
   ): Settlement {
-    if (life.over?.code === 'CALL_HANDED_BACK') {
-      logger.info('A call was handed back', { reason: life.over.message });
-      return { type: 'handBack' };
+    if (scope.over?.code === 'CALL_HANDED_BACK') {
+      logger.info('A call was released', { reason: scope.over.message });
+      return { type: 'release', reason: 'shutdown' };
     }
-    // Runs that were lost have not failed.
+    // A lost run is not a failure.
     const failures = record.attempt - record.losses;
     if (failures < record.retry.attempts && isRetryable(thrown)) {
       const delay = retryDelay(record.retry, failures);
-      logger.warning('An attempt failed and will be repeated', { delay, error: thrown });
+      logger.warning('An attempt failed and will be retried', { delay, error: thrown });
       return { type: 'retry', error: storedError(thrown), delay };
     }
-    if (!isTask(record) && life.over?.code !== 'CALL_CANCELLED') {
+    if (!isTask(record) && scope.over?.code !== 'CALL_CANCELLED') {
       logger.error('An execution failed', { error: thrown });
     }
     return this.finish(component, this.failed(component, thrown, record, logger), record, logger);
   }
 
-  /** What a call that failed leaves behind, in the words of whoever asked for it. */
+  /** The outcome of a failed call: for the client of a task, or for the operators. */
   private failed(
     component: Component<CallFrame>,
     thrown: unknown,
@@ -323,7 +338,7 @@ export class Worker implements DeliveryHandler {
     return isTask(record) ? failureOf(component, thrown, logger, this.host.disclosure) : { error: storedError(thrown) };
   }
 
-  /** The end of a call. What is too large to be kept, be it a result or an error, makes it a failed one. */
+  /** The settlement of an ended call. An outcome that is too large to be stored makes it fail. */
   private finish(
     component: Component<CallFrame>,
     outcome: object,
@@ -334,13 +349,13 @@ export class Worker implements DeliveryHandler {
       return finished(record, outcomeWithin(this.host.limits, outcome, `The result of ${component.name}`));
     } catch (error) {
       if (!ErrandError.is(error, 'RESULT_TOO_LARGE')) throw error;
-      logger.error('A result is too large to be kept', { error });
+      logger.error('A result is too large to be stored', { error });
       return finished(record, this.failed(component, error, record, logger) as Outcome);
     }
   }
 }
 
-/** Lists tell of an error that is a result, and an outcome may be sealed: the record says it beside. */
+/** `isError` is stored beside the outcome, because lists show it and the outcome may be sealed. */
 const finished = (record: ExecutionRecord, outcome: Outcome): Settlement => ({
   type: 'finish',
   outcome,
@@ -349,14 +364,14 @@ const finished = (record: ExecutionRecord, outcome: Outcome): Settlement => ({
 
 const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
   cancelled: () => new ErrandError('CALL_CANCELLED', 'The call was cancelled.', { exposed: true }),
-  replaced: () => new ErrandError('CALL_CANCELLED', 'The call has made way for a newer one under its key.'),
+  replaced: () => new ErrandError('CALL_CANCELLED', 'The call was replaced by a newer one with its key.'),
   lost: () => new ErrandError('CALL_HANDED_BACK', 'The call was lost to another worker.'),
 };
 
 const handedBack = (): ErrandError =>
-  new ErrandError('CALL_HANDED_BACK', 'The worker stops; the call goes back to the docket.');
+  new ErrandError('CALL_HANDED_BACK', 'The worker is stopping, so the call goes back to the docket.');
 
-/** How long to wait after so many failures, in milliseconds. */
+/** The delay before the next attempt, in milliseconds. */
 function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, failures: number): number {
   return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (failures - 1), maximumDelay);
 }

@@ -1,14 +1,15 @@
-import { Container, isThenable, unfilled, type Step } from './instance-container.js';
+import { InstanceContainer, isThenable } from './instance-container.js';
 import type { CallContainer, Plan } from './plan.js';
 import type { Scope } from './scope.js';
+import { unfilled, type Step } from './step.js';
 import type { InjectionToken } from '../tokens.js';
 
-/** A plan that was checked and put in order: each call copies one array and runs down another. */
+/** A checked plan with its steps in order: each call copies one array and walks another. */
 export class CompiledPlan<Frame> implements Plan<Frame> {
   readonly needs: ReadonlySet<InjectionToken>;
   private readonly steps: readonly Step<Frame>[];
   private readonly argumentSlots: readonly number[];
-  /** Whether a call has functions that must fail when it has ended. */
+  /** Whether calls hand out `lazy` functions, which must fail once the call has ended. */
   private readonly hasLazy: boolean;
   private template: readonly unknown[] | undefined;
 
@@ -16,7 +17,7 @@ export class CompiledPlan<Frame> implements Plan<Frame> {
     private readonly scope: Scope<Frame>,
     private readonly component: Step<Frame> | undefined,
     args: readonly Step<Frame>[],
-    /** Throws when no call can be made any more. */
+    /** Throws when the server has been closed. */
     private readonly refuseWhenClosed: () => void,
   ) {
     this.needs = scope.needs;
@@ -45,7 +46,7 @@ export class CompiledPlan<Frame> implements Plan<Frame> {
     return this.opened(call);
   }
 
-  /** Goes on after the first promise. From here on a `lazy` function may have made a step before its turn. */
+  /** Continues after the first promise. From here on, a `lazy` function may have run a step before its turn. */
   private async openSlowly(call: OpenedCall<Frame>, first: Promise<void>, next: number): Promise<CallContainer> {
     try {
       await first;
@@ -69,7 +70,7 @@ export class CompiledPlan<Frame> implements Plan<Frame> {
 
 const none: readonly unknown[] = [];
 
-class OpenedCall<Frame> extends Container<Frame> implements CallContainer {
+class OpenedCall<Frame> extends InstanceContainer<Frame> implements CallContainer {
   component: unknown = undefined;
   args = none;
 
@@ -86,7 +87,7 @@ class OpenedCall<Frame> extends Container<Frame> implements CallContainer {
   }
 }
 
-/** What has to be made for `roots`, in the order in which it can be. */
+/** The steps to run for `roots`, in the order of creation. */
 export function inOrder<Frame>(roots: Iterable<Step<Frame>>): Step<Frame>[] {
   const found = new Set(roots);
   for (const step of found) {
@@ -96,7 +97,7 @@ export function inOrder<Frame>(roots: Iterable<Step<Frame>>): Step<Frame>[] {
   return [...found].filter((step) => !step.given).sort((one, other) => one.slot - other.slot);
 }
 
-/** Settles what the `lazy` functions of a scope build. */
+/** Determines what each `lazy` function of a scope builds. */
 export function orderLazyRoots<Frame>(scope: Scope<Frame>): void {
   for (const root of scope.lazyRoots) root.steps = root.target ? inOrder([root.target]) : [];
 }

@@ -1,9 +1,9 @@
 import type { Class } from '../tokens.js';
 
-/** Makes one instance from what is in the slots. */
-export type Make = (container: { readonly slots: readonly unknown[] }) => unknown;
+/** Makes one instance from the contents of the slots. */
+export type Make = (context: { readonly slots: readonly unknown[] }) => unknown;
 
-/** Makes an instance without an array for the arguments, which most classes can do without. */
+/** Constructs a class. Common numbers of arguments avoid an array. */
 export function constructing(target: Class, slots: readonly number[]): Make {
   const Target = target as new (...args: unknown[]) => unknown;
   const [a = 0, b = 0, c = 0, d = 0] = slots;
@@ -23,7 +23,7 @@ export function constructing(target: Class, slots: readonly number[]): Make {
   }
 }
 
-/** Calls a factory. */
+/** Calls a factory. Common numbers of arguments avoid an array. */
 export function calling(make: (...args: unknown[]) => unknown, slots: readonly number[]): Make {
   const [a = 0, b = 0] = slots;
   switch (slots.length) {

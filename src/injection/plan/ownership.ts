@@ -3,22 +3,22 @@ import type { Disposer } from '../../base/disposal.js';
 type Dispose = (instance: unknown) => unknown;
 
 /**
- * Who disposes what. An instance has one owner: a factory that gives what it was injected, or what a value provider
- * holds, does not make its container dispose it a second time.
+ * Decides which container disposes an instance, so that none is disposed twice. A factory that returns something that
+ * was injected into it, or the value of a value provider, does not become its owner.
  */
 export class Ownership {
   private readonly owned = new WeakSet();
 
-  /** Notes an instance that is not ours to dispose. */
-  leave(instance: unknown): undefined {
+  /** Excludes an instance that is not ours to dispose. */
+  exclude(instance: unknown): undefined {
     if (isObject(instance)) this.owned.add(instance);
     return undefined;
   }
 
-  /** How an instance made by a class or a factory is disposed; the provider's own `dispose` comes first. */
-  claim(instance: unknown, dispose: Dispose | undefined, isClass: boolean): Disposer | undefined {
+  /** Takes ownership of a new instance. Returns its disposer, preferring the provider's `dispose`. */
+  take(instance: unknown, dispose: Dispose | undefined, isClass: boolean): Disposer | undefined {
     if (!isObject(instance)) return dispose && (() => dispose(instance));
-    const end = dispose ?? (this.owned.has(instance) ? undefined : ownDispose(instance, isClass));
+    const end = dispose ?? (this.owned.has(instance) ? undefined : disposeMethodOf(instance, isClass));
     if (!end) return undefined;
     this.owned.add(instance);
     return () => {
@@ -29,10 +29,10 @@ export class Ownership {
 }
 
 /**
- * The instance's own way to end. The plain name `dispose` counts for classes only, without parameters, as in tsyringe: what
- * a factory gives may be anything.
+ * The dispose method of an instance. A plain `dispose()` without parameters counts only for classes, as in tsyringe:
+ * what a factory returns may be anything.
  */
-function ownDispose(instance: object, isClass: boolean): Dispose | undefined {
+function disposeMethodOf(instance: object, isClass: boolean): Dispose | undefined {
   const found = instance as { [Symbol.asyncDispose]?: unknown; [Symbol.dispose]?: unknown; dispose?: unknown };
   if (typeof found[Symbol.asyncDispose] === 'function') {
     return (given) => (given as AsyncDisposable)[Symbol.asyncDispose]();

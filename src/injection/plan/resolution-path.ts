@@ -1,13 +1,13 @@
 import type { Lifetime, Registration } from '../providers.js';
 import { tokenName } from '../tokens.js';
 
-/** The way from a component to what is being looked at: paths in messages, and what finds circles and captives. */
+/** The path from a component to one of its dependencies, for messages and to detect cycles and captives. */
 export class ResolutionPath {
   private constructor(
     private readonly parent: ResolutionPath | undefined,
     private readonly name: string,
     private readonly registration: Registration | undefined,
-    /** Whether `lazy` or `delay` lies before it, so that it need not be there first. */
+    /** Whether `lazy` or `delay` asks for this dependency, so that it may be built later. */
     private readonly deferred: boolean,
   ) {}
 
@@ -15,26 +15,26 @@ export class ResolutionPath {
     return new ResolutionPath(undefined, label, undefined, false);
   }
 
-  /** One step further. */
+  /** The path to a dependency of this one. */
   to(name: string, deferred = false): ResolutionPath {
     return new ResolutionPath(this, name, undefined, deferred);
   }
 
-  /** The same place, now that it is known what provides it. */
+  /** The same path, now with the provider of its end. */
   as(registration: Registration): ResolutionPath {
     return new ResolutionPath(this.parent, this.name, registration, this.deferred);
   }
 
-  /** Whether `lazy` or `delay` lies anywhere before it. */
+  /** Whether `lazy` or `delay` lies anywhere on the path. */
   get isDeferred(): boolean {
     return this.deferred || (this.parent?.isDeferred ?? false);
   }
 
-  /** Whether providing `registration` here would never end. */
-  closesCircle(registration: Registration): boolean {
+  /** Whether building `registration` here would never end. */
+  closesCycle(registration: Registration): boolean {
     let crossed = this.deferred;
     for (let at = this.parent; at; at = at.parent) {
-      // lazy and delay break a circle only where an instance is shared: a transient would be made anew without end.
+      // lazy and delay break a cycle only through a shared instance: transients would be built endlessly.
       if (at.registration === registration && (!crossed || lifetimeOf(registration) === 'transient')) return true;
       crossed ||= at.deferred;
       if (crossed && isShared(at.registration)) return false;
@@ -42,7 +42,7 @@ export class ResolutionPath {
     return false;
   }
 
-  /** The name of the nearest singleton on the way. */
+  /** The name of the nearest singleton on the path. */
   get holder(): string {
     for (let at = this.parent; at; at = at.parent) {
       if (at.registration && lifetimeOf(at.registration) === 'singleton') return tokenName(at.registration.token);

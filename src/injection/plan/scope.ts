@@ -1,8 +1,8 @@
-import type { LazyRoot, Step } from './instance-container.js';
 import type { Mode } from './plan.js';
+import type { LazyRoot, Step } from './step.js';
 import type { InjectionToken } from '../tokens.js';
 
-/** The steps of everything that lives equally long: of the server, or of the calls of one plan. */
+/** The steps for instances of the same life span: those of the server, or those of a plan's calls. */
 export class Scope<Frame> {
   readonly steps: Step<Frame>[] = [];
   readonly lazyRoots: LazyRoot<Frame>[] = [];
@@ -15,11 +15,10 @@ export class Scope<Frame> {
   ) {}
 
   add(step: Partial<Step<Frame>> & Pick<Step<Frame>, 'path'>): Step<Frame> {
-    const nothing = (): undefined => undefined;
     const added = {
       needs: [],
       after: [],
-      make: nothing,
+      make: () => undefined,
       awaits: false,
       optional: false,
       ...step,
@@ -29,7 +28,7 @@ export class Scope<Frame> {
     return added;
   }
 
-  /** The step that was added for `key` before, else the one that `add` adds. */
+  /** Returns the step for `key`, adding it if there is none yet. */
   share(key: unknown, add: () => Step<Frame>): Step<Frame> {
     const known = this.shared.get(key);
     if (known) return known;
@@ -42,10 +41,10 @@ export class Scope<Frame> {
     return this.shared.values();
   }
 
-  /** Forgets what was added since there were `count` steps. */
-  rollBack(count: number, lazyRoots: number): void {
-    this.steps.length = count;
+  /** Removes everything beyond the given numbers of steps and lazy roots. */
+  rollBack(steps: number, lazyRoots: number): void {
+    this.steps.length = steps;
     this.lazyRoots.length = lazyRoots;
-    for (const [key, step] of this.shared) if (step.slot >= count) this.shared.delete(key);
+    for (const [key, step] of this.shared) if (step.slot >= steps) this.shared.delete(key);
   }
 }

@@ -5,33 +5,32 @@ import { isClass, type Class } from '../tokens.js';
 import { descriptorsOf, isDescriptor, type Descriptor } from '../tsyringe.js';
 
 /**
- * Why the metadata of a parameter names no class: its type was erased, the class did not exist yet when the decorator ran,
- * its type is no class, or the compiler emitted nothing.
+ * Why a parameter's metadata names no class: its type was erased, its class did not exist yet when the decorator ran,
+ * its type is a primitive, or the compiler emitted nothing.
  */
 export type Hole = 'erased' | 'undefined' | 'primitive' | 'no-metadata';
 
-/** What is known of one parameter at run time. */
+/** A parameter, as far as it is known at run time. */
 export interface Parameter {
   readonly index: number;
-  /** What a decorator asks for. */
+  /** The request of a decorator. */
   readonly injection?: Injection;
-  /** The class that `design:paramtypes` shows. */
+  /** The class in `design:paramtypes`. */
   readonly type?: Class;
   /** Why there is no `type`. */
   readonly hole?: Hole;
-  /** The name of the type of a `primitive` hole, for example `String`. */
+  /** The type of a `primitive` hole, for example `String`. */
   readonly primitive?: string;
-  /** The name, where the source text still shows it. */
+  /** The name, where the source text shows it. */
   readonly name?: string;
 }
 
 const typesKey = 'design:paramtypes';
 
 /**
- * The parameters of a method as its own metadata shows them; what an overridden method of a base class declared does not
- * count.
+ * The parameters of a method, from its own metadata. Declarations of an overridden base method do not count.
  *
- * @param decorated - the indexes that carry a decorator of someone else, which may be more than `length` shows
+ * @param decorated - indexes with other decorators, which may lie beyond the method's `length`
  */
 export function methodParameters(prototype: object, name: string | symbol, decorated: readonly number[]): Parameter[] {
   const method = Object.getOwnPropertyDescriptor(prototype, name)?.value as ((...args: never[]) => unknown) | undefined;
@@ -45,33 +44,36 @@ export function methodParameters(prototype: object, name: string | symbol, decor
 }
 
 /**
- * The constructor parameters of a class, or of the nearest base class that declares a constructor. What tsyringe noted is
- * read, never changed.
+ * The constructor parameters of a class, or of the nearest base class that declares a constructor. Never changes
+ * tsyringe's metadata.
  *
- * @throws {ErrandError} `CLASS_NOT_INJECTABLE` for a parameter with a transform, `PARAMETER_UNBOUND` for what is no token.
+ * @throws {ErrandError} `CLASS_NOT_INJECTABLE` for a parameter with a transform, `PARAMETER_UNBOUND` for a request that
+ * is not a token.
  */
 export function constructorParameters(target: Class): Parameter[] {
   for (let owner: unknown = target; typeof owner === 'function'; owner = Object.getPrototypeOf(owner)) {
     const source = parametersOfConstructor(owner);
     const types = Reflect.getOwnMetadata(typesKey, owner) as readonly unknown[] | undefined;
     const descriptors = descriptorsOf(owner);
-    // A mixin's constructor(...args) hands everything on, and so does a class without a constructor.
-    const handsOn = (source === undefined || source[0]?.rest === true) && isDerived(owner);
-    if (descriptors === undefined && handsOn) continue;
-    const count = Math.max(types?.length ?? needed(source), ...next(descriptors?.keys() ?? []));
+    // Classes without a constructor pass all arguments on, and so does a mixin's constructor(...args).
+    const passesOn = (source === undefined || source[0]?.rest === true) && isDerived(owner);
+    if (descriptors === undefined && passesOn) continue;
+    const count = Math.max(types?.length ?? requiredCount(source), ...next(descriptors?.keys() ?? []));
     refuseTransforms(owner, types, descriptors);
     return parametersOf(count, types, descriptors, source ?? []);
   }
   return [];
 }
 
-/** Whether a class extends another one. Plain functions, which no compiler gives metadata, end the search. */
+/** Whether a class extends another one. Plain functions, which have no metadata, end the search. */
 function isDerived(owner: object): boolean {
   return typeof Object.getPrototypeOf(owner) === 'function' && Object.getPrototypeOf(owner) !== Function.prototype;
 }
 
-/** How many parameters a constructor without metadata cannot do without. Functions such as EventEmitter are given none. */
-function needed(source: readonly SourceParameter[] | undefined): number {
+/**
+ * The number of required parameters of a constructor without metadata. Plain functions such as EventEmitter get none.
+ */
+function requiredCount(source: readonly SourceParameter[] | undefined): number {
   if (source === undefined) return 0;
   return source.findLastIndex((parameter) => !parameter.hasDefault && !parameter.rest) + 1;
 }
@@ -85,12 +87,12 @@ function refuseTransforms(
   types: readonly unknown[] = [],
   descriptors?: ReadonlyMap<number, Descriptor>,
 ): void {
-  const places = [...(descriptors ?? []), ...types.entries()];
-  const place = places.find(([, found]) => isDescriptor(found) && found.transform !== undefined);
-  if (!place) return;
+  const parameters = [...(descriptors ?? []), ...types.entries()];
+  const transformed = parameters.find(([, found]) => isDescriptor(found) && found.transform !== undefined);
+  if (!transformed) return;
   throw new ErrandError(
     'CLASS_NOT_INJECTABLE',
-    `${(owner as Class).name}, constructor parameter ${place[0] + 1}: injectWithTransform and injectAllWithTransform are not supported. Provide what the transform gives with useFactory and inject that.`,
+    `${(owner as Class).name}, constructor parameter ${transformed[0] + 1}: injectWithTransform and injectAllWithTransform are not supported. Provide the transformed value with useFactory and inject that.`,
   );
 }
 
@@ -123,11 +125,11 @@ function typeOrHole(type: unknown): Pick<Parameter, 'type' | 'hole' | 'primitive
 }
 
 /**
- * The refusal of a parameter that nothing says how to fill.
+ * The error for a parameter with a {@link Hole}.
  *
  * @param where - the class, method and position, for example `ReportTools.buildReport, parameter 2 (ctx)`
  */
-export function refuseHole(
+export function holeError(
   where: string,
   parameter: Pick<Parameter, 'hole' | 'primitive'>,
   of: 'method' | 'constructor',
@@ -139,26 +141,26 @@ export function refuseHole(
 function sentence({ hole, primitive = 'a primitive' }: Pick<Parameter, 'hole' | 'primitive'>, of: string): string {
   switch (hole) {
     case 'erased':
-      return 'its type is not there at run time. Import the class as a value (not with `import type`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).';
+      return 'its type does not exist at run time. For a class, import it as a value (no `import type`, no circular import); for an interface, a union or a default value, write @inject(Token).';
     case 'undefined':
-      return 'its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).';
+      return 'its type is undefined at run time, because of a circular import or a default value. Break the cycle or drop the default, or write @inject(Token).';
     case 'primitive':
       return `its type is ${primitive}, which is never injected by type. ${
-        of === 'method' ? 'Did you mean @param(name, schema)? Else write @inject(Token).' : 'Write @inject(Token).'
+        of === 'method' ? 'Did you mean @param(name, schema)? Otherwise write @inject(Token).' : 'Write @inject(Token).'
       }`;
     default:
       return of === 'method'
-        ? 'the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.'
-        : 'there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.';
+        ? 'the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.'
+        : 'no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.';
   }
 }
 
-/** How a parameter is named in messages: `parameter 2 (ctx)`. */
+/** Names a parameter in messages: `parameter 2 (ctx)`. */
 export function parameterName(parameter: Pick<Parameter, 'index' | 'name'>): string {
   return `parameter ${parameter.index + 1}${parameter.name === undefined ? '' : ` (${parameter.name})`}`;
 }
 
-/** The refusal of a decorator that was called in the standard way, with a context object as its second argument. */
+/** The error for a decorator that ran as a standard one, with a context object as its second argument. */
 export function decoratorModeError(decorator: string): ErrandError {
   return new ErrandError(
     'DECORATOR_MODE',

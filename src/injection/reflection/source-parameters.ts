@@ -1,4 +1,4 @@
-/** What the source text of a function says of one parameter. */
+/** A parameter, read from the source text of its function. */
 export interface SourceParameter {
   /** Absent for destructured parameters. */
   readonly name?: string;
@@ -7,8 +7,8 @@ export interface SourceParameter {
 }
 
 /**
- * The parameters of a method, read from its source text, since `length` stops at the first default value and names exist
- * nowhere else. `undefined` when the text is not readable (native code).
+ * The parameters of a method, read from its source text: `length` stops at the first default value, and names exist
+ * nowhere else. `undefined` for native code.
  */
 export function parametersOfMethod(method: (...args: never[]) => unknown): SourceParameter[] | undefined {
   const text = new Source(Function.prototype.toString.call(method));
@@ -16,7 +16,7 @@ export function parametersOfMethod(method: (...args: never[]) => unknown): Sourc
   return open === undefined ? undefined : text.parametersFrom(open);
 }
 
-/** The parameters of the constructor that a class itself declares; `undefined` when it declares none or is no `class`. */
+/** The parameters of a class's own constructor; `undefined` without one, or when `target` is not a `class`. */
 export function parametersOfConstructor(target: object): SourceParameter[] | undefined {
   const text = new Source(Function.prototype.toString.call(target));
   const open = text.findConstructor();
@@ -24,8 +24,7 @@ export function parametersOfConstructor(target: object): SourceParameter[] | und
 }
 
 /**
- * JavaScript as flat as these questions need it: one entry for each character that is code, so that brackets and commas
- * in strings, comments and regular expressions do not count.
+ * Source text as flat tokens. Brackets and commas in strings, comments and regular expressions do not count.
  */
 class Source {
   private readonly tokens: string[];
@@ -34,7 +33,7 @@ class Source {
     this.tokens = text.includes('[native code]') ? [] : [...tokensOf(text)];
   }
 
-  /** Where `token` first stands outside all brackets. */
+  /** The index of the first `token` outside all brackets. */
   findTopLevel(token: string): number | undefined {
     let depth = 0;
     for (const [index, found] of this.tokens.entries()) {
@@ -44,7 +43,7 @@ class Source {
     return undefined;
   }
 
-  /** The opening bracket after the word `constructor` that stands in the class body itself. */
+  /** The index of the opening bracket after the `constructor` of the class itself, not of a nested one. */
   findConstructor(): number | undefined {
     if (this.tokens[0] !== 'class') return undefined;
     const body = this.findTopLevel('{');
@@ -114,7 +113,7 @@ const number = /\d[\w.]*/y;
 const expression = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/\w*/y;
 const operator = /\.\.\.|\?\.|=>|[=!]==?|[<>]=|[^]/y;
 
-/** Words after which a slash begins a regular expression rather than a division. */
+/** Words after which a slash begins a regular expression, not a division. */
 const beforeExpression = new Set([
   'return',
   'typeof',
@@ -140,14 +139,14 @@ function* tokensOf(text: string): Generator<string> {
   };
   while (at < text.length) {
     if (take(space) !== undefined) continue;
-    const dividing =
+    const isDivision =
       last === ')' || last === ']' || last === '}' || (/^[\w$#'"`]/.test(last) && !beforeExpression.has(last));
     const found =
       take(quoted) ??
       (text[at] === '`' ? '`' : undefined) ??
       take(word) ??
       take(number) ??
-      (dividing ? undefined : take(expression)) ??
+      (isDivision ? undefined : take(expression)) ??
       take(operator) ??
       '';
     if (found === '`') at = endOfTemplate(text, at);
@@ -155,7 +154,7 @@ function* tokensOf(text: string): Generator<string> {
   }
 }
 
-/** The place after the template literal that begins at `start`. */
+/** The position after the template literal that begins at `start`. */
 function endOfTemplate(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++;

@@ -31,15 +31,19 @@ export class RedisQuestionLeases implements QuestionLeases {
     };
   }
 
-  async acquire(key: string, question: string, { place, session, waits, rests }: LeaseHolder): Promise<LeaseResult> {
+  async acquire(
+    key: string,
+    question: string,
+    { connection: place, session, waits, rests }: LeaseHolder,
+  ): Promise<LeaseResult> {
     this.forget(place, key, question);
     this.host.presence.tookAgain(showing(place, key, question));
     const who = waits ? '1' : rests === true ? 'r' : '0';
     const reply = await this.host.run(showScript, key, question, place, who, session);
-    const [verdict, detail, kept] = reply as readonly Reply[];
-    if (verdict === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
+    const [status, detail, kept] = reply as readonly Reply[];
+    if (status === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
     return {
-      granted: verdict === 'granted',
+      granted: status === 'granted',
       again: detail === '1',
       ...(typeof kept === 'string' && { kept: Number(kept) }),
     };

@@ -59,8 +59,8 @@ export class RedisSessions implements Sessions {
     await this.host.run(changeSessionScript, id, place, JSON.stringify(client));
   }
 
-  async end(id: string, unusedBut = ''): Promise<void> {
-    await this.host.run(endSessionScript, id, unusedBut);
+  async end(id: string, lastUsedBy = ''): Promise<void> {
+    await this.host.run(endSessionScript, id, lastUsedBy);
   }
 
   async serve(id: string, place: string, listener: Listener): Promise<() => void> {
@@ -82,7 +82,7 @@ export class RedisSessions implements Sessions {
       // Asked once the news come: whoever holds it from now on is told.
       const [changes, holder] = await this.holderOf(id);
       if (changes >= served.changes) this.holdBy(id, served, changes, holder);
-      if (served.holder !== undefined) this.deliver(id, place, { type: 'held', place: served.holder });
+      if (served.holder !== undefined) this.deliver(id, place, { type: 'held', connection: served.holder });
       return () => {
         stop();
         unwatch();
@@ -93,7 +93,7 @@ export class RedisSessions implements Sessions {
     }
   }
 
-  async tell(id: string, place: string, message: Json): Promise<void> {
+  async publish(id: string, place: string, message: Json): Promise<void> {
     await this.host.run(tellSessionScript, id, place, JSON.stringify(message));
   }
 
@@ -143,7 +143,7 @@ export class RedisSessions implements Sessions {
       const served = this.served.get(id);
       // Also where Redis has lost the last changes.
       if (served) this.holdBy(id, served, changes, holder);
-      this.spread(id, { type: 'held', place: holder }, '');
+      this.spread(id, { type: 'held', connection: holder }, '');
     }
   }
 
@@ -157,7 +157,7 @@ export class RedisSessions implements Sessions {
     if (served === undefined || changes <= served.changes) return;
     this.holdBy(id, served, changes, place);
     // Who holds it is told as well: each place knows from its news alone who that is.
-    this.spread(id, { type: 'held', place }, place === undefined ? from : '');
+    this.spread(id, { type: 'held', connection: place }, place === undefined ? from : '');
   }
 
   /** A holder whose process is killed says nothing. */
@@ -167,7 +167,7 @@ export class RedisSessions implements Sessions {
     served.changes = changes;
     const onGone = (): void => {
       served.holder = undefined;
-      this.spread(id, { type: 'held', place: undefined }, '');
+      this.spread(id, { type: 'held', connection: undefined }, '');
     };
     served.stopWaiting = place === undefined ? undefined : this.host.presence.onGone(nodeOf(place), onGone);
   }

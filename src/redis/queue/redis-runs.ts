@@ -1,11 +1,12 @@
 import { ErrandError } from '../../base/errors.js';
 import type { Delivery, Settlement } from '../../docket/engine/engine.js';
-import { lostTooOften, mostLosses } from '../../docket/engine/size-limits.js';
+import { lostTooOften, mostLosses } from '../../docket/engine/loss-policy.js';
 import type { ExecutionRecord } from '../../docket/engine/record.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import type { WaitingList } from './waiting-list.js';
 import { recordIn, repairedFields } from '../codec.js';
 import {
+  beginAloneScript,
   claimScript,
   exonerateScript,
   finishScript,
@@ -47,7 +48,7 @@ export interface FinishedRun {
   /** Of the execution. */
   readonly key: string;
   readonly run: string;
-  readonly verdict: Settlement & { readonly type: 'finish' };
+  readonly settlement: Settlement & { readonly type: 'finish' };
 }
 
 /** What runs need of their engine. */
@@ -72,9 +73,9 @@ export class RedisRuns {
   /** What becomes of a ticket: a run, where it still means one. */
   async claim({ key, ticket }: Ticket, run: string, { limits }: Taking): Promise<Delivery | undefined> {
     const reply = await this.list(claimScript, key, ticket, this.host.node, run, ...limits);
-    const [verdict, value, called] = reply;
+    const [status, value, called] = reply;
     await this.host.line.call(called);
-    return this.claimed(key, run, verdict, value);
+    return this.claimed(key, run, status, value);
   }
 
   /** Takes the first ticket in line under a lock, if there is one, and gives the run that it has become as {@link RedisRuns.next} does. */
@@ -107,12 +108,12 @@ export class RedisRuns {
 
   /** Both in one step: a run has ended with an outcome, and its ticket is done with. `coming` is the run of the next one. */
   async finish(
-    { key, run, verdict }: FinishedRun,
+    { key, run, settlement }: FinishedRun,
     done: DoneTicket,
     coming: string,
     taking: Taking,
   ): Promise<{ readonly accepted: boolean; readonly next?: NextTicket }> {
-    const fields = outcomeFields(verdict);
+    const fields = outcomeFields(settlement);
     const facts = [this.host.request(), key, run, fields.length, ...fields];
     const reply = await this.list(finishScript, ...facts, ...this.following(done, coming, taking));
     const [settled, following, called, why] = reply;
@@ -131,36 +132,42 @@ export class RedisRuns {
 
   private async followed(next: Reply | undefined, run: string): Promise<NextTicket | undefined> {
     if (!Array.isArray(next)) return undefined;
-    const [verdict, value, id, key, ticket] = next as readonly Reply[];
-    const delivery = await this.claimed(String(key), run, verdict, value);
+    const [status, value, id, key, ticket] = next as readonly Reply[];
+    const delivery = await this.claimed(String(key), run, status, value);
     return { id: String(id), ticket: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
   }
 
   private async claimed(
     key: string,
     run: string,
-    verdict: Reply | undefined,
+    status: Reply | undefined,
     value: Reply | undefined,
   ): Promise<Delivery | undefined> {
     const { line, report } = this.host;
-    if (verdict === 'run') return this.delivery(key, run, value);
-    if (verdict === 'wait' && value !== '') line.look(Number(value));
-    if (verdict === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
+    if (status === 'run') return this.delivery(key, run, value);
+    if (status === 'wait' && value !== '') line.look(Number(value));
+    if (status === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
     return undefined;
   }
 
   /** `false` when the run had lost its execution. */
-  settle(key: string, run: string, verdict: Settlement): Promise<boolean> {
-    switch (verdict.type) {
+  settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
+    switch (settlement.type) {
       case 'finish':
-        return this.leave(key, run, verdict.lost === true ? 'giveUp' : 'finish', 0, ...outcomeFields(verdict));
-      case 'handBack':
-        return this.leave(key, run, 'handBack');
+        return this.leave(key, run, settlement.lost === true ? 'giveUp' : 'finish', 0, ...outcomeFields(settlement));
       case 'retry':
-        return this.leave(key, run, 'retry', verdict.delay, 'lastError', JSON.stringify(verdict.error));
-      case 'putBack':
-        return this.leave(key, run, 'putBack', verdict.delay);
+        return this.leave(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
+      case 'release':
+        // The scripts know two ways: an interrupted run goes ahead of the others, one that never began waits.
+        return settlement.delay === undefined
+          ? this.leave(key, run, 'handBack')
+          : this.leave(key, run, 'putBack', settlement.delay);
     }
+  }
+
+  /** An isolated run begins, and nothing runs beside it. */
+  async beginAlone(key: string, run: string): Promise<void> {
+    await this.host.workers().run(beginAloneScript, key, run);
   }
 
   /** An isolated run has shown that it kills no worker. */
@@ -169,7 +176,7 @@ export class RedisRuns {
     await this.host.line.call(called);
   }
 
-  /** A run that ended without a verdict counts as lost. */
+  /** A run that ended without a settlement counts as lost. */
   async vanish({ record, run }: Delivery): Promise<void> {
     await this.leave(record.key, run, 'vanish');
   }
@@ -199,10 +206,10 @@ export class RedisRuns {
   private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
     const { line } = this.host;
     const args = [this.host.request(), key, run, how, delay, ...fields];
-    const [verdict, place, called] = await this.list(settleScript, ...args);
+    const [status, place, called] = await this.list(settleScript, ...args);
     await line.call(called);
     await line.enqueue(key, place, how === 'handBack' || how === 'vanish');
-    return verdict === 'settled';
+    return status === 'settled';
   }
 
   /** A script whose reply is a list. */
@@ -212,7 +219,7 @@ export class RedisRuns {
 }
 
 /** The state that an outcome brings, then the fields of the record. */
-function outcomeFields({ outcome, isError }: FinishedRun['verdict']): Argument[] {
+function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {
   const state = 'error' in outcome ? 'failed' : 'completed';
   return [state, 'outcome', JSON.stringify(outcome), ...(isError === true ? ['isError', 1] : [])];
 }

@@ -1,4 +1,4 @@
-import { crashesUntilIsolated, crashWindow } from '../../docket/engine/size-limits.js';
+import { crashesUntilIsolated, crashWindow } from '../../docket/engine/loss-policy.js';
 import { withKeys } from '../keys.js';
 import { bring, brings, firstJob, jobIn, lineKeys, nextJob, stepsOfBullMQ, ticketIn } from './bring.js';
 import { gates } from './gates.js';

@@ -1,4 +1,4 @@
-import { crashesUntilIsolated } from '../../docket/engine/size-limits.js';
+import { crashesUntilIsolated } from '../../docket/engine/loss-policy.js';
 import { Script } from './script.js';
 
 /**
@@ -7,12 +7,16 @@ import { Script } from './script.js';
  */
 const claim = `
 -- The worker of a run has died, or has lost it. Where nothing ran beside it, it is charged with that, and with the deaths
--- that it was only suspected of. Gives whether its component is isolated from now on.
+-- that it was only suspected of. One that still waited for the others to end has done nothing. Gives whether its component is
+-- isolated from now on.
 local function lose(x, key)
   local record = facts(x)
   local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
+  local begun = not isolated or record.alone == run
   drop(x, 'run', 'node', 'isolated')
-  if isolated then
+  if not begun then
+    become(x, key, 'queued', 'dueAt', text(now), 'attempt', num(record.attempt, 1) - 1)
+  elseif isolated then
     drop(x, 'suspicions')
     become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1 + suspicions,
       'attempt', num(record.attempt, 1) + suspicions)
@@ -22,7 +26,7 @@ local function lose(x, key)
   end
   emit(x, 'state')
   post(node, { '@event', 'revoke', '@run', run, '@why', 'lost' })
-  suspect(record.component, node)
+  if begun then suspect(record.component, node) end
   local nowIsolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
   -- A place among those that run at once is none beside no other.
   if nowIsolated and not isolated and record.gate then gates(record.component).leave(x, key) end
@@ -195,6 +199,14 @@ return { settled and 'settled' or 'lost', done and next, called, why }
 `,
   { packed: true },
 );
+
+/** ARGV: key, run. An isolated run begins, and nothing runs beside it. Of one that was lost meanwhile nothing is written. */
+export const beginAloneScript = new Script(`
+local x = executionKey(ARGV[1])
+if not owns(x, ARGV[2]) then return 0 end
+note(x, 'alone', ARGV[2])
+return 1
+`);
 
 /** ARGV: key, run. An isolated run has shown that it kills no worker. Gives who was called. */
 export const exonerateScript = new Script(

@@ -1,6 +1,7 @@
 import type * as Api from '@opentelemetry/api';
 import { ErrandError, messageOf } from '../../base/errors.js';
-import { instruments, type Instrument, type Meters, type MeterSink } from '../../telemetry/meters.js';
+import { instruments, type Instrument } from '../../telemetry/instruments.js';
+import type { Meters, MeterSink } from '../../telemetry/meters.js';
 import type {
   OpenSpan,
   SpanAttributes,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { instruments, type Instrument, type Meters } from '../../telemetry/meters.js';
+import { instruments, type Instrument } from '../../telemetry/instruments.js';
+import type { Meters } from '../../telemetry/meters.js';
 
 /** What a server counts and measures, from now on, as the text that Prometheus scrapes. */
 export class PrometheusMeters {

@@ -1,15 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { settlesWithin } from '../../base/disposal.js';
 import { ErrandError } from '../../base/errors.js';
 import { flushed } from '../../base/flushed.js';
 import type { HttpReply } from './http-exchange.js';
-import { refuse } from '../../protocol/errors.js';
-import { refusalOfJson } from './json-body.js';
-
-/** The largest body of a request, in bytes. */
-const largestBody = 4 * 1024 * 1024;
 
 /**
  * Binds a server, and gives its port.
@@ -83,28 +78,9 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The parsed body of a request, or the answer to one that is too large or not JSON. */
-export async function readJson(incoming: IncomingMessage): Promise<{ json: unknown } | { refused: Response }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
-    chunks.push(chunk);
-  }
-  const body = Buffer.concat(chunks);
-  chunks.length = 0;
-  const tooMuch = refusalOfJson(body);
-  if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };
-  try {
-    return { json: JSON.parse(body.toString('utf8')) as unknown };
-  } catch {
-    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
-  }
-}
-
 /** Hands a web response to Node; a client that goes away cancels the body. */
-export async function writeReply({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
+export async function writeReply({ response, headers, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
+  if (headers !== undefined) outgoing.setHeaders(new Map(Object.entries(headers)));
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
     outgoing.end();

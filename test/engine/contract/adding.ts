@@ -3,7 +3,7 @@ import type { Stage } from './stage.js';
 
 export function addingContract(stage: () => Stage): void {
   describe('add', () => {
-    it('writes a record that is queued at once', async () => {
+    it('stores a record that is queued at once', async () => {
       const before = stage().now();
       const { added, record } = await stage().add('a', {
         input: { quarter: 'Q3' },
@@ -41,7 +41,7 @@ export function addingContract(stage: () => Stage): void {
       expect(await stage().engine.get('nobody')).toBeUndefined();
     });
 
-    it('answers the live execution that has the key, unchanged', async () => {
+    it('returns the live execution with the key, unchanged', async () => {
       const first = await stage().add('a', { input: 1 });
       const again = await stage().add('a', { input: 2, owner: 'ben' });
       expect(again).toEqual({ added: false, record: first.record });
@@ -60,7 +60,7 @@ export function addingContract(stage: () => Stage): void {
       for (const { record } of results) expect(record.input).toBe(winners[0]?.record.input);
     });
 
-    it('replaces a finished execution by the next generation', async () => {
+    it('replaces an ended execution with the next generation', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker, { input: 1 });
       await stage().engine.progress('a', first.run, { current: 3 });
@@ -78,7 +78,7 @@ export function addingContract(stage: () => Stage): void {
       expect((await stage().engine.list({ owner: 'ben', limit: 10 })).records).toHaveLength(1);
     });
 
-    it('replaces a cancelled execution, and the time to live of the old one does not touch the new', async () => {
+    it('replaces a cancelled execution, whose time to live does not affect the new one', async () => {
       const { record: first } = await stage().add('a', { ttl: 200 });
       await stage().engine.cancel('a', 'no longer needed');
       const { record } = await stage().add('a', { ttl: 200 });
@@ -89,7 +89,7 @@ export function addingContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ state: 'queued', generation: record.generation });
     });
 
-    it('tells an execution from an earlier one under its key whose record has expired', async () => {
+    it('distinguishes an execution from an earlier one with its key whose record has expired', async () => {
       const { record: first } = await stage().add('a', { ttl: 100 });
       await stage().engine.cancel('a');
       await stage().pass(150);
@@ -97,7 +97,7 @@ export function addingContract(stage: () => Stage): void {
       expect((await stage().add('a')).record.generation).toBeGreaterThan(first.generation);
     });
 
-    it('gives readers what is theirs: changing it changes nothing that is stored', async () => {
+    it('returns copies: changing them changes nothing that is stored', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker, { input: { parts: ['x', 'y'] } });
       (first.record.input as { parts: string[] }).parts.length = 0;

@@ -5,17 +5,17 @@ import { anExecution, aQuestion, type Stage, type TestWorker } from './stage.js'
 
 const one = { report: { concurrency: 1 } };
 
-/** What this worker has begun, by key, in that order. */
+/** The keys of the runs that this worker has begun, in order. */
 const begun = (worker: TestWorker): string[] => worker.begun.map(({ record }) => record.key);
 
 export function boundsContract(stage: () => Stage): void {
-  const settle = (worker: TestWorker, { record, run }: Delivery, verdict: Settlement): Promise<boolean> =>
+  const settle = (worker: TestWorker, { record, run }: Delivery, settlement: Settlement): Promise<boolean> =>
     stage()
-      .engine.settle(record.key, run, verdict)
+      .engine.settle(record.key, run, settlement)
       .finally(() => worker.end({ record, run }));
 
-  describe('a component with a bound of concurrency', () => {
-    it('leaves free slots to others, and what waits is queued until a run of it has ended', async () => {
+  describe('a component with a concurrency limit', () => {
+    it('leaves free slots to others, and its waiting executions stay queued until one of its runs ends', async () => {
       const worker = stage().work(3, one);
       const first = await stage().begin('a', worker);
       for (const key of ['b', 'c']) await stage().add(key);
@@ -31,7 +31,7 @@ export function boundsContract(stage: () => Stage): void {
       expect(begun(worker)).toEqual(['a', 'other', 'b', 'c']);
     });
 
-    it('is bound on all workers together, and bounds no other component', async () => {
+    it('is limited across all workers, and limits no other component', async () => {
       const workers = [
         stage().work(2, { report: { concurrency: 2 } }),
         stage().work(2, { report: { concurrency: 2 } }),
@@ -64,7 +64,7 @@ export function boundsContract(stage: () => Stage): void {
       expect((await worker.next()).record.key).toBe('waits');
     });
 
-    it('gives a place to the least number of priority, and to the oldest among equals', async () => {
+    it('gives room to the smallest priority number first, and to the oldest among equals', async () => {
       const worker = stage().work(9, one);
       const busy = await stage().begin('busy', worker);
       await stage().add('later', { priority: 2 });
@@ -88,10 +88,13 @@ export function boundsContract(stage: () => Stage): void {
         (worker, run) => settle(worker, run, { type: 'finish', outcome: { error: { code: 'E', message: '' } } }),
       ],
       ['is tried again later', (worker, run) => settle(worker, run, retryIn(60_000))],
-      ['is put back', (worker, run) => settle(worker, run, { type: 'putBack', delay: 60_000 })],
+      [
+        'is released with a delay',
+        (worker, run) => settle(worker, run, { type: 'release', reason: 'unknown-component', delay: 60_000 }),
+      ],
       ['is cancelled', () => stage().engine.cancel('a')],
     ];
-    it.each(ways)('has a place again when its run %s', async (_, leave) => {
+    it.each(ways)('has room again when its run %s', async (_, leave) => {
       const worker = stage().work(3, one);
       const first = await stage().begin('a', worker);
       await stage().add('b');
@@ -100,7 +103,7 @@ export function boundsContract(stage: () => Stage): void {
       const left = performance.now();
       await leave(worker, first);
       expect((await worker.next()).record.key).toBe('b');
-      // It was called, and not only found by whoever looks every ten seconds.
+      // It was admitted at once, and not only found by the check every ten seconds.
       expect(performance.now() - left).toBeLessThan(7_000);
       await stage().add('c');
       await stage().quiet();
@@ -108,7 +111,7 @@ export function boundsContract(stage: () => Stage): void {
     });
 
     const interruptions: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
-      ['is handed back', (worker, run) => settle(worker, run, { type: 'handBack' })],
+      ['is released', (worker, run) => settle(worker, run, { type: 'release', reason: 'shutdown' })],
       [
         'is lost',
         (worker, run) => {
@@ -117,22 +120,25 @@ export function boundsContract(stage: () => Stage): void {
         },
       ],
     ];
-    it.each(interruptions)('gives the place of a run that %s to it again, as it is the oldest', async (_, leave) => {
-      const worker = stage().work(3, one);
-      const first = await stage().begin('a', worker);
-      await stage().add('b');
-      await stage().quiet();
-      await leave(worker, first);
-      // It may take a moment until it stands in line again, in which the other may go first: one at a time it is in any case.
-      const again = await worker.next();
-      await stage().quiet();
-      expect(worker.begun).toHaveLength(2);
-      await worker.finish(again);
-      await worker.finish(await worker.next());
-      expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
-    });
+    it.each(interruptions)(
+      'gives the room of a run that %s to the same execution, as it is the oldest',
+      async (_, leave) => {
+        const worker = stage().work(3, one);
+        const first = await stage().begin('a', worker);
+        await stage().add('b');
+        await stage().quiet();
+        await leave(worker, first);
+        // It may take a moment to be queued again, and the other may go first; but never both at once.
+        const again = await worker.next();
+        await stage().quiet();
+        expect(worker.begun).toHaveLength(2);
+        await worker.finish(again);
+        await worker.finish(await worker.next());
+        expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
+      },
+    );
 
-    it('gives the place of a run that has made way to one execution, be it its successor or another', async () => {
+    it('gives the room of a replaced run to exactly one execution, its successor or another', async () => {
       const worker = stage().work(3, one);
       const work = { session: undefined };
       const first = await stage().begin('a', worker, work);
@@ -148,7 +154,7 @@ export function boundsContract(stage: () => Stage): void {
       expect(begun(worker).slice(1).sort()).toEqual(['a', 'b']);
     });
 
-    it('forgets what is cancelled or replaced while it waits', async () => {
+    it('forgets executions that are cancelled or replaced while they wait', async () => {
       const worker = stage().work(3, one);
       const work = { session: undefined };
       const first = await stage().begin('a', worker, work);
@@ -167,7 +173,7 @@ export function boundsContract(stage: () => Stage): void {
       expect(worker.begun).toHaveLength(3);
     });
 
-    it('holds nobody back on a worker that knows no bound', async () => {
+    it('is not limited on a worker that knows no limit', async () => {
       const bound = stage().work(3, one);
       await stage().begin('a', bound);
       await stage().add('b');
@@ -181,7 +187,7 @@ export function boundsContract(stage: () => Stage): void {
   });
 
   describe('a component with a rate', () => {
-    it('begins so many in a time, and the rest when it has passed, in their order', async () => {
+    it('begins as many as its rate allows, and the rest in the next windows, in order', async () => {
       const worker = stage().work(9, { report: { rate: { max: 2, duration: 700 } } });
       for (const key of ['a', 'b', 'c', 'd', 'e']) await stage().add(key);
       await worker.finish(await worker.next());
@@ -193,13 +199,13 @@ export function boundsContract(stage: () => Stage): void {
       await stage().pass(700);
       await eventually(() => expect(begun(worker)).toHaveLength(5));
       await stage().quiet();
-      // Those that may begin together do so in whatever order.
+      // Those of one window may begin in any order.
       expect(begun(worker).slice(3).sort()).toEqual(['c', 'd']);
       await stage().pass(700);
       await eventually(() => expect(begun(worker).at(-1)).toBe('e'));
     });
 
-    it('counts each attempt, and is kept together with a bound of concurrency', async () => {
+    it('counts each attempt, and applies together with a concurrency limit', async () => {
       const worker = stage().work(9, { report: { concurrency: 1, rate: { max: 2, duration: 600 } } });
       const first = await stage().begin('a', worker);
       for (const key of ['b', 'c']) await stage().add(key);

@@ -30,7 +30,7 @@ export function cancellingContract(stage: () => Stage): void {
       expect(worker.begun.map((delivery) => delivery.record.key)).toEqual(['a', 'c']);
     });
 
-    it('ends a running execution at once and revokes its run once; what the run still writes is dropped', async () => {
+    it('ends a running execution at once and revokes its run once; later writes of the run are dropped', async () => {
       const worker = stage().work();
       const { engine } = stage();
       const delivery = await stage().begin('a', worker);
@@ -53,7 +53,7 @@ export function cancellingContract(stage: () => Stage): void {
       expect((await stage().record('a')).outcome).toBeUndefined();
     });
 
-    it('of a run does not deliver it again when it ends, and frees its slot then', async () => {
+    it('of a run does not deliver it again when it ends, and then frees its slot', async () => {
       const worker = stage().work();
       const delivery = await stage().begin('a', worker);
       await stage().engine.cancel('a');
@@ -74,7 +74,7 @@ export function cancellingContract(stage: () => Stage): void {
       expect(await stage().engine.cancel('a', undefined, newer.generation)).toBe('cancelled');
     });
 
-    it('changes nothing that is terminal, and nothing that is unknown', async () => {
+    it('changes neither ended nor unknown executions', async () => {
       const worker = stage().work();
       await worker.finish(await stage().begin('done', worker), 1);
       await stage().add('gone');
@@ -86,7 +86,7 @@ export function cancellingContract(stage: () => Stage): void {
       expect(await stage().record('gone')).toMatchObject({ reason: 'first' });
     });
 
-    it('against a finish is decided once, and the record agrees with the winner (1000 rounds)', async () => {
+    it('racing a finish has one winner, and the record agrees with it (1000 rounds)', async () => {
       const { engine } = stage();
       const rounds = 1000;
       const wins = { cancel: 0, finish: 0 };

@@ -15,7 +15,7 @@ export function eventsContract(stage: () => Stage): void {
       return { ...watch, states };
     };
 
-    it('gives how the execution stands, and tells of the end', async () => {
+    it('returns the current state, and reports the end', async () => {
       const worker = stage().work(1);
       await stage().add('a');
       const early = await watchEnd('a');
@@ -33,7 +33,7 @@ export function eventsContract(stage: () => Stage): void {
       for (const { unwatch } of [early, late, after]) unwatch();
     });
 
-    it('tells of each end of what is added again, also where an earlier one was watched', async () => {
+    it('reports each end of an execution that is added again, even if an earlier one was watched', async () => {
       await stage().add('a');
       const first = await watchEnd('a');
       await stage().engine.cancel('a');
@@ -46,7 +46,7 @@ export function eventsContract(stage: () => Stage): void {
       await eventually(() => expect(second.states).toEqual([`${generation} cancelled`]));
     });
 
-    it('tells of a later execution that takes the place of the one that is watched', async () => {
+    it('reports a later execution that replaces the watched one', async () => {
       const { session: _none, ...ofProgram } = anExecution('a');
       const { record } = await stage().engine.add(ofProgram);
       const watch = await watchEnd('a');
@@ -57,7 +57,7 @@ export function eventsContract(stage: () => Stage): void {
       watch.unwatch();
     });
 
-    it('tells nothing to whoever has stopped', async () => {
+    it('reports nothing after unwatch', async () => {
       await stage().add('a');
       const [one, other] = [await watchEnd('a'), await watchEnd('a')];
       one.unwatch();
@@ -68,7 +68,7 @@ export function eventsContract(stage: () => Stage): void {
   });
 
   describe('watch', () => {
-    it('tells whoever watches everything of each execution, a task or not, once', async () => {
+    it('reports each execution once to a watcher of all, tasks or not', async () => {
       const all = await stage().watch({ all: true });
       const one = await stage().watch({ key: 'a' });
       await stage().add('a');
@@ -80,7 +80,7 @@ export function eventsContract(stage: () => Stage): void {
       expect(all.map(({ record }) => record.key)).toEqual(['a', 'b', 'a']);
     });
 
-    it('tells of one execution in order, each event with the record as it was after the step', async () => {
+    it('reports the events of an execution in order, each with the record as it was after the transition', async () => {
       const { engine } = stage();
       const events = await stage().watch({ key: 'a' });
       const worker = stage().work(2);
@@ -118,7 +118,7 @@ export function eventsContract(stage: () => Stage): void {
       expect(times).toEqual([...times].sort((a, b) => a - b));
     });
 
-    it('tells of all executions of a session, and of no others', async () => {
+    it('reports all executions of a session, and no others', async () => {
       const events = await stage().watch({ session: 's1' });
       const worker = stage().work(4);
       await stage().begin('a', worker, { session: 's1' });
@@ -134,19 +134,19 @@ export function eventsContract(stage: () => Stage): void {
       ]);
     });
 
-    it('tells every way back to the queue, and the end of waiting', async () => {
+    it('reports every return to the queue, and the end of waiting', async () => {
       const events = await stage().watch({ key: 'a' });
       const worker = stage().work();
       const { engine } = stage();
-      const verdicts = [
+      const settlements = [
         { type: 'retry', error: { code: 1, message: '' }, delay: 50 },
-        { type: 'putBack', delay: 50 },
-        { type: 'handBack' },
+        { type: 'release', reason: 'unknown-component', delay: 50 },
+        { type: 'release', reason: 'shutdown' },
       ] as const;
       await stage().add('a');
-      for (const verdict of verdicts) {
+      for (const settlement of settlements) {
         const delivery = await worker.next();
-        await engine.settle('a', delivery.run, verdict);
+        await engine.settle('a', delivery.run, settlement);
         worker.end(delivery);
         await stage().pass(50);
       }
@@ -181,7 +181,7 @@ export function eventsContract(stage: () => Stage): void {
       expect(calledInside).toBe(false);
     });
 
-    it('tells each of several watchers, until each stops; stopping twice stops once', async () => {
+    it('reports to each of several watchers until it stops; stopping twice stops once', async () => {
       const { engine } = stage();
       const counts = [0, 0, 0];
       const listener = (): unknown => counts[0]!++;
@@ -202,7 +202,7 @@ export function eventsContract(stage: () => Stage): void {
       await eventually(() => expect(counts).toEqual([3, 3, 3]));
     });
 
-    it('does not let a listener that throws keep others from hearing', async () => {
+    it('still reaches the others if one listener throws', async () => {
       await stage().engine.watch({ key: 'a' }, () => {
         throw new Error('a listener of the test');
       });
@@ -224,7 +224,7 @@ export function eventsContract(stage: () => Stage): void {
           revoke: () => undefined,
         },
       );
-      /** As everybody waits for an end: watch first, then look once, then believe the events. */
+      /** The usual way to wait for an end: watch first, then read once, then rely on the events. */
       const untilEnd = async (key: string): Promise<void> => {
         let wake = (): void => undefined;
         const woken = new Promise<void>((resolve) => (wake = resolve));

@@ -5,7 +5,7 @@ import type { ExecutionChange } from '../../../src/docket/follow.js';
 import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
 
-/** A change in short: `running`, or how far it is. */
+/** A change in short: the state, or the progress. */
 const inShort = (change: ExecutionChange): string | number =>
   change.type === 'state' ? change.state : change.progress.current;
 
@@ -16,11 +16,11 @@ async function read(changes: AsyncIterable<ExecutionChange>): Promise<(string | 
 }
 
 export function followingContract(stage: () => Stage): void {
-  describe('an execution that is followed', () => {
+  describe('a followed execution', () => {
     const handle = async (key: string, engine: Engine = stage().engine): Promise<Execution> =>
       new Execution(await stage().record(key), true, engine, (work) => work);
 
-    it('tells its state as it is, then each change, until it has ended', async () => {
+    it('reports its current state, then each change, until it has ended', async () => {
       const { engine } = stage();
       const worker = stage().work();
       await stage().add('a', { delay: 100 });
@@ -36,7 +36,7 @@ export function followingContract(stage: () => Stage): void {
       await engine.progress('a', delivery.run, { current: 1, total: 2 });
       await eventually(() => expect(found).toHaveLength(4));
       expect((await read(takeTwo(execution.subscribe()))).slice(0, 2)).toEqual(['running', 1]);
-      // The same once more is no change.
+      // The same progress again is no change.
       await engine.progress('a', delivery.run, { current: 1, total: 2 });
       await engine.progress('a', delivery.run, { current: 2, total: 2 });
       await eventually(() => expect(found).toHaveLength(5));
@@ -46,7 +46,7 @@ export function followingContract(stage: () => Stage): void {
       expect(await read(execution.subscribe())).toEqual(['completed', 2]);
     });
 
-    it('tells a reader that is behind the newest progress only', async () => {
+    it('reports only the latest progress to a slow reader', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const delivery = await stage().begin('a', worker);
@@ -62,7 +62,7 @@ export function followingContract(stage: () => Stage): void {
       expect(rest).toEqual([100, 'completed']);
     });
 
-    it('is watched no longer than it is read, however that ends', async () => {
+    it('is watched only as long as it is read, however the reading ends', async () => {
       let watches = 0;
       const watched = Object.create(stage().engine) as Engine;
       watched.watch = async (of, listener) => {
@@ -89,7 +89,7 @@ export function followingContract(stage: () => Stage): void {
       expect(watches).toBe(0);
     });
 
-    it('that is gone, or was followed by another under its key, is an error; so is the end of the engine', async () => {
+    it('that has expired or was replaced ends with an error; so does a closed engine', async () => {
       const worker = stage().work();
       const delivery = await stage().begin('a', worker);
       const first = await handle('a');

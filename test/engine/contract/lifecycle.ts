@@ -10,13 +10,13 @@ export function lifecycleContract(stage: () => Stage): void {
       await stage().engine.close();
     });
 
-    it('say whether it works', async () => {
+    it('determine its health', async () => {
       expect(await stage().engine.health()).toMatchObject({ ok: true });
       await stage().engine.close();
       expect(await stage().engine.health()).toEqual({ ok: false, reason: expect.stringContaining('closed') });
     });
 
-    it('ends everything: each later call fails with DOCKET_UNAVAILABLE', async () => {
+    it('end everything: each later call fails with DOCKET_UNAVAILABLE', async () => {
       const { engine } = stage();
       const handler = { run: () => Promise.resolve(), revoke: () => undefined };
       await stage().add('a');
@@ -28,7 +28,7 @@ export function lifecycleContract(stage: () => Stage): void {
         list: () => engine.list({ owner: 'anna', limit: 1 }),
         cancel: () => engine.cancel('a'),
         watch: () => engine.watch({ key: 'a' }, () => undefined),
-        settle: () => engine.settle('a', 'run', { type: 'handBack' }),
+        settle: () => engine.settle('a', 'run', { type: 'release', reason: 'shutdown' }),
         progress: () => engine.progress('a', 'run', { current: 1 }),
         notify: () => engine.notify('a', 'run', { type: 'log', level: 'info', data: null }),
         ask: () => engine.ask('a', 'run', aQuestion('q')),
@@ -41,7 +41,7 @@ export function lifecycleContract(stage: () => Stage): void {
       }
     });
 
-    it('call no handler any more, and leave no run waiting for a slot', async () => {
+    it('call no handler after close, and leave no run waiting for a slot', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('a', worker);
       worker.consumer.park(first.run);

@@ -3,7 +3,7 @@ import type { NewExecution } from '../../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { rejection } from '../../helpers/raw-calls.js';
-import { anExecution, aQuestion, type Stage } from './stage.js';
+import { anExecution, aQuestion, waysBack, type Stage } from './stage.js';
 
 export function limitsContract(stage: () => Stage): void {
   const add = (
@@ -13,12 +13,12 @@ export function limitsContract(stage: () => Stage): void {
   ): Promise<{ added: boolean; record: ExecutionRecord }> =>
     stage().engine.add({ ...anExecution(key), ...options }, limit);
 
-  /** How many tasks an owner has open, as only a refusal tells. */
+  /** The number of open tasks of an owner, which only a refusal reveals. */
   const openTasks = async (owner: string): Promise<unknown> =>
     ((await rejection(add('never added', 0, { owner }))).data as { open: number }).open;
 
   describe('the limit of open tasks', () => {
-    it('lets an owner have as many as it says, and says so to the next one', async () => {
+    it('allows an owner that many, and names itself when it refuses the next one', async () => {
       for (const key of ['a', 'b', 'c']) expect(await add(key, 3)).toMatchObject({ added: true });
       expect(await rejection(add('d', 3))).toMatchObject({
         code: 'TASK_LIMIT',
@@ -28,11 +28,11 @@ export function limitsContract(stage: () => Stage): void {
       expect(await stage().engine.get('d')).toBeUndefined();
       const { records } = await stage().engine.list({ owner: 'anna', limit: 10 });
       expect(records.map(({ key }) => key)).toEqual(['c', 'b', 'a']);
-      // A lower limit than what is open, as after a restart with other options.
+      // A limit below the open tasks, as after a restart with other options.
       expect(await rejection(add('d', 1))).toMatchObject({ data: { limit: 1, open: 3 } });
     });
 
-    it('is for each owner, and for tasks alone', async () => {
+    it('applies per owner, and to tasks only', async () => {
       await add('a', 1);
       expect((await add('b', 1, { owner: 'ben' })).added).toBe(true);
       for (const key of ['c', 'd']) await stage().engine.add(withoutSession(key));
@@ -41,7 +41,7 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('carl')).toBe(0);
     });
 
-    it('is exact for many at once', async () => {
+    it('is exact for many concurrent adds', async () => {
       const results = await Promise.allSettled(Array.from({ length: 20 }, (_, index) => add(`k${index}`, 7)));
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
       expect(await openTasks('anna')).toBe(7);
@@ -70,11 +70,10 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('anna')).toBe(0);
     });
 
-    it.each(['handBack', 'putBack', 'retry', 'loss'] as const)('is not moved by a %s', async (type) => {
+    it.each([...waysBack(20), ['loss', undefined] as const])('is unaffected by a %s', async (_how, settlement) => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
-      const error = { code: 1, message: 'again' };
-      if (type !== 'loss') await stage().engine.settle('a', first.run, { type, error, delay: 20 });
+      if (settlement) await stage().engine.settle('a', first.run, settlement);
       worker.end(first);
       expect(await openTasks('anna')).toBe(1);
       await stage().pass(30);
@@ -84,7 +83,7 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('anna')).toBe(0);
     });
 
-    it('is not moved by the expiry of what has ended', async () => {
+    it('is unaffected by the expiry of ended records', async () => {
       await stage().add('kept');
       await stage().add('ended', { ttl: 30 });
       await stage().engine.cancel('ended');
@@ -93,13 +92,13 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('anna')).toBe(1);
     });
 
-    it('finds a live execution by its key, also where there is no room', async () => {
+    it('still returns the live execution with a key when there is no room', async () => {
       await add('a', 1);
       expect(await add('a', 1)).toMatchObject({ added: false, record: { key: 'a' } });
       expect(await openTasks('anna')).toBe(1);
     });
 
-    it('keeps a finished execution that may not be replaced, and counts one that is', async () => {
+    it('keeps an ended execution if it refuses its successor, and counts the successor otherwise', async () => {
       const { record: first } = await add('a', 2);
       await stage().engine.cancel('a', 'the old one');
       await add('b', 2);
@@ -115,7 +114,7 @@ export function limitsContract(stage: () => Stage): void {
   });
 
   describe('the limit of questions', () => {
-    it('counts those that were answered, and always finds a known one', async () => {
+    it('counts answered ones, and always finds a known one', async () => {
       const { engine } = stage();
       const { run } = await stage().begin('a', stage().work());
       await engine.ask('a', run, aQuestion('q1'), 2);
@@ -131,7 +130,7 @@ export function limitsContract(stage: () => Stage): void {
       expect(await engine.ask('a', run, aQuestion('q2'), 2)).toMatchObject({ key: 'q2' });
     });
 
-    it('holds for all runs of an execution together, and anew for the next one under its key', async () => {
+    it('counts all runs of an execution together, and starts anew for the next one with its key', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
@@ -144,7 +143,7 @@ export function limitsContract(stage: () => Stage): void {
       expect(await engine.ask('a', next.run, aQuestion('q2'), 1)).toMatchObject({ key: 'q2' });
     });
 
-    it('is not spoken of to a run that lost its execution', async () => {
+    it('is not reported to a run that has lost its execution', async () => {
       const { engine } = stage();
       const { run } = await stage().begin('a', stage().work());
       await engine.cancel('a');
@@ -153,7 +152,7 @@ export function limitsContract(stage: () => Stage): void {
   });
 }
 
-/** Work that the program added for itself. */
+/** An execution that the program added. */
 function withoutSession(key: string): NewExecution {
   const { session: _, ...execution } = anExecution(key);
   return execution;

@@ -18,7 +18,7 @@ export function listingContract(stage: () => Stage): void {
   }
 
   describe('list', () => {
-    it('gives the records of one owner, the newest first', async () => {
+    it('returns the records of one owner, the newest first', async () => {
       for (const key of names(3)) await stage().add(key);
       await stage().add('other', { owner: 'ben' });
       const { session: _none, ...withoutClient } = anExecution('of the program');
@@ -30,7 +30,7 @@ export function listingContract(stage: () => Stage): void {
       expect(await stage().engine.list({ owner: 'nobody', limit: 10 })).toEqual({ records: [] });
     });
 
-    it('gives pages of at most the limit, and a cursor only where more follows', async () => {
+    it('returns pages of at most the limit, and a cursor only if more follow', async () => {
       for (const key of names(6)) await stage().add(key);
       expect(await allPages(4)).toEqual([
         ['k5', 'k4', 'k3', 'k2'],
@@ -43,12 +43,12 @@ export function listingContract(stage: () => Stage): void {
       expect(await allPages(1)).toEqual([['k5'], ['k4'], ['k3'], ['k2'], ['k1'], ['k0']]);
     });
 
-    it('goes on at the right place when records come and expire in between', async () => {
+    it('continues correctly when records come and expire in between', async () => {
       const keys = names(300);
       for (const key of keys) await stage().add(key, { ttl: 100 });
       const first = await stage().engine.list({ owner: 'anna', limit: 10 });
       expect(first.records.map((record) => record.key)).toEqual(keys.slice(290).reverse());
-      // The one that the cursor points at, its neighbours, and many more; and new ones at the front.
+      // Removes the one that the cursor points at, its neighbours and many more; and adds new ones at the front.
       const expired = [290, 289, 291, 288, ...Array.from({ length: 200 }, (_, index) => index + 50)];
       for (const index of expired) await stage().engine.cancel(`k${index}`);
       await stage().pass(150);
@@ -61,14 +61,14 @@ export function listingContract(stage: () => Stage): void {
       expect(all).toEqual([...left, ...names(5, 'new')].reverse());
     });
 
-    it('counts an execution that was added again as new, once', async () => {
+    it('lists an execution that was added again once, as new', async () => {
       for (const key of names(3)) await stage().add(key);
       await stage().engine.cancel('k0');
       await stage().add('k0');
       expect(await allPages(2)).toEqual([['k0', 'k2'], ['k1']]);
     });
 
-    it('refuses a cursor that is not ours', async () => {
+    it('refuses a foreign cursor', async () => {
       for (const key of names(3)) await stage().add(key);
       const { nextCursor } = await stage().engine.list({ owner: 'anna', limit: 1 });
       const strange = ['', 'x', '1', 'null', '{}', '-1', `${nextCursor}A`, 'a'.repeat(1000), `${nextCursor}\n`, 'ü'];

@@ -18,7 +18,7 @@ export function overviewContract(stage: () => Stage): void {
     return pages;
   }
 
-  /** Work that the program added for itself. */
+  /** An execution that the program added. */
   const ofProgram = (key: string, options: object = {}) => {
     const { session: _none, ...execution } = { ...anExecution(key), ...options };
     return stage().engine.add(execution);
@@ -30,7 +30,7 @@ export function overviewContract(stage: () => Stage): void {
   };
 
   describe('browse', () => {
-    it('gives the executions of everybody, tasks or not, the newest first and without what was said in them', async () => {
+    it('lists the executions of all owners, tasks or not, the newest first and without their data', async () => {
       await stage().add('of anna', { input: { secret: 1 }, snapshot: { secret: 2 } });
       await stage().add('of ben', { owner: 'ben', runAt: stage().now() + 60_000 });
       await ofProgram('of the program');
@@ -42,7 +42,7 @@ export function overviewContract(stage: () => Stage): void {
       expect(JSON.stringify(summaries)).not.toContain('secret');
     });
 
-    it('tells which result says that it is an error, and forgets it with its execution', async () => {
+    it('shows isError of a result, and forgets it with its execution', async () => {
       const worker = stage().work();
       for (const key of ['wrong', 'right']) {
         const run = await stage().begin(key, worker);
@@ -60,7 +60,7 @@ export function overviewContract(stage: () => Stage): void {
       expect((await stage().record('wrong')).isError).toBeUndefined();
     });
 
-    it('keeps the order in which they were added, whatever became of them', async () => {
+    it('keeps the order of adding, whatever their state', async () => {
       const worker = stage().work(2);
       const first = await stage().begin('a', worker);
       await stage().begin('b', worker);
@@ -70,7 +70,7 @@ export function overviewContract(stage: () => Stage): void {
       await worker.finish(first);
       expect(await allPages({ limit: 3 })).toEqual([['d', 'c', 'b'], ['a']]);
       expect(await allPages({ limit: 4 })).toEqual([['d', 'c', 'b', 'a']]);
-      // Added again it is new, once.
+      // Added again, it is listed once, as new.
       await stage().add('a');
       expect(await allPages({ limit: 2 })).toEqual([
         ['a', 'd'],
@@ -78,7 +78,7 @@ export function overviewContract(stage: () => Stage): void {
       ]);
     });
 
-    it('gives those in one state, or of one component', async () => {
+    it('filters by state and by component', async () => {
       const worker = stage().work();
       const run = await stage().begin('running', worker, { component: 'other' });
       for (const key of ['q1', 'q2', 'q3']) await stage().add(key);
@@ -96,7 +96,7 @@ export function overviewContract(stage: () => Stage): void {
       expect((await allPages({ limit: 10, state: 'completed' })).flat()).toEqual(['running']);
     });
 
-    it('looks at so many for a page and no more, and goes on where it stopped', async () => {
+    it('examines a bounded number of records per page, and continues where it stopped', async () => {
       await stage().add('rare', { component: 'rare' });
       for (let index = 0; index < mostLookedAt; index++) await stage().add(`k${index}`);
       const first = await stage().engine.browse({ limit: 10, component: 'rare' });
@@ -106,7 +106,7 @@ export function overviewContract(stage: () => Stage): void {
       expect(second.nextCursor).toBeUndefined();
     });
 
-    it('goes on at the right place when executions come, change and expire in between', async () => {
+    it('continues correctly when executions come, change and expire in between', async () => {
       for (const key of ['a', 'b', 'c', 'd', 'e']) await stage().add(key, { ttl: 100 });
       const first = await stage().engine.browse({ limit: 2 });
       expect(first.summaries.map(({ key }) => key)).toEqual(['e', 'd']);
@@ -120,18 +120,18 @@ export function overviewContract(stage: () => Stage): void {
       expect((await allPages({ limit: 10 })).flat()).toEqual(['f', 'e', 'b', 'a']);
     });
 
-    it('refuses a cursor that is not ours', async () => {
+    it('refuses a foreign cursor', async () => {
       for (const cursor of ['x', ...noTexts]) {
         await expect(stage().engine.browse({ limit: 1, cursor })).rejects.toMatchObject({
           code: 'CURSOR_INVALID',
-          message: expect.stringContaining('was not given by this docket'),
+          message: expect.stringContaining('is not from this docket'),
         });
       }
     });
   });
 
   describe('stats', () => {
-    it('counts the executions in each state through all that happens to them', async () => {
+    it('counts the executions in each state through every transition', async () => {
       expect(await counts()).toEqual({});
       const worker = stage().work();
       const run = await stage().begin('a', worker);
@@ -153,7 +153,7 @@ export function overviewContract(stage: () => Stage): void {
       expect(await counts()).toEqual({ scheduled: 1, running: 1 });
     });
 
-    it('counts what came back without an outcome as queued', async () => {
+    it('counts an interrupted execution as queued', async () => {
       const worker = stage().work();
       const lost = await stage().begin('a', worker);
       await worker.consumer.stopIntake();
@@ -161,7 +161,7 @@ export function overviewContract(stage: () => Stage): void {
       await eventually(async () => expect(await counts()).toEqual({ queued: 1 }));
     });
 
-    it('counts the questions that nobody has answered', async () => {
+    it('counts the questions without an answer', async () => {
       const worker = stage().work(2);
       const a = await stage().begin('a', worker);
       const b = await stage().begin('b', worker);
@@ -176,7 +176,7 @@ export function overviewContract(stage: () => Stage): void {
       expect((await stage().engine.stats()).openQuestions).toBe(0);
     });
 
-    it('tells how long an execution has waited for a worker', async () => {
+    it('reports how long an execution has waited for a worker', async () => {
       await stage().add('later', { runAt: stage().now() + 60_000 });
       expect(await stage().engine.stats()).not.toHaveProperty('oldestWaiting');
       await stage().add('old');
@@ -191,7 +191,7 @@ export function overviewContract(stage: () => Stage): void {
   });
 
   describe('workers', () => {
-    it('are told of while they live, with what they are doing', async () => {
+    it('are listed while they live, with their load', async () => {
       expect(await stage().engine.workers()).toEqual([]);
       const worker = stage().work(3);
       const told = await eventually(async () => {
@@ -221,7 +221,7 @@ export function overviewContract(stage: () => Stage): void {
   });
 
   describe('retry', () => {
-    it('runs what failed again, from what it was given, as a new generation', async () => {
+    it('runs a failed execution again from its input, as a new generation', async () => {
       const worker = stage().work();
       await ofProgram('a', { input: { n: [] }, snapshot: { who: 'anna' } });
       const first = await worker.next();
@@ -253,7 +253,7 @@ export function overviewContract(stage: () => Stage): void {
       expect(await stage().record('a')).not.toHaveProperty('input', expect.anything());
     });
 
-    it('keeps it as long as it lives, and not only as long as its failure was kept', async () => {
+    it('keeps it as long as it is alive, even beyond the expiry of its failed record', async () => {
       const worker = stage().work();
       await ofProgram('a', { ttl: 300 });
       const first = await worker.next();
@@ -267,14 +267,14 @@ export function overviewContract(stage: () => Stage): void {
       await worker.finish(second);
     });
 
-    it('leaves alone what a client asked for, and what has not failed', async () => {
+    it('leaves alone tasks of clients, and executions that have not failed', async () => {
       const worker = stage().work();
       const task = await stage().begin('task', worker, { input: 1, snapshot: 2 });
       await stage().engine.settle('task', task.run, failure);
       worker.end(task);
       const record = await stage().record('task');
       expect(await stage().engine.retry('task')).toEqual({ retried: false, record });
-      // To a client, what has failed stays so: there is no need to keep what it said.
+      // A failed task stays failed, so there is no need to keep its input.
       for (const gone of ['input', 'snapshot']) expect(record).not.toHaveProperty(gone, expect.anything());
       await ofProgram('fine', { input: 1 });
       const fine = await worker.next();
@@ -284,7 +284,7 @@ export function overviewContract(stage: () => Stage): void {
       expect(await stage().engine.retry('unknown')).toEqual({ retried: false });
     });
 
-    it('happens once, however many ask for it', async () => {
+    it('happens once, however many request it at once', async () => {
       const worker = stage().work();
       await ofProgram('a');
       const first = await worker.next();

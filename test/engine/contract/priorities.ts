@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../../src/docket/engine/engine.js';
 import type { Stage, TestWorker } from './stage.js';
 
-/** Makes the calls that wait, one after another, and gives their keys in that order. */
+/** Runs the waiting calls one after another, and returns their keys in that order. */
 async function inTurn(worker: TestWorker, count: number): Promise<string[]> {
   const order: string[] = [];
   for (let index = 0; index < count; index++) {
@@ -15,7 +15,7 @@ async function inTurn(worker: TestWorker, count: number): Promise<string[]> {
 
 export function prioritiesContract(stage: () => Stage): void {
   describe('a priority', () => {
-    it('decides who is next: none or 0 first, larger numbers later, the oldest first among equals', async () => {
+    it('decides which is next: none or 0 first, larger numbers later, the oldest first among equals', async () => {
       const worker = stage().work();
       const busy = await stage().begin('busy', worker);
       await stage().add('later', { priority: 9 });
@@ -29,7 +29,7 @@ export function prioritiesContract(stage: () => Stage): void {
       expect(await inTurn(worker, 6)).toEqual(['first', 'second', 'soon', 'soon-too', 'later', 'last']);
     });
 
-    it('counts from when an execution is due', async () => {
+    it('takes effect when an execution becomes due', async () => {
       const worker = stage().work();
       const busy = await stage().begin('busy', worker);
       await stage().add('then', { priority: 1, runAt: stage().now() + 100 });
@@ -40,7 +40,7 @@ export function prioritiesContract(stage: () => Stage): void {
       expect(await inTurn(worker, 3)).toEqual(['plain', 'waits', 'then']);
     });
 
-    it('stays with an execution that is tried again', async () => {
+    it('stays with an execution that is retried', async () => {
       const worker = stage().work();
       const first = await stage().begin('urgent', worker, { priority: 1 });
       await stage().add('equal', { priority: 1 });
@@ -51,18 +51,20 @@ export function prioritiesContract(stage: () => Stage): void {
     });
   });
 
-  describe.each([0, 7])('work of priority %i that is handed back', (priority) => {
-    it('comes again before younger work, the oldest first, whatever the order of handing back', async () => {
+  describe.each([0, 7])('a released execution of priority %i', (priority) => {
+    it('runs again before younger executions, the oldest first, whatever the order of release', async () => {
       const leaving = stage().work(4);
       const begun: Delivery[] = [];
       for (const key of ['a', 'b', 'c', 'd']) begun.push(await stage().begin(key, leaving, { priority }));
       await leaving.consumer.stopIntake();
       await stage().add('younger', { priority });
       await Promise.all(
-        [begun[1]!, begun[3]!].map(({ record, run }) => stage().engine.settle(record.key, run, { type: 'handBack' })),
+        [begun[1]!, begun[3]!].map(({ record, run }) =>
+          stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' }),
+        ),
       );
       for (const { record, run } of [begun[0]!, begun[2]!]) {
-        await stage().engine.settle(record.key, run, { type: 'handBack' });
+        await stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
       }
       for (const delivery of begun) leaving.end(delivery);
       await leaving.consumer.idle();
@@ -70,23 +72,23 @@ export function prioritiesContract(stage: () => Stage): void {
       expect(order).toEqual(['a', 'b', 'c', 'd', 'younger']);
     });
 
-    it('keeps its place when it is handed back again', async () => {
+    it('keeps its position when it is released again', async () => {
       const leaving = stage().work(3);
       const begun: Delivery[] = [];
       for (const key of ['a', 'b', 'c']) begun.push(await stage().begin(key, leaving, { priority }));
       await leaving.consumer.stopIntake();
-      const handBack = ({ record, run }: Delivery): Promise<boolean> =>
-        stage().engine.settle(record.key, run, { type: 'handBack' });
-      await handBack(begun[0]!);
+      const release = ({ record, run }: Delivery): Promise<boolean> =>
+        stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
+      await release(begun[0]!);
       leaving.end(begun[0]!);
       const second = stage().work();
       const again = await second.next();
       await second.consumer.stopIntake();
       for (const delivery of [begun[1]!, begun[2]!]) {
-        await handBack(delivery);
+        await release(delivery);
         leaving.end(delivery);
       }
-      await handBack(again);
+      await release(again);
       second.end(again);
       expect(await inTurn(stage().work(), 3)).toEqual(['a', 'b', 'c']);
     });

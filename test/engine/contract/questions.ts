@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../../src/docket/engine/engine.js';
 import { eventually } from '../../helpers/eventually.js';
 import type { Stage } from './stage.js';
-import { aQuestion, expectEvents, inShort } from './stage.js';
+import { aQuestion, expectEvents, inShort, waysBack } from './stage.js';
 
 export function questionsContract(stage: () => Stage): void {
   describe('a question', () => {
@@ -24,7 +24,7 @@ export function questionsContract(stage: () => Stage): void {
         { key: 'q1', answer: { error: { code: -1, message: 'declined' } } },
         { key: 'q2', answer: { result: { publish: true } } },
       ]);
-      // Only the first question that opens and the last that closes change what a client sees of the state.
+      // Only the first question to open and the last to close change the state that a client sees.
       await expectEvents(events, [
         'state running',
         'question q1',
@@ -54,7 +54,7 @@ export function questionsContract(stage: () => Stage): void {
       }
     });
 
-    it('that nobody asked is unknown, and one that has ended with its execution is ended', async () => {
+    it('that was never asked is unknown, and one whose execution has ended is ended', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const delivery = await stage().begin('a', worker);
@@ -66,7 +66,7 @@ export function questionsContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ state: 'completed', openQuestions: 0 });
     });
 
-    it('that is open when the run finishes is closed without an answer', async () => {
+    it('still open when the run finishes is closed without an answer', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const delivery = await stage().begin('a', worker);
@@ -81,7 +81,7 @@ export function questionsContract(stage: () => Stage): void {
       }
     });
 
-    it('does not outlive its execution: the next one under the key asks anew', async () => {
+    it('does not outlive its execution: the next one with the key asks anew', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
@@ -96,14 +96,14 @@ export function questionsContract(stage: () => Stage): void {
   });
 
   describe('the deadline of a question', () => {
-    it('may lie beyond all dates', async () => {
+    it('may lie beyond the range of dates', async () => {
       const { engine } = stage();
       const { run } = await stage().begin('a', stage().work());
       const asked = await engine.ask('a', run, aQuestion('q', Number.MAX_VALUE));
       expect(asked!.deadline).toBeGreaterThan(stage().now() + 1e12);
     });
 
-    it('answers in the place of a client that does not', async () => {
+    it('answers if the client does not', async () => {
       const { engine } = stage();
       const { run } = await stage().begin('a', stage().work());
       const events = await stage().watch({ key: 'a' });
@@ -122,12 +122,12 @@ export function questionsContract(stage: () => Stage): void {
       ]);
     });
 
-    it.each(['handBack', 'putBack', 'retry'] as const)('passes also while nobody runs, after %s', async (type) => {
+    it.each(waysBack(300))('also passes between runs, after %s', async (_how, settlement) => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await engine.ask('a', first.run, aQuestion('q', 150));
-      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 300 });
+      await engine.settle('a', first.run, settlement);
       expect((await stage().record('a')).openQuestions).toBe(1);
       await stage().pass(200);
       await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
@@ -137,7 +137,7 @@ export function questionsContract(stage: () => Stage): void {
       expect((await engine.ask('a', second.run, aQuestion('q')))?.answer).toEqual({ result: 'nobody' });
     });
 
-    it('is the first one, also for a run that asks again later', async () => {
+    it('stays the first one when a later run asks again', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
@@ -149,7 +149,7 @@ export function questionsContract(stage: () => Stage): void {
       await eventually(async () => expect((await stage().record('a')).openQuestions).toBe(0));
     });
 
-    it('says nothing when the question was answered before, or its execution is over', async () => {
+    it('does nothing once the question is answered or its execution has ended', async () => {
       const { engine } = stage();
       const worker = stage().work(3);
       const [answered, finished, cancelled] = await Promise.all(
@@ -170,7 +170,7 @@ export function questionsContract(stage: () => Stage): void {
   });
 
   describe('the journal', () => {
-    it('answers a later run what was answered, and shows again what is open, as it was', async () => {
+    it('returns answers to a later run, and shows open questions again unchanged', async () => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
@@ -183,7 +183,7 @@ export function questionsContract(stage: () => Stage): void {
       expect(second.record).toMatchObject({ redelivered: true, openQuestions: 2 });
       await stage().pass(30);
       const events = await stage().watch({ key: 'a' });
-      // Concurrent questions, in another order and with another deadline than the first time.
+      // Concurrent questions, in another order and with another deadline than before.
       const again = await Promise.all(
         [...names].reverse().map((name) => engine.ask('a', second.run, aQuestion(name, 7_200_000))),
       );
@@ -203,14 +203,14 @@ export function questionsContract(stage: () => Stage): void {
       expect((await engine.questions('a')).map((question) => question.key)).toEqual(names);
     });
 
-    it.each(['handBack', 'putBack', 'retry'] as const)('survives %s', async (type) => {
+    it.each(waysBack(50))('survives %s', async (_how, settlement) => {
       const { engine } = stage();
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await engine.ask('a', first.run, aQuestion('answered'));
       await engine.ask('a', first.run, aQuestion('open'));
       await engine.answer('a', 'answered', { result: 'before' });
-      await engine.settle('a', first.run, { type, error: { code: 1, message: 'no' }, delay: 50 });
+      await engine.settle('a', first.run, settlement);
       // A person may take longer than the run.
       expect(await engine.answer('a', 'open', { result: 'meanwhile' })).toBe('accepted');
       expect((await stage().record('a')).openQuestions).toBe(0);

@@ -3,7 +3,7 @@ import type { Addition, NewExecution } from '../../../src/docket/engine/engine.j
 import { eventually } from '../../helpers/eventually.js';
 import { anExecution, aQuestion, expectEvents, type Stage } from './stage.js';
 
-/** Work of the program: no session. */
+/** An execution that the program adds: it has no session. */
 function work(key: string, options: Partial<NewExecution> = {}): NewExecution {
   const { session: _, ...execution } = anExecution(key);
   return { ...execution, ...options };
@@ -14,7 +14,7 @@ export function replacingContract(stage: () => Stage): void {
     stage().engine.replace(work(key, options));
 
   describe('replace', () => {
-    it('adds where nothing is in the way, and after an end', async () => {
+    it('adds if no live execution has the key', async () => {
       const worker = stage().work();
       const first = await replace('a', { input: 1 });
       expect(first).toMatchObject({ added: true, record: { state: 'queued', attempt: 0 } });
@@ -26,7 +26,7 @@ export function replacingContract(stage: () => Stage): void {
       expect((await worker.next()).record).toMatchObject({ input: 2, generation, attempt: 1 });
     });
 
-    it('puts the new one in the place of one that is queued, which never runs', async () => {
+    it('replaces a queued execution, which never runs', async () => {
       const old = await stage().engine.add(work('a', { input: 'old', priority: 3 }));
       await stage().engine.add(work('b'));
       const events = await stage().watch({ key: 'a' });
@@ -42,7 +42,7 @@ export function replacingContract(stage: () => Stage): void {
       await worker.finish(next[0]!);
       next.push(await worker.next());
       await worker.finish(next[1]!);
-      // It is new, and goes behind what waited before it.
+      // It is new, and goes behind those that were already waiting.
       expect(next.map(({ record: { key, input } }) => [key, input])).toEqual([
         ['b', undefined],
         ['a', 'new'],
@@ -51,7 +51,7 @@ export function replacingContract(stage: () => Stage): void {
       expect(worker.begun).toHaveLength(2);
     });
 
-    it('moves what is scheduled to another time, earlier or later', async () => {
+    it('moves a scheduled execution to another time, earlier or later', async () => {
       const worker = stage().work();
       await stage().engine.add(work('a', { runAt: stage().now() + 3_600_000 }));
       const { record } = await replace('a', { runAt: stage().now() + 100 });
@@ -70,7 +70,7 @@ export function replacingContract(stage: () => Stage): void {
       expect(worker.begun).toHaveLength(2);
     });
 
-    it('revokes a run under way, which can write nothing any more', async () => {
+    it('revokes a run under way, which can no longer write', async () => {
       const worker = stage().work(2);
       await stage().engine.add(work('a', { input: 'old' }));
       const old = await worker.next();
@@ -94,7 +94,7 @@ export function replacingContract(stage: () => Stage): void {
         [generation, 0],
       ]);
       expect(await engine.settle('a', old.run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', old.run, { type: 'handBack' })).toBe(false);
+      expect(await engine.settle('a', old.run, { type: 'release', reason: 'shutdown' })).toBe(false);
       expect(await engine.progress('a', old.run, { current: 8 })).toBe(false);
       expect(await engine.ask('a', old.run, aQuestion('more'))).toBeUndefined();
       expect(await engine.questions('a')).toEqual([]);
@@ -108,7 +108,7 @@ export function replacingContract(stage: () => Stage): void {
       expect(worker.begun).toHaveLength(2);
     });
 
-    it('does not let the deadline of a question of the older one touch the new one', async () => {
+    it('does not let a question deadline of the older one affect the new one', async () => {
       const worker = stage().work();
       await stage().engine.add(work('a'));
       const old = await worker.next();
@@ -122,7 +122,7 @@ export function replacingContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ openQuestions: 1, state: 'running' });
     });
 
-    it('leaves what belongs to another component, to another owner or to a client', async () => {
+    it('leaves executions of another component or owner, and tasks of clients', async () => {
       await stage().engine.add(work('job', { input: 1 }));
       await stage().add('task', { input: 1 });
       const before = [await stage().record('job'), await stage().record('task')];
@@ -132,21 +132,21 @@ export function replacingContract(stage: () => Stage): void {
       expect([await stage().record('job'), await stage().record('task')]).toEqual(before);
     });
 
-    it('of a task that has ended takes it from the list of its owner', async () => {
+    it('of an ended task removes it from the list of its owner', async () => {
       await stage().add('a');
       await stage().engine.cancel('a');
       expect((await replace('a')).added).toBe(true);
       expect((await stage().engine.list({ owner: 'anna', limit: 10 })).records).toEqual([]);
     });
 
-    it('many times at once leaves one, the last generation, and it runs once', async () => {
+    it('many times at once leaves one execution, the last generation, which runs once', async () => {
       const worker = stage().work(1);
       const results = await Promise.all(Array.from({ length: 20 }, (_, input) => replace('a', { input })));
       expect(results.every(({ added }) => added)).toBe(true);
       const generations = results.map(({ record }) => record.generation);
       expect(new Set(generations).size).toBe(20);
       const last = results.find(({ record }) => record.generation === Math.max(...generations))!.record;
-      // Earlier ones may have begun in between; the last one does, and nobody after it.
+      // Earlier ones may have begun in between. The last one does begin, and none after it.
       await eventually(() => {
         for (const delivery of worker.begun.slice(0, -1)) worker.end(delivery);
         expect(worker.begun.at(-1)?.record).toMatchObject({ generation: last.generation, input: last.input! });
@@ -160,9 +160,9 @@ export function replacingContract(stage: () => Stage): void {
     const rivals: [string, (run: string) => Promise<unknown>, unknown][] = [
       ['finish', (run) => stage().engine.settle('a', run, { type: 'finish', outcome: { result: 'old' } }), true],
       ['cancel', () => stage().engine.cancel('a'), 'cancelled'],
-      ['hand-back', (run) => stage().engine.settle('a', run, { type: 'handBack' }), true],
+      ['release', (run) => stage().engine.settle('a', run, { type: 'release', reason: 'shutdown' }), true],
     ];
-    it.each(rivals)('and a %s at the same time: each is whole, in either order', async (_name, rival, won) => {
+    it.each(rivals)('racing a %s is atomic, in either order', async (_name, rival, won) => {
       for (const replaceFirst of [true, false]) {
         const worker = stage().work(1);
         await stage().engine.replace(work('a', { input: 'old' }));
@@ -171,9 +171,9 @@ export function replacingContract(stage: () => Stage): void {
         if (!replaceFirst) steps.reverse();
         const results = await Promise.all(steps.map((step) => step()));
         worker.end(old);
-        const verdict = results[replaceFirst ? 1 : 0];
+        const settlement = results[replaceFirst ? 1 : 0];
         const cancelledTheNew = replaceFirst && won === 'cancelled';
-        expect(verdict).toEqual(replaceFirst && won === true ? false : won);
+        expect(settlement).toEqual(replaceFirst && won === true ? false : won);
         if (cancelledTheNew) {
           expect(await stage().record('a')).toMatchObject({ state: 'cancelled' });
           await worker.stop();

@@ -29,7 +29,7 @@ export function runningContract(stage: () => Stage): void {
       expect(await stage().record('b')).toMatchObject({ state: 'completed', outcome: {} });
     });
 
-    it.each(['finish', 'cancel'] as const)('has its input until its end, by %s, and then nobody has', async (end) => {
+    it.each(['finish', 'cancel'] as const)('has its input until its end by %s, when it is dropped', async (end) => {
       const worker = stage().work();
       const given = { input: { password: '1234' }, snapshot: { principal: 'anna' } };
       const first = await stage().begin('a', worker, given);
@@ -47,7 +47,7 @@ export function runningContract(stage: () => Stage): void {
       }
     });
 
-    it('has the whole of a large input, each time that it is delivered, and so has who adds it again', async () => {
+    it('has the whole of a large input each time it is delivered, and so has a caller that adds it again', async () => {
       const worker = stage().work();
       const input = 'x'.repeat(100_000);
       const { session: _, ...work } = anExecution('a');
@@ -76,7 +76,7 @@ export function runningContract(stage: () => Stage): void {
       }
     });
 
-    it('starts with others up to the concurrency of each worker, and no further', async () => {
+    it('starts beside others up to the concurrency of each worker', async () => {
       const [one, two] = [stage().work(3), stage().work(2)];
       for (let index = 0; index < 8; index++) await stage().add(`k${index}`);
       await eventually(() => expect(one.begun.length + two.begun.length).toBe(5));
@@ -88,7 +88,7 @@ export function runningContract(stage: () => Stage): void {
       expect(one.begun).toHaveLength(3);
     });
 
-    it('keeps its slot after the verdict until it has ended', async () => {
+    it('keeps its slot after the settlement until it has ended', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await stage().add('b');
@@ -99,7 +99,7 @@ export function runningContract(stage: () => Stage): void {
       expect((await worker.next()).record.key).toBe('b');
     });
 
-    it('stores progress with the clock of the engine, never going back', async () => {
+    it("stores progress by the engine's clock, never going back", async () => {
       const worker = stage().work();
       const { run, record } = await stage().begin('a', worker);
       await stage().pass(30);
@@ -133,7 +133,7 @@ export function runningContract(stage: () => Stage): void {
       expect(second.run).not.toBe(first.run);
     });
 
-    it('is retried at once without a delay, behind those that wait', async () => {
+    it('is retried at once without a delay, behind those already waiting', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       await stage().add('b');
@@ -146,15 +146,15 @@ export function runningContract(stage: () => Stage): void {
       expect((await worker.next()).record).toMatchObject({ key: 'a', attempt: 2 });
     });
 
-    it('is handed back: queued at once, the attempt not counted, marked, before younger ones', async () => {
+    it('is released without a delay: queued at once before younger ones, not counted, marked as redelivered', async () => {
       const leaving = stage().work();
       const first = await stage().begin('a', leaving);
       await leaving.consumer.stopIntake();
-      // Which of two idle workers takes the next one is not said.
+      // Either of two idle workers may take the next one.
       const staying = stage().work();
       const other = await stage().begin('other', staying);
       await stage().add('b');
-      expect(await stage().engine.settle('a', first.run, { type: 'handBack' })).toBe(true);
+      expect(await stage().engine.settle('a', first.run, { type: 'release', reason: 'shutdown' })).toBe(true);
       expect(await stage().record('a')).toMatchObject({ state: 'queued', attempt: 0, redelivered: true });
       leaving.end(first);
       await staying.finish(other);
@@ -163,17 +163,17 @@ export function runningContract(stage: () => Stage): void {
       expect(again.record).toMatchObject({ key: 'a', attempt: 1, losses: 0, redelivered: true, generation });
     });
 
-    it('is put back: scheduled, the attempt not counted, not marked', async () => {
+    it('is released with a delay: scheduled, not counted, not marked', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
-      await stage().engine.settle('a', first.run, { type: 'putBack', delay: 100 });
+      await stage().engine.settle('a', first.run, { type: 'release', reason: 'unknown-component', delay: 100 });
       worker.end(first);
       expect(await stage().record('a')).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
       await stage().pass(100);
       expect((await worker.next()).record).toMatchObject({ attempt: 1, losses: 0, redelivered: false });
     });
 
-    it('without a verdict is lost: delivered again, marked, the attempt and the loss counted', async () => {
+    it('is lost without a settlement: delivered again, marked, the attempt and the loss counted', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
       worker.end(first);
@@ -189,17 +189,17 @@ export function runningContract(stage: () => Stage): void {
   describe('the run token', () => {
     const interruptions: [string, Settlement][] = [
       ['retry', { type: 'retry', error: failure, delay: 0 }],
-      ['handBack', { type: 'handBack' }],
+      ['release', { type: 'release', reason: 'shutdown' }],
       ['finish', { type: 'finish', outcome: { result: 'mine' } }],
     ];
-    it.each(interruptions)('fences a run out after %s', async (_name, verdict) => {
+    it.each(interruptions)('fences a run out after %s', async (_name, settlement) => {
       const worker = stage().work(2);
       const { run } = await stage().begin('a', worker);
-      expect(await stage().engine.settle('a', run, verdict)).toBe(true);
+      expect(await stage().engine.settle('a', run, settlement)).toBe(true);
       const { engine } = stage();
-      const before = verdict.type === 'finish' ? undefined : await worker.next();
+      const before = settlement.type === 'finish' ? undefined : await worker.next();
       expect(await engine.settle('a', run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', run, { type: 'handBack' })).toBe(false);
+      expect(await engine.settle('a', run, { type: 'release', reason: 'shutdown' })).toBe(false);
       expect(await engine.progress('a', run, { current: 1 })).toBe(false);
       expect(await engine.notify('a', run, { type: 'log', level: 'info', data: 'stale' })).toBe(false);
       expect(await engine.ask('a', run, aQuestion('q'))).toBeUndefined();
@@ -210,7 +210,7 @@ export function runningContract(stage: () => Stage): void {
       expect((await stage().record('a')).outcome).toEqual({ result: before ? 'newer' : 'mine' });
     });
 
-    it('of nobody writes nothing', async () => {
+    it('of no run writes nothing', async () => {
       await stage().add('a');
       const { engine } = stage();
       expect(await engine.settle('a', 'nobody', { type: 'finish', outcome: {} })).toBe(false);

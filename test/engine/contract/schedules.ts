@@ -4,7 +4,7 @@ import { aSchedule, expectEvents, type Stage } from './stage.js';
 
 export function schedulesContract(stage: () => Stage): void {
   describe('a schedule', () => {
-    it('adds an execution with each tick, and leaves out those that come while one is alive', async () => {
+    it('adds an execution at each tick, and skips ticks while one is alive', async () => {
       const { engine } = stage();
       const before = stage().now();
       const input = { rooms: ['hall'] };
@@ -19,7 +19,7 @@ export function schedulesContract(stage: () => Stage): void {
       expect(first.record).toMatchObject({ key: id, ...carried, state: 'running', attempt: 1 });
       expect(first.record.session).toBeUndefined();
       expect(first.record.createdAt).toBeGreaterThanOrEqual(next);
-      // What one execution does to its input, the next does not see.
+      // If one execution changes its input, the next does not see it.
       (first.record.input as { rooms: string[] }).rooms.push('attic');
 
       await stage().pass(1_300);
@@ -37,7 +37,7 @@ export function schedulesContract(stage: () => Stage): void {
       await expectEvents(events, [...once, ...once]);
     });
 
-    it('that is taken back ticks no more, and its execution stays', async () => {
+    it('stops ticking when it is removed, and its execution stays', async () => {
       const { engine } = stage();
       await engine.schedule(aSchedule('nightly'));
       await engine.schedule(aSchedule('other'));
@@ -58,7 +58,7 @@ export function schedulesContract(stage: () => Stage): void {
       expect(await engine.unschedule('other')).toBe(true);
     });
 
-    it('that is set once more ticks on as it did; another timetable replaces it', async () => {
+    it('set again with the same timetable keeps its next tick; another timetable replaces it', async () => {
       const { engine } = stage();
       const hourly = { when: { every: 3_600_000 } };
       const { next } = await engine.schedule(aSchedule('nightly', hourly));
@@ -82,7 +82,7 @@ export function schedulesContract(stage: () => Stage): void {
       await engine.unschedule('nightly');
     });
 
-    it('is listed with its next tick, the nearest first', async () => {
+    it('is listed with its next tick, the soonest first', async () => {
       const { engine } = stage();
       expect(await engine.schedules()).toEqual([]);
       const leapDay = { cron: '0 12 29 2 *', timezone: 'Europe/Berlin' };

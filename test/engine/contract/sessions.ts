@@ -8,16 +8,16 @@ const anna = { owner: 'anna', client: { initialize: { protocolVersion: '2025-11-
 
 export function sessionsContract(stage: () => Stage): void {
   describe('sessions', () => {
-    /** A place that serves a session, with what it was told. */
-    async function serve(session: string): Promise<{ place: string; news: SessionNews[]; stop: () => void }> {
+    /** A connection that serves a session, with the news it received. */
+    async function serve(session: string): Promise<{ connection: string; news: SessionNews[]; stop: () => void }> {
       const { engine } = stage();
-      const place = engine.newConnectionId();
+      const connection = engine.newConnectionId();
       const news: SessionNews[] = [];
-      const stop = await engine.sessions.serve(session, place, (each) => news.push(each));
-      return { place, news, stop };
+      const stop = await engine.sessions.serve(session, connection, (each) => news.push(each));
+      return { connection, news, stop };
     }
 
-    it('are found with what was kept, until they are ended', async () => {
+    it('are found with their data until they are ended', async () => {
       const { sessions } = stage().engine;
       expect(await sessions.find('s')).toBeUndefined();
       await sessions.save('s', stage().engine.newConnectionId(), anna, minute);
@@ -27,36 +27,36 @@ export function sessionsContract(stage: () => Stage): void {
       await sessions.end('s');
     });
 
-    it('expire when nobody says that they are in use', async () => {
+    it('expire if no connection keeps them', async () => {
       const { sessions } = stage().engine;
-      const { place } = await serve('s');
-      await sessions.save('s', place, anna, 300);
-      expect(await sessions.keep('s', place, 5_000)).toBe(true);
+      const { connection } = await serve('s');
+      await sessions.save('s', connection, anna, 300);
+      expect(await sessions.keep('s', connection, 5_000)).toBe(true);
       await stage().pass(700);
       expect(await sessions.find('s')).toEqual(anna);
-      expect(await sessions.keep('s', place, 100)).toBe(true);
+      expect(await sessions.keep('s', connection, 100)).toBe(true);
       await stage().pass(200);
       expect(await sessions.find('s')).toBeUndefined();
-      expect(await sessions.keep('s', place, minute)).toBe(false);
+      expect(await sessions.keep('s', connection, minute)).toBe(false);
     });
 
-    it('are ended by a place that has no more use for them only where no other has', async () => {
+    it('are ended by the connection that used them last, and by no other, if asked so', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
-      await sessions.save('s', one.place, anna, minute);
-      await sessions.keep('s', other.place, minute);
-      await sessions.end('s', one.place);
+      await sessions.save('s', one.connection, anna, minute);
+      await sessions.keep('s', other.connection, minute);
+      await sessions.end('s', one.connection);
       expect(await sessions.find('s')).toEqual(anna);
-      await sessions.end('s', other.place);
+      await sessions.end('s', other.connection);
       expect(await sessions.find('s')).toBeUndefined();
     });
 
-    it('tell all places of their end, and the others of what one changes or tells', async () => {
+    it('report their end to all connections, and changes and messages to the others', async () => {
       const { sessions } = stage().engine;
       const [one, other, stranger] = [await serve('s'), await serve('s'), await serve('another')];
-      await sessions.save('s', one.place, anna, minute);
-      await sessions.tell('s', one.place, { method: 'x', params: [] });
-      await sessions.change('s', other.place, { level: 'error' });
+      await sessions.save('s', one.connection, anna, minute);
+      await sessions.publish('s', one.connection, { method: 'x', params: [] });
+      await sessions.change('s', other.connection, { level: 'error' });
       expect(await sessions.find('s')).toEqual({ owner: 'anna', client: { level: 'error' } });
       await sessions.end('s');
       await eventually(() => {
@@ -64,72 +64,72 @@ export function sessionsContract(stage: () => Stage): void {
         expect(other.news).toEqual([{ type: 'message', message: { method: 'x', params: [] } }, { type: 'ended' }]);
       });
       expect(stranger.news).toEqual([]);
-      await sessions.change('s', one.place, {});
+      await sessions.change('s', one.connection, {});
       expect(await sessions.find('s')).toBeUndefined();
     });
 
-    it('tell nothing to a place that stopped serving', async () => {
+    it('report nothing to a connection that has stopped serving', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
       one.stop();
       one.stop();
-      await sessions.tell('s', stage().engine.newConnectionId(), 'hello');
+      await sessions.publish('s', stage().engine.newConnectionId(), 'hello');
       await eventually(() => expect(other.news).toHaveLength(1));
       expect(one.news).toEqual([]);
     });
 
-    it('are held by the place that wished so last; who comes later is told, and who leaves too late changes nothing', async () => {
+    it('are held by the latest holder; newcomers learn of it, and an earlier one that leaves changes nothing', async () => {
       const { sessions } = stage().engine;
       const [one, other] = [await serve('s'), await serve('s')];
-      await sessions.save('s', one.place, anna, minute);
-      await sessions.hold('s', one.place);
-      expect(one.news).toEqual([{ type: 'held', place: one.place }]);
-      await sessions.hold('s', other.place);
-      expect(other.news.at(-1)).toEqual({ type: 'held', place: other.place });
-      await sessions.leave('s', one.place);
+      await sessions.save('s', one.connection, anna, minute);
+      await sessions.hold('s', one.connection);
+      expect(one.news).toEqual([{ type: 'held', connection: one.connection }]);
+      await sessions.hold('s', other.connection);
+      expect(other.news.at(-1)).toEqual({ type: 'held', connection: other.connection });
+      await sessions.leave('s', one.connection);
       const late = await serve('s');
-      await sessions.leave('s', other.place);
+      await sessions.leave('s', other.connection);
       await eventually(() => {
         expect(one.news).toEqual([
-          { type: 'held', place: one.place },
-          { type: 'held', place: other.place },
-          { type: 'held', place: undefined },
+          { type: 'held', connection: one.connection },
+          { type: 'held', connection: other.connection },
+          { type: 'held', connection: undefined },
         ]);
         expect(other.news).toEqual([
-          { type: 'held', place: one.place },
-          { type: 'held', place: other.place },
+          { type: 'held', connection: one.connection },
+          { type: 'held', connection: other.connection },
         ]);
         expect(late.news).toEqual([
-          { type: 'held', place: other.place },
-          { type: 'held', place: undefined },
+          { type: 'held', connection: other.connection },
+          { type: 'held', connection: undefined },
         ]);
       });
     });
 
-    it('know their open tasks, and those that ended while no place held them', async () => {
+    it('know their open tasks, and those that ended while no connection held them', async () => {
       const { engine } = stage();
-      const { place } = await serve('s');
-      await engine.sessions.save('s', place, anna, minute);
+      const { connection } = await serve('s');
+      await engine.sessions.save('s', connection, anna, minute);
       const worker = stage().work(5);
       const end = async (key: string): Promise<void> => {
         await worker.finish(await stage().begin(key, worker, { session: 's' }));
       };
       await stage().begin('open', worker, { session: 's' });
       await stage().begin('of another', worker, { session: 'another' });
-      // As long as there was no such place, nobody waits for news.
+      // Before there is a holder, nothing is missed.
       await end('before');
-      expect(await engine.sessions.hold('s', place)).toEqual(['open']);
+      expect(await engine.sessions.hold('s', connection)).toEqual(['open']);
       await end('told');
-      await engine.sessions.leave('s', place);
+      await engine.sessions.leave('s', connection);
       await end('missed');
       await engine.cancel('open');
       expect(await engine.sessions.openTasks('s')).toEqual([]);
       expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual(['missed', 'open']);
-      expect(await engine.sessions.hold('s', place)).toEqual([]);
+      expect(await engine.sessions.hold('s', connection)).toEqual([]);
       expect(await engine.sessions.openTasks('another')).toEqual(['of another']);
     });
 
-    it('that are not kept can be held all the same', async () => {
+    it('that are not stored can be held all the same', async () => {
       const { engine } = stage();
       await stage().add('a', { session: 's' });
       expect(await engine.sessions.hold('s', engine.newConnectionId())).toEqual(['a']);

@@ -4,7 +4,7 @@ import type { Stage } from './stage.js';
 
 export function slotsContract(stage: () => Stage): void {
   describe('a slot', () => {
-    it('of a parked run takes the next execution: concurrency 1, 100 parked, the 101st starts', async () => {
+    it('of a parked run goes to the next execution: concurrency 1, 100 parked, the 101st starts', async () => {
       const worker = stage().work(1);
       for (let index = 0; index < 100; index++) {
         const delivery = await stage().begin(`k${index}`, worker);
@@ -12,7 +12,7 @@ export function slotsContract(stage: () => Stage): void {
       }
       const last = await stage().begin('last', worker);
       expect(last.record.key).toBe('last');
-      // All of them come back, one at a time, and each still owns its execution.
+      // All of them unpark, one at a time, and each still owns its execution.
       await worker.finish(last);
       for (const delivery of worker.begun.slice(0, 100)) {
         await worker.consumer.unpark(delivery.run);
@@ -20,7 +20,7 @@ export function slotsContract(stage: () => Stage): void {
       }
     });
 
-    it('is taken again before executions that have not begun, in the order of coming back', async () => {
+    it('goes to unparking runs before executions that have not begun, first come first served', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('first', worker);
       worker.consumer.park(first.run);
@@ -45,7 +45,7 @@ export function slotsContract(stage: () => Stage): void {
       await Promise.all(returns);
     });
 
-    it('is given back once, however often a run is parked, and taken once, however often it comes back', async () => {
+    it('is freed once, however often a run parks, and taken once, however often it unparks', async () => {
       const worker = stage().work(2);
       const first = await stage().begin('a', worker);
       const second = await stage().begin('b', worker);
@@ -67,7 +67,7 @@ export function slotsContract(stage: () => Stage): void {
       expect([fourth.record.key, fifth.record.key]).toEqual(['d', 'e']);
     });
 
-    it('of a run that ends parked is not freed twice', async () => {
+    it('of a run that ends while parked is not freed twice', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('a', worker);
       worker.consumer.park(first.run);
@@ -81,7 +81,7 @@ export function slotsContract(stage: () => Stage): void {
       expect((await worker.next()).record.key).toBe('c');
     });
 
-    it('is not lost or doubled by runs that are cancelled while parked or coming back', async () => {
+    it('is neither lost nor doubled by runs that are cancelled while parked or unparking', async () => {
       const worker = stage().work(1);
       const parked = await stage().begin('parked', worker);
       worker.consumer.park(parked.run);
@@ -92,7 +92,7 @@ export function slotsContract(stage: () => Stage): void {
       await stage().engine.cancel('parked');
       await stage().engine.cancel('returning');
       await eventually(() => expect(worker.revoked).toHaveLength(2));
-      // They have nothing left to compute, so that neither of them waits for the holder.
+      // They only wind up, so neither of them waits for the holder.
       await back;
       await worker.consumer.unpark(parked.run);
       worker.end(parked);
@@ -108,7 +108,7 @@ export function slotsContract(stage: () => Stage): void {
       expect(worker.begun).toHaveLength(4);
     });
 
-    it('of a parked run that is lost is not freed twice, and its execution is delivered again', async () => {
+    it('of a lost parked run is not freed twice, and its execution is delivered again', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('a', worker);
       worker.consumer.park(first.run);
@@ -120,7 +120,7 @@ export function slotsContract(stage: () => Stage): void {
       expect((await worker.next()).record).toMatchObject({ key: 'a', redelivered: true });
     });
 
-    it('that a run waits for is no matter any more when the run parks again', async () => {
+    it('is no longer waited for once the run parks again', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('a', worker);
       worker.consumer.park(first.run);
@@ -133,7 +133,7 @@ export function slotsContract(stage: () => Stage): void {
       expect(third.record.key).toBe('c');
     });
 
-    it('of a run that nobody knows is no slot', async () => {
+    it('of an unknown run does not exist', async () => {
       const worker = stage().work(1);
       worker.consumer.park('nobody');
       await worker.consumer.unpark('nobody');
@@ -145,7 +145,7 @@ export function slotsContract(stage: () => Stage): void {
   });
 
   describe('an isolated run', () => {
-    it('begins when no other holds a slot, keeps everybody else waiting, and lets them go on when it has ended [A3]', async () => {
+    it('begins when no other holds a slot, keeps all others waiting, and lets them go on when it has ended [A3]', async () => {
       const worker = stage().work(3);
       const [parked, other, mine] = [
         await stage().begin('parked', worker),
@@ -170,7 +170,7 @@ export function slotsContract(stage: () => Stage): void {
       expect((await worker.next()).record.key).toBe('queued');
     });
 
-    it('is the only one: another that asks for it is refused until the first has ended [A3]', async () => {
+    it('is the only one: another is refused until the first has ended [A3]', async () => {
       const worker = stage().work(2);
       const [first, second] = [await stage().begin('a', worker), await stage().begin('b', worker)];
       void worker.consumer.isolate(first.run);
@@ -181,7 +181,7 @@ export function slotsContract(stage: () => Stage): void {
       await worker.finish(second);
     });
 
-    it('that is parked is isolated no longer [A3]', async () => {
+    it('is no longer isolated once parked [A3]', async () => {
       const worker = stage().work(1);
       const first = await stage().begin('a', worker);
       await worker.consumer.isolate(first.run);
@@ -194,7 +194,7 @@ export function slotsContract(stage: () => Stage): void {
   });
 
   describe('stopIntake and idle', () => {
-    it('take nothing more, let runs go on and come back, and wait for the last one', async () => {
+    it('stop new runs, let current ones go on and unpark, and wait for the last one', async () => {
       const worker = stage().work(2);
       const first = await stage().begin('a', worker);
       const second = await stage().begin('b', worker);
@@ -214,7 +214,7 @@ export function slotsContract(stage: () => Stage): void {
       expect((await stage().work().next()).record.key).toBe('c');
     });
 
-    it('resolve at once for a worker without runs, also twice', async () => {
+    it('resolve at once for a worker without runs, even twice', async () => {
       const worker = stage().work(1);
       await worker.consumer.stopIntake();
       await worker.consumer.stopIntake();

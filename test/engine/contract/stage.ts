@@ -12,26 +12,27 @@ import type {
   NewExecution,
   NewSchedule,
   Revocation,
+  Settlement,
   Watched,
 } from '../../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
 import { settled, type FakeClock } from '../../helpers/fake-clock.js';
 
-/** One engine on an empty docket of its own. */
+/** An engine on an empty docket of its own. */
 export interface EngineSetup {
   /** Not started yet. */
   readonly engine: Engine;
-  /** The clock of the engine, if the test can turn it. Without one, tests of time wait really. */
+  /** The clock of the engine, if the test can turn it. Without one, tests of time use real waits. */
   readonly clock?: FakeClock;
-  /** What is left to clean after `engine.close()`. */
+  /** Cleans up after `engine.close()`. */
   dispose?(): Promise<void>;
 }
 
 /** Makes an engine for one test. */
 export type MakeEngine = () => EngineSetup | Promise<EngineSetup>;
 
-/** What a test of the contract plays on: an engine, its time, its workers and watchers. */
+/** The fixture of a contract test: an engine, its clock, its workers and watchers. */
 export class Stage {
   readonly engine: Engine;
   private readonly workers: TestWorker[] = [];
@@ -55,7 +56,7 @@ export class Stage {
     await (this.setup.clock?.advance(ms) ?? sleep(ms));
   }
 
-  /** Gives what must not happen the time to happen. */
+  /** Waits long enough for anything that must not happen. */
   async quiet(): Promise<void> {
     for (let round = 0; round < 5; round++) await settled();
     if (!this.setup.clock) await sleep(100);
@@ -78,13 +79,13 @@ export class Stage {
     return worker;
   }
 
-  /** Adds an execution and gives the run that has begun. */
+  /** Adds an execution and returns its first run. */
   async begin(key: string, worker: TestWorker, options: Partial<NewExecution> = {}): Promise<Delivery> {
     await this.add(key, options);
     return worker.next();
   }
 
-  /** All events from now on. */
+  /** Collects all events from now on. */
   async watch(of: Watched): Promise<EngineEvent[]> {
     const events: EngineEvent[] = [];
     await this.engine.watch(of, (event) => events.push(event));
@@ -105,7 +106,7 @@ export class TestWorker implements DeliveryHandler {
   readonly consumer: Consumer;
   private readonly ends = new Map<string, () => void>();
   private taken = 0;
-  /** What was on its way here when it stopped ends at once. */
+  /** Runs that arrive after it stopped end at once. */
   private isStopping = false;
 
   constructor(
@@ -126,7 +127,7 @@ export class TestWorker implements DeliveryHandler {
     this.revoked.push({ run, why });
   }
 
-  /** The next run that begins, or has begun and was not asked for. */
+  /** Returns the next run that begins, or one that has begun and was not returned yet. */
   async next(): Promise<Delivery> {
     const index = this.taken++;
     return eventually(() => {
@@ -136,16 +137,16 @@ export class TestWorker implements DeliveryHandler {
     });
   }
 
-  /** Lets a run end, settled or not. */
+  /** Ends a run, settled or not. */
   end(delivery: Delivery): void {
     this.ends.get(delivery.run)?.();
     this.ends.delete(delivery.run);
   }
 
-  /** Settles a run with a result and lets it end. */
+  /** Settles a run with a result and ends it. */
   async finish(delivery: Delivery, result: Json = null): Promise<boolean> {
     const { record, run } = delivery;
-    // Nothing goes on after it, as where a call has returned.
+    // `over`, as after a call that has returned.
     const accepted = await this.engine.settle(record.key, run, { type: 'finish', outcome: { result } }, true);
     this.end(delivery);
     return accepted;
@@ -188,7 +189,7 @@ export function aQuestion(key: string, deadline = 3_600_000): ClientQuestion {
   return { key, kind: 'elicitation', params: { message: `${key}?` }, deadline, onDeadline: { result: 'nobody' } };
 }
 
-/** Cursors that are no texts, as users without types may give them. */
+/** Cursors that are not strings, as untyped callers may pass them. */
 export const noTexts = [5, null, {}, ['x'], true] as unknown as readonly string[];
 
 /** Events in short: `state queued`, `progress`, `question q1`, `closed q1`, `notice`. */
@@ -203,3 +204,10 @@ export function inShort(events: readonly EngineEvent[]): string[] {
 export async function expectEvents(events: readonly EngineEvent[], expected: readonly string[]): Promise<void> {
   await eventually(() => expect(inShort(events)).toEqual(expected));
 }
+
+/** The ways in which a run returns its execution to the queue. */
+export const waysBack = (delay: number): [string, Settlement][] => [
+  ['release', { type: 'release', reason: 'shutdown' }],
+  ['release with a delay', { type: 'release', reason: 'unknown-component', delay }],
+  ['retry', { type: 'retry', error: { code: 'Error', message: 'no' }, delay }],
+];

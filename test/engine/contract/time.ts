@@ -16,7 +16,7 @@ export function timeContract(stage: () => Stage): void {
       expect(delivery.record.runAt).toBeUndefined();
     });
 
-    it('that was given a delay is due so long after the now of its engine', async () => {
+    it("with a delay is due that long after its engine's now", async () => {
       const worker = stage().work();
       const { record } = await stage().add('a', { delay: 200 });
       expect(record).toMatchObject({ state: 'scheduled', runAt: record.createdAt + 200 });
@@ -28,7 +28,7 @@ export function timeContract(stage: () => Stage): void {
       expect(await stage().record('b')).toMatchObject({ state: 'queued' });
     });
 
-    it('knows when it was due, in every run', async () => {
+    it('knows in every run when it was due', async () => {
       const worker = stage().work();
       const runAt = stage().now() + 100;
       expect((await stage().add('a', { runAt })).record.dueAt).toBe(runAt);
@@ -36,7 +36,7 @@ export function timeContract(stage: () => Stage): void {
       const first = await worker.next();
       expect(first.record.dueAt).toBe(runAt);
       await stage().pass(30);
-      await stage().engine.settle('a', first.run, { type: 'handBack' });
+      await stage().engine.settle('a', first.run, { type: 'release', reason: 'shutdown' });
       const { dueAt, updatedAt } = await stage().record('a');
       expect(dueAt).toBe(updatedAt);
       expect(dueAt).toBeGreaterThanOrEqual(first.record.updatedAt + 20);
@@ -65,7 +65,7 @@ export function timeContract(stage: () => Stage): void {
       }
     });
 
-    it('may lie further away than a timer of the machine reaches', async () => {
+    it('may lie further ahead than a system timer reaches', async () => {
       const worker = stage().work();
       const runAt = stage().now() + 2 ** 32;
       await stage().add('a', { runAt });
@@ -100,7 +100,7 @@ export function timeContract(stage: () => Stage): void {
       expect(await stage().engine.answer('a', 'q', { result: 1 })).toBe('unknown');
     });
 
-    it('does not touch a live record, whatever its state', async () => {
+    it('does not affect a live record, whatever its state', async () => {
       const worker = stage().work(2);
       const ttl = 50;
       const running = await stage().begin('running', worker, { ttl });
@@ -114,7 +114,7 @@ export function timeContract(stage: () => Stage): void {
       expect(await worker.finish(running)).toBe(true);
     });
 
-    it('ends, and the key is as new', async () => {
+    it('ends, and the key is free again', async () => {
       const worker = stage().work();
       await worker.finish(await stage().begin('a', worker, { ttl: 100 }));
       await stage().pass(150);

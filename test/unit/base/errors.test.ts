@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ErrandError, errorTable, messageOf, type ErrandErrorCode } from '../../../src/base/errors.js';
 
-/** What a program with two copies of the package has: the same file as another module. */
+/** The same file as another module, as in a program with two copies of the package. */
 const secondCopy = '../../../src/base/errors.ts?copy';
 
 describe('ErrandError', () => {
@@ -17,7 +17,7 @@ describe('ErrandError', () => {
     ]);
   });
 
-  it('is told from other values, with and without a code', () => {
+  it('is distinguished from other values, with and without a code', () => {
     const error = new ErrandError('SERVER_CLOSED', 'closed');
     expect(ErrandError.is(error)).toBe(true);
     expect(ErrandError.is(error, 'SERVER_CLOSED')).toBe(true);
@@ -27,7 +27,7 @@ describe('ErrandError', () => {
     }
   });
 
-  it('is told across copies of the package', async () => {
+  it('is recognized across copies of the package', async () => {
     const copy = (await import(secondCopy)) as { ErrandError: typeof ErrandError };
     expect(copy.ErrandError).not.toBe(ErrandError);
     const foreign = new copy.ErrandError('INPUT_INVALID', 'from elsewhere', { exposed: true });
@@ -37,7 +37,7 @@ describe('ErrandError', () => {
     expect(foreign.exposed).toBe(true);
   });
 
-  it('shows nothing of its mark when it is printed or serialized', () => {
+  it('hides its mark when it is printed or serialized', () => {
     expect(Object.keys(new ErrandError('SERVER_CLOSED', 'closed')).sort()).toEqual(['code', 'name']);
   });
 
@@ -57,7 +57,7 @@ describe('messageOf', () => {
     ['a string', 'x', 'x'],
     ['undefined', undefined, 'undefined'],
     ['a symbol', Symbol('x'), 'Symbol(x)'],
-    ['an error whose message is no text', Object.assign(new Error(), { message: 5 }), '5'],
+    ['an error whose message is not a string', Object.assign(new Error(), { message: 5 }), '5'],
     ['an object without a prototype', Object.create(null), 'something that cannot be written as text'],
   ])('of %s', (_what, thrown, message) => {
     expect(messageOf(thrown)).toBe(message);

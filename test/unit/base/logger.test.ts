@@ -3,7 +3,7 @@ import { Logger, stderrSink, type LogFields } from '../../../src/base/logger.js'
 import { eventually } from '../../helpers/eventually.js';
 
 describe('Logger', () => {
-  it('hands level, message and fields to its sink, a child adds its own', () => {
+  it('passes level, message and fields to its sink; a child adds its own', () => {
     const lines: unknown[] = [];
     const logger = new Logger((...line) => lines.push(line), { server: 's' });
     const child = logger.child({ call: 1 });
@@ -20,7 +20,7 @@ describe('Logger', () => {
   });
 });
 
-describe('on stderr', () => {
+describe('the sink for stderr', () => {
   let written: string[];
   let stdout: jest.SpiedFunction<typeof process.stdout.write>;
 
@@ -40,7 +40,7 @@ describe('on stderr', () => {
 
   const lines = (): LogFields[] => written.map((line) => JSON.parse(line) as LogFields);
 
-  it('each message of the least level and above is one line of JSON', () => {
+  it('writes one line of JSON for each message at or above its level', () => {
     const logger = new Logger(stderrSink('warning'));
     logger.debug('a');
     logger.info('b');
@@ -53,7 +53,7 @@ describe('on stderr', () => {
     ]);
   });
 
-  it('starts at info', () => {
+  it('starts at info by default', () => {
     const logger = new Logger();
     logger.debug('a');
     logger.info('b');
@@ -71,7 +71,7 @@ describe('on stderr', () => {
     expect((lines()[0]!.error as Error).stack).toContain('logger.test');
   });
 
-  it('prints what JSON does not know, and cuts circles', () => {
+  it('prints what JSON cannot hold, and cuts circular references', () => {
     const circle: Record<string, unknown> = { big: 10n };
     circle.self = circle;
     const error = new Error('x');
@@ -80,7 +80,7 @@ describe('on stderr', () => {
     expect(lines()[0]).toMatchObject({ circle: { big: '10', self: '[seen above]' }, error: { cause: '[seen above]' } });
   });
 
-  it('prints an object at each of its places', () => {
+  it('prints a shared object everywhere it occurs', () => {
     const shared = { a: 1 };
     const error = new Error('x', { cause: shared });
     new Logger().info('shared', { one: shared, two: shared, error, again: error });
@@ -88,7 +88,7 @@ describe('on stderr', () => {
     expect(lines()[0]).toMatchObject({ one: { a: 1 }, two: { a: 1 }, error: described, again: described });
   });
 
-  it('prints nothing of an error that may be a secret', () => {
+  it('prints nothing from an error that may be secret', () => {
     const config = { headers: { authorization: 'Bearer SECRET' } };
     const plain = Object.assign(new Error('401'), { config, code: config, disposalError: new Error('stays') });
     const axios = Object.assign(new Error('402'), { code: 402, toJSON: () => ({ config }) });
@@ -100,13 +100,13 @@ describe('on stderr', () => {
     });
   });
 
-  it('cuts a circle that goes through a toJSON', () => {
+  it('cuts a circular reference through a toJSON', () => {
     const odd = { toJSON: () => ({ odd }) };
     new Logger().info('odd', { odd });
     expect(lines()[0]).toMatchObject({ odd: { odd: '[seen above]' } });
   });
 
-  it('prints the message where the fields cannot be printed', () => {
+  it('prints the message even when the fields cannot be printed', () => {
     const hostile = {
       get x() {
         throw new Error('no');
@@ -116,7 +116,7 @@ describe('on stderr', () => {
     expect(lines()[0]).toMatchObject({ level: 'info', message: 'still there' });
   });
 
-  it('a sink that throws does not reach the caller', () => {
+  it('survives errors of another sink', () => {
     const logger = new Logger(() => {
       throw new Error('disk full');
     });
@@ -124,7 +124,7 @@ describe('on stderr', () => {
     expect(lines()[0]).toMatchObject({ level: 'error', lost: 'lost', error: { message: 'disk full' } });
   });
 
-  it('a sink that is asynchronous and fails leaves no rejection behind [A3]', async () => {
+  it('survives rejections of another sink [A3]', async () => {
     const full = (): unknown => Promise.reject(new Error('disk full'));
     new Logger(full).info('lost');
     await eventually(() =>
@@ -132,7 +132,7 @@ describe('on stderr', () => {
     );
   });
 
-  it('fields cannot hide level, message and time', () => {
+  it('lets no field hide level, message or time', () => {
     new Logger().info('true', { level: 'debug', message: 'false', time: 0 });
     expect(lines()[0]).toMatchObject({ level: 'info', message: 'true', time: expect.any(String) });
   });

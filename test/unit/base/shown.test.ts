@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { describeIssues } from '../../../src/base/issues.js';
 import { shown } from '../../../src/base/shown.js';
 
-describe('text of others in a message', () => {
-  it('[B1] stays as it is up to the limit, and ends with an ellipsis beyond it', () => {
+describe('an outside text in a message', () => {
+  it('[B1] is quoted whole up to the limit, and with an ellipsis beyond it', () => {
     expect(shown('abcde', 5)).toBe('abcde');
     expect(shown('abcdef', 5)).toBe('abcd…');
     expect(shown('x'.repeat(4_000_000))).toHaveLength(200);
@@ -20,14 +20,14 @@ describe('text of others in a message', () => {
 describe('a description of issues', () => {
   const described = (schema: z.ZodType, value: unknown): string => describeIssues(schema.safeParse(value).error!);
 
-  it('[B1] has ten of them and says how many more there are', () => {
+  it('[B1] lists ten of them and the number of the others', () => {
     const text = described(z.array(z.string()), Array(12).fill(1));
     expect(text.split('; ')).toHaveLength(11);
     expect(text).toMatch(/^0: Invalid input[^;]*; 1: .*; 9: [^;]*; and 2 more$/);
     expect(described(z.array(z.string()), Array(10).fill(1))).not.toContain('more');
   });
 
-  it('[B1] is as brief where keys, paths and messages are long', () => {
+  it('[B1] is just as brief when keys, paths and messages are long', () => {
     const long = 'x'.repeat(100_000);
     const keys = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`${n}${long}`, 1]));
     expect(described(z.strictObject({}), keys).length).toBeLessThanOrEqual(200);

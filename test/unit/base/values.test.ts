@@ -39,7 +39,7 @@ describe('toMilliseconds', () => {
     5n,
     Symbol('x'),
     Object.create(null),
-  ])('refuses %p by the name of what it is for', (duration) => {
+  ])('refuses %p, naming the option', (duration) => {
     const { code, message } = refusalOf(() => toMilliseconds(duration, 'timeout'));
     expect(code).toBe('OPTIONS_INVALID');
     expect(message).toMatch(
@@ -49,7 +49,7 @@ describe('toMilliseconds', () => {
 });
 
 describe('throughJson', () => {
-  it('gives what JSON.parse would find at the other end', () => {
+  it('returns what JSON.parse finds at the other end', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(throughJson(value, 'x')).toEqual(JSON.parse(JSON.stringify(value)));
@@ -57,29 +57,29 @@ describe('throughJson', () => {
     );
   });
 
-  it('gives a copy, so that what is stored does not change later', () => {
+  it('returns a copy, so that a stored value does not change later', () => {
     const given = { list: [1] };
     const stored = throughJson(given, 'x');
     given.list.push(2);
     expect(stored).toEqual({ list: [1] });
   });
 
-  it('leaves dates alone, what says itself how it is written, and data that only looks lossy', () => {
+  it('accepts dates, values with a toJSON, and data that only looks lossy', () => {
     class Tags extends Set<string> {
       toJSON(): string[] {
         return [...this];
       }
     }
     const when = new Date(0);
-    const looks = { type: 'Buffer', '0': {}, text: '{}' };
-    expect(throughJson({ when, tags: new Tags(['a']), looks }, 'x')).toEqual({
+    const looksLossy = { type: 'Buffer', '0': {}, text: '{}' };
+    expect(throughJson({ when, tags: new Tags(['a']), looksLossy }, 'x')).toEqual({
       when: when.toISOString(),
       tags: ['a'],
-      looks,
+      looksLossy,
     });
   });
 
-  it('leaves undefined alone', () => {
+  it('keeps undefined', () => {
     expect(throughJson(undefined, 'x')).toBeUndefined();
   });
 
@@ -88,12 +88,12 @@ describe('throughJson', () => {
     ['a function', () => 1, /^x is a function, which cannot be written as JSON\.$/],
     ['a symbol', Symbol('y'), /^x is a symbol, which cannot be written as JSON\.$/],
     [
-      'what has a toJSON that gives nothing',
+      'an object whose toJSON returns nothing',
       { toJSON: () => undefined },
       /^x is an object, which cannot be written as JSON\.$/,
     ],
     [
-      'what has a toJSON that throws',
+      'an object whose toJSON throws',
       {
         toJSON: () => {
           throw new Error('no');
@@ -101,16 +101,20 @@ describe('throughJson', () => {
       },
       /^x cannot be written as JSON: no\.$/,
     ],
-    ['a map', new Map([[1, 2]]), /^x is a Map, .+ Object\.fromEntries\(map\)\.$/],
-    ['a set, deep', [{ a: { tags: new Set([1]) } }], /^x has, as 'tags', a Set, .+ \[\.\.\.set\]\.$/],
+    ['a map', new Map([[1, 2]]), /^x is a Map, which JSON cannot hold\. .+ Object\.fromEntries\(map\)\.$/],
+    [
+      'a nested set',
+      [{ a: { tags: new Set([1]) } }],
+      /^x has a Set at 'tags', which JSON cannot hold\. .+ \[\.\.\.set\]\.$/,
+    ],
     [
       'a buffer',
       { bytes: Buffer.from('a') },
-      /^x has, as 'bytes', bytes \(Buffer\), .+ file\(\), and numbers as an array\.$/,
+      /^x has bytes \(Buffer\) at 'bytes', .+ file\(\) for bytes, and an array for numbers\.$/,
     ],
-    ['a typed array', [new Float64Array([1])], /^x has, as '0', bytes \(Float64Array\), /],
-    ['bytes without a view', { a: new ArrayBuffer(1) }, /^x has, as 'a', bytes \(ArrayBuffer\), /],
-    ['a promise', { users: Promise.resolve([]) }, /^x has, as 'users', a promise, .+ Await it\.$/],
+    ['a typed array', [new Float64Array([1])], /^x has bytes \(Float64Array\) at '0', /],
+    ['an ArrayBuffer', { a: new ArrayBuffer(1) }, /^x has bytes \(ArrayBuffer\) at 'a', /],
+    ['a promise', { users: Promise.resolve([]) }, /^x has a promise at 'users', .+ Await it\.$/],
   ])('refuses %s', (_what, value, sentence) => {
     const { code, message } = refusalOf(() => throughJson(value, 'x'));
     expect(code).toBe('RESULT_NOT_JSON');
@@ -119,7 +123,7 @@ describe('throughJson', () => {
 });
 
 describe('disposeAll', () => {
-  it('goes from the newest to the oldest, one after the other', async () => {
+  it('goes from newest to oldest, one at a time', async () => {
     const order: string[] = [];
     const disposer = (name: string) => async () => {
       order.push(`${name} begins`);
@@ -130,7 +134,7 @@ describe('disposeAll', () => {
     expect(order).toEqual(['b begins', 'b ends', 'a begins', 'a ends']);
   });
 
-  it('runs all of them also when some throw, and keeps every error in the order it happened', async () => {
+  it('runs them all even when some throw, and keeps the errors in the order in which they occurred', async () => {
     const order: string[] = [];
     const failing = (name: string) => () => {
       order.push(name);

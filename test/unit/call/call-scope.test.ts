@@ -17,11 +17,11 @@ const cancelled = (): ErrandError => new ErrandError('CALL_CANCELLED', 'cancelle
 describe('the timeout of a call', () => {
   it('ends it at that time and not before', async () => {
     const clock = new FakeClock();
-    const life = new CallScope(clock, 1_000);
+    const scope = new CallScope(clock, 1_000);
     await clock.advance(999);
-    expect(life.over).toBeUndefined();
+    expect(scope.over).toBeUndefined();
     await clock.advance(1);
-    expect(life.over).toMatchObject({
+    expect(scope.over).toMatchObject({
       code: 'CALL_TIMED_OUT',
       message: 'The call did not finish within its timeout of 1000 ms.',
     });
@@ -29,33 +29,33 @@ describe('the timeout of a call', () => {
 
   it('does not count the time in which a question is open', async () => {
     const clock = new FakeClock();
-    const life = new CallScope(clock, 1_000);
+    const scope = new CallScope(clock, 1_000);
     await clock.advance(600);
     const answer = deferred<string>();
-    const asked = life.waitFor(answer.promise);
+    const asked = scope.waitFor(answer.promise);
     expect(clock.armed).toBe(0);
     await clock.advance(3_600_000);
     answer.resolve('yes');
     expect(await asked).toBe('yes');
     await clock.advance(399);
-    expect(life.over).toBeUndefined();
+    expect(scope.over).toBeUndefined();
     await clock.advance(1);
-    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+    expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   });
 
   it('stands still until the last of several questions is answered', async () => {
     const clock = new FakeClock();
-    const life = new CallScope(clock, 1_000);
+    const scope = new CallScope(clock, 1_000);
     const [one, two] = [deferred<number>(), deferred<number>()];
-    const both = Promise.all([life.waitFor(one.promise), life.waitFor(two.promise)]);
+    const both = Promise.all([scope.waitFor(one.promise), scope.waitFor(two.promise)]);
     await clock.advance(5_000);
     one.resolve(1);
     await clock.advance(5_000);
-    expect(life.over).toBeUndefined();
+    expect(scope.over).toBeUndefined();
     two.resolve(2);
     expect(await both).toEqual([1, 2]);
     await clock.advance(1_000);
-    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+    expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   });
 
   it('is none when it is not finite, and no timer is armed', () => {
@@ -91,25 +91,25 @@ describe('a call that waits for its slot after an answer', () => {
   it('does not pay for the wait', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallScope(clock, 1_000, parking);
-    const asked = life.waitFor(Promise.resolve('yes'));
+    const scope = new CallScope(clock, 1_000, parking);
+    const asked = scope.waitFor(Promise.resolve('yes'));
     await clock.advance(5_000);
     expect(parking.log).toEqual(['park', 'unpark']);
     parking.free[0]?.();
     expect(await asked).toBe('yes');
     await clock.advance(999);
-    expect(life.over).toBeUndefined();
+    expect(scope.over).toBeUndefined();
   });
 
   it('does not pay for it either when it asks again meanwhile', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallScope(clock, 1_000, parking);
+    const scope = new CallScope(clock, 1_000, parking);
     await clock.advance(100);
-    const first = life.waitFor(Promise.resolve(1));
+    const first = scope.waitFor(Promise.resolve(1));
     await clock.advance(5_000);
     const answer = deferred<number>();
-    const second = life.waitFor(answer.promise);
+    const second = scope.waitFor(answer.promise);
     parking.free[0]?.();
     expect(await first).toBe(1);
     await clock.advance(5_000);
@@ -118,76 +118,76 @@ describe('a call that waits for its slot after an answer', () => {
     parking.free[1]?.();
     expect(await second).toBe(2);
     await clock.advance(899);
-    expect(life.over).toBeUndefined();
+    expect(scope.over).toBeUndefined();
     await clock.advance(1);
-    expect(life.over?.code).toBe('CALL_TIMED_OUT');
+    expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   });
 
   it('has one timer when two answers get their slot together', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
-    const life = new CallScope(clock, 1_000, parking);
-    const first = life.waitFor(Promise.resolve(1));
+    const scope = new CallScope(clock, 1_000, parking);
+    const first = scope.waitFor(Promise.resolve(1));
     await settled();
-    const second = life.waitFor(Promise.resolve(2));
+    const second = scope.waitFor(Promise.resolve(2));
     await settled();
     for (const free of parking.free) free();
     expect(await Promise.all([first, second])).toEqual([1, 2]);
     expect(clock.armed).toBe(1);
-    life.finish();
+    scope.finish();
     expect(clock.armed).toBe(0);
   });
 });
 
 describe('the end of a call', () => {
   it('counts once: the first reason stays', () => {
-    const life = new CallScope(new FakeClock(), 1_000);
+    const scope = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
     const heard: unknown[] = [];
-    life.onEnd((why) => heard.push(why));
-    life.end(reason);
-    life.end(new ErrandError('CALL_TIMED_OUT', 'later'));
-    life.finish();
-    expect(life.over).toBe(reason);
+    scope.onEnd((why) => heard.push(why));
+    scope.end(reason);
+    scope.end(new ErrandError('CALL_TIMED_OUT', 'later'));
+    scope.finish();
+    expect(scope.over).toBe(reason);
     expect(heard).toEqual([reason]);
   });
 
   it('is told at once to who asks afterwards', () => {
-    const life = new CallScope(new FakeClock(), 1_000);
+    const scope = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
-    life.end(reason);
+    scope.end(reason);
     const heard: unknown[] = [];
-    life.onEnd((why) => heard.push(why));
+    scope.onEnd((why) => heard.push(why));
     expect(heard).toEqual([reason]);
   });
 
   it('turns away everything that waits, and everything that comes later', async () => {
-    const life = new CallScope(new FakeClock(), 1_000);
+    const scope = new CallScope(new FakeClock(), 1_000);
     const waits = Promise.allSettled([
-      life.waitFor(new Promise(() => undefined)),
-      life.waitFor(new Promise(() => undefined)),
+      scope.waitFor(new Promise(() => undefined)),
+      scope.waitFor(new Promise(() => undefined)),
     ]);
     const reason = cancelled();
-    life.end(reason);
+    scope.end(reason);
     expect(await waits).toEqual([
       { status: 'rejected', reason },
       { status: 'rejected', reason },
     ]);
-    await expect(life.waitFor(Promise.resolve(1))).rejects.toBe(reason);
-    expect(() => life.check()).toThrow(reason);
+    await expect(scope.waitFor(Promise.resolve(1))).rejects.toBe(reason);
+    expect(() => scope.check()).toThrow(reason);
   });
 
   it('by its own return aborts nothing, but the Context works no longer', async () => {
-    const life = new CallScope(new FakeClock(), 1_000);
-    const { signal } = life;
+    const scope = new CallScope(new FakeClock(), 1_000);
+    const { signal } = scope;
     const heard: unknown[] = [];
-    life.onEnd((why) => heard.push(why));
-    const waits = life.waitFor(new Promise(() => undefined));
-    life.finish();
+    scope.onEnd((why) => heard.push(why));
+    const waits = scope.waitFor(new Promise(() => undefined));
+    scope.finish();
     expect(signal.aborted).toBe(false);
     expect(heard).toEqual([]);
-    expect(life.over?.code).toBe('CALL_ENDED');
-    expect(() => life.check()).toThrow(/^The call is over, so its Context/);
+    expect(scope.over?.code).toBe('CALL_ENDED');
+    expect(() => scope.check()).toThrow(/^The call is over, so its Context/);
     await expect(waits).rejects.toMatchObject({ code: 'CALL_ENDED' });
   });
 
@@ -204,16 +204,16 @@ describe('the end of a call', () => {
   });
 
   it('leaves the signal unaborted when it is asked for after the return', () => {
-    const life = new CallScope(new FakeClock(), 1_000);
-    life.finish();
-    expect(life.over?.code).toBe('CALL_ENDED');
-    expect(life.signal.aborted).toBe(false);
-    expect(life.signal).toBe(life.signal);
+    const scope = new CallScope(new FakeClock(), 1_000);
+    scope.finish();
+    expect(scope.over?.code).toBe('CALL_ENDED');
+    expect(scope.signal.aborted).toBe(false);
+    expect(scope.signal).toBe(scope.signal);
   });
 
   it('hands on the rejection of an answer', async () => {
-    const life = new CallScope(new FakeClock(), 1_000);
+    const scope = new CallScope(new FakeClock(), 1_000);
     const lost = new Error('lost');
-    await expect(life.waitFor(Promise.reject(lost))).rejects.toBe(lost);
+    await expect(scope.waitFor(Promise.reject(lost))).rejects.toBe(lost);
   });
 });

@@ -12,43 +12,43 @@ function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
 it('counts no time while it waits for a slot to come back to, also when another question is asked meanwhile', async () => {
   const clock = new FakeClock();
   const slot = gate();
-  const life = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
+  const scope = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
   const first = gate();
   const second = gate();
 
   await clock.advance(100);
-  const firstDone = life.waitFor(first.passed);
+  const firstDone = scope.waitFor(first.passed);
   await clock.advance(5_000);
   first.open();
   await settled();
-  const secondDone = life.waitFor(second.passed);
+  const secondDone = scope.waitFor(second.passed);
   await clock.advance(5_000);
   slot.open();
   second.open();
   await Promise.all([firstDone, secondDone]);
 
   await clock.advance(899);
-  expect(life.over).toBeUndefined();
+  expect(scope.over).toBeUndefined();
   expect(clock.armed).toBe(1);
   await clock.advance(1);
-  expect(life.over?.code).toBe('CALL_TIMED_OUT');
+  expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   expect(clock.armed).toBe(0);
 });
 
 it('leaves no timer behind after it has come back twice', async () => {
   const clock = new FakeClock();
   const slot = gate();
-  const life = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
+  const scope = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
   const [first, second] = [gate(), gate()];
-  const firstDone = life.waitFor(first.passed);
+  const firstDone = scope.waitFor(first.passed);
   first.open();
   await settled();
-  const secondDone = life.waitFor(second.passed);
+  const secondDone = scope.waitFor(second.passed);
   second.open();
   await settled();
   slot.open();
   await Promise.all([firstDone, secondDone]);
   expect(clock.armed).toBe(1);
-  life.finish();
+  scope.finish();
   expect(clock.armed).toBe(0);
 });

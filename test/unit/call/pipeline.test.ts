@@ -70,8 +70,8 @@ const settings = (around?: Around): CallSettings => ({
   ...(around && { around }),
 });
 
-const answering = (answer: (life: CallScope) => Promise<Answer>): ClientChannel => ({
-  ask: (_question, life) => life.waitFor(answer(life)),
+const answering = (answer: (scope: CallScope) => Promise<Answer>): ClientChannel => ({
+  ask: (_question, scope) => scope.waitFor(answer(scope)),
   progress: () => Promise.resolve(),
   notify: () => Promise.resolve(),
 });
@@ -95,7 +95,7 @@ function call(
     mode: 'foreground',
     input,
     channel,
-    life: new CallScope(clock, 60_000),
+    scope: new CallScope(clock, 60_000),
     caller: { principal: anonymous, headers: new CurrentHeaders() },
     client: { capabilities: { elicitation: { form: {} } } },
     logger: all.logger,
@@ -112,7 +112,7 @@ interface Parts {
 }
 
 describe('a call', () => {
-  it('goes one way: parse, around, open, invoke, encode, dispose', async () => {
+  it('goes one way: parse, middleware, open, invoke, encode, dispose', async () => {
     const around: Around = async (frame, next) => {
       steps.push(`before ${frame.component.name}`);
       const value = await next();
@@ -126,13 +126,31 @@ describe('a call', () => {
     expect(steps).toEqual(['parse', 'before ask', 'open', 'invoke', 'after', 'encode', 'dispose', 'released']);
   });
 
-  it('that what is around it refuses opens no container, and fails', async () => {
+  it('refused by its middleware opens no container, and fails', async () => {
     const refusal = new ErrandError('NO_ACCESS_TOKEN', 'Log in first.', { exposed: true });
     expect(await call(ask, { around: () => Promise.reject(refusal) })).toEqual({ type: 'failed', thrown: refusal });
     expect(steps).toEqual(['parse', 'released']);
   });
 
-  it('whose input does not fit fails before anything is around it', async () => {
+  it('runs its method once, however often the middleware calls next', async () => {
+    const around: Around = async (_frame, next) => [await next(), await next()].at(0);
+    expect(await call(ask, { around })).toMatchObject({ type: 'returned' });
+    expect(steps).toEqual(['parse', 'open', 'invoke', 'encode', 'dispose', 'released']);
+  });
+
+  it('disposes nothing under a method for which the middleware did not wait', async () => {
+    const around: Around = (_frame, next) => {
+      void next();
+      return Promise.resolve('early');
+    };
+    expect(await call(ask, { around })).toMatchObject({
+      type: 'returned',
+      value: { structuredContent: { result: 'early' } },
+    });
+    expect(steps).toEqual(['parse', 'open', 'invoke', 'encode', 'dispose', 'released']);
+  });
+
+  it('whose input is invalid fails before its middleware runs', async () => {
     const outcome = await call(ask, { input: { n: 1 }, around: (_frame, next) => next() });
     expect(outcome).toMatchObject({ type: 'failed', thrown: { code: 'INPUT_INVALID' } });
     expect(steps).toEqual(['released']);
@@ -143,8 +161,8 @@ describe('a suspended call', () => {
   it('is no failure, logs nothing, disposes what it opened, and begins anew from its journal', async () => {
     const journal = new Journal();
     const never = new Promise<Answer>(() => undefined);
-    const suspending = answering((life) => {
-      life.suspend();
+    const suspending = answering((scope) => {
+      scope.suspend();
       return never;
     });
     expect(await call(ask, { channel: suspending, journal })).toEqual({ type: 'suspended' });

@@ -5,14 +5,14 @@ import { CallScope } from '../../../src/call/call-scope.js';
 import { Progress } from '../../../src/call/progress.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
-function recorded(): { progress: Progress; sent: ProgressState[]; life: CallScope } {
+function recorded(): { progress: Progress; sent: ProgressState[]; scope: CallScope } {
   const sent: ProgressState[] = [];
   const channel = channelWithoutClient({
     progress: async (state) => void sent.push(state),
     notify: async () => undefined,
   });
-  const life = new CallScope(new FakeClock(), Infinity);
-  return { progress: new Progress(channel, life), sent, life };
+  const scope = new CallScope(new FakeClock(), Infinity);
+  return { progress: new Progress(channel, scope), sent, scope };
 }
 
 describe('Progress', () => {
@@ -88,15 +88,15 @@ describe('Progress', () => {
   });
 
   it('rejects once the call is over', async () => {
-    const { progress, sent, life } = recorded();
-    life.finish();
+    const { progress, sent, scope } = recorded();
+    scope.finish();
     await expect(progress.increment()).rejects.toMatchObject({ code: 'CALL_ENDED' });
     expect(sent).toEqual([]);
   });
 
   it('that nobody awaits does not end the process', async () => {
-    const { progress, life } = recorded();
-    life.finish();
+    const { progress, scope } = recorded();
+    scope.finish();
     const unhandled: unknown[] = [];
     const hear = (reason: unknown): number => unhandled.push(reason);
     process.on('unhandledRejection', hear);

@@ -9,10 +9,10 @@ let call: WatchedCall;
 
 beforeEach(() => {
   strays = new StrayErrors();
-  call = { life: new CallScope(new FakeClock(), 60_000), component: 'report', key: 'k1' };
+  call = { scope: new CallScope(new FakeClock(), 60_000), component: 'report', key: 'k1' };
 });
 
-afterEach(() => call.life.finish());
+afterEach(() => call.scope.finish());
 
 it('charges a call with what comes from it while it runs, once, and so the next one [A3]', async () => {
   strays.switchOn();
@@ -20,11 +20,11 @@ it('charges a call with what comes from it while it runs, once, and so the next 
     await Promise.resolve();
     const cause = new TypeError('lost');
     expect(strays.charge(cause)).toBe(call);
-    expect(call.life.over).toMatchObject({ code: 'STRAY_ERROR', exposed: false, cause });
+    expect(call.scope.over).toMatchObject({ code: 'STRAY_ERROR', exposed: false, cause });
     expect(strays.charge(new Error('another'))).toBeUndefined();
   });
   // Nothing is watched between two calls.
-  const next: WatchedCall = { ...call, life: new CallScope(new FakeClock(), 60_000) };
+  const next: WatchedCall = { ...call, scope: new CallScope(new FakeClock(), 60_000) };
   await strays.watch(next, async () => {
     await Promise.resolve();
     expect(strays.charge(new Error('of the next one'))).toBe(next);
@@ -35,19 +35,19 @@ it('charges nobody with what comes from elsewhere, or from a call that is over [
   strays.switchOn();
   await strays.watch(call, async () => undefined);
   expect(strays.charge(new Error('from elsewhere'))).toBeUndefined();
-  expect(call.life.over).toBeUndefined();
-  call.life.finish();
+  expect(call.scope.over).toBeUndefined();
+  call.scope.finish();
   await strays.watch(call, async () => expect(strays.charge(new Error('late'))).toBeUndefined());
 });
 
 it('knows nothing before it is switched on [A3]', async () => {
   await strays.watch(call, async () => expect(strays.charge(new Error('lost'))).toBeUndefined());
-  expect(call.life.over).toBeUndefined();
+  expect(call.scope.over).toBeUndefined();
 });
 
 it('another attempt may go better [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => strays.charge('a text'));
-  expect(ErrandError.is(call.life.over) && call.life.over.retryable).toBe(true);
-  expect(call.life.over?.message).toContain('report left an error that nobody handles: a text.');
+  expect(ErrandError.is(call.scope.over) && call.scope.over.retryable).toBe(true);
+  expect(call.scope.over?.message).toContain('report left an error that nobody handles: a text.');
 });

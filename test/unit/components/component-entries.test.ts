@@ -1,14 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { z } from 'zod';
-import { ask, Context, createServer, defineTool, job, param, tool, type ComponentEntry } from '../../../src/index.js';
+import { ask, Context, defineTool, job, param, tool } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
-
-/** What createServer says of these components. */
-const refused = (...components: unknown[]): { code: string; message: string } =>
-  refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
+import { refused } from './refused.js';
 
 describe('a decorated method is refused', () => {
-  it('when it asks for what is not flat', () => {
+  it('when a question is not flat', () => {
     class Tools {
       @tool()
       run(@ask('Where?', z.object({ home: z.object({ zip: z.string() }) })) where: unknown): unknown {
@@ -18,7 +15,7 @@ describe('a decorated method is refused', () => {
     expect(refused(Tools)).toEqual({
       code: 'ELICITATION_SCHEMA',
       message:
-        'Tools.run: the field \'home\' of a question is "object", but forms are flat. Use strings, numbers, booleans, enums of strings and arrays of such enums, or ask twice.',
+        'Tools.run: the field \'home\' of a question is "object", but forms are flat. Use strings, numbers, booleans, string enums and arrays of string enums, or ask twice.',
     });
   });
 
@@ -50,22 +47,22 @@ describe('a decorated method is refused', () => {
     };
     expect(refusalOf(declare)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@tool on the static method run of Tools: a component is a method of instances, named by a string.',
+      message: '@tool on the static method run of Tools: a component is an instance method with a string name.',
     });
   });
 
-  it('when a symbol names it', () => {
+  it('when its name is a symbol', () => {
     const name = Symbol('run');
     class Tools {
       [name]() {}
     }
     expect(refusalOf(() => job()(Tools.prototype, name as never, {}))).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@job on the method Symbol(run) of Tools: a component is a method of instances, named by a string.',
+      message: '@job on the method Symbol(run) of Tools: a component is an instance method with a string name.',
     });
   });
 
-  it('when a parameter of a static or symbol-named method, or of a constructor, has @param', () => {
+  it('when @param is on a constructor, a static method or a symbol-named method', () => {
     const name = Symbol('run');
     class Tools {
       static stay() {}
@@ -76,7 +73,7 @@ describe('a decorated method is refused', () => {
       method: string | symbol | undefined,
       index: number,
     ) => void;
-    const tail = ': it belongs on a parameter of a method of instances, named by a string.';
+    const tail = ': it belongs on a parameter of an instance method with a string name.';
     expect(refusalOf(() => declare(Tools, 'stay', 0)).message).toBe(`@param on the static method stay of Tools${tail}`);
     expect(refusalOf(() => declare(Tools.prototype, name, 0)).message).toBe(
       `@param on the method Symbol(run) of Tools${tail}`,
@@ -120,20 +117,20 @@ describe('components is refused', () => {
   });
 
   const way =
-    "Give a class, what defineTool or defineJob returned, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
+    "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
 
   it.each([
     ['an undefined entry', undefined, 'is undefined (a circular import?)'],
     ['null', null, 'is null'],
     ['a string', 'Tools', 'is a value of type string'],
-    ['a function that is no class', () => 1, 'is a function that is no class'],
+    ['a function that is no class', () => 1, 'is a function that is not a class'],
     ['an object without a class', { lifetime: 'call' }, 'has component: undefined (a circular import?)'],
     ['an unknown lifetime', { component: class Tools {}, lifetime: 'request' }, 'has lifetime: "request"'],
   ])('for %s', (_what, entry, got) => {
     expect(refused(entry)).toEqual({ code: 'COMPONENT_INVALID', message: `components[0] ${got}. ${way}` });
   });
 
-  it('for two of one name, whether a tool or a job', () => {
+  it('for two components of the same name, even a tool and a job', () => {
     class Tools {
       @tool({ name: 'refresh' })
       one() {}
@@ -159,7 +156,7 @@ describe('components is refused', () => {
   it.each(['', 'with space', 'ü', 'a/b', 'x'.repeat(129)])('for the name %p', (name) => {
     expect(refused(defineTool({ name, run: () => '' }))).toEqual({
       code: 'COMPONENT_INVALID',
-      message: `${name}: the tool is named ${JSON.stringify(name)}. A name has 1 to 128 letters, digits, '_', '-' and '.'; set \`name\`.`,
+      message: `${name}: the tool is named ${JSON.stringify(name)}. A name consists of 1 to 128 letters, digits, '_', '-' and '.'. Set \`name\`.`,
     });
   });
 
@@ -187,17 +184,17 @@ describe('components is refused', () => {
     [
       'limits',
       { task: true, limits: {} },
-      'Tools.run: limits is {}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.concurrency',
       { task: true, limits: { concurrency: 0 } },
-      'Tools.run: limits is {"concurrency":0}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {"concurrency":0}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.rate',
       { task: true, limits: { rate: { max: 5, duration: 0 } } },
-      'Tools.run: limits is {"rate":{"max":5,"duration":0}}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a time of at least 1 ms.',
+      'Tools.run: limits is {"rate":{"max":5,"duration":0}}. Give { concurrency }, { rate: { max, duration } } or both, with whole numbers of at least 1 and a duration of at least 1 ms.',
     ],
     [
       'limits.rate.duration',
@@ -205,9 +202,9 @@ describe('components is refused', () => {
       "Tools.run: limits.rate.duration is \"soon\". Give milliseconds (a number of at least 0) or a string such as '30s' or '1h'.",
     ],
     [
-      'place for limits',
+      'use of limits',
       { task: false, limits: { concurrency: 1 } },
-      "Tools.run: limits bound calls in the background, and none of it runs there. Set `task` to 'optional' or 'required', or remove limits.",
+      "Tools.run: limits apply to background calls, which this component does not allow. Set `task` to 'optional' or 'required', or remove limits.",
     ],
     [
       'retry.delay',
@@ -223,7 +220,7 @@ describe('components is refused', () => {
   });
 });
 
-it('A component that another copy of the package defined is served', async () => {
+it('a component defined by another copy of the package is accepted', async () => {
   jest.resetModules();
   const copy = await import('../../../src/components/define.js');
   const defined = copy.defineTool({ name: 'from-elsewhere', run: () => 1 });

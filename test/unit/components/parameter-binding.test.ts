@@ -1,21 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import {
-  ask,
-  Context,
-  createServer,
-  inject,
-  job,
-  param,
-  Progress,
-  tool,
-  type ComponentEntry,
-} from '../../../src/index.js';
+import { ask, Context, inject, job, param, Progress, tool } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
-
-/** What createServer says of these components. */
-const refused = (...components: unknown[]): { code: string; message: string } =>
-  refusalOf(() => createServer({ name: 'test', version: '1', components: components as ComponentEntry[] }));
+import { refused } from './refused.js';
 
 interface Shape {
   readonly side: number;
@@ -34,7 +21,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
       message:
-        "Tools.run, parameter 2 (b): @param('b') beside `input`. Name every argument by @param, or put 'b' into the input schema.",
+        "Tools.run, parameter 2 (b): @param('b') cannot be combined with `input`. Use @param for every argument, or add 'b' to the input schema.",
     });
   });
 
@@ -61,7 +48,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools).message).toBe('Tools.run, parameter 1 (ctx), has both @ask and @inject. Keep one.');
   });
 
-  it('@param and @ask on one parameter, when the class is made', () => {
+  it('@param and @ask on one parameter, when the class is defined', () => {
     const declare = (): unknown => {
       class Tools {
         @tool()
@@ -77,7 +64,7 @@ describe('the binding rule refuses', () => {
     });
   });
 
-  it('two arguments of one name', () => {
+  it('two arguments of the same name', () => {
     class Tools {
       @tool()
       run(@param('a', z.string()) a: string, @param('a', z.number()) b: number) {
@@ -86,7 +73,7 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
-      message: "Tools.run, parameter 2 (b): a second @param('a'). Give each argument one name.",
+      message: "Tools.run, parameter 2 (b): a second @param('a'). Give each argument a name of its own.",
     });
   });
 
@@ -99,7 +86,7 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
-      message: `Tools.run, parameter 1 (a): '${name}' cannot be the name of an argument.`,
+      message: `Tools.run, parameter 1 (a): '${name}' cannot be the name of an argument. Choose another.`,
     });
   });
 
@@ -113,7 +100,7 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_CONFLICT',
       message:
-        'Tools.run, parameter 1 (ctx), receives the input because it is the first without a decorator, but its type Context is an injectable token. ' +
+        'Tools.run, parameter 1 (ctx), receives the input as the first parameter without a decorator, but its type Context is an injectable token. ' +
         'Put a parameter for the input before it, or write @inject(Context) on it.',
     });
   });
@@ -128,7 +115,7 @@ describe('the binding rule refuses', () => {
     const { code, message } = refused(Tools);
     expect(code).toBe('PARAMETER_UNBOUND');
     expect(message).toMatch(
-      /^Tools\.run, parameter 2 \(shape\): its type is not there at run time\. .* write @inject\(Token\)\.$/,
+      /^Tools\.run, parameter 2 \(shape\): its type does not exist at run time\. .* write @inject\(Token\)\.$/,
     );
   });
 
@@ -142,11 +129,11 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Tools.run, parameter 1 (name): its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).',
+        'Tools.run, parameter 1 (name): its type is String, which is never injected by type. Did you mean @param(name, schema)? Otherwise write @inject(Token).',
     });
   });
 
-  it('a parameter of which the compiler says nothing', () => {
+  it('a parameter without metadata', () => {
     class Tools {
       run(ctx: unknown) {
         return [ctx];
@@ -157,11 +144,11 @@ describe('the binding rule refuses', () => {
     expect(refused(Tools)).toEqual({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Tools.run, parameter 1 (ctx): the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.',
+        'Tools.run, parameter 1 (ctx): the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.',
     });
   });
 
-  it('a class that nobody provides, with its path', () => {
+  it('a class without a provider, with its path', () => {
     class Warehouse {}
     class Tools {
       @tool()
@@ -174,7 +161,7 @@ describe('the binding rule refuses', () => {
     expect(message).toMatch(/^Tools\.run → Warehouse: not registered\./);
   });
 
-  it('a second parameter without a decorator that has no token, when the first takes the input', () => {
+  it('a second undecorated parameter without a token, after the first took the input', () => {
     class Tools {
       @tool({ input: Input })
       run(input: Input, more: Input) {
@@ -182,7 +169,7 @@ describe('the binding rule refuses', () => {
       }
     }
     expect(refused(Tools)).toMatchObject({ code: 'PARAMETER_UNBOUND' });
-    expect(refused(Tools).message).toMatch(/^Tools\.run, parameter 2 \(more\): its type is not there at run time\./);
+    expect(refused(Tools).message).toMatch(/^Tools\.run, parameter 2 \(more\): its type does not exist at run time\./);
   });
 
   it('@ask in a job, which has no client', () => {
@@ -194,13 +181,13 @@ describe('the binding rule refuses', () => {
     }
     expect(refused(Jobs)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: 'Jobs.run: a job has no client, so @ask has nobody to ask. Make it a tool or remove @ask.',
+      message: 'Jobs.run: a job has no client, so @ask has nobody to ask. Make it a tool, or remove @ask.',
     });
   });
 });
 
-describe('the binding rule takes', () => {
-  it('an inherited method with the parameters of its own class', () => {
+describe('the binding rule accepts', () => {
+  it('an inherited method, with the parameters of its class', () => {
     class Base {
       @tool()
       run(ctx: Context): unknown {
@@ -211,7 +198,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('an override with a decorator of its own, which has its own parameters', () => {
+  it('an override with a decorator and parameters of its own', () => {
     class Base {
       @tool()
       run(ctx: Context): unknown {
@@ -234,7 +221,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('injected parameters before the input when they are decorated', () => {
+  it('injected parameters before the input, if they are decorated', () => {
     class Tools {
       @tool({ input: Input })
       run(@inject(Context) ctx: Context, input: Input, progress: Progress) {
@@ -244,7 +231,7 @@ describe('the binding rule takes', () => {
     expect(refused(Tools).code).toBe('NOTHING');
   });
 
-  it('any class name for a job, whose records are named Class.method', () => {
+  it('a job without a name, which is named Class.method', () => {
     class Jobs {
       @job()
       run() {}

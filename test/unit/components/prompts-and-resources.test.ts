@@ -8,19 +8,16 @@ import {
   resource,
   text,
   tool,
-  type ComponentEntry,
   type PromptReturn,
 } from '../../../src/index.js';
 import { ResourceAddress } from '../../../src/components/resource-address.js';
 import { compilePromptOutput } from '../../../src/components/results/prompt-output.js';
 import { compileResourceOutput } from '../../../src/components/results/resource-output.js';
 import { refusalOf, rejectionOf } from '../../helpers/thrown.js';
-
-const refused = (...components: ComponentEntry[]): { code: string; message: string } =>
-  refusalOf(() => createServer({ name: 'test', version: '1', components }));
+import { refused } from './refused.js';
 
 describe('a prompt is refused', () => {
-  it('when an argument is no string on the wire', () => {
+  it('when an argument is not a string on the wire', () => {
     class Prompts {
       @prompt({ input: z.object({ deep: z.object({ more: z.string() }) }) })
       run({ deep }: { deep: { more: string } }) {
@@ -30,7 +27,7 @@ describe('a prompt is refused', () => {
     expect(refused(Prompts)).toEqual({
       code: 'SCHEMA_UNSUPPORTED',
       message:
-        'Prompts.run: input: \'deep\' is "object", but arguments of prompts travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.',
+        'Prompts.run: input: \'deep\' is "object", but prompt arguments travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.',
     });
     class Numbers {
       @prompt()
@@ -41,7 +38,7 @@ describe('a prompt is refused', () => {
     expect(refused(Numbers)).toMatchObject({ message: expect.stringContaining('\'count\' is "number"') });
   });
 
-  it('when another has its name', () => {
+  it('when another prompt has its name', () => {
     class One {
       @prompt()
       run() {
@@ -62,7 +59,7 @@ describe('a prompt is refused', () => {
 });
 
 describe('a resource is refused', () => {
-  it('when its URI has no scheme, or is no template that can be read', () => {
+  it('when its URI has no scheme or is a malformed template', () => {
     class NoScheme {
       @resource('reports/today')
       run() {
@@ -71,7 +68,7 @@ describe('a resource is refused', () => {
     }
     expect(refused(NoScheme)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: 'NoScheme.run: the URI "reports/today" has no scheme. Write one such as \'reports://{quarter}\'.',
+      message: 'NoScheme.run: the URI "reports/today" has no scheme. Add one, as in \'reports://{quarter}\'.',
     });
     class Unclosed {
       @resource('reports://{quarter}/{day')
@@ -87,7 +84,7 @@ describe('a resource is refused', () => {
     });
   });
 
-  it('when the method takes what its URI does not say', () => {
+  it('when the method takes an argument that its URI does not supply', () => {
     class Reports {
       @resource('reports://{quarter}')
       run(@param('year', z.string()) year: string) {
@@ -97,11 +94,11 @@ describe('a resource is refused', () => {
     expect(refused(Reports)).toEqual({
       code: 'COMPONENT_INVALID',
       message:
-        'Reports.run: the method takes \'year\', but "reports://{quarter}" has no such variable. Write {year} into the URI.',
+        'Reports.run: the method takes \'year\', but "reports://{quarter}" has no such variable. Add {year} to the URI.',
     });
   });
 
-  it('when another is at its URI', () => {
+  it('when another resource has its URI', () => {
     class One {
       @resource('reports://all')
       one() {
@@ -141,7 +138,7 @@ it('tools, prompts and resources may share a name', () => {
   expect(refused(All)).toMatchObject({ code: 'NOTHING' });
 });
 
-it('only tools and jobs are added to the docket', async () => {
+it('only tools and jobs can be added to the docket', async () => {
   class Prompts {
     @prompt({ task: 'optional' })
     run() {
@@ -151,7 +148,8 @@ it('only tools and jobs are added to the docket', async () => {
   const server = createServer({ name: 'test', version: '1', components: [Prompts] });
   expect(await rejectionOf(server.docket.add(Prompts, 'run'))).toEqual({
     code: 'COMPONENT_INVALID',
-    message: 'Prompts.run is a prompt, which only clients ask for. Make it a job or a tool to add it to the docket.',
+    message:
+      'Prompts.run is a prompt, which only clients can request. Make it a job or a tool to add it to the docket.',
   });
   await server.close();
 });
@@ -168,11 +166,11 @@ describe('the address of a resource', () => {
     ['reports://{quarter}', 'reports://%E0%A4%A', undefined],
     ['reports://all', 'reports://all', {}],
     ['reports://all', 'REPORTS://ALL', undefined],
-  ])('%s, asked for %s', (address, uri, variables) => {
+  ])('%s at %s', (address, uri, variables) => {
     expect(new ResourceAddress(address, 'test').match(uri)).toEqual(variables);
   });
 
-  it('takes no variable for what every object inherits', () => {
+  it('does not confuse a variable with an inherited property', () => {
     const address = new ResourceAddress('x://{__proto__}', 'test');
     const found = address.match('x://evil');
     expect(Object.getPrototypeOf(found)).toBe(Object.prototype);
@@ -180,11 +178,11 @@ describe('the address of a resource', () => {
   });
 });
 
-describe('what a prompt returns', () => {
+describe('the return value of a prompt', () => {
   const output = compilePromptOutput(undefined, 'Prompts.run');
   const messagesOf = (value: PromptReturn): unknown => output.toResult(value, {});
 
-  it('becomes messages, of the user unless it says otherwise', () => {
+  it('becomes messages, of the user by default', () => {
     expect(messagesOf(['one', text('two'), assistantMessage('three')])).toEqual({
       messages: [
         { role: 'user', content: { type: 'text', text: 'one' } },
@@ -202,11 +200,11 @@ describe('what a prompt returns', () => {
   });
 });
 
-describe('what a resource returns', () => {
+describe('the return value of a resource', () => {
   const output = compileResourceOutput(undefined, 'Reports.run');
   const contentsOf = (value: unknown): unknown => output.toResult(value, { uri: 'x://y' });
 
-  it('is data unless it was made as a file', () => {
+  it('is data unless it was made by file()', () => {
     const data = { uri: 'x://other', text: 'data' };
     expect(contentsOf(data)).toEqual({
       contents: [{ uri: 'x://y', mimeType: 'application/json', text: JSON.stringify(data) }],
@@ -214,7 +212,7 @@ describe('what a resource returns', () => {
     expect(contentsOf(null)).toEqual({ contents: [{ uri: 'x://y', mimeType: 'application/json', text: 'null' }] });
   });
 
-  it('is something', () => {
+  it('must not be empty', () => {
     expect(refusalOf(() => contentsOf(undefined))).toEqual({
       code: 'OUTPUT_INVALID',
       message: 'Reports.run returned nothing. Return text, bytes, data or file(…).',

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { instruments, Meters } from '../../../src/telemetry/meters.js';
+import { instruments } from '../../../src/telemetry/instruments.js';
+import { Meters } from '../../../src/telemetry/meters.js';
 import {
   Context,
   defineJob,

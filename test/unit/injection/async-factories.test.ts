@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Injector } from '../../../src/injection/injector.js';
 import type { Provider } from '../../../src/injection/providers.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
-import { planOf, rejectionOf, started } from './planning.js';
+import { injectorOf, planOf, rejectionOf, started } from './planning.js';
 
 class Pool {
   constructor(readonly size: number) {}
@@ -37,18 +37,18 @@ describe('an asynchronous factory', () => {
     expect([(component as Tools).warehouse.pool, ...args]).toEqual([new Pool(7), new Pool(7)]);
   });
 
-  it('makes opening asynchronous only when calls run it', async () => {
-    const injector = new Injector({ providers: [size, pool('singleton'), Warehouse], builtIns: [] });
+  it('makes opening a call asynchronous only when the call runs it', async () => {
+    const injector = injectorOf([size, pool('singleton'), Warehouse]);
     const plan = planOf(injector, [], { component: { target: Tools } });
     await injector.start();
     expect(plan.open(undefined)).not.toBeInstanceOf(Promise);
-    const slow = new Injector({ providers: [size, pool('call')], builtIns: [] });
+    const slow = injectorOf([size, pool('call')]);
     const slowPlan = planOf(slow, [Pool]);
     await slow.start();
     expect(slowPlan.open(undefined)).toBeInstanceOf(Promise);
   });
 
-  it('may give any thenable', async () => {
+  it('may return any thenable', async () => {
     const thenable = { then: (resolve: (value: string) => void) => resolve('given') };
     const { open } = await started([{ provide: 'x', useFactory: () => thenable, lifetime: 'call' }], ['x']);
     expect((await open()).args).toEqual(['given']);
@@ -67,8 +67,8 @@ describe('an asynchronous factory', () => {
   });
 });
 
-describe('many calls at the same time', () => {
-  it('share nothing that belongs to a call', async () => {
+describe('simultaneous calls', () => {
+  it('share no call-scoped instances', async () => {
     interface Frame {
       readonly id: number;
     }

@@ -33,7 +33,7 @@ const planned = (...requests: readonly InjectionRequest[]) =>
   planOf(new Injector<Frame>({ providers: [], builtIns }), requests);
 
 describe('built-in tokens', () => {
-  it('are asked once per call, and only when the call needs them', async () => {
+  it('are read once per call, and only when the call needs them', async () => {
     const frame: Frame = { user: 'ada', asked: [] };
     const plan = planned(User, { token: User, optional: true }, lazy(Log));
     const call = await plan.open(frame);
@@ -46,7 +46,7 @@ describe('built-in tokens', () => {
     expect((await plan.open({ user: 'bob', asked: [] })).args[0]).toBe('bob');
   });
 
-  it('give the value of the server to singletons', async () => {
+  it('have a value of the server for singletons', async () => {
     const injector = new Injector<Frame>({
       providers: [{ provide: 'held', useFactory: (log: string) => `held ${log}`, inject: [Log] }],
       builtIns,
@@ -56,7 +56,7 @@ describe('built-in tokens', () => {
     expect((await plan.open({ asked: [] })).args).toEqual(['held of the server', 'of the call']);
   });
 
-  it('give the value of the server to calls when they have none for a call', async () => {
+  it('fall back to the value of the server in calls', async () => {
     const injector = new Injector<Frame>({
       providers: [],
       builtIns: [{ token: Log, modes: ['foreground'], singleton: () => 'of the server' }],
@@ -67,7 +67,7 @@ describe('built-in tokens', () => {
     expect(plan.needs).toEqual(new Set([Log]));
   });
 
-  it('may be absent where they are optional, and only there', async () => {
+  it('may be absent only where they are optional', async () => {
     expect((await planned({ token: User, optional: true }).open({ asked: [] })).args).toEqual([undefined]);
     expect(thrownBy(() => planned(User).open({ asked: [] }))).toMatchObject({
       code: 'PROVIDER_UNDEFINED',
@@ -78,19 +78,19 @@ describe('built-in tokens', () => {
     });
   });
 
-  it('fail a lazy request alone when they are optional for the rest', async () => {
+  it('fail only the lazy request when all others are optional', async () => {
     const { args } = await planned({ token: User, optional: true }, lazy(User)).open({ asked: [] });
     expect(args[0]).toBeUndefined();
     expect(await rejectionOf((args[1] as () => Promise<unknown>)())).toMatchObject({ code: 'PROVIDER_UNDEFINED' });
   });
 
-  it('say what their absence means', async () => {
+  it('choose the error for their absence', async () => {
     expect(thrownBy(() => planned(Secret).open({ asked: [] }))).toMatchObject({ code: 'NO_ACCESS_TOKEN' });
     const { args } = await planned({ token: Secret, optional: true }, lazy(Secret)).open({ asked: [] });
     expect(await rejectionOf((args[1] as () => Promise<unknown>)())).toMatchObject({ code: 'NO_ACCESS_TOKEN' });
   });
 
-  it('yield to a provider of their token', async () => {
+  it('give way to a provider of their token', async () => {
     const injector = new Injector<Frame>({ providers: [{ provide: User, useValue: 'fake' }], builtIns });
     const plan = injector.plan({ label: 'x', modes: ['background'], injections: [injectionOf(User)] });
     expect((await plan.open({ asked: [] })).args).toEqual(['fake']);

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Lifetime, Provider } from '../../../src/injection/providers.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
-import { Injector } from '../../../src/injection/injector.js';
-import { planOf, rejectionOf, started } from './planning.js';
+import { injectorOf, makeGate, planOf, rejectionOf, started } from './planning.js';
 
-/** Providers that write down when they are made and disposed. */
+/** Makes providers that record when they are built and disposed. */
 class Diary {
   readonly lines: string[] = [];
 
@@ -46,7 +45,7 @@ describe('the end of a call', () => {
     expect(call.disposable).toBe(false);
   });
 
-  it('disposes everything even if some throw, and tells all errors', async () => {
+  it('disposes everything even if some disposers throw, and reports all errors', async () => {
     const diary = new Diary();
     const { open } = await started(
       [
@@ -70,25 +69,28 @@ describe('the end of a call', () => {
   });
 });
 
-describe('a failure in the middle', () => {
-  it.each([false, true])('disposes what had been made and throws the first error (asynchronous: %p)', async (later) => {
-    const diary = new Diary();
-    const { open } = await started(
-      [diary.provider('a'), diary.provider('b', ['a'], { later }), diary.provider('c', ['b'], { later, fail: true })],
-      ['c'],
-    );
-    expect(await rejectionOf(open())).toMatchObject({ name: 'TypeError', message: 'no c' });
-    expect(diary.lines).toEqual(['+a', '+b', '-b', '-a']);
-  });
+describe('a failure while opening', () => {
+  it.each([false, true])(
+    'disposes what was built so far and throws the first error (asynchronous: %p)',
+    async (later) => {
+      const diary = new Diary();
+      const { open } = await started(
+        [diary.provider('a'), diary.provider('b', ['a'], { later }), diary.provider('c', ['b'], { later, fail: true })],
+        ['c'],
+      );
+      expect(await rejectionOf(open())).toMatchObject({ name: 'TypeError', message: 'no c' });
+      expect(diary.lines).toEqual(['+a', '+b', '-b', '-a']);
+    },
+  );
 
-  it('throws at once when there is nothing to dispose', () => {
+  it('throws synchronously when there is nothing to dispose', () => {
     const diary = new Diary();
-    const injector = new Injector({ providers: [diary.provider('a', [], { fail: true })], builtIns: [] });
+    const injector = injectorOf([diary.provider('a', [], { fail: true })]);
     const plan = planOf(injector, ['a']);
     expect(() => plan.open({})).toThrow('no a');
   });
 
-  it('loses no error of the disposal', async () => {
+  it('attaches the errors of the disposal', async () => {
     const diary = new Diary();
     const { open } = await started(
       [diary.provider('a', [], { failDispose: true }), diary.provider('b', ['a'], { fail: true })],
@@ -100,7 +102,7 @@ describe('a failure in the middle', () => {
     });
   });
 
-  it('keeps both errors when the first one cannot carry another', async () => {
+  it('keeps both errors when the first is frozen', async () => {
     const diary = new Diary();
     const { open } = await started(
       [
@@ -116,20 +118,17 @@ describe('a failure in the middle', () => {
     ]);
   });
 
-  it('disposes what a start had built, and a later start tries again', async () => {
+  it('disposes what a failed start built, and a later start tries again', async () => {
     const diary = new Diary();
     let broken = true;
-    const injector = new Injector({
-      providers: [
-        diary.provider('a', [], { lifetime: 'singleton' }),
-        diary.provider('b', [], { lifetime: 'singleton' }),
-        {
-          provide: 'c',
-          useFactory: () => (broken ? Promise.reject(new Error('not yet')) : 'c'),
-        },
-      ],
-      builtIns: [],
-    });
+    const injector = injectorOf([
+      diary.provider('a', [], { lifetime: 'singleton' }),
+      diary.provider('b', [], { lifetime: 'singleton' }),
+      {
+        provide: 'c',
+        useFactory: () => (broken ? Promise.reject(new Error('not yet')) : 'c'),
+      },
+    ]);
     planOf(injector, ['a']);
     await injector.start();
     const plan = planOf(injector, ['b', 'c']);
@@ -145,7 +144,7 @@ describe('a failure in the middle', () => {
 });
 
 describe('the end of the server', () => {
-  it('disposes singletons in reverse order, all of them', async () => {
+  it('disposes all singletons in reverse order', async () => {
     const diary = new Diary();
     const singleton = { lifetime: 'singleton' } as const;
     const { injector } = await started(
@@ -162,27 +161,23 @@ describe('the end of the server', () => {
 
   it('waits for a start that is under way', async () => {
     const diary = new Diary();
-    let release = (): void => undefined;
-    const gate = new Promise<string>((resolve) => (release = () => resolve('gate')));
-    const injector = new Injector({
-      providers: [
-        diary.provider('a', [], { lifetime: 'singleton' }),
-        { provide: 'gate', useFactory: () => gate, dispose: () => diary.lines.push('-gate') },
-        diary.provider('never', [], { lifetime: 'singleton' }),
-      ],
-      builtIns: [],
-    });
+    const gate = makeGate();
+    const injector = injectorOf([
+      diary.provider('a', [], { lifetime: 'singleton' }),
+      { provide: 'gate', useFactory: () => gate.passed.then(() => 'gate'), dispose: () => diary.lines.push('-gate') },
+      diary.provider('never', [], { lifetime: 'singleton' }),
+    ]);
     planOf(injector, ['a', 'gate', 'never']);
     const start = rejectionOf(injector.start());
     while (diary.lines.length === 0) await Promise.resolve();
     const close = injector.close();
-    release();
+    gate.open();
     await close;
     expect(await start).toMatchObject({ code: 'CONTAINER_DISPOSED' });
     expect(diary.lines).toEqual(['+a', '-gate', '-a']);
   });
 
-  it('leaves singletons alone when a call ends', async () => {
+  it('is the only time that singletons are disposed', async () => {
     const diary = new Diary();
     const { open, injector } = await started(
       [diary.provider('s', [], { lifetime: 'singleton' }), diary.provider('c', ['s'])],
@@ -194,7 +189,7 @@ describe('the end of the server', () => {
   });
 });
 
-describe('the way to dispose', () => {
+describe('the disposer of an instance', () => {
   const ended: string[] = [];
   class Base {
     readonly kind = this.constructor.name;
@@ -239,27 +234,27 @@ describe('the way to dispose', () => {
     (useClass, index) => ({ provide: `${index}`, useClass, lifetime }) as const,
   );
 
-  it('is the one of the instance, as tsyringe and the language define it', async () => {
+  it('is its dispose method, as defined by the language or tsyringe', async () => {
     expect(await endedBy(classes, '0', '1', '2', '3')).toEqual(['Tsyringe', 'Sync', 'Async']);
   });
 
-  it('is the one of the provider where it has one', async () => {
+  it("is the provider's, if it has one", async () => {
     const provider = { provide: 'x', useClass: Async, lifetime, dispose: () => ended.push('mine') } as const;
     expect(await endedBy([provider], 'x')).toEqual(['mine']);
   });
 
-  it('is found on what factories give, except for the plain name dispose', async () => {
+  it('is also found on what factories return, except for a plain dispose()', async () => {
     const factories = [Async, Sync, Tsyringe].map(
       (Made, index) => ({ provide: `${index}`, useFactory: () => new Made(), lifetime }) as const,
     );
     expect(await endedBy(factories, '0', '1', '2')).toEqual(['Sync', 'Async']);
   });
 
-  it('is not used on values', async () => {
+  it('is never called for values', async () => {
     expect(await endedBy([{ provide: 'x', useValue: new Sync() }], 'x')).toEqual([]);
   });
 
-  it('belongs to the one that made the instance, not to those that pass it on', async () => {
+  it('belongs to the provider that built the instance, not to those that pass it on', async () => {
     const pass = (provide: string, from: string): Provider => ({
       provide,
       useFactory: (instance: never) => instance,
@@ -281,7 +276,7 @@ describe('the way to dispose', () => {
     ]);
   });
 
-  it('runs for every call when a pool gives the same instance again', async () => {
+  it('runs for every call when a pool returns the same instance again', async () => {
     ended.length = 0;
     const pooled = new Sync();
     const { open } = await started([{ provide: 'x', useFactory: () => pooled, lifetime }], ['x']);
@@ -290,7 +285,7 @@ describe('the way to dispose', () => {
     expect(ended).toEqual(['Sync', 'Sync']);
   });
 
-  it('is used on component classes', async () => {
+  it('is called for component classes', async () => {
     ended.length = 0;
     @injectable()
     class Tools extends Sync {}

@@ -5,7 +5,7 @@ import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../..
 import { Injector } from '../../../src/injection/injector.js';
 import type { InjectionToken } from '../../../src/injection/tokens.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
-import { planOf, thrownBy } from './planning.js';
+import { planOf, requestFor, thrownBy } from './planning.js';
 
 class Pool {
   disposed = 0;
@@ -19,20 +19,15 @@ class Warehouse {
   constructor(readonly pool: Pool) {}
 }
 
-const all = { all: true, lazy: false, delayed: false, optional: false };
-
 describe('an outer tsyringe container', () => {
-  it('gives what is registered there or in its parents, as singletons that it keeps', async () => {
+  it('supplies what is registered there or in its parents, as singletons that it owns', async () => {
     const parent = container.createChildContainer();
     const outer = parent.createChildContainer();
     parent.register(Pool, { useClass: Pool });
     outer.register('part', { useValue: 1 }).register('part', { useValue: 2 });
     const injector = new Injector({ providers: [Warehouse], builtIns: [], external: fromTsyringe(outer) });
     const plan = planOf(injector, [Warehouse, Pool, 'part'], {
-      injections: [
-        { ...all, token: 'part' },
-        { ...all, all: false, token: Pool },
-      ],
+      injections: [requestFor('part', { all: true }), requestFor(Pool)],
     });
     const held = planOf(injector, [Warehouse]);
     await injector.start();
@@ -44,7 +39,7 @@ describe('an outer tsyringe container', () => {
     expect(pool.disposed).toBe(0);
   });
 
-  it('yields to providers, and does not build what nobody registered', () => {
+  it('gives way to providers, and does not build unregistered classes', () => {
     const outer = container.createChildContainer();
     outer.register(Pool, { useValue: 'theirs' as never });
     const injector = new Injector({
@@ -57,13 +52,13 @@ describe('an outer tsyringe container', () => {
     expect(injector.with([{ provide: Pool, useValue: 'fake' }])).toBeInstanceOf(Injector);
   });
 
-  it('is known by its shape', () => {
+  it('is recognized by its shape', () => {
     expect(isTsyringeContainer(container.createChildContainer())).toBe(true);
     expect([{ resolve: () => 1 }, null, 'container', undefined].map(isTsyringeContainer)).not.toContain(true);
   });
 });
 
-describe('a host that makes instances for each call', () => {
+describe('a host that builds instances for each call', () => {
   interface Frame {
     readonly id: number;
   }
@@ -76,29 +71,23 @@ describe('a host that makes instances for each call', () => {
   class Shared extends Request {}
   class Tools extends Request {}
 
-  function host(answer: (token: InjectionToken, frame: Frame | undefined) => unknown): ExternalContainer<Frame> {
+  function host(resolve: (token: InjectionToken, frame: Frame | undefined) => unknown): ExternalContainer<Frame> {
     return {
       has: (token) => [Request, Shared, Tools].includes(token as typeof Request),
       lifetime: (token) => (token === Shared ? 'singleton' : 'call'),
-      resolve: answer,
+      resolve,
     };
   }
   const made = (token: InjectionToken, frame?: Frame): Request => new (token as typeof Request)(frame?.id);
 
   it.each<[string, ExternalContainer<Frame>]>([
-    ['at once', host(made)],
-    ['later', host(async (token, frame) => made(token, frame))],
-  ])('gives one per call, singletons without a frame, and component classes (%s)', async (_when, external) => {
+    ['synchronous', host(made)],
+    ['asynchronous', host(async (token, frame) => made(token, frame))],
+  ])('supplies one per call, singletons without a frame, and component classes (%s)', async (_how, external) => {
     const injector = new Injector<Frame>({ providers: [], builtIns: [], external });
-    const one = { ...all, all: false };
     const plan = planOf(injector, [], {
       component: { target: Tools },
-      injections: [
-        { ...one, token: Request },
-        { ...one, token: Request },
-        { ...one, token: Shared },
-        { ...all, token: Request },
-      ],
+      injections: [requestFor(Request), requestFor(Request), requestFor(Shared), requestFor(Request, { all: true })],
     });
     await injector.start();
     const [first, second] = await Promise.all([plan.open({ id: 1 }), plan.open({ id: 2 })]);
@@ -110,7 +99,7 @@ describe('a host that makes instances for each call', () => {
     await injector.close();
   });
 
-  it('may not be held by singletons, and may not give undefined', async () => {
+  it('cannot be injected into singletons, and may not return undefined', async () => {
     const external = host(() => undefined);
     const holder = { provide: 'holder', useFactory: (request: Request) => request, inject: [Request] };
     const injector = new Injector<Frame>({ providers: [holder], builtIns: [], external });

@@ -3,7 +3,7 @@ import { inject, injectAll, injectionOf } from '../../../src/injection/inject.js
 import { constructorParameters, methodParameters } from '../../../src/injection/reflection/parameters.js';
 import { lazy, token } from '../../../src/injection/tokens.js';
 import { delay, injectable } from '../../../src/injection/tsyringe.js';
-import { thrownBy } from './planning.js';
+import { requestFor, thrownBy } from './planning.js';
 
 interface Clock {
   now(): number;
@@ -30,28 +30,26 @@ class Both {
   }
 }
 
-const plain = { all: false, lazy: false, delayed: false, optional: false };
-
 describe('inject', () => {
-  it('notes what constructors ask for, for tsyringe too', () => {
+  it('records the requests of constructors', () => {
     expect(constructorParameters(Both).map(({ injection, type }) => injection ?? type)).toEqual([
-      { ...plain, token: Clock },
-      { ...plain, token: 'region', optional: true },
-      { ...plain, token: Session, all: true, optional: true },
+      requestFor(Clock),
+      requestFor('region', { optional: true }),
+      requestFor(Session, { all: true, optional: true }),
       Session,
     ]);
   });
 
-  it('notes what methods ask for', () => {
+  it('records the requests of methods', () => {
     expect(methodParameters(Both.prototype, 'run', []).map(({ injection }) => injection)).toEqual([
-      { ...plain, token: Clock },
-      { ...plain, token: Session, lazy: true, optional: true },
-      { ...plain, token: Session, all: true },
-      { ...plain, token: Session, delayed: true },
+      requestFor(Clock),
+      requestFor(Session, { lazy: true, optional: true }),
+      requestFor(Session, { all: true }),
+      requestFor(Session, { delayed: true }),
     ]);
   });
 
-  it('keeps what a subclass asks for apart from its base', () => {
+  it('keeps the requests of a subclass apart from those of its base class', () => {
     class Base {
       run(@inject(Clock) clock: Clock): unknown {
         return clock;
@@ -66,20 +64,20 @@ describe('inject', () => {
     expect([tokenOf(Base.prototype), tokenOf(Sub.prototype)]).toEqual([Clock, 'other']);
   });
 
-  it('refuses undefined, which a circular import gives, where it is written', () => {
+  it('refuses undefined, which a circular import yields, when the decorator runs', () => {
     const decorate = inject(undefined as never) as ParameterDecorator;
     expect(thrownBy(() => decorate(Both, undefined, 0))).toMatchObject({
       code: 'PARAMETER_UNBOUND',
       message:
-        'Both, constructor parameter 1: @inject got undefined, most likely from a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).',
+        'Both, constructor parameter 1: @inject got undefined, most likely because of a circular import. Import the class from its own file, or write @inject(delay(() => TheClass)).',
     });
   });
 
-  it('refuses what is no token', () => {
+  it('refuses what is not a token', () => {
     const arrow = inject((() => Session) as never) as ParameterDecorator;
     expect(thrownBy(() => arrow(Both.prototype, 'run', 1))).toMatchObject({
       message:
-        'Both.run, parameter 2: @inject got a function that is no class. Give a class, a token(), a string, a symbol, lazy() or delay().',
+        'Both.run, parameter 2: @inject got a function that is not a class. Give a class, a token(), a string, a symbol, lazy() or delay().',
     });
     expect(() => injectionOf({ token: 5 })).toThrow('got 5');
     expect(() => injectionOf(lazy(undefined as never))).toThrow('A request for an injection(lazy) got undefined');
@@ -100,20 +98,17 @@ describe('inject', () => {
   });
 
   it('reads the entries of an inject list', () => {
-    expect(injectionOf(Session)).toEqual({ ...plain, token: Session });
-    expect(injectionOf({ token: lazy(Clock), optional: true })).toEqual({
-      ...plain,
-      token: Clock,
-      lazy: true,
-      optional: true,
-    });
-    expect(injectionOf(lazy(Clock))).toEqual({ ...plain, token: Clock, lazy: true });
+    expect(injectionOf(Session)).toEqual(requestFor(Session));
+    expect(injectionOf({ token: lazy(Clock), optional: true })).toEqual(
+      requestFor(Clock, { lazy: true, optional: true }),
+    );
+    expect(injectionOf(lazy(Clock))).toEqual(requestFor(Clock, { lazy: true }));
   });
 
-  it('asks for the class inside delay() as late as possible', () => {
+  it('reads the class inside delay() as late as possible', () => {
     const module: { Later?: typeof Session } = {};
     const injection = injectionOf(delay(() => module.Later as typeof Session));
-    expect(() => injection.token).toThrow('delay() gave undefined');
+    expect(() => injection.token).toThrow('delay() returned undefined');
     module.Later = Session;
     expect(injection.token).toBe(Session);
   });

@@ -1,19 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { inject } from '../../../src/injection/inject.js';
-import { Injector } from '../../../src/injection/injector.js';
 import type { Provider } from '../../../src/injection/providers.js';
 import { lazy, type Lazy } from '../../../src/injection/tokens.js';
 import { delay, injectable } from '../../../src/injection/tsyringe.js';
-import { planOf, rejectionOf, started } from './planning.js';
+import { injectorOf, makeGate, planOf, rejectionOf, started } from './planning.js';
 
 type Late<T = unknown> = () => Promise<T>;
-
-/** A gate that factories wait at. */
-function gate(): { readonly passed: Promise<void>; open: () => void } {
-  let open = (): void => undefined;
-  const passed = new Promise<void>((resolve) => (open = resolve));
-  return { passed, open };
-}
 
 function counted(name: string, log: string[], inject: readonly string[] = [], wait?: Promise<void>): Provider {
   return {
@@ -30,7 +22,7 @@ function counted(name: string, log: string[], inject: readonly string[] = [], wa
 }
 
 describe('lazy', () => {
-  it('builds on first use, once per call, also for two who ask at the same time and for what they share', async () => {
+  it('builds on first use, once per call, even for simultaneous requests and shared dependencies', async () => {
     const log: string[] = [];
     const { open } = await started(
       [counted('shared', log), counted('x', log, ['shared']), counted('y', log, ['shared'])],
@@ -51,7 +43,7 @@ describe('lazy', () => {
     await other.dispose();
   });
 
-  it('shares what the call has already', async () => {
+  it('shares the instances that the call already has', async () => {
     const log: string[] = [];
     const { open } = await started(
       [counted('shared', log), counted('x', log, ['shared'])],
@@ -64,7 +56,7 @@ describe('lazy', () => {
     await call.dispose();
   });
 
-  it('gives singletons, which were built when the server started', async () => {
+  it('returns singletons, which were built when the server started', async () => {
     let built = 0;
     const { open, injector } = await started([{ provide: 's', useFactory: async () => ++built }], [lazy('s')]);
     expect(built).toBe(1);
@@ -73,7 +65,7 @@ describe('lazy', () => {
     await injector.close();
   });
 
-  it('gives each place its own transient', async () => {
+  it('builds a transient for each request', async () => {
     const { open } = await started(
       [{ provide: 't', useFactory: () => ({}), lifetime: 'transient' }],
       [lazy('t'), lazy('t')],
@@ -83,7 +75,7 @@ describe('lazy', () => {
     expect(await one()).not.toBe(await other());
   });
 
-  it('fails after the end of the call, before and after it was used', async () => {
+  it('fails after the end of the call, whether it was used before or not', async () => {
     const log: string[] = [];
     const { open } = await started([counted('x', log), counted('y', log)], [lazy('x'), lazy('y')]);
     const call = await open();
@@ -94,14 +86,14 @@ describe('lazy', () => {
     for (const late of [x, y]) expect(await rejectionOf(late())).toMatchObject({ code: 'CONTAINER_DISPOSED' });
     expect(await rejectionOf(y())).toMatchObject({
       message:
-        'Tools.run → lazy("y") was asked for after its call or server had ended. Await it before the method returns.',
+        'Tools.run → lazy("y") was requested after its call or server had ended. Await it before the method returns.',
     });
     expect(log).toEqual(['+x0', '-x']);
   });
 
-  it('disposes what is still being built when the call ends, and builds no more', async () => {
+  it('disposes an instance that is still being built when the call ends, and builds no more', async () => {
     const log: string[] = [];
-    const { passed, open: release } = gate();
+    const { passed, open: release } = makeGate();
     const { open } = await started([counted('slow', log, [], passed), counted('x', log, ['slow'])], [lazy('x')]);
     const call = await open();
     const asked = rejectionOf((call.args[0] as Late)());
@@ -115,9 +107,9 @@ describe('lazy', () => {
     expect(await asked).toMatchObject({ code: 'CONTAINER_DISPOSED' });
   });
 
-  it('that never comes keeps only what it uses, and what comes after the end is disposed', async () => {
+  it('keeps only the dependencies of an unfinished instance, and disposes it when it arrives after the end', async () => {
     const log: string[] = [];
-    const { passed, open: release } = gate();
+    const { passed, open: release } = makeGate();
     const { open } = await started(
       [counted('used', log), counted('slow', log, ['used'], passed), counted('other', log)],
       ['used', 'other', lazy('slow')],
@@ -137,8 +129,8 @@ describe('lazy', () => {
     expect(log).toHaveLength(6);
   });
 
-  it('tells every error of a disposal in two parts', async () => {
-    const { passed, open: release } = gate();
+  it('reports every error of a disposal in two parts', async () => {
+    const { passed, open: release } = makeGate();
     const failing = (name: string, wait?: Promise<void>): Provider => ({
       provide: name,
       lifetime: 'call',
@@ -156,7 +148,7 @@ describe('lazy', () => {
     await asked;
   });
 
-  it('tries again after a failure, and the call goes on', async () => {
+  it('can be called again after a failure', async () => {
     let attempts = 0;
     const { open } = await started(
       [
@@ -178,7 +170,7 @@ describe('lazy', () => {
     await call.dispose();
   });
 
-  it('breaks a circle', async () => {
+  it('breaks a cycle', async () => {
     @injectable()
     class Chicken {
       constructor(@inject(lazy(delay(() => Egg))) readonly egg: () => Promise<Egg>) {}
@@ -195,7 +187,7 @@ describe('lazy', () => {
     }
   });
 
-  describe.each(['singleton', 'call'] as const)('awaited by factories in a circle (%s)', (lifetime) => {
+  describe.each(['singleton', 'call'] as const)('awaited by factories in a cycle (%s)', (lifetime) => {
     const awaiting = (name: string, inject: Lazy | string): Provider => ({
       provide: name,
       useFactory: async (late: unknown) => ({ late: typeof late === 'function' ? await (late as Late)() : late }),
@@ -212,14 +204,14 @@ describe('lazy', () => {
       ['of one', [awaiting('a', lazy('a'))], '→ lazy("a")'],
       ['that is partly direct', [awaiting('a', lazy('b')), awaiting('b', 'a')], '→ lazy("b")'],
       ['of three', [awaiting('a', lazy('b')), awaiting('b', lazy('c')), awaiting('c', lazy('a'))], '"c") → lazy("a")'],
-    ])('%s is refused with the path', async (_what, providers, path) => {
+    ])('%s is refused with its path', async (_what, providers, path) => {
       expect(await rejectionOf(openedWith(...providers))).toMatchObject({
         code: 'DEPENDENCY_CYCLE',
-        message: expect.stringContaining(`${path}: would wait for ever`) as unknown,
+        message: expect.stringContaining(`${path}: would wait forever`) as unknown,
       });
     });
 
-    it('is no circle when one of them keeps the function for later', async () => {
+    it('works when one of them keeps the function for later', async () => {
       const keeping: Provider = { provide: 'b', useFactory: (late: Late) => ({ late }), inject: [lazy('a')], lifetime };
       const { open } = await started([awaiting('a', lazy('b')), keeping], ['a']);
       const [a] = (await open()).args as [{ late: { late: Late } }];
@@ -227,7 +219,7 @@ describe('lazy', () => {
     });
   });
 
-  it('may be asked by a factory while the call is being opened', async () => {
+  it('may be called by a factory while the call opens', async () => {
     const log: string[] = [];
     const asking: Provider = {
       provide: 'asking',
@@ -243,7 +235,7 @@ describe('lazy', () => {
     expect(log.slice(2)).toEqual(['-x', '-late']);
   });
 
-  it('may be asked by a constructor while the call is being opened at once', async () => {
+  it('may be called by a constructor while the call opens synchronously', async () => {
     const log: string[] = [];
     @injectable()
     class Eager {
@@ -265,14 +257,11 @@ describe('lazy', () => {
     expect(args[0]).toMatchObject({ name: 'late' });
   });
 
-  it('fails for singletons when the server has ended', async () => {
-    const injector = new Injector({
-      providers: [
-        { provide: 'holder', useFactory: (late: Late) => ({ late }), inject: [lazy('t')] },
-        { provide: 't', useFactory: () => 1, lifetime: 'transient' },
-      ],
-      builtIns: [],
-    });
+  it('fails in singletons once the server has closed', async () => {
+    const injector = injectorOf([
+      { provide: 'holder', useFactory: (late: Late) => ({ late }), inject: [lazy('t')] },
+      { provide: 't', useFactory: () => 1, lifetime: 'transient' },
+    ]);
     const plan = planOf(injector, ['holder']);
     await injector.start();
     const { late } = (await plan.open({})).args[0] as { late: Late };

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { Injector } from '../../../src/injection/injector.js';
 import type { Lifetime } from '../../../src/injection/providers.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
-import { planOf, rejectionOf, started } from './planning.js';
+import { injectorOf, planOf, rejectionOf, started } from './planning.js';
 
 class Pool {}
 
@@ -49,23 +48,23 @@ describe('lifetimes', () => {
     expect(distinct((await pools('singleton', 'call')).flat())).toBe(1);
   });
 
-  it('call: one for each call, however many need it', async () => {
+  it('call: one per call, however many need it', async () => {
     const [first = [], second = []] = await pools('call', 'transient');
     expect([distinct(first), distinct(second), distinct([...first, ...second])]).toEqual([1, 1, 2]);
   });
 
-  it('transient: one for each place', async () => {
+  it('transient: one for each dependent', async () => {
     expect(distinct((await pools('transient', 'call')).flat())).toBe(6);
   });
 
-  it('transient below singletons: one for each of them, kept as long', async () => {
+  it('transient below singletons: one for each of them, for as long as they live', async () => {
     const [first = [], second = []] = await pools('transient', 'singleton');
     expect(first.slice(0, 2)).toEqual(second.slice(0, 2));
     expect(first[0]).toBe(second[0]);
     expect(distinct([...first, ...second])).toBe(4);
   });
 
-  it('are singleton for providers and call for component classes by default', async () => {
+  it('default to singleton for providers and call for component classes', async () => {
     const { open } = await started([Pool, One, Other], [One], { component: { target: Tools } });
     const [first, second] = [await open(), await open()];
     expect(first.args[0]).toBe(second.args[0]);
@@ -74,8 +73,8 @@ describe('lifetimes', () => {
 });
 
 describe('a component class', () => {
-  it('that is a singleton is shared by the plans of all its methods', async () => {
-    const injector = new Injector({ providers: [Pool, One, Other], builtIns: [] });
+  it('is shared by the plans of all its methods when it is a singleton', async () => {
+    const injector = injectorOf([Pool, One, Other]);
     const component = { target: Tools, lifetime: 'singleton' } as const;
     const plans = [planOf(injector, [], { component }), planOf(injector, [], { component })];
     await injector.start();
@@ -84,7 +83,7 @@ describe('a component class', () => {
     expect(first?.component).toBeInstanceOf(Tools);
   });
 
-  it('keeps its lifetime when the class is also listed in providers', async () => {
+  it('keeps its lifetime when it is also listed in providers', async () => {
     const { open } = await started([Pool, One, Other, Tools], [Tools], { component: { target: Tools } });
     const [first, second] = [await open(), await open()];
     expect(first.args[0]).toBe(second.args[0]);
@@ -99,7 +98,7 @@ describe('a component class', () => {
     expect(component).toBe(args[0]);
   });
 
-  it('is made by the provider that says how', async () => {
+  it('is built by its provider, if there is one', async () => {
     const fake = { one: 'fake' };
     const { open } = await started([{ provide: Tools, useValue: fake }], [], { component: { target: Tools } });
     expect((await open()).component).toBe(fake);
@@ -107,23 +106,20 @@ describe('a component class', () => {
 });
 
 describe('start and close', () => {
-  it('build singletons in dependency order, once, and only those that a plan needs', async () => {
+  it('build singletons once, in dependency order, and only those that a plan needs', async () => {
     const built: string[] = [];
     const factory = (name: string, ...inject: string[]) => ({
       provide: name,
       useFactory: (...args: never[]) => built.push(`${name}(${args.length})`),
       inject,
     });
-    const injector = new Injector({
-      providers: [
-        factory('top', 'left', 'right'),
-        factory('left', 'bottom'),
-        factory('right', 'bottom'),
-        factory('bottom'),
-        factory('unused'),
-      ],
-      builtIns: [],
-    });
+    const injector = injectorOf([
+      factory('top', 'left', 'right'),
+      factory('left', 'bottom'),
+      factory('right', 'bottom'),
+      factory('bottom'),
+      factory('unused'),
+    ]);
     planOf(injector, ['top']);
     expect(built).toEqual([]);
     await Promise.all([injector.start(), injector.start()]);
@@ -134,10 +130,12 @@ describe('start and close', () => {
     expect(built.slice(4)).toEqual(['unused(0)']);
   });
 
-  it('refuse calls before the start and after the end', async () => {
-    const injector = new Injector({ providers: [Pool], builtIns: [] });
+  it('bound the time in which calls can be opened', async () => {
+    const injector = injectorOf([Pool]);
     const plan = planOf(injector, [Pool]);
-    expect(() => plan.open({})).toThrow('Tools.run → Pool: the singletons have not been built. Await start() first.');
+    expect(() => plan.open({})).toThrow(
+      'Tools.run → Pool: the singletons have not been built yet. Await start() first.',
+    );
     await injector.start();
     await plan.open({});
     await injector.close();

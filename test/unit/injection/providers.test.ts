@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Injector } from '../../../src/injection/injector.js';
 import { provide, type Provider } from '../../../src/injection/providers.js';
 import { token } from '../../../src/injection/tokens.js';
-import { planOf, rejectionOf, started, thrownBy } from './planning.js';
+import { injectorOf, planOf, rejectionOf, requestFor, started, thrownBy } from './planning.js';
 
 class Pool {}
 class FastPool extends Pool {}
@@ -33,7 +33,7 @@ describe('providers', () => {
     expect(values).toEqual([new Pool(), new FastPool(), 7, 14, 7]);
   });
 
-  it('give falsy values, and values that look like promises as they are', async () => {
+  it('inject falsy values, and values that look like promises, as they are', async () => {
     const promise = Promise.resolve(1);
     const thenable = { then: () => undefined };
     const values = (await valuesOf(
@@ -50,19 +50,19 @@ describe('providers', () => {
     expect(values[5]).toBe(thenable);
   });
 
-  it('are replaced by a later provider of the same token, and all given by injectAll', async () => {
-    const injector = new Injector({
-      providers: [
-        { provide: Size, useValue: 1 },
-        { provide: Size, useFactory: () => 2 },
-        { provide: Size, useExisting: 'three' },
-        { provide: 'three', useValue: 3 },
-      ],
-      builtIns: [],
-    });
-    const all = { token: Size, all: true, lazy: false, delayed: false, optional: false };
+  it('give way to a later provider of the same token, and injectAll injects them all', async () => {
+    const injector = injectorOf([
+      { provide: Size, useValue: 1 },
+      { provide: Size, useFactory: () => 2 },
+      { provide: Size, useExisting: 'three' },
+      { provide: 'three', useValue: 3 },
+    ]);
     const plan = planOf(injector, [], {
-      injections: [all, { ...all, all: false }, { ...all, token: 'none', optional: true }],
+      injections: [
+        requestFor(Size, { all: true }),
+        requestFor(Size),
+        requestFor('none', { all: true, optional: true }),
+      ],
     });
     await injector.start();
     const { args } = await plan.open({});
@@ -106,13 +106,13 @@ describe('a malformed provider', () => {
     "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.";
 
   it.each<[unknown, string]>([
-    [undefined, 'providers[1] is undefined, most likely from a circular import'],
+    [undefined, 'providers[1] is undefined, most likely because of a circular import'],
     [null, 'providers[1] is null'],
     ['Pool', 'providers[1] is "Pool"'],
-    [() => Pool, 'providers[1] is the function (without a name)'],
-    [{ useValue: 1 }, 'providers[1] has provide: undefined, which is no token'],
-    [{ provide: 5, useValue: 1 }, 'providers[1] has provide: 5, which is no token'],
-    [{ provide: Pool }, 'providers[1] (Pool) says nothing of how to provide it'],
+    [() => Pool, 'providers[1] is an anonymous function'],
+    [{ useValue: 1 }, 'providers[1] has provide: undefined, which is not a token'],
+    [{ provide: 5, useValue: 1 }, 'providers[1] has provide: 5, which is not a token'],
+    [{ provide: Pool }, 'providers[1] (Pool) does not say how to provide it'],
     [{ provide: Pool, useValue: 1, useClass: Pool }, 'providers[1] (Pool) has useClass and useValue'],
     [
       { provide: Pool, useClass: Pool, scope: 'call' },
@@ -123,18 +123,21 @@ describe('a malformed provider', () => {
       { provide: Pool, useValue: 1, lifetime: 'call' },
       'providers[1] (Pool) has lifetime, which does not go with useValue',
     ],
-    [{ provide: Pool, useExisting: 5 }, 'providers[1] (Pool) has useExisting: 5, which is no token'],
-    [{ provide: Pool, useClass: 'x' }, 'providers[1] (Pool) has useClass: "x", which is no class'],
-    [{ provide: Pool, useFactory: 5 }, 'providers[1] (Pool) has useFactory: 5, which is no function'],
+    [{ provide: Pool, useExisting: 5 }, 'providers[1] (Pool) has useExisting: 5, which is not a token'],
+    [{ provide: Pool, useClass: 'x' }, 'providers[1] (Pool) has useClass: "x", which is not a class'],
+    [{ provide: Pool, useFactory: 5 }, 'providers[1] (Pool) has useFactory: 5, which is not a function'],
     [{ provide: Pool, useClass: Pool, lifetime: 'request' }, 'providers[1] (Pool) has lifetime: "request"'],
     [{ provide: Pool, useClass: Pool, dispose: 'close' }, 'providers[1] (Pool) has dispose: "close"'],
-    [{ provide: Pool, useFactory: () => 1, inject: Size }, 'providers[1] (Pool) has inject: Size, which is no array'],
+    [
+      { provide: Pool, useFactory: () => 1, inject: Size },
+      'providers[1] (Pool) has inject: Size, which is not an array',
+    ],
     [
       { provide: Pool, useFactory: (a: unknown) => a },
-      'providers[1] (Pool) has a useFactory with 1 parameters, but inject lists 0',
+      'providers[1] (Pool) has a useFactory with 1 parameter, but inject lists 0',
     ],
   ])('%p is refused', (provider, sentence) => {
-    expect(thrownBy(() => new Injector({ providers: [Pool, provider as Provider], builtIns: [] }))).toMatchObject({
+    expect(thrownBy(() => injectorOf([Pool, provider as Provider]))).toMatchObject({
       code: 'PROVIDER_INVALID',
       message: `${sentence}. ${shape}`,
     });
@@ -142,7 +145,7 @@ describe('a malformed provider', () => {
 
   it('names the entry of its inject list', () => {
     const provider = { provide: Pool, useFactory: (a: unknown) => a, inject: [undefined as never] };
-    expect(thrownBy(() => new Injector({ providers: [provider], builtIns: [] }))).toMatchObject({
+    expect(thrownBy(() => injectorOf([provider]))).toMatchObject({
       code: 'PROVIDER_INVALID',
       message: expect.stringMatching(/^providers\[0\] \(Pool\), inject\[0\]: .* got undefined/) as unknown,
     });
@@ -151,39 +154,35 @@ describe('a malformed provider', () => {
 
 describe('undefined', () => {
   it('is refused as a value', () => {
-    expect(
-      thrownBy(() => new Injector({ providers: [{ provide: Size, useValue: undefined }], builtIns: [] })),
-    ).toMatchObject({
+    expect(thrownBy(() => injectorOf([{ provide: Size, useValue: undefined }]))).toMatchObject({
       code: 'PROVIDER_UNDEFINED',
       message:
-        'providers[0] (Size) has useValue: undefined. Give a value, or leave the provider out and inject it as optional.',
+        'providers[0] (Size) has useValue: undefined. Give a value, or remove the provider and inject the token with { optional: true }.',
     });
   });
 
-  it.each([undefined, Promise.resolve(undefined)])('is refused from a factory (%p)', async (given) => {
+  it.each([undefined, Promise.resolve(undefined)])('is refused from a factory (%p)', async (returned) => {
     const message =
-      'Tools.run → Size: the provider gave undefined, which is never injected. Let it give null or a value; what may be absent is injected with { optional: true }.';
-    const { open } = await started([{ provide: Size, useFactory: () => given, lifetime: 'call' }], [Size]);
+      'Tools.run → Size: the provider returned undefined, which is never injected. Return null or a value, or inject the token with { optional: true }.';
+    const { open } = await started([{ provide: Size, useFactory: () => returned, lifetime: 'call' }], [Size]);
     expect(await rejectionOf(open())).toMatchObject({ code: 'PROVIDER_UNDEFINED', message });
-    expect(await rejectionOf(started([{ provide: Size, useFactory: () => given }], [Size]))).toMatchObject({ message });
+    expect(await rejectionOf(started([{ provide: Size, useFactory: () => returned }], [Size]))).toMatchObject({
+      message,
+    });
   });
 });
 
 describe('overrides', () => {
-  it('take the place of all providers of their token, in a new injector', async () => {
-    const original = new Injector({
-      providers: [{ provide: Size, useValue: 1 }, { provide: Size, useValue: 2 }, Pool],
-      builtIns: [],
-    });
+  it('replace all providers of their token, in a new injector', async () => {
+    const original = injectorOf([{ provide: Size, useValue: 1 }, { provide: Size, useValue: 2 }, Pool]);
     const derived = original.with([{ provide: Size, useValue: 9 }]);
-    const all = { token: Size, all: true, lazy: false, delayed: false, optional: false };
     const sizes = async (injector: typeof original): Promise<unknown> =>
-      (await planOf(injector, [], { injections: [all] }).open({})).args[0];
+      (await planOf(injector, [], { injections: [requestFor(Size, { all: true })] }).open({})).args[0];
     expect([await sizes(original), await sizes(derived)]).toEqual([[1, 2], [9]]);
   });
 
-  it('build singletons of their own', async () => {
-    const original = new Injector({ providers: [Pool, { provide: Size, useValue: 1 }], builtIns: [] });
+  it('build their own singletons', async () => {
+    const original = injectorOf([Pool, { provide: Size, useValue: 1 }]);
     const derived = original.with([{ provide: Size, useValue: 9 }]);
     const pools = await Promise.all(
       [original, derived].map(async (injector) => {
@@ -195,7 +194,7 @@ describe('overrides', () => {
     expect(pools[0]).not.toBe(pools[1]);
   });
 
-  it('may replace what is built in, and nothing that is unknown', async () => {
+  it('may replace built-in tokens, but not unknown ones', async () => {
     const injector = new Injector({
       providers: [Pool],
       builtIns: [{ token: Size, modes: ['foreground'], call: () => 1 }],

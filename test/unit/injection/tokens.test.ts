@@ -5,13 +5,13 @@ import { delay } from '../../../src/injection/tsyringe.js';
 class Session {}
 
 describe('tokens', () => {
-  it('are unlike each other even when they have the same name', () => {
+  it('are unique, even when they have the same name', () => {
     const one = token<number>('Clock');
     expect(typeof one).toBe('symbol');
     expect(one).not.toBe(token<number>('Clock'));
   });
 
-  it('are classes, strings and symbols, but no functions that cannot be constructed', () => {
+  it('may be classes, strings and symbols, but not functions that cannot be constructed', () => {
     abstract class Shape {}
     expect([Session, Shape, 'name', Symbol('s'), token('t')].map(isToken)).toEqual([true, true, true, true, true]);
     const { method } = { method(this: void): void {} };
@@ -26,12 +26,12 @@ describe('tokens', () => {
     expect(tokenName(Symbol())).toBe('Symbol()');
     expect(tokenName(lazy(Session))).toBe('lazy(Session)');
     expect(tokenName(delay(() => Session))).toBe('delay(Session)');
-    expect(tokenName(class {})).toBe('(a class without a name)');
+    expect(tokenName(class {})).toBe('(anonymous class)');
     expect(tokenName(undefined)).toBe('undefined');
     expect(tokenName(7)).toBe('7');
   });
 
-  it('tells lazy() from an object with a token, also when it comes from another copy of the package', () => {
+  it('distinguish lazy(), even from another copy of the package, from other objects with a token', () => {
     expect(isLazy(lazy(Session))).toBe(true);
     expect(isLazy({ token: Session })).toBe(false);
     expect(isLazy({ token: Session, [Symbol.for('errand.lazy')]: true })).toBe(true);

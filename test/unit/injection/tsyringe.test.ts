@@ -13,10 +13,9 @@ import {
   singleton,
 } from 'tsyringe';
 import * as ours from '../../../src/injection/inject.js';
-import { Injector } from '../../../src/injection/injector.js';
 import { token } from '../../../src/injection/tokens.js';
 import * as handedOn from '../../../src/injection/tsyringe.js';
-import { planOf, started, thrownBy } from './planning.js';
+import { injectorOf, planOf, started, thrownBy } from './planning.js';
 
 class Pool {
   readonly #size = 3;
@@ -62,7 +61,7 @@ describe("tsyringe's decorators", () => {
     expect([handedOn.injectable, handedOn.delay]).toEqual([injectable, delay]);
   });
 
-  it('of classes that register themselves are read too, and count for nothing else', async () => {
+  it('that register a class globally are read, but their registration does not count', async () => {
     @singleton()
     class Registered {
       constructor(readonly pool: Pool) {}
@@ -73,14 +72,14 @@ describe("tsyringe's decorators", () => {
     }
     const { open } = await started([Pool, Registered, Scoped], [Scoped]);
     expect(((await open()).args[0] as Scoped).registered.pool).toBeInstanceOf(Pool);
-    expect(thrownBy(() => planOf(new Injector({ providers: [Pool, Scoped], builtIns: [] }), [Scoped]))).toMatchObject({
+    expect(thrownBy(() => planOf(injectorOf([Pool, Scoped]), [Scoped]))).toMatchObject({
       code: 'TOKEN_ONLY_GLOBAL',
       message:
-        "Tools.run → Scoped → Registered: registered only in tsyringe's global container, which is not read. Add Registered to providers, or hand over the container it is registered in with the option container.",
+        "Tools.run → Scoped → Registered: registered only in tsyringe's global container, which Errand does not read. Add Registered to providers, or pass the container that it is registered in as the option container.",
     });
   });
 
-  it('leave a class as tsyringe needs it when ours stand on it', () => {
+  it('may be replaced by ours: tsyringe can still build the class', () => {
     const Region = token<string>('Region');
     @injectable()
     class Tools {
@@ -111,12 +110,10 @@ describe("tsyringe's decorators", () => {
         @decorator('region', Upper) readonly region: string,
       ) {}
     }
-    expect(
-      thrownBy(() => planOf(new Injector({ providers: [Pool], builtIns: [] }), [], { component: { target: Tools } })),
-    ).toMatchObject({
+    expect(thrownBy(() => planOf(injectorOf([Pool]), [], { component: { target: Tools } }))).toMatchObject({
       code: 'CLASS_NOT_INJECTABLE',
       message:
-        'Tools, constructor parameter 2: injectWithTransform and injectAllWithTransform are not supported. Provide what the transform gives with useFactory and inject that.',
+        'Tools, constructor parameter 2: injectWithTransform and injectAllWithTransform are not supported. Provide the transformed value with useFactory and inject that.',
     });
   });
 });
@@ -127,7 +124,7 @@ describe('delay', () => {
     readonly name: string;
   }
 
-  it.each(['singleton', 'call'] as const)('breaks a circle within one container (%s)', async (lifetime) => {
+  it.each(['singleton', 'call'] as const)('breaks a cycle within one container (%s)', async (lifetime) => {
     @injectable()
     class Left implements Linked {
       readonly name = 'left';
@@ -145,13 +142,13 @@ describe('delay', () => {
     expect(left.other).toBeInstanceOf(Right);
   });
 
-  it('works where the target is made by an asynchronous factory', async () => {
+  it('works when an asynchronous factory builds the target', async () => {
     const made = { provide: Pool, useFactory: async () => new Pool(), lifetime: 'call' } as const;
     const { open } = await started([made], [delay(() => Pool)]);
     expect(((await open()).args[0] as Pool).name).toBe('pool');
   });
 
-  it('refuses to be used before the target is there', async () => {
+  it('cannot be used before the target exists', async () => {
     @injectable()
     class Hasty {
       readonly name: string;
@@ -165,7 +162,7 @@ describe('delay', () => {
     await expect(open()).rejects.toMatchObject({
       code: 'DEPENDENCY_CYCLE',
       message:
-        'Tools.run → delay(Pool) was used before it was made. A constructor may keep what delay() gives, but not use it yet.',
+        'Tools.run → delay(Pool) was used before it was built. A constructor may keep what delay() injects, but not use it yet.',
     });
   });
 });

@@ -88,7 +88,15 @@ describe('an option of the wrong type is refused in a sentence that names it', (
 
 describe('options that are not given', () => {
   it('have the documented defaults, durations in milliseconds', () => {
-    const { clock, logger, meters: _meters, tracing: _tracing, strays: _strays, ...rest } = resolveOptions(good, {});
+    const {
+      clock,
+      logger,
+      meters: _meters,
+      tracing: _tracing,
+      strays: _strays,
+      docketCa: _ca,
+      ...rest
+    } = resolveOptions(good, {});
     expect([typeof clock.now(), logger.constructor.name]).toEqual(['number', 'Logger']);
     expect(rest).toEqual({
       ...good,
@@ -98,6 +106,7 @@ describe('options that are not given', () => {
       questionDeadline: 3_600_000,
       grace: 10_000,
       errors: 'mask',
+      http: {},
       docket: {
         url: 'memory://',
         worker: true,

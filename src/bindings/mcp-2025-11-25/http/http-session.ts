@@ -2,20 +2,19 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import { shown } from '../../../base/shown.js';
 import type { CurrentPrincipal } from '../../../call/principal.js';
 import { refuse, rpcCode } from '../../../protocol/errors.js';
-import type { JSONRPCMessage, RequestId } from '../../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
 import type { Core } from '../../core.js';
 import { longestToken } from '../component-requests.js';
 import { Connection, type ConnectionOptions } from '../connection.js';
+import { isStream, type HttpExchange, type HttpReply } from '../../../transports/http/http-exchange.js';
 import {
-  isStream,
   refuseBatch,
   refuseMessages,
   requestIds,
   singleMessagesSince,
   withoutNeedlessStream,
-  type HttpExchange,
-  type HttpReply,
-} from '../../../transports/http/http-exchange.js';
+  toSdkRequest,
+} from './http-messages.js';
 import { SharedSession, type SharedClient, type SharedSessionHost } from './shared-session.js';
 import type { Streams } from '../streams.js';
 
@@ -154,7 +153,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     for (const id of ids) this.underWay.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,
-      await this.respond(request, { parsedBody: body, ...(auth && { authInfo: auth }) }),
+      await this.respond(toSdkRequest(request), { parsedBody: body, ...(auth && { authInfo: auth }) }),
     );
     if (!isStream(response)) {
       this.finish(ids, false);

@@ -4,14 +4,14 @@ import { ErrandError } from '../../../base/errors.js';
 import { refuse } from '../../../protocol/errors.js';
 import type { Core } from '../../core.js';
 import {
-  isInitialize,
-  sessionNotFound,
   shuttingDown,
   type HttpEndpoint,
   type HttpExchange,
   type HttpReply,
 } from '../../../transports/http/http-exchange.js';
+import { isInitialize, sessionNotFound } from './http-messages.js';
 import { HttpSession, type SessionSetup } from './http-session.js';
+import type { SessionLimits } from '../../../transports/http/http-options.js';
 import { readSharedClient } from './shared-session.js';
 
 /** How often at least and at most sessions are looked through for those that nobody uses, in milliseconds. */
@@ -20,14 +20,6 @@ const shortestSweep = 1_000;
 
 /** The largest `initialize`, in characters of JSON: a session keeps what its client says of itself, and so does each task. */
 const largestInitialize = 64 * 1024;
-
-/** How many sessions there may be, and for how long. */
-export interface SessionLimits {
-  /** How long a session without an open stream is kept, in milliseconds. */
-  readonly idleTimeout: number;
-  /** How many sessions are kept at once. */
-  readonly maximum: number;
-}
 
 /** Ids as {@link HttpSessions} makes them; nobody is asked for others. */
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -4,7 +4,8 @@ import type { Json } from '../../../base/json.js';
 import type { Logger } from '../../../base/logger.js';
 import type { Engine, Unwatch } from '../../../docket/engine/engine.js';
 import type { SessionNews } from '../../../docket/engine/sessions.js';
-import type { JSONRPCMessage, LoggingLevel } from '../../../protocol/types.js';
+import type { JSONRPCMessage } from '../../../protocol/json-rpc/messages.js';
+import type { LoggingLevel } from '../../../protocol/types.js';
 import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js';
 
 /** How often at most a session in use is kept anew, in milliseconds, and how much longer than its idle time it is kept. */
@@ -106,7 +107,7 @@ export class SharedSession {
 
   /** The client sent something that concerns another place. */
   passOn(message: JSONRPCMessage): void {
-    this.engine.sessions.tell(this.id, this.place, message as Json).catch((error: unknown) => {
+    this.engine.sessions.publish(this.id, this.place, message as Json).catch((error: unknown) => {
       this.failed('told of a message', error);
     });
   }
@@ -172,7 +173,7 @@ export class SharedSession {
       case 'message':
         return this.host.received(news.message as unknown as JSONRPCMessage);
       case 'held':
-        return this.heard(news.place);
+        return this.heard(news.connection);
     }
   }
 

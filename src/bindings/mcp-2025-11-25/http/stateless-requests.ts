@@ -5,17 +5,20 @@ import { refuse } from '../../../protocol/errors.js';
 import type { Core } from '../../core.js';
 import { Connection } from '../connection.js';
 import {
-  isInitialize,
   isStream,
-  refuseBatch,
-  refuseMessages,
-  sessionNotFound,
   shuttingDown,
-  withoutNeedlessStream,
   type HttpEndpoint,
   type HttpExchange,
   type HttpReply,
 } from '../../../transports/http/http-exchange.js';
+import {
+  isInitialize,
+  refuseBatch,
+  refuseMessages,
+  sessionNotFound,
+  withoutNeedlessStream,
+  toSdkRequest,
+} from './http-messages.js';
 import { decodeSessionToken, encodeSessionToken, type KnownClient } from './session-token.js';
 import { responseOnly } from '../streams.js';
 
@@ -93,7 +96,10 @@ export class StatelessRequests implements HttpEndpoint {
     this.open.add(connection);
     // Asked once it is open: whoever drained or closed before did not see it.
     if (this.draining) return { connection, response: shuttingDown() };
-    const response = await transport.handleRequest(request, { parsedBody: body, ...(auth && { authInfo: auth }) });
+    const response = await transport.handleRequest(toSdkRequest(request), {
+      parsedBody: body,
+      ...(auth && { authInfo: auth }),
+    });
     return { connection, response: await withoutNeedlessStream(body, response) };
   }
 }

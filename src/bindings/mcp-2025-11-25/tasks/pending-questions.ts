@@ -1,5 +1,5 @@
 import type { Question } from '../../../docket/engine/record.js';
-import type { RequestId } from '../../../protocol/types.js';
+import type { RequestId } from '../../../protocol/json-rpc/messages.js';
 import type { Waiting } from './turns.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/clock.js';
 import type { ExecutionRecord, Question } from '../../../docket/engine/record.js';
-import type { JSONRPCMessage, RequestId } from '../../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
 import { requestOf } from '../client-messages.js';
 import type { Asking, Pending } from './pending-questions.js';
 import { questionId, receiptId, type QuestionAddress } from './question-ids.js';

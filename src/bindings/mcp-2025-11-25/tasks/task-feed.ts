@@ -1,6 +1,7 @@
 import type { ClientNotice } from '../../../call/channel.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../../../docket/engine/record.js';
-import type { JSONRPCMessage, LoggingLevel, RequestId } from '../../../protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
+import type { LoggingLevel } from '../../../protocol/types.js';
 import type { TaskListener } from '../../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import { notificationOf } from '../client-messages.js';

@@ -5,7 +5,7 @@ import type { Engine, Unwatch } from '../../../docket/engine/engine.js';
 import { auditFields, isTask, isTerminal, type ExecutionRecord } from '../../../docket/engine/record.js';
 import { unknownExecution, waitForEnd } from '../../../docket/wait.js';
 import { ProtocolError, rpcCode } from '../../../protocol/errors.js';
-import type { RequestId } from '../../../protocol/types.js';
+import type { RequestId } from '../../../protocol/json-rpc/messages.js';
 import { dispatch } from '../../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import type { RequestExtra } from '../session-channel.js';
@@ -48,10 +48,10 @@ export class TaskRequests {
   /** `tasks/cancel`: cancelled before the answer goes out. */
   async cancel(params: unknown, extra: RequestExtra): Promise<object> {
     const { key } = await this.owned(params, extra);
-    const verdict = await this.engine.cancel(key, 'Cancelled by the client');
+    const result = await this.engine.cancel(key, 'Cancelled by the client');
     const record = await this.engine.get(key);
-    if (verdict === 'unknown' || record === undefined) throw notFound(key);
-    if (verdict === 'terminal') {
+    if (result === 'unknown' || record === undefined) throw notFound(key);
+    if (result === 'terminal') {
       throw new ProtocolError(
         rpcCode.invalidParams,
         `Cannot cancel task '${key}': it is ${toTask(record).status} already`,

@@ -23,7 +23,7 @@ export function turnsOf({ engine, logger }: Core, place: string, session: string
       if (showings === undefined) return { granted: true, again: false };
       try {
         return await showings.acquire(taskId, question, {
-          place,
+          connection: place,
           session,
           waits: waiting === 'somebody',
           rests: waiting === 'gave up',

@@ -10,7 +10,7 @@ import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
 import type { EngineEvent, Unwatch, Watched } from '../../../../src/docket/engine/engine.js';
 import type { ExecutionRecord, Question } from '../../../../src/docket/engine/record.js';
 import type { QuestionLeases, LeaseResult } from '../../../../src/docket/engine/sessions.js';
-import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/types.js';
+import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/json-rpc/messages.js';
 import { relayTo } from '../../../../src/tasks/relay.js';
 import { aQuestion, Stage } from '../../../engine/contract/stage.js';
 import { eventually } from '../../../helpers/eventually.js';
@@ -20,7 +20,7 @@ import { rejection } from '../../../helpers/raw-calls.js';
 /** An engine that is far away: what it reads is on its way until the test lets it arrive. */
 class DistantEngine extends MemoryEngine {
   /** What takes its time. */
-  distant: 'records' | 'questions' | 'verdicts' | undefined;
+  distant: 'records' | 'questions' | 'leases' | undefined;
   /** Whether events stay on their way. */
   silent = false;
   /** Whether nobody can begin to watch, nor hears whether a question may be shown. */
@@ -40,11 +40,11 @@ class DistantEngine extends MemoryEngine {
   }
 
   /** Whether a question may be shown. */
-  async verdict(...asked: Parameters<QuestionLeases['acquire']>): Promise<LeaseResult> {
-    const verdict = await this.questionLeases.acquire(...asked);
-    if (this.distant === 'verdicts') await this.journey();
+  async lease(...asked: Parameters<QuestionLeases['acquire']>): Promise<LeaseResult> {
+    const result = await this.questionLeases.acquire(...asked);
+    if (this.distant === 'leases') await this.journey();
     if (this.broken) throw new Error('The line is down');
-    return verdict;
+    return result;
   }
 
   override async watch(of: Watched, listener: (event: EngineEvent) => void): Promise<Unwatch> {
@@ -112,8 +112,8 @@ class TestConnection {
     {
       session: 'of anna',
       ask: (taskId, question, waiting) =>
-        engine.verdict(taskId, question, {
-          place: this.place,
+        engine.lease(taskId, question, {
+          connection: this.place,
           session: 'of anna',
           waits: waiting === 'somebody',
           rests: waiting === 'gave up',
@@ -306,7 +306,7 @@ describe('a connection that is closed', () => {
 
 describe('a question that nobody can show any more', () => {
   const mayBeShownElsewhere = async (): Promise<void> => {
-    const elsewhere = { place: engine.newConnectionId(), session: 'of bob', waits: true };
+    const elsewhere = { connection: engine.newConnectionId(), session: 'of bob', waits: true };
     await eventually(async () => {
       expect(await engine.questionLeases.acquire('task', 'q1', elsewhere)).toMatchObject({ granted: true });
     });
@@ -315,7 +315,7 @@ describe('a question that nobody can show any more', () => {
   it('because the connection closed before it heard that it may, can be shown elsewhere', async () => {
     await askedTask();
     const connection = await TestConnection.open();
-    engine.distant = 'verdicts';
+    engine.distant = 'leases';
     const { outcome, cancel } = connection.wait(1);
     await stage.quiet();
     connection.delivery.clear();
@@ -330,7 +330,7 @@ describe('a question that nobody can show any more', () => {
     await askedTask();
     const connection = await TestConnection.open();
     connection.streams.standalone = false;
-    engine.distant = 'verdicts';
+    engine.distant = 'leases';
     const { outcome, cancel } = connection.wait(1);
     await stage.quiet();
     engine.broken = true;

@@ -82,11 +82,11 @@ describe('the key of a question', () => {
     expect(refusalOf(() => journal.name(question('Sure?')))).toEqual({
       code: 'QUESTION_DUPLICATE',
       message:
-        "The same question is open already in this call. Give each a key of its own in the options: { key: '…' }.",
+        "The same question is already open in this call. Give each a key of its own in the options: { key: '…' }.",
     });
     const keyed = journal.name(question('Sure?', 'k'));
     expect(refusalOf(() => journal.name(question('Another', 'k'))).message).toMatch(
-      /^A question with the key 'k' is open already in this call\./,
+      /^A question with the key 'k' is already open in this call\./,
     );
     journal.close(name);
     journal.close(keyed);

@@ -7,7 +7,7 @@ import { boundedSchema } from '../../../../src/components/schema/bounded-schema.
 const wrong = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const wrongByKey = (count: number): object => Object.fromEntries(wrong(count).map((value) => [`k${value}`, value]));
 
-/** How many values a schema of strings is asked for. */
+/** A schema of strings that counts the values it checks. */
 function counting(): { readonly schema: z.ZodType; seen(): number } {
   let seen = 0;
   const schema = z.preprocess((value) => (seen++, value), z.string());
@@ -63,27 +63,27 @@ const cases: readonly Case[] = [
 ];
 
 describe('a bounded schema', () => {
-  it.each(cases)('[B1] looks at no more than ten wrong items: %s', (_name, of, value) => {
+  it.each(cases)('[B1] checks no more than ten wrong items: %s', (_name, of, value) => {
     const plain = counting();
     expect(of(plain.schema).safeParse(value).success).toBe(false);
     expect(plain.seen()).toBeGreaterThan(4_000);
 
     const counted = counting();
     const bounded = boundedSchema(of(counted.schema));
-    // Zod changes a schema when it is first used.
+    // Zod changes a schema on first use.
     for (const times of [1, 2]) {
       expect(bounded.safeParse(value).error?.issues.length).toBeLessThanOrEqual(11);
       expect(counted.seen()).toBeLessThanOrEqual(10 * times);
     }
   });
 
-  it.each(cases)('[B1] has few issues where items are asynchronous: %s', async (_name, of, value) => {
+  it.each(cases)('[B1] has few issues even for asynchronous items: %s', async (_name, of, value) => {
     const item = z.string().refine(() => Promise.resolve(true));
     const { error } = await boundedSchema(of(item)).safeParseAsync(value);
     expect(error?.issues.length).toBeLessThanOrEqual(11);
   });
 
-  it('[B1] says that there is more, and not how much', () => {
+  it('[B1] reports that there are more issues, but not how many', () => {
     const { error } = boundedSchema(z.object({ items: z.array(z.string()) })).safeParse({ items: wrong(5_000) });
     expect(describeIssues(error!)).toMatch(/^items\.0: [^;]*(; items\.\d: [^;]*){9}; and more$/);
   });
@@ -95,33 +95,33 @@ describe('a bounded schema', () => {
     expect(boundedSchema(Tree).safeParse(node([node([])]))).toEqual({ success: true, data: node([node([])]) });
   });
 
-  it('[B1] does not refine what was not looked at, up to the top', () => {
+  it('[B1] does not refine collections with unchecked items, nor anything that contains them', () => {
     const Items = z.array(z.string().min(3)).refine((items) => items.every((item) => item.length > 0));
     const Whole = z.object({ items: Items }).refine(({ items }) => items.every((item) => item.length > 0));
     const { error } = boundedSchema(Whole).safeParse({ items: Array.from({ length: 5_000 }, () => 'x') });
     expect(error?.issues.at(-1)?.message).toBe('and more');
   });
 
-  it('[B1] keeps the keys that one side of an intersection refuses and the other knows', () => {
+  it('[B1] accepts keys that one side of an intersection refuses and the other knows', () => {
     const schema = z.record(z.string().regex(/^x/), z.number()).and(z.looseObject({}));
     const value = { ...wrongByKey(500), x: 1 };
     expect(boundedSchema(schema).safeParse(value)).toEqual(schema.safeParse(value));
     expect(boundedSchema(schema).safeParse(Object.assign({}, value, { x: 'wrong' })).success).toBe(false);
   });
 
-  it('[B1] takes numbers for keys, of which zod tries each twice', () => {
+  it('[B1] accepts numeric keys, which zod tries twice each', () => {
     const value = Object.fromEntries(wrong(500).map((key) => [key, 'x'] as const)) as Record<number, string>;
     expect(boundedSchema(z.record(z.number(), z.string())).safeParse(value)).toEqual({ success: true, data: value });
   });
 
-  it('[B1] loses no rejection of an item that was begun', async () => {
+  it('[B1] loses no rejection of an item whose check had begun', async () => {
     const item = z.union([z.string(), z.number().refine(() => Promise.reject(new Error('broken')))]);
     await expect(boundedSchema(z.array(item)).safeParseAsync([1, ...Array<boolean>(50).fill(true)])).rejects.toThrow(
       'broken',
     );
   });
 
-  it('[B1] is the schema itself where nothing is to be bounded', () => {
+  it('[B1] is the schema itself when there is nothing to bound', () => {
     const schema = z.object({ a: z.string(), b: z.union([z.number(), z.null()]).optional() });
     expect(boundedSchema(schema)).toBe(schema);
   });
@@ -142,7 +142,7 @@ describe('a bounded schema', () => {
   });
 });
 
-/** Random schemas, and values that fit some of them. */
+/** Random schemas. The values below fit some of them. */
 const { schema: schemas } = fc.letrec<{ schema: z.ZodType }>((tie) => {
   const child = tie('schema');
   return {
@@ -221,17 +221,17 @@ function seen(schema: z.ZodType, value: unknown): Seen {
   }
 }
 
-/** Without the messages that name keys, of which a bounded schema names fewer. */
+/** Removes the messages that name keys: a bounded schema names fewer. */
 const withoutKeys = (issues: readonly z.core.$ZodIssue[]): string =>
   JSON.stringify(issues).replace(/"message":"Unrecognized keys: .*?(more|\\")"/g, '');
 
 describe('a bounded schema and the schema itself', () => {
-  it('[B1] take and give the same, and begin with the same issues', () => {
+  it('[B1] accept and return the same, and begin with the same issues', () => {
     fc.assert(
       fc.property(schemas, values, (schema, value) => {
         const plain = seen(schema, value);
         const bounded = seen(boundedSchema(schema), value);
-        // The sides of an intersection that cannot be merged, of which zod throws where it does not know that they are wrong.
+        // Zod throws for sides of an intersection that it cannot merge, unless it already knows that they are wrong.
         if (plain.outcome === 'thrown') return;
         expect(bounded.outcome).toBe(plain.outcome);
         expect(bounded.value).toEqual(plain.value);
@@ -242,5 +242,38 @@ describe('a bounded schema and the schema itself', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('a long array whose items are refined asynchronously', () => {
+  /** Even numbers, and how many of them are looked at at once. */
+  function evens(): { readonly schema: z.ZodType; readonly most: () => number } {
+    let [now, most] = [0, 0];
+    const item = z.number().refine(async (value) => {
+      most = Math.max(most, ++now);
+      await Promise.resolve();
+      now--;
+      return value % 2 === 0;
+    });
+    return { schema: z.object({ items: z.array(item) }), most: () => most };
+  }
+
+  it('[B1] is parsed in parts, which changes nothing of what comes of it', async () => {
+    const { schema, most } = evens();
+    const items = Array.from({ length: 5_000 }, (_, index) => index * 2);
+    expect(await boundedSchema(schema).parseAsync({ items })).toEqual({ items });
+    expect(most()).toBeLessThanOrEqual(100);
+    const result = await boundedSchema(schema).safeParseAsync({ items: [...items, 1, 2, 3] });
+    expect(result.error?.issues.map(({ path }) => path)).toEqual([
+      ['items', 5_000],
+      ['items', 5_002],
+    ]);
+  });
+
+  it('[B1] is looked at no further than the part with the tenth issue', async () => {
+    const { schema, most } = evens();
+    const result = await boundedSchema(schema).safeParseAsync({ items: wrong(50_000) });
+    expect(describeIssues(result.error!)).toMatch(/^items\.1: .*items\.19: Invalid input; and more$/);
+    expect(most()).toBeLessThanOrEqual(100);
   });
 });

@@ -10,7 +10,7 @@ const isoDate = z.codec(z.iso.datetime(), z.date(), {
 });
 
 describe('the JSON schema of an input', () => {
-  it('has descriptions and defaults; what has a default is not required', () => {
+  it('has descriptions and defaults, and does not require properties with a default', () => {
     const schema = z.object({ a: z.string().describe('The a'), b: z.number().default(3), c: z.boolean().optional() });
     expect(schemaOf(schema)).toEqual({
       type: 'object',
@@ -23,7 +23,7 @@ describe('the JSON schema of an input', () => {
     });
   });
 
-  it('shows a codec and a transform as what travels', () => {
+  it('shows the wire type of a codec and a transform', () => {
     const length = z.string().transform((text) => text.length);
     expect(schemaOf(z.object({ when: isoDate, length }))).toMatchObject({
       properties: { when: { type: 'string', format: 'date-time' }, length: { type: 'string' } },
@@ -41,11 +41,11 @@ describe('the JSON schema of an input', () => {
       'a union in a union',
       z.union([z.object({ a: z.string() }), z.union([z.object({ b: z.string() }), z.object({ c: z.string() })])]),
     ],
-  ])('of objects is an object at the top for %s', (_what, schema) => {
+  ])('has an object at the top for %s of objects', (_what, schema) => {
     expect(schemaOf(schema)).toMatchObject({ type: 'object' });
   });
 
-  it('is an object at the top also where schemas have ids', () => {
+  it('has an object at the top even when schemas have ids', () => {
     const Named = z.object({ a: z.string() }).meta({ id: 'JsonSchemaNamed' });
     expect(schemaOf(Named)).toMatchObject({ type: 'object', properties: { a: { type: 'string' } } });
     expect(schemaOf(z.union([Named, z.object({ b: z.string() })]))).toMatchObject({
@@ -64,7 +64,7 @@ describe('the JSON schema of an input', () => {
     });
   });
 
-  it('knows recursive schemas', () => {
+  it('supports recursive schemas', () => {
     const Tree = z.object({
       name: z.string(),
       get children() {
@@ -82,24 +82,24 @@ describe('the JSON schema of an input', () => {
   ])('is refused for %s at the top', (_what, schema, got) => {
     const { code, message } = refusalOf(() => schemaOf(schema));
     expect(code).toBe('SCHEMA_UNSUPPORTED');
-    expect(message).toMatch(/^Tools\.run: input: the schema gives .+ at the top, but MCP arguments are an object\. /);
+    expect(message).toMatch(/^Tools\.run: input: the schema has .+ at the top, but MCP arguments are an object\. /);
     expect(message).toContain(got);
   });
 
   it.each([
     ['a date', z.object({ when: z.date() }), 'when is a z.date()'],
-    ['one deeper', z.object({ a: z.object({ b: z.object({ c: z.bigint() }) }) }), 'a.b.c is a z.bigint()'],
+    ['a nested bigint', z.object({ a: z.object({ b: z.object({ c: z.bigint() }) }) }), 'a.b.c is a z.bigint()'],
     [
-      'one in an array',
+      'a map in an array',
       z.object({ list: z.array(z.object({ x: z.map(z.string(), z.string()) })) }),
       'list.items.x is a z.map()',
     ],
     [
-      'a property that is named properties',
+      'a property named properties',
       z.object({ properties: z.object({ items: z.symbol() }) }),
       'properties.items is a z.symbol()',
     ],
-    ['one in a union', z.object({ a: z.union([z.string(), z.set(z.string())]) }), 'a.anyOf.1 is a z.set()'],
+    ['a set in a union', z.object({ a: z.union([z.string(), z.set(z.string())]) }), 'a.anyOf.1 is a z.set()'],
     ['an instance', z.object({ url: z.instanceof(URL) }), 'url is a z.custom()'],
     ['undefined', z.object({ a: z.undefined() }), 'a is a z.undefined()'],
     ['a file', z.object({ picture: z.file() }), 'picture is a z.file()'],
@@ -109,7 +109,7 @@ describe('the JSON schema of an input', () => {
   ])('is refused with the path of %s', (_what, schema, found) => {
     expect(refusalOf(() => schemaOf(schema))).toEqual({
       code: 'SCHEMA_UNSUPPORTED',
-      message: `Tools.run: input: ${found}, which JSON schema cannot express. Use a type of JSON there, or z.codec() from one to what the method takes.`,
+      message: `Tools.run: input: ${found}, which JSON schema cannot express. Use a JSON type, or z.codec() to convert from one.`,
     });
   });
 });
@@ -123,7 +123,7 @@ describe('a one-way transform', () => {
     ['a codec', z.object({ when: isoDate }), false],
     ['a coercion', z.object({ a: z.coerce.number() }), false],
     ['a refinement', z.object({ a: z.string().refine((text) => text !== '') }), false],
-  ])('is found: %s', (_what, schema, found) => {
+  ])('is found or not: %s', (_what, schema, found) => {
     expect(hasOneWayTransform(schema)).toBe(found);
   });
 });

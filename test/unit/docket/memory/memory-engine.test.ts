@@ -117,7 +117,7 @@ describe('MemoryEngine', () => {
 
   it('swallows nothing when nobody takes the errors: the process hears of it', async () => {
     const program = `
-      import { MemoryEngine } from './src/docket/memory-engine.ts';
+      import { MemoryEngine } from './src/docket/memory/memory-engine.ts';
       const engine = new MemoryEngine();
       process.on('uncaughtException', (error) => console.log('heard: ' + error.message));
       engine.watch({ key: 'a' }, () => { throw new Error('of a listener'); });

@@ -96,7 +96,7 @@ describe('OwnerIndex', () => {
     }
     const { nextCursor } = other.page({ owner: 'anna', limit: 1 });
     expect(() => index.page({ owner: 'anna', limit: 1, cursor: nextCursor! })).toThrow(
-      /^The cursor .+ was not given by this docket\. List again without a cursor\.$/,
+      /^The cursor .+ is not from this docket\. List again without a cursor\.$/,
     );
   });
 });

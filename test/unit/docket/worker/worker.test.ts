@@ -78,7 +78,7 @@ it.each(['later', 'foreground'])('puts back what it cannot make, says so, and ne
   expect(await engine.get('known')).toMatchObject({ state: 'completed', outcome: { result: 'made' } });
   expect(log).toEqual([
     {
-      message: 'An execution of an unknown component was put back',
+      message: 'An execution of an unknown component was released',
       fields: { component, key: component, attempt: 1, worker: 'old' },
     },
   ]);
@@ -207,7 +207,7 @@ it('makes a call again that could not reach its docket, which is counted as a lo
   });
   expect(log.map(({ message }) => message)).toEqual([
     'A call was lost because its docket could not be reached',
-    'A call is made again: its last run was interrupted',
+    'A call runs again: its last run was interrupted',
   ]);
   await worker.stop();
 });

@@ -4,7 +4,7 @@ import { Injector, type BuiltIn, type PlanRequest } from '../../../../src/inject
 import type { Provider } from '../../../../src/injection/providers.js';
 import { lazy, type Class, type InjectionRequest } from '../../../../src/injection/tokens.js';
 import { delay, injectable } from '../../../../src/injection/tsyringe.js';
-import { planOf, thrownBy } from '../planning.js';
+import { injectorOf, planOf, thrownBy } from '../planning.js';
 
 class Context {}
 class Worker {}
@@ -35,7 +35,7 @@ function refusal(
   return [code, message];
 }
 
-/** A provider of a string token that needs others. */
+/** A provider of a string token with dependencies. */
 const needing = (provide: string, ...inject: readonly InjectionRequest[]) => ({
   provide,
   useFactory: (...args: never[]) => args,
@@ -46,7 +46,7 @@ describe('an unknown token', () => {
   it('is named with the path to it', () => {
     expect(refusal([Warehouse], [], { label: 'ReportTools.buildReport', component: { target: Tools } })).toEqual([
       'TOKEN_NOT_REGISTERED',
-      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool to providers, or, where it may be absent, write @inject(Pool, { optional: true }).',
+      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool to providers, or write @inject(Pool, { optional: true }) if it may be absent.',
     ]);
   });
 
@@ -73,7 +73,7 @@ describe('an unknown token', () => {
     ]);
   });
 
-  it('gives undefined, or no elements, where it is optional', async () => {
+  it('injects undefined, or an empty array, where it is optional', async () => {
     @injectable()
     class Optional {
       constructor(
@@ -83,12 +83,12 @@ describe('an unknown token', () => {
         @injectAll(Pool, { optional: true }) readonly pools: Pool[],
       ) {}
     }
-    const plan = planOf(new Injector({ providers: [], builtIns: [] }), [], { component: { target: Optional } });
+    const plan = planOf(injectorOf([]), [], { component: { target: Optional } });
     const { component } = await plan.open(undefined);
     expect(component).toEqual({ pool: undefined, late: undefined, delayed: undefined, pools: [] });
   });
 
-  it('below an optional one is refused all the same', () => {
+  it('is refused even below an optional token', () => {
     expect(refusal([Warehouse], [{ token: Warehouse, optional: true }])).toContain('TOKEN_NOT_REGISTERED');
   });
 });
@@ -100,11 +100,11 @@ describe('a constructor', () => {
     }
     expect(refusal([Bare, Pool], [Bare])).toEqual([
       'CLASS_NOT_INJECTABLE',
-      'Tools.run → Bare: Bare, constructor parameter 1 (pool): there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.',
+      'Tools.run → Bare: Bare, constructor parameter 1 (pool): no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.',
     ]);
   });
 
-  it('with a parameter of no class is refused by its position', () => {
+  it('with a parameter whose type is not a class is refused by position', () => {
     @injectable()
     class Sized {
       constructor(
@@ -119,8 +119,8 @@ describe('a constructor', () => {
   });
 });
 
-describe('a circle', () => {
-  const wayOut = 'these need each other in a circle. Inject one of them with lazy() or delay().';
+describe('a cycle', () => {
+  const wayOut = 'these depend on each other in a cycle. Inject one of them with lazy() or delay().';
 
   it.each<[string, Provider[], string]>([
     ['of factories', [needing('a', 'b'), needing('b', 'a')], '"a" → "b" → "a"'],
@@ -133,7 +133,7 @@ describe('a circle', () => {
       ],
       '"a" → "b" → "a"',
     ],
-    ['away from the beginning', [needing('a', 'b'), needing('b', 'c'), needing('c', 'b')], '"a" → "b" → "c" → "b"'],
+    ['beyond the first provider', [needing('a', 'b'), needing('b', 'c'), needing('c', 'b')], '"a" → "b" → "c" → "b"'],
     [
       'between lifetimes',
       [
@@ -146,19 +146,19 @@ describe('a circle', () => {
     expect(refusal(providers, ['a'])).toEqual(['DEPENDENCY_CYCLE', `Tools.run → ${path}: ${wayOut}`]);
   });
 
-  it('of transients is refused also through lazy, as they would be made without end', () => {
+  it('of transients is refused even through lazy, because they would be built endlessly', () => {
     const providers = [
       { ...needing('a', lazy('b')), lifetime: 'transient' as const },
       { ...needing('b', 'a'), lifetime: 'transient' as const },
     ];
     expect(refusal(providers, ['a'])).toEqual([
       'DEPENDENCY_CYCLE',
-      `Tools.run → "a" → lazy("b") → "a": these need each other in a circle. Give one of them the lifetime 'call' or 'singleton': transients would be made without end.`,
+      `Tools.run → "a" → lazy("b") → "a": these depend on each other in a cycle. Give one of them the lifetime 'call' or 'singleton': transients would be built endlessly.`,
     ]);
   });
 
-  it('through lazy or delay is none where something in it is shared', () => {
-    const circles: Provider[][] = [
+  it('through lazy or delay is accepted if something in it is shared', () => {
+    const cycles: Provider[][] = [
       [needing('a', lazy('b')), needing('b', 'a')],
       [
         { ...needing('a', lazy('b')), lifetime: 'call' },
@@ -170,13 +170,13 @@ describe('a circle', () => {
       ],
       [needing('a', lazy('a'))],
     ];
-    for (const providers of circles) {
+    for (const providers of cycles) {
       expect(planOf(new Injector({ providers, builtIns }), ['a']).needs.size).toBe(0);
     }
   });
 });
 
-describe('something that lives longer', () => {
+describe('a singleton', () => {
   @injectable()
   class Audit {
     constructor(readonly context: Context) {}
@@ -191,7 +191,7 @@ describe('something that lives longer', () => {
   it.each<[string, Provider[], InjectionRequest, string, string]>([
     ['a built-in', [Audit], Audit, 'Audit → Context', 'Audit'],
     ['a built-in through a transient', [Store, transient(Audit)], Store, 'Store → Audit → Context', 'Store'],
-    ['a provider of calls', [Store, call(Audit)], Store, 'Store → Audit', 'Store'],
+    ['a call-scoped provider', [Store, call(Audit)], Store, 'Store → Audit', 'Store'],
     ['something lazy', [needing('cache', lazy(Audit)), call(Audit)], 'cache', '"cache" → lazy(Audit)', '"cache"'],
     [
       'something delayed',
@@ -220,25 +220,31 @@ describe('something that lives longer', () => {
       '"cache" → "alias" → Audit',
       '"cache"',
     ],
-    ['something below a singleton that calls reach', [call(Store), Audit], Store, 'Store → Audit → Context', 'Audit'],
+    [
+      'a dependency of its own, though a call-scoped instance holds it',
+      [call(Store), Audit],
+      Store,
+      'Store → Audit → Context',
+      'Audit',
+    ],
   ])('may not hold %s', (_what, providers, request, path, holder) => {
     expect(refusal(providers, [request])).toEqual([
       'CAPTIVE_DEPENDENCY',
-      `Tools.run → ${path}: lives as long as one call, but ${holder} is a singleton and would keep it. Give ${holder} the lifetime 'call', or hand it over as an argument of a method.`,
+      `Tools.run → ${path}: lives for one call, but ${holder} is a singleton and would keep it. Give ${holder} the lifetime 'call', or pass the instance as a method argument.`,
     ]);
   });
 
-  it('may be a component class', () => {
+  it('may be a component class, which may not hold one either', () => {
     expect(refusal([call(Audit)], [], { component: { target: Store, lifetime: 'singleton' } })).toEqual([
       'CAPTIVE_DEPENDENCY',
-      "Tools.run → Audit: lives as long as one call, but Store is a singleton and would keep it. Give Store the lifetime 'call', or hand it over as an argument of a method.",
+      "Tools.run → Audit: lives for one call, but Store is a singleton and would keep it. Give Store the lifetime 'call', or pass the instance as a method argument.",
     ]);
     expect(
       planOf(new Injector({ providers: [call(Audit)], builtIns }), [], { component: { target: Store } }).needs,
     ).toEqual(new Set([Context]));
   });
 
-  it('does not spoil the injector when it was refused', async () => {
+  it('leaves the injector usable when it is refused', async () => {
     const injector = new Injector({
       providers: [Pool, needing('bad', Pool, 'worse'), needing('worse', Context)],
       builtIns,
@@ -254,10 +260,10 @@ describe('something that lives longer', () => {
 describe('a token of one mode', () => {
   const both = { modes: ['foreground', 'background'] } as const;
 
-  it('is refused where the component runs in both', () => {
+  it('is refused in a component that runs in both', () => {
     expect(refusal([], [Worker], both)).toEqual([
       'TOKEN_NOT_IN_MODE',
-      'Tools.run → Worker: does not exist in the foreground, where this component runs too. Write @inject(Worker, { optional: true }).',
+      'Tools.run → Worker: does not exist in the foreground, where this component also runs. Write @inject(Worker, { optional: true }).',
     ]);
     expect(refusal([{ ...needing('a', lazy(Worker)), lifetime: 'call' }], ['a'], both)).toMatchObject([
       'TOKEN_NOT_IN_MODE',
@@ -265,7 +271,7 @@ describe('a token of one mode', () => {
     ]);
   });
 
-  it('is fine where it is optional or the component runs there only', () => {
+  it('is accepted where it is optional, or the component runs only in that mode', () => {
     const injector = new Injector({ providers: [], builtIns });
     expect(planOf(injector, [{ token: Worker, optional: true }], both).needs).toEqual(new Set([Worker]));
     expect(planOf(injector, [Worker], { modes: ['background'] }).needs).toEqual(new Set([Worker]));

@@ -1,15 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Injector } from '../../../../src/injection/injector.js';
 import type { Lifetime, Provider } from '../../../../src/injection/providers.js';
 import { lazy, type InjectionRequest } from '../../../../src/injection/tokens.js';
-import { planOf, rejectionOf } from '../planning.js';
+import { injectorOf, planOf, rejectionOf } from '../planning.js';
 
 interface Node {
   readonly lifetime: Lifetime;
   readonly later: boolean;
   readonly failsToEnd: boolean;
-  /** For each earlier node: whether it is needed, and how. */
+  /** Whether and how each earlier node is needed. */
   readonly needs: readonly ('no' | 'yes' | 'lazy')[];
 }
 
@@ -27,7 +26,7 @@ interface Instance {
   readonly parts: readonly (Instance | Late)[];
 }
 
-/** What was made and disposed, and in which scope it belongs. */
+/** The instances that were built and disposed. */
 class Ledger {
   readonly made: Instance[] = [];
   readonly ended: Instance[] = [];
@@ -58,7 +57,7 @@ class Ledger {
     }));
   }
 
-  /** Runs an end, which fails exactly when a disposer failed. */
+  /** Runs a disposal, which fails exactly when a disposer failed. */
   async end(end: () => Promise<void>): Promise<void> {
     const before = this.failing;
     const error = await rejectionOf(end());
@@ -68,7 +67,7 @@ class Ledger {
   }
 }
 
-/** Uses every lazy function below an instance, once. */
+/** Calls every lazy function below an instance once. */
 async function useLazily(parts: readonly (Instance | Late)[], seen: Set<unknown>): Promise<void> {
   for (const part of parts) {
     const instance = typeof part === 'function' ? await part() : part;
@@ -79,12 +78,12 @@ async function useLazily(parts: readonly (Instance | Late)[], seen: Set<unknown>
 }
 
 describe('random graphs', () => {
-  it('are refused, or every instance is disposed once, in reverse order of creation', async () => {
+  it('are refused, or dispose every instance once, in reverse order of creation', async () => {
     let served = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(node, { minLength: 1, maxLength: size }), fc.boolean(), async (nodes, overlapping) => {
         const ledger = new Ledger();
-        const injector = new Injector({ providers: ledger.providers(nodes), builtIns: [] });
+        const injector = injectorOf(ledger.providers(nodes));
         let plan;
         try {
           plan = planOf(
@@ -107,7 +106,7 @@ describe('random graphs', () => {
           const ended = ledger.ended.length;
           await ledger.end(() => call.dispose());
           const disposed = ledger.ended.slice(ended);
-          // Instances of other calls were made in between, so that only the order among these counts.
+          // Other calls built instances in between, so only the order among these counts.
           const order = disposed.map((instance) => ledger.made.indexOf(instance));
           expect(order).toEqual(order.slice().sort((one, other) => other - one));
           const inServer = (instance: Instance): boolean => !disposed.includes(instance);
@@ -120,7 +119,9 @@ describe('random graphs', () => {
         expect(new Set(ledger.ended)).toEqual(new Set(ledger.made));
         expect(ledger.made.slice(0, shared).every((instance) => ledger.ended.includes(instance))).toBe(true);
         const last = ledger.ended.slice(-shared).map((instance) => ledger.made.indexOf(instance));
-        expect(shared === 0 || last.every((place, index) => index === 0 || place < (last[index - 1] ?? 0))).toBe(true);
+        expect(shared === 0 || last.every((position, index) => index === 0 || position < (last[index - 1] ?? 0))).toBe(
+          true,
+        );
       }),
       { numRuns: 400 },
     );

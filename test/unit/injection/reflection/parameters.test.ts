@@ -6,14 +6,14 @@ import {
   decoratorModeError,
   methodParameters,
   parameterName,
-  refuseHole,
+  holeError,
 } from '../../../../src/injection/reflection/parameters.js';
 import { injectable } from '../../../../src/injection/tsyringe.js';
 
 class Pool {}
 class Clock {}
 
-/** A method decorator that does nothing, so that the compiler emits metadata. */
+/** A method decorator without effect, which makes the compiler emit metadata. */
 const seen: MethodDecorator = () => undefined;
 
 class Methods {
@@ -45,7 +45,7 @@ class Methods {
 }
 
 describe('methodParameters', () => {
-  it('shows classes, and for the rest why there is none', () => {
+  it('returns the class of each parameter, or why there is none', () => {
     expect(methodParameters(Methods.prototype, 'typed', [])).toEqual([
       { index: 0, name: 'pool', type: Pool },
       { index: 1, name: 'text', hole: 'primitive', primitive: 'String' },
@@ -61,7 +61,7 @@ describe('methodParameters', () => {
     });
   });
 
-  it('counts by the source text where the compiler emitted nothing', () => {
+  it('counts by source text when the compiler emitted no metadata', () => {
     expect(methodParameters(Methods.prototype, 'plain', [])).toEqual([
       { index: 0, name: 'first', hole: 'no-metadata' },
       { index: 1, hole: 'no-metadata' },
@@ -70,7 +70,7 @@ describe('methodParameters', () => {
     ]);
   });
 
-  it('counts by decorators when nothing else shows a parameter', () => {
+  it('counts by decorators when nothing else reveals a parameter', () => {
     class Hidden {
       run = undefined;
     }
@@ -78,7 +78,7 @@ describe('methodParameters', () => {
     expect(methodParameters(Hidden.prototype, 'run', [0, 3])).toHaveLength(4);
   });
 
-  it('does not read the metadata of a method that was overridden', () => {
+  it('ignores the metadata of an overridden method', () => {
     class Sub extends Methods {
       override base(pool: Pool, other?: Clock): unknown[] {
         return [pool, other];
@@ -104,13 +104,13 @@ describe('constructorParameters', () => {
     expect(shown(Base)).toEqual([Pool, 'clock']);
   });
 
-  it('reads it twice alike, and leaves the metadata alone', () => {
+  it('reads the same every time, and leaves the metadata alone', () => {
     const before = structuredClone((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String));
     expect(shown(Base)).toEqual(shown(Base));
     expect((Reflect.getOwnMetadata('design:paramtypes', Base) as unknown[]).map(String)).toEqual(before);
   });
 
-  it('reads the constructor of the base when a subclass declares none', () => {
+  it('reads the base constructor when a subclass declares none', () => {
     class Plain extends Base {}
     @injectable()
     class Decorated extends Base {}
@@ -124,7 +124,7 @@ describe('constructorParameters', () => {
     expect([shown(Plain), shown(Decorated), shown(Mixin)]).toEqual(Array(3).fill([Pool, 'clock']));
   });
 
-  it('does not read the constructor of the base when a subclass declares its own', () => {
+  it('ignores the base constructor when a subclass declares its own', () => {
     class Own extends Base {
       readonly text = 'constructor(a, b)';
       constructor() {
@@ -139,7 +139,7 @@ describe('constructorParameters', () => {
     expect([shown(Own), shown(Needs)]).toEqual([[], ['no-metadata']]);
   });
 
-  it('gives no arguments to classes of the platform and to defaults', () => {
+  it('finds no parameters in platform classes and none with default values', () => {
     class Emitter extends EventEmitter {}
     class Defaults {
       constructor(
@@ -153,7 +153,7 @@ describe('constructorParameters', () => {
     expect([shown(Emitter), shown(Defaults), shown(EventTarget), shown(Pool)]).toEqual([[], [], [], []]);
   });
 
-  it('needs no metadata where every parameter carries @inject', () => {
+  it('needs no metadata when every parameter has @inject', () => {
     class Bare {
       constructor(
         readonly pool: Pool,
@@ -167,50 +167,50 @@ describe('constructorParameters', () => {
   });
 });
 
-describe('refusals', () => {
+describe('errors', () => {
   const where = 'ReportTools.buildReport, parameter 2 (ctx)';
 
   it.each([
     [
       { hole: 'erased' },
-      'its type is not there at run time. Import the class as a value (not with `import type`, not in a circle), or, for an interface, a union or a default value, write @inject(Token).',
+      'its type does not exist at run time. For a class, import it as a value (no `import type`, no circular import); for an interface, a union or a default value, write @inject(Token).',
     ],
     [
       { hole: 'undefined' },
-      'its type is undefined at run time, from a circular import or a default value. Break the circle or leave the default out, or write @inject(Token).',
+      'its type is undefined at run time, because of a circular import or a default value. Break the cycle or drop the default, or write @inject(Token).',
     ],
     [
       { hole: 'primitive', primitive: 'String' },
-      'its type is String, which is never injected by type. Did you mean @param(name, schema)? Else write @inject(Token).',
+      'its type is String, which is never injected by type. Did you mean @param(name, schema)? Otherwise write @inject(Token).',
     ],
     [
       { hole: 'no-metadata' },
-      'the compiler emitted no metadata for it. Write @inject(Token), or switch emitDecoratorMetadata on.',
+      'the compiler emitted no metadata for it. Write @inject(Token), or enable emitDecoratorMetadata.',
     ],
-  ] as const)('say the way out of %j', (parameter, sentence) => {
-    const error = refuseHole(where, parameter, 'method');
+  ] as const)('say what to do about %j', (parameter, sentence) => {
+    const error = holeError(where, parameter, 'method');
     expect([error.code, error.message]).toEqual(['PARAMETER_UNBOUND', `${where}: ${sentence}`]);
   });
 
-  it('speak of the class when a constructor has no metadata', () => {
-    expect(refuseHole('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
+  it('blame the class when a constructor has no metadata', () => {
+    expect(holeError('Base, parameter 1', { hole: 'no-metadata' }, 'constructor')).toMatchObject({
       code: 'CLASS_NOT_INJECTABLE',
       message:
-        'Base, parameter 1: there is no metadata that says what it is. Put @injectable() on the class, or, where the compiler emits no metadata, @inject(Token) before each parameter.',
+        'Base, parameter 1: no metadata describes it. Put @injectable() on the class, or @inject(Token) on each parameter if the compiler emits no metadata.',
     });
     expect(
-      refuseHole('Base, parameter 1', { hole: 'primitive', primitive: 'Number' }, 'constructor').message,
+      holeError('Base, parameter 1', { hole: 'primitive', primitive: 'Number' }, 'constructor').message,
     ).not.toContain('@param');
   });
 
-  it('name parameters by position and, when it is known, by name', () => {
+  it('name parameters by position and, if known, by name', () => {
     expect([parameterName({ index: 1, name: 'ctx' }), parameterName({ index: 0 })]).toEqual([
       'parameter 2 (ctx)',
       'parameter 1',
     ]);
   });
 
-  it('say which setting a standard decorator lacks', () => {
+  it('name the setting that a standard decorator lacks', () => {
     expect(decoratorModeError('@tool')).toMatchObject({
       code: 'DECORATOR_MODE',
       message:

@@ -26,7 +26,7 @@ describe('parametersOfMethod', () => {
     expect(names(text)).toEqual(expected);
   });
 
-  it('knows nothing of native code', () => {
+  it('returns undefined for native code', () => {
     expect(parametersOfMethod(Math.max as Method)).toBeUndefined();
   });
 });
