@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'eslint/config';
 import importX from 'eslint-plugin-import-x';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import tseslint from 'typescript-eslint';
 import { folders, owners } from './arrows.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 const zones = Object.entries(folders).map(([folder, { may, why }]) => ({
   target: `./src/${folder}`,
@@ -40,7 +43,7 @@ export default defineConfig(
     plugins: { 'import-x': importX },
     settings: { 'import-x/resolver-next': [createTypeScriptImportResolver({ project: 'tsconfig.json' })] },
     languageOptions: {
-      parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: new URL('..', import.meta.url).pathname },
+      parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: root },
     },
     rules: {
       curly: ['error', 'multi-line', 'consistent'],
@@ -63,7 +66,7 @@ export default defineConfig(
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...bannedSyntax],
-      'import-x/no-restricted-paths': ['error', { basePath: new URL('..', import.meta.url).pathname, zones }],
+      'import-x/no-restricted-paths': ['error', { basePath: root, zones }],
     },
   },
   ...Object.keys(folders).map((folder) => ({

@@ -1,5 +1,5 @@
 /**
- * Every code that an {@link ErrandError} can carry, with what it means. What is `passing` may be gone at the next
+ * Every code that an {@link ErrandError} can carry, with what it means. What is `retryable` may succeed at the next
  * attempt; the rest stays as it is. A retired code is never given a new meaning.
  */
 export const errorTable = {
@@ -31,14 +31,14 @@ export const errorTable = {
   INPUT_INVALID: { meaning: 'The arguments do not match the input schema.' },
   OUTPUT_INVALID: { meaning: 'A component returned something that does not match its output schema.' },
   RESULT_NOT_JSON: { meaning: 'A value that has to be stored or sent cannot be written as JSON.' },
-  CALL_TIMED_OUT: { meaning: 'A call ran longer than its timeout.', passing: true },
+  CALL_TIMED_OUT: { meaning: 'A call ran longer than its timeout.', retryable: true },
   CALL_CANCELLED: { meaning: 'The client cancelled the call.' },
   CALL_ENDED: { meaning: 'The Context of a call was used after the call ended.' },
   DISPOSAL_FAILED: { meaning: 'A call returned, but something it used could not be disposed.' },
   CALL_HANDED_BACK: { meaning: 'A worker released a call because it is shutting down.' },
   STRAY_ERROR: {
     meaning: 'A background call left a rejection unhandled, or threw where nobody could catch it.',
-    passing: true,
+    retryable: true,
   },
   CALL_SUSPENDED: { meaning: 'A call makes way for a question to its client and starts over with the answer.' },
   NO_ACCESS_TOKEN: { meaning: 'A call needs an access token, but its client sent none.' },
@@ -55,7 +55,7 @@ export const errorTable = {
   ANSWER_FAILED: { meaning: 'The client answered a question with an error, or not at all.' },
   QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket
-  DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', passing: true },
+  DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', retryable: true },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
   DOCKET_TLS: { meaning: 'The docket and its Redis do not trust each other: a certificate is wrong or missing.' },
   DOCKET_PEER: { meaning: 'The docket runs on Redis, but ioredis or bullmq is not installed.' },
@@ -64,14 +64,14 @@ export const errorTable = {
   },
   EXECUTION_UNKNOWN: { meaning: 'No execution has that key, or its record has expired.' },
   EXECUTION_REPLACED: { meaning: 'A later execution now has the key.' },
-  EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', passing: true },
+  EXECUTION_CANCELLED: { meaning: 'The result of a cancelled execution was asked for.', retryable: true },
   EXECUTION_LOST: {
     meaning: 'An execution was interrupted without an outcome too often: it may crash its worker.',
-    passing: true,
+    retryable: true,
   },
-  EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.', passing: true },
+  EXECUTION_FAILED: { meaning: 'The result of a failed execution was asked for.', retryable: true },
   RETRY_REFUSED: { meaning: 'Only a failed execution that the program added itself can be retried.' },
-  TASK_LIMIT: { meaning: 'A client has as many open tasks as the server allows.', passing: true },
+  TASK_LIMIT: { meaning: 'A client has as many open tasks as the server allows.', retryable: true },
   INPUT_TOO_LARGE: { meaning: 'An input for the docket is larger than the server allows.' },
   RESULT_TOO_LARGE: { meaning: 'The outcome of a background call is larger than the server allows.' },
   QUESTION_LIMIT: { meaning: 'A task has asked as many questions as the server allows.' },
@@ -80,14 +80,14 @@ export const errorTable = {
   },
   CURSOR_INVALID: { meaning: 'A list was continued with a cursor that the engine did not issue.' },
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
-  WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.', passing: true },
+  WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.', retryable: true },
   // Serving and connecting
   SERVER_CLOSED: { meaning: 'The server is closed.' },
   LISTEN_REFUSED: { meaning: 'The server cannot listen as requested.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
   CONNECT_TARGET: { meaning: 'The client was given a target that it cannot connect to.' },
   CONNECT_FAILED: { meaning: 'The client finds no server at an address, or cannot start a server command.' },
-} as const satisfies Record<string, { readonly meaning: string; readonly passing?: true }>;
+} as const satisfies Record<string, { readonly meaning: string; readonly retryable?: true }>;
 
 /** The stable code of an {@link ErrandError}. The README lists them all. */
 export type ErrandErrorCode = keyof typeof errorTable;
@@ -136,7 +136,7 @@ export class ErrandError extends Error {
 
   /** Whether another attempt may succeed. */
   get retryable(): boolean {
-    return 'passing' in errorTable[this.code];
+    return 'retryable' in errorTable[this.code];
   }
 
   /** Whether `value` is an ErrandError (with `code`, if given), even one from another copy of the package. */

@@ -6,8 +6,11 @@ import type { CallScope } from './call-scope.js';
 
 /** The progress of a call. */
 export interface ProgressState {
+  /** How much is done; never goes back. */
   readonly current: number;
+  /** How much there is to do, where the call has said so. */
   readonly total?: number;
+  /** What it is doing, for people. */
   readonly message?: string;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { ErrandServer } from '../server/create-server.js';
+import { hasProcess } from '../server/process-contract.js';
 
 /**
  * Loads a server file, TypeScript with decorators and their metadata included, without a build step.
@@ -35,9 +36,5 @@ async function load(path: string): Promise<unknown> {
   }
 }
 
-/** By shape: the file may have loaded another copy of the package. */
-function isServer(value: unknown): value is ErrandServer {
-  if (typeof value !== 'object' || value === null) return false;
-  const server = value as Partial<Record<string, unknown>>;
-  return ['connect', 'serveStdio', 'listen', 'close'].every((method) => typeof server[method] === 'function');
-}
+/** The file may have imported another copy of the package, whose classes are not ours. */
+const isServer = (value: unknown): value is ErrandServer => hasProcess(value);

@@ -44,7 +44,7 @@ export class DefinedComponent<out Input = unknown, out Result = unknown, out Too
     readonly kind: 'tool' | 'job',
     /** Its name. Tools and jobs share one set of names. */
     readonly name: string,
-    /** The options that it was defined with. */
+    /** The options that it was defined with. @internal */
     readonly options: AnyOptions,
     /** The tokens for the parameters after the input. */
     readonly inject: readonly InjectionRequest[],

@@ -24,8 +24,11 @@ export interface ExternalContainer<Frame = ExternalFrame> {
 
 /** The part of a tsyringe container that Errand uses. Containers of other copies of tsyringe fit too. */
 export interface TsyringeContainer {
+  /** Whether something is registered under the token, with `recursive` also in its parents. */
   isRegistered(token: never, recursive?: boolean): boolean;
+  /** The instance under the token. */
   resolve(token: never): unknown;
+  /** Every instance under the token. */
   resolveAll(token: never): unknown[];
 }
 

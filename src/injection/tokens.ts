@@ -7,7 +7,12 @@ export type Class<T = unknown> = new (...args: never[]) => T;
 export type AbstractClass<T = unknown> = abstract new (...args: never[]) => T;
 
 /** Any class, even with a private constructor because a factory makes its instances. */
-export type ClassToken<T = unknown> = AbstractClass<T> | { readonly prototype: T };
+export type ClassToken<T = unknown> =
+  | AbstractClass<T>
+  | {
+      /** For the compiler, an instance. */
+      readonly prototype: T;
+    };
 
 declare const carried: unique symbol;
 
@@ -38,7 +43,14 @@ export type Injected<I> =
             : unknown;
 
 /** An entry of an `inject` list: an {@link Injectable}, alone or with options. */
-export type InjectionRequest = Injectable | { readonly token: Injectable; readonly optional?: boolean };
+export type InjectionRequest =
+  | Injectable
+  | {
+      /** The token to inject. */
+      readonly token: Injectable;
+      /** Whether it may be absent, which injects `undefined`. Default `false`. */
+      readonly optional?: boolean;
+    };
 
 /** The type that is injected for one entry of an `inject` list. */
 export type InjectedRequest<R> = R extends { readonly token: infer I; readonly optional: true }

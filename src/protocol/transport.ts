@@ -4,7 +4,12 @@ import type { JSONRPCMessage, RequestId } from './json-rpc/messages.js';
 /** What a transport knows of a message beside its text. */
 export interface MessageExtra {
   /** The HTTP request that brought it. */
-  requestInfo?: { headers: Record<string, string | string[] | undefined>; url?: URL };
+  requestInfo?: {
+    /** Its headers. */
+    headers: Record<string, string | string[] | undefined>;
+    /** Its URL. */
+    url?: URL;
+  };
   /** Who sent it, where the transport or its host has checked that. */
   authInfo?: AuthInfo;
 }

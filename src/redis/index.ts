@@ -1,7 +1,13 @@
 export { ErrandError, type ErrandErrorCode } from '../base/errors.js';
-export type { Engine, Health } from '../docket/engine/engine.js';
-export { makeRedisEngine, openTicketQueue } from './open-engine.js';
-export type { RedisEngineOptions } from './redis-engine.js';
-export type { TicketQueue, TicketQueueOptions } from './queue/open-queue.js';
-export type { Ticket } from './queue/queue-jobs.js';
+export { openDocket, type DocketReports, type OpenDocketOptions } from './open-docket.js';
+export { openQueue, type OpenedQueue, type OpenQueueOptions } from './open-queue.js';
 export type { RedisTls } from './connection/tls.js';
+export type { ProgressState, QuestionKind } from '../call/channel.js';
+export type { DocketClient } from '../docket/docket-client.js';
+export type { DocketEvent, SubscribeOptions } from '../docket/docket-events.js';
+export type { Health } from '../docket/engine/engine.js';
+export type { DocketStats, WorkerSummary } from '../docket/engine/queries.js';
+export type { ExecutionState } from '../docket/engine/record.js';
+export type { OnError } from '../docket/engine/watchers.js';
+export type { ExecutionDetails, QuestionSummary, StoredError } from '../docket/execution-details.js';
+export type { ExecutionPage, ExecutionSummary, ListOptions } from '../docket/execution-summary.js';

@@ -1,21 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Engine } from '../docket/engine/engine.js';
+import type { RedisTls } from './connection/tls.js';
 import type { RedisEngineOptions } from './redis-engine.js';
-import type { TicketQueue, TicketQueueOptions } from './queue/open-queue.js';
 
 /**
- * Makes the engine that a server makes for the same URL and name, for tools that look after a docket without being a
- * server of it. Call its `start()` first, and its `close()` in the end.
- *
- * @example
- * ```ts
- * import { makeRedisEngine } from 'errand/redis';
- *
- * const engine = await makeRedisEngine({ url: 'redis://localhost:6379', name: 'reports' });
- * await engine.start();
- * console.log(await engine.health());
- * await engine.close();
- * ```
+ * Makes the Redis engine, not started yet. Loads ioredis and bullmq, which only those install who use them.
  *
  * @throws {ErrandError} `DOCKET_PEER` where ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID`
  */
@@ -24,21 +14,8 @@ export async function makeRedisEngine(options: RedisEngineOptions): Promise<Engi
   return new RedisEngine(options);
 }
 
-/**
- * Opens BullMQ's queue of a docket, for tools that show queues, like Bull Board. Its jobs are tickets: each names an
- * execution by its key, and whatever else is known stands in the record of that. Look, and change nothing: a ticket that is
- * removed comes back, and one that is added means nothing.
- *
- * @throws {ErrandError} `DOCKET_PEER` where ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`,
- * `DOCKET_UNAVAILABLE`
- */
-export async function openTicketQueue(options: TicketQueueOptions): Promise<TicketQueue> {
-  const ticketQueue = await withPeers(import('./queue/open-queue.js'));
-  return ticketQueue.openQueue(options);
-}
-
-/** The packages for Redis are installed by those who use it. */
-async function withPeers<Module>(loading: Promise<Module>): Promise<Module> {
+/** Says what to install where a package for Redis is missing. @throws {ErrandError} `DOCKET_PEER` */
+export async function withPeers<Module>(loading: Promise<Module>): Promise<Module> {
   try {
     return await loading;
   } catch (cause) {
@@ -50,4 +27,26 @@ async function withPeers<Module>(loading: Promise<Module>): Promise<Module> {
       { cause },
     );
   }
+}
+
+/**
+ * TLS settings for a URL, with the certificates of `file` (`ERRAND_DOCKET_CA`) where the options name none. A connection
+ * that is not encrypted has no use for it.
+ *
+ * @throws {ErrandError} `DOCKET_TLS` where the file cannot be read
+ */
+export async function withCaFile(
+  url: string,
+  tls: RedisTls | undefined,
+  file: string | undefined,
+): Promise<RedisTls | undefined> {
+  if (file === undefined || tls?.ca !== undefined || !/^rediss/i.test(url)) return tls;
+  const ca = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ErrandError(
+      'DOCKET_TLS',
+      `ERRAND_DOCKET_CA names '${file}', which cannot be read: ${messageOf(cause)}. Give the path of a PEM file.`,
+      { cause },
+    );
+  });
+  return { ...tls, ca };
 }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
-import { ErrandError, messageOf, withoutPassword } from '../base/errors.js';
+import { ErrandError, withoutPassword } from '../base/errors.js';
 import { readingOf, type Reading } from '../telemetry/meters.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -10,11 +9,11 @@ import { SealedEngine } from '../docket/sealing/sealed-engine.js';
 import { Sealer } from '../docket/sealing/sealer.js';
 import { MemoryEngine } from '../docket/memory/memory-engine.js';
 import { Worker } from '../docket/worker/worker.js';
-import { makeRedisEngine } from '../redis/open-engine.js';
-import type { RedisTls } from '../redis/connection/tls.js';
+import { makeRedisEngine, withCaFile } from '../redis/open-engine.js';
 import { TaskChannel } from '../tasks/task-channel.js';
 import type { ServerHealth } from '../telemetry/health.js';
 import { callSettings, type ResolvedOptions } from './options.js';
+import type { MonitorOptions } from './telemetry/monitor.js';
 import { TroubleLog } from './trouble-log.js';
 
 /** A worker started by `startWorker`. */
@@ -33,7 +32,15 @@ export interface WorkerOptions {
   readonly concurrency?: number;
 }
 
-/** The background half of a server: its engine and this process's workers. Never loaded by a server without background components. */
+/** Options of `server.work`. */
+export interface WorkOptions extends WorkerOptions {
+  /** The Redis of the docket, whatever `docket.url` and the environment say. */
+  readonly docketUrl?: string;
+  /** Where health and metrics are told, from before the worker takes anything. Default: nowhere. */
+  readonly monitor?: MonitorOptions;
+}
+
+/** The background half of a server: its engine and the workers of this process. Servers without one never load this. */
 export class Background {
   private readonly workers = new Set<Worker>();
   private readonly alive = new Set<NodeJS.Timeout>();
@@ -86,17 +93,18 @@ export class Background {
   /**
    * Starts a worker that keeps the process alive until it is stopped. The embedded worker does not: it lives with its server.
    *
+   * @param where - the method that was called, for messages
    * @throws {ErrandError} `OPTIONS_INVALID`
    */
-  startWorkerByHand(options: WorkerOptions = {}): RunningWorker {
+  startWorkerByHand(options: WorkerOptions = {}, where = 'startWorker'): RunningWorker {
     const { name, concurrency = 1 } = options;
     if (name?.trim() === '') {
-      throw new ErrandError('OPTIONS_INVALID', 'startWorker: name is empty. Pass a name for the logs, or none.');
+      throw new ErrandError('OPTIONS_INVALID', `${where}: name is empty. Pass a name for the logs, or none.`);
     }
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
       throw new ErrandError(
         'OPTIONS_INVALID',
-        `startWorker: concurrency is ${String(concurrency)}. Give a whole number of at least 1.`,
+        `${where}: concurrency is ${String(concurrency)}. Give a whole number of at least 1.`,
       );
     }
     const worker = this.startWorker(options);
@@ -199,7 +207,7 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
       trouble.reconnected();
     };
     const onWarning = (warning: string): void => logger.warning(warning);
-    const tls = /^rediss/i.test(url) ? await withCaFile(docket.tls, docketCa) : docket.tls;
+    const tls = await withCaFile(url, docket.tls, docketCa);
     const { lease } = docket;
     return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
   }
@@ -207,17 +215,4 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     'DOCKET_URL',
     `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Write redis:// or rediss:// with the host of a Redis (+cluster, +sentinel), unix:// with its socket, or memory://.`,
   );
-}
-
-/** Adds the certificates of the file that the environment names, unless the options have their own. */
-async function withCaFile(tls: RedisTls | undefined, file: string | undefined): Promise<RedisTls | undefined> {
-  if (file === undefined || tls?.ca !== undefined) return tls;
-  const ca = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new ErrandError(
-      'DOCKET_TLS',
-      `ERRAND_DOCKET_CA names '${file}', which cannot be read: ${messageOf(cause)}. Set it to the path of a PEM file.`,
-      { cause },
-    );
-  });
-  return { ...tls, ca };
 }

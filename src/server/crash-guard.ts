@@ -2,6 +2,7 @@ import { inspect, types } from 'node:util';
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 import type { ErrandServer } from './create-server.js';
+import { processOf } from './process-contract.js';
 
 /** The exit code after an uncaught exception: EX_SOFTWARE of sysexits.h. */
 const crashed = 70;
@@ -25,7 +26,8 @@ export interface CrashGuard {
  *
  * Foreground calls are not charged with errors: tracking which call an error belongs to would slow down all of them.
  *
- * @param server - the server of this process, before it serves or works
+ * @param server - the server of this process, from before it serves or works
+ * @throws {ErrandError} `OPTIONS_INVALID` for what is no server
  *
  * @example
  * ```ts
@@ -37,23 +39,23 @@ export interface CrashGuard {
  * ```
  */
 export function installCrashGuard(server: ErrandServer): CrashGuard {
-  const { logger, clock, grace, strays } = server.optionsWith({});
-  strays.switchOn();
+  const contract = processOf(server, 'installCrashGuard');
+  const { clock, grace } = contract;
+  contract.watchStrays();
   let crashing = false;
 
   const describe = (error: unknown): Record<string, unknown> => {
-    const call = strays.charge(error);
     // Anything can be thrown: nothing at all, or what no log can write.
     const known = types.isNativeError(error) ? error : inspect(error);
-    return { error: known, ...(call && { component: call.component, key: call.key }) };
+    return { error: known, ...contract.chargeStray(error) };
   };
 
   const onRejection = (reason: unknown): void => {
-    logger.error('A promise was rejected and not handled', describe(reason));
+    contract.logError('A promise was rejected and not handled', describe(reason));
   };
 
   const onException = (error: unknown): void => {
-    logger.error('An exception was thrown and not caught', describe(error));
+    contract.logError('An exception was thrown and not caught', describe(error));
     if (crashing) return;
     crashing = true;
     process.exitCode = crashed;
@@ -65,7 +67,7 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
       // The server uses its grace once for calls and once for singletons.
       await settlesWithin(server.close(), 2 * grace, clock);
     } catch (error) {
-      logger.error('The server could not be closed', { error });
+      contract.logError('The server could not be closed', { error });
     }
     const written = Promise.all([process.stdout, process.stderr].map(flushed));
     await settlesWithin(written, grace / 2, clock);

@@ -9,27 +9,23 @@ import type { CallFrame } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import { Catalog, type ComponentEntry } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
+import type { DocketClient } from '../docket/docket-client.js';
 import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
 import type { Transport } from '../protocol/transport.js';
 import type { ToolMap } from '../protocol/types.js';
-import type { Background, RunningWorker, WorkerOptions } from './background.js';
+import type { Background, RunningWorker, WorkerOptions, WorkOptions } from './background.js';
 import { builtIns, CurrentServer } from './built-ins.js';
 import type { ServerHealth } from '../telemetry/health.js';
 import type { FetchOptions } from '../transports/http/fetch.js';
 import type { HttpHandler } from '../transports/http/http-handler.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
+import { processContract, type ProcessContract } from './process-contract.js';
 import { attachOpenTelemetry } from './telemetry/open-telemetry.js';
-import {
-  callSettings,
-  resolveOptions,
-  snapshotRules,
-  type DocketOptions,
-  type ResolvedOptions,
-  type ServerOptions,
-} from './options.js';
+import type { ServerDocketOptions } from '../redis/open-docket.js';
+import { callSettings, resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
 import type { ServedTools } from './served-tools.js';
 
 /**
@@ -256,28 +252,6 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Makes this the server of a worker process, before anything has started: no worker but those started by hand, and
-   * another docket where one is given.
-   *
-   * @internal
-   */
-  asWorker({ url = this.options.docket.url }: Pick<DocketOptions, 'url'>): void {
-    if (this.started !== undefined) {
-      throw new ErrandError(
-        'SERVER_FILE',
-        `The server '${this.name}' was started by its file already. Let the file only export it.`,
-      );
-    }
-    if (url.startsWith('memory:')) {
-      throw new ErrandError(
-        'DOCKET_URL',
-        `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
-      );
-    }
-    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
-  }
-
-  /**
    * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish for half of
    * the grace and ends the rest, lets clients read the answers that they were given for the other half, disposes the
    * singletons in reverse, closes the engine. Nobody waits longer than the grace for calls and their answers, or for
@@ -286,15 +260,6 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
-  }
-
-  /**
-   * Its options, for whoever looks into its docket from outside; `docket` wins over what they say of that.
-   *
-   * @internal
-   */
-  optionsWith(docket: Pick<DocketOptions, 'url' | 'name'>): ResolvedOptions {
-    return { ...this.options, docket: { ...this.options.docket, ...docket } };
   }
 
   private get isClosing(): boolean {
@@ -421,6 +386,70 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       await Promise.all([...this.monitors].map((monitor) => monitor.close()));
       await engine;
     }
+  }
+
+  /**
+   * Makes this process a worker of the server's docket on Redis, as `errand worker` does: no embedded worker runs beside it,
+   * whatever `docket.worker` says, and another process serves the clients. Call it before anything else has started the server,
+   * and {@link ErrandServer.close} in the end. Rejects when the worker cannot start; an outage later ends nothing.
+   *
+   * @throws {ErrandError} `SERVER_FILE` where the server has started already, `DOCKET_URL` for a docket in memory,
+   * `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`, also where no component runs in the background, `LISTEN_REFUSED` for the port of `monitor`,
+   * `OPTIONS_INVALID`, `SERVER_CLOSED`.
+   */
+  async work({
+    docketUrl: url = this.options.docket.url,
+    monitor,
+    ...worker
+  }: WorkOptions = {}): Promise<RunningWorker> {
+    if (this.isClosing) throw closed(this.name);
+    if (this.started !== undefined) {
+      throw new ErrandError(
+        'SERVER_FILE',
+        `The server '${this.name}' has started already. Call work() first; let a file for errand worker only export its server.`,
+      );
+    }
+    if (url.startsWith('memory:')) {
+      throw new ErrandError(
+        'DOCKET_URL',
+        `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
+      );
+    }
+    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
+    // Before any work is taken: a port that is not free ends the worker before it has begun.
+    if (monitor !== undefined) await this.monitor(monitor);
+    await this.start();
+    return this.demandBackground().startWorkerByHand(worker, 'work');
+  }
+
+  /**
+   * Opens the server's docket on Redis for operators, with its TLS settings and encryption keys. Starts nothing of the server;
+   * close what it returns. See `openDocket` of `errand/redis`, which needs no server.
+   *
+   * @throws {ErrandError} `DOCKET_URL`, also for a docket in memory, `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`,
+   * `OPTIONS_INVALID`.
+   */
+  async openDocket({ url, name, ...reports }: ServerDocketOptions = {}): Promise<DocketClient> {
+    const { openResolvedDocket } = await import('../redis/open-docket.js');
+    const { docket, docketCa: caFile } = this.options;
+    const { tls, encryptionKeys: keys } = docket;
+    const address = { url: url ?? docket.url, name: name ?? docket.name ?? this.name };
+    return openResolvedDocket({ ...address, tls, caFile, keys, ...reports });
+  }
+
+  /** @internal */
+  get [processContract](): ProcessContract {
+    const { grace, clock, logger, strays } = this.options;
+    return {
+      grace,
+      clock,
+      logError: (message, fields) => logger.error(message, fields),
+      watchStrays: () => strays.switchOn(),
+      chargeStray: (error) => {
+        const call = strays.charge(error);
+        return call && { component: call.component, key: call.key };
+      },
+    };
   }
 }
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
-import { isWellFormed } from '../base/json.js';
 import { Logger } from '../base/logger.js';
 import { Meters } from '../telemetry/meters.js';
 import { Tracing } from '../telemetry/tracing.js';
@@ -15,7 +14,13 @@ import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import type { SnapshotRules } from '../call/snapshot.js';
-import { readEncryptionKey } from '../docket/sealing/sealer.js';
+import {
+  docketEnvironment,
+  docketOptions,
+  nameOption,
+  withoutUndefined,
+  type Environment,
+} from '../docket/docket-options.js';
 import { httpShape, inconsistent, isConsistent, type HttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
@@ -125,26 +130,15 @@ const duration = (option: string, fallback: Duration) =>
     .default(fallback)
     .transform((given) => toMilliseconds(given, `createServer: ${option}`));
 
-/** A text that may become part of a key in Redis. */
-const name = z.string().min(1).refine(isWellFormed, 'contains an unpaired surrogate');
-
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
 
 const isContainer = (value: unknown): boolean =>
   isTsyringeContainer(value) ||
   (isObject(value) && ['has', 'lifetime', 'resolve'].every((method) => typeof value[method] === 'function'));
 
-/** Errors must not repeat the key. */
-const EncryptionKey = z.string().transform((text, ctx) => {
-  const key = readEncryptionKey(text);
-  if (key !== undefined) return key;
-  ctx.addIssue({ code: 'custom', message: 'expected 32 bytes in base64 or hexadecimal: openssl rand -base64 32' });
-  return z.NEVER;
-});
-
-/** The single definition of all options and their defaults. Converts durations to milliseconds. */
+/** The single definition of all options and their defaults. Durations come out in milliseconds. */
 const Options = z.strictObject({
-  name,
+  name: nameOption,
   version: z.string().min(1),
   title: z.string().optional(),
   websiteUrl: z.string().optional(),
@@ -164,26 +158,13 @@ const Options = z.strictObject({
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({
-      url: z.string().default('memory://'),
-      tls: z
-        .strictObject({
-          ca: z.union([z.string(), z.array(z.string())]).optional(),
-          cert: z.string().optional(),
-          key: z.string().optional(),
-          servername: z.string().optional(),
-          rejectUnauthorized: z.boolean().optional(),
-        })
-        .optional(),
-      name: name.max(256).optional(),
+      ...docketOptions,
       worker: z.boolean().default(true),
       concurrency: count(10),
       headers: z
         .array(z.string())
         .default(['traceparent', 'tracestate', 'accept-language', 'x-request-id'])
         .transform((names): ReadonlySet<string> => new Set(names.map((name) => name.toLowerCase()))),
-      encryptionKeys: z
-        .tuple([EncryptionKey], EncryptionKey, 'expected at least one key; leave it out to seal nothing')
-        .optional(),
       ttl: duration('docket.ttl', '1h'),
       lease: duration('docket.lease', '10s').refine((given) => given >= 1_000, 'give at least 1 second'),
       limits: z
@@ -219,9 +200,6 @@ const docketVariables = [
   'ERRAND_WORKER_CONCURRENCY',
 ] as const;
 
-/** Like `process.env`, whose own type would require every user to install Node's types. */
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** @throws {ErrandError} `OPTIONS_INVALID`, naming the option. */
 export function resolveOptions(options: ServerOptions, environment: Environment): ResolvedOptions {
   const given = Options.safeParse(isObject(options) ? withEnvironment(options, environment) : options);
@@ -252,20 +230,16 @@ function hint(error: z.ZodError, environment: Environment): string {
 
 /** Adds the docket options of the environment. An explicit option wins. */
 function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
-  const { ERRAND_DOCKET_URL: url, ERRAND_DOCKET_NAME: name, ERRAND_WORKER_CONCURRENCY: workers } = environment;
+  const { ERRAND_WORKER_CONCURRENCY: workers } = environment;
   // Variables are always text, which the schema would refuse for a number.
   const concurrency = workers === undefined ? undefined : Number(workers);
-  const encryptionKeys = environment['ERRAND_DOCKET_ENCRYPTION_KEYS']?.split(',').map((key) => key.trim());
   const { docket = {} } = options;
   if (!isObject(docket)) return options;
-  const fromEnvironment = withoutUndefined({ url, name, concurrency, encryptionKeys });
-  return { ...options, docket: { ...fromEnvironment, ...withoutUndefined(docket) } };
+  const said = { ...docketEnvironment(environment), ...withoutUndefined({ concurrency }) };
+  return { ...options, docket: { ...said, ...withoutUndefined(docket) } };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
-const withoutUndefined = (value: Record<string, unknown>): object =>
-  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
 
 /** The options that concern calls. */
 export function callSettings(options: ResolvedOptions): CallSettings {

@@ -5,7 +5,8 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { createServer, defineJob, Logger } from '../../src/index.js';
-import { openTicketQueue } from '../../src/redis/open-engine.js';
+import type { Queue } from 'bullmq';
+import { openQueue } from '../../src/redis/index.js';
 import { TestDocket } from '../helpers/redis.js';
 
 let docket: TestDocket;
@@ -14,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => docket.dispose());
 
-it('Bull Board shows the line of a docket, and nothing of what its executions are given', async () => {
+it('Bull Board shows the waiting list of a docket, and nothing of what its executions are given', async () => {
   const job = defineJob({ name: 'wait', run: () => 'done' });
   await using server = disposable(
     createServer({
@@ -26,11 +27,11 @@ it('Bull Board shows the line of a docket, and nothing of what its executions ar
     }),
   );
   const execution = await server.docket.add(job, undefined, { key: 'the key' });
-  await using tickets = disposable(await openTicketQueue({ url: docket.url, name: docket.name }));
+  await using opened = disposable(await openQueue<Queue>({ url: docket.url, name: docket.name }));
 
   const board = new ExpressAdapter();
   board.setBasePath('/admin');
-  createBullBoard({ queues: [new BullMQAdapter(tickets.queue, { readOnlyMode: true })], serverAdapter: board });
+  createBullBoard({ queues: [new BullMQAdapter(opened.queue, { readOnlyMode: true })], serverAdapter: board });
   const http = createHttpServer(board.getRouter() as RequestListener);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   try {

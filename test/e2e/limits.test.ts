@@ -3,7 +3,7 @@ import { CallToolResultSchema, McpError } from '@modelcontextprotocol/sdk/types.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { Context, CurrentDocket, defineJob, defineTool, ErrandError, ToolError } from '../../src/index.js';
-import type { ComponentEntry, LimitOptions } from '../../src/index.js';
+import type { ComponentEntry, DocketLimitOptions } from '../../src/index.js';
 import { connectAsked } from '../helpers/asked-client.js';
 import { call, closeOpened, connect, serverOf, textOf } from '../helpers/in-memory.js';
 import { authOf } from '../helpers/principals.js';
@@ -11,7 +11,7 @@ import { rejection, startTask, untilStatus } from '../helpers/raw-calls.js';
 
 afterEach(closeOpened);
 
-function served(limits: LimitOptions, ...components: ComponentEntry[]): ReturnType<typeof serverOf> {
+function served(limits: DocketLimitOptions, ...components: ComponentEntry[]): ReturnType<typeof serverOf> {
   return serverOf({ components, docket: { limits, concurrency: 100 } });
 }
 

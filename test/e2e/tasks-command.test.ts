@@ -317,7 +317,7 @@ describe('errand tasks', () => {
       await errand('tasks', 'ls', '--docket-url', 'memory://'),
       /^errand: The docket is at 'memory:\/\/': it lives in the memory/,
     );
-    refused(await nameless, /^errand: Which docket\? Give --docket-name/);
+    refused(await nameless, /^errand: Which docket\? .*--docket-name/);
     refused(
       await unreachable,
       /^errand: The Redis of the docket, redis:\/\/127\.0\.0\.1:1, could not be reached within 5000 ms: .*\n$/,

@@ -251,16 +251,19 @@ describe('errand worker refuses', () => {
         ['--name', 'x'],
         /^errand: errand worker takes one server file, and was given none\.\nUsage:\n {2}errand worker/,
       ),
-      refused('an empty name', [file, '--name', ' ', '--docket-url', docket.url], /startWorker: name is empty\./),
+      refused('an empty name', [file, '--name', ' ', '--docket-url', docket.url], /work: name is empty\./),
     ]);
   });
 
   it('a server that its file has started', async () => {
     const server = startServer();
     await server.listen();
-    expect(() => server.asWorker({})).toThrow(
-      "The server 'fleet' was started by its file already. Let the file only export it.",
-    );
+    await expect(server.work()).rejects.toMatchObject({
+      code: 'SERVER_FILE',
+      message: expect.stringContaining("The server 'fleet' has started already. Call work() first"),
+    });
+    await server.close();
+    await expect(server.work()).rejects.toMatchObject({ code: 'SERVER_CLOSED' });
   });
 
   it('a port that is taken, before it takes any work', async () => {

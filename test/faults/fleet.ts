@@ -188,7 +188,7 @@ export class StubbornClient {
       try {
         const message = await this.once(node, session, method, params);
         // The docket cannot be reached just now, or a node began before its Redis.
-        if (message.error === undefined || !isPassing(message.error)) return message;
+        if (message.error === undefined || !isRetryable(message.error)) return message;
         this.fails(node, session, `${method}: ${message.error.message}`);
       } catch (error) {
         this.fails(node, session, `${method}: ${String(error)}`);
@@ -277,7 +277,7 @@ export class StubbornClient {
 }
 
 /** Not the end of a task that was lost too often, which has the same code. */
-const isPassing = ({ code, message }: { code: number; message: string }): boolean =>
+const isRetryable = ({ code, message }: { code: number; message: string }): boolean =>
   !/interrupted/.test(message) && (code === -32603 || /docket|Redis/i.test(message));
 
 async function discard(response: Response): Promise<void> {

@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -11,6 +11,7 @@ import { importsOf } from './import-graph.js';
 
 interface Manifest {
   readonly exports: Record<string, unknown>;
+  readonly scripts: Record<string, string>;
   readonly dependencies: Record<string, string>;
   readonly peerDependencies: Record<string, string>;
 }
@@ -41,10 +42,42 @@ afterAll(() => rm(project, { recursive: true, force: true }));
 
 describe('the package', () => {
   it('holds what is built, and nothing else', () => {
-    const strange = packed.filter((path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path));
-    expect(strange).toEqual([]);
+    const known =
+      /^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts|package\.json|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE)$/;
+    expect(packed.filter((path) => !known.test(path))).toEqual([]);
     expect(packed).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']));
     expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
+  });
+
+  it('has a map of each file that was built, and the source that it leads to', async () => {
+    const built = packed.filter((path) => /^dist\/.+\.(js|d\.ts)$/.test(path));
+    expect(built.filter((path) => !packed.includes(`${path}.map`))).toEqual([]);
+    for (const path of built) {
+      const map = await readFile(join(project, 'node_modules/errand', `${path}.map`), 'utf8');
+      const { sources } = JSON.parse(map) as { sources: string[] };
+      const found = sources.map((source) => posix.join(posix.dirname(path), source));
+      expect([path, found.filter((source) => !packed.includes(source))]).toEqual([path, []]);
+    }
+  });
+
+  it('names lines of its sources in stack traces', async () => {
+    const script = `
+      const { createServer } = await import('errand');
+      try { createServer({}) } catch ({ stack }) { console.log(stack) }`;
+    const { stdout } = await runNode(['--enable-source-maps', '--input-type=module', '--eval', script], {
+      cwd: project,
+    });
+    expect(stdout).toMatch(/resolveOptions.*node_modules\/errand\/src\/server\/options\.ts:\d+:\d+/);
+  });
+
+  it.each(['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'])('has %s, whose links work inside of it', async (name) => {
+    const text = await readFile(join(project, 'node_modules/errand', name), 'utf8');
+    const prose = text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
+    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => `#${anchorOf(heading)}`);
+    const broken = [...prose.matchAll(/\]\(([^)]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^https:/.test(target) && !packed.includes(target) && !anchors.includes(target));
+    expect(broken).toEqual([]);
   });
 
   it('exports every subpath, and nothing beside them', async () => {
@@ -54,6 +87,14 @@ describe('the package', () => {
       expect(await evaluate(`await import('${path}'${json})`)).toMatchObject({ code: 0, stderr: '' });
     }
     expect((await evaluate(`await import('errand/dist/index.js')`)).stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+
+  it('has scripts that run in cmd.exe as well', () => {
+    const commands = Object.values(manifest.scripts).flatMap((script) => script.split(' && '));
+    expect(commands.filter((command) => /['`$;]|\.sh\b|^\w+=/.test(command))).toEqual([]);
+    const programs = new Set(commands.map((command) => command.split(' ')[0]));
+    const known = ['npm', 'node', 'tsc', 'jiti', 'eslint', 'prettier', 'knip', 'typedoc'];
+    expect([...programs].filter((program) => !known.includes(program!))).toEqual([]);
   });
 
   it('declares the packages that it imports, and no other', async () => {
@@ -106,8 +147,29 @@ describe('a docket on Redis', () => {
   });
 });
 
+describe('a monitor', () => {
+  it('says what to install for metrics, and tells health without it', async () => {
+    const script = `
+      const { createServer } = await import('errand');
+      const server = createServer({ name: 'x', version: '1', components: [] });
+      const { url } = await server.monitor({ port: 0 });
+      for (const path of ['/livez', '/healthz', '/metrics']) {
+        const response = await fetch(url + path);
+        console.log(response.status, await response.text());
+      }
+      await server.close();`;
+    const { code, stdout } = await evaluate(script);
+    expect(code).toBe(0);
+    expect(stdout.trim().split('\n')).toEqual([
+      '200 {"status":"ok"}',
+      '503 {"status":"starting","reason":"The server has not started."}',
+      "501 Metrics need the package 'prom-client', which is not installed. Run: npm install prom-client",
+    ]);
+  });
+});
+
 describe('errand/redis', () => {
-  it.each(['makeRedisEngine', 'openTicketQueue'])('says the same when %s is called', async (name) => {
+  it.each(['openDocket', 'openQueue'])('says the same when %s is called', async (name) => {
     const script = `
       const redis = await import('errand/redis');
       await redis.${name}({ url: 'redis://127.0.0.1', name: 'x' }).catch(({ code, message }) => console.log(code, message));`;
@@ -183,6 +245,13 @@ describe('the README', () => {
     expect(rows).toEqual(Object.entries(errorTable).map(([code, { meaning }]) => [code, meaning]));
   });
 });
+
+/** As GitHub and npm make it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
 
 function evaluate(script: string): Promise<Ended> {
   return runNode(['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script], { cwd: project });

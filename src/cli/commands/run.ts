@@ -1,5 +1,6 @@
 import { ErrandError } from '../../base/errors.js';
 import { installCrashGuard } from '../../server/crash-guard.js';
+import { processOf } from '../../server/process-contract.js';
 import { sendConsoleToStderr } from '../../server/stdio.js';
 import { monitorAt, onlyFile, readArguments, toPort } from '../arguments.js';
 import { loadServer } from '../load-server.js';
@@ -58,5 +59,5 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     await server.close();
   }
   // The server has waited for its readers already, for the other half of its grace.
-  return server.optionsWith({}).grace / 2;
+  return processOf(server, 'errand run').grace / 2;
 }

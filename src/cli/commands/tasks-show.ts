@@ -1,112 +1,63 @@
-import { z } from 'zod';
-import type { Json } from '../../base/json.js';
-import type { Engine } from '../../docket/engine/engine.js';
-import { toSummary } from '../../docket/execution-summary.js';
-import type { ExecutionRecord, Question } from '../../docket/engine/record.js';
+import type { DocketClient } from '../../docket/docket-client.js';
+import type { ExecutionDetails, StoredError } from '../../docket/execution-details.js';
 import { isSealed } from '../../docket/sealing/sealer.js';
 import { unknownExecution } from '../../docket/wait.js';
-import type { WireError } from '../../protocol/errors.js';
 import { jsonLine, printable, sheet } from '../printing.js';
 
-/** Of a snapshot, who asked; the rest of it may be secret. */
-const Asker = z.object({
-  principal: z.object({
-    facts: z.object({ issuer: z.string(), subject: z.string(), clientId: z.string() }).partial(),
-  }),
-});
-
-const Message = z.object({ message: z.string() });
-
-/** `errand tasks show <key>`: all that is known of an execution, save answers, tokens and headers; its input where asked for. */
+/** `errand tasks show <key>`: everything about an execution except answers, tokens and headers; its input on request. */
 export async function show(
-  engine: Engine,
+  docket: DocketClient,
   key: string,
   { json = false, input = false }: { readonly json?: boolean; readonly input?: boolean },
 ): Promise<number> {
-  const record = await engine.get(key);
-  if (record === undefined) throw unknownExecution(key);
-  const questions = await engine.questions(key);
-  const shown = input ? record.input : undefined;
-  process.stdout.write(json ? inJson(record, questions, shown) : inText(record, questions, shown));
+  const details = await docket.get(key, { input });
+  if (details === undefined) throw unknownExecution(key);
+  process.stdout.write(json ? jsonLine(details) : inText(details));
   return 0;
 }
 
-function inJson(record: ExecutionRecord, questions: readonly Question[], input: Json | undefined): string {
-  const { generation, retry, timeout, ttl, outcome, snapshot } = record;
-  return jsonLine({
-    ...toSummary(record),
-    ...askerIn(snapshot),
-    generation,
-    attempts: retry.attempts,
-    timeout,
-    ttl,
-    questions: questions.map(({ key, kind, createdAt, deadline, answer, params }) => ({
-      key,
-      kind,
-      message: messageIn(params),
-      createdAt: new Date(createdAt),
-      deadline: new Date(deadline),
-      isAnswered: answer !== undefined,
-    })),
-    ...(input !== undefined && { input }),
-    ...outcome,
-  });
-}
-
-function inText(record: ExecutionRecord, questions: readonly Question[], input: Json | undefined): string {
-  const { state, isTask, failedForClient, progress, reason } = toSummary(record);
-  const { outcome, finishedAt, ttl } = record;
-  const { issuer, subject, clientId } = askerIn(record.snapshot);
+function inText(details: ExecutionDetails): string {
+  const { state, isTask, failedForClient, progress, input, error, result, finishedAt, ttl } = details;
   const far = progress && [progress.current, progress.total].filter((each) => each !== undefined).join(' of ');
   const facts = sheet([
-    ['key', record.key],
-    ['component', record.component],
+    ['key', details.key],
+    ['component', details.component],
     ['state', `${state}${state === 'completed' && failedForClient ? ', failed for its client' : ''}`],
     ['asked by', isTask ? 'a client, as a task' : 'the program'],
-    ['principal', record.owner],
-    ['issuer', issuer],
-    ['subject', subject],
-    ['client', clientId],
-    ['attempt', attemptText(record)],
-    ['added', iso(record.createdAt)],
-    ['changed', iso(record.updatedAt)],
-    ['due', iso(record.runAt)],
-    ['ended', iso(finishedAt)],
-    ['kept until', finishedAt === undefined ? undefined : iso(finishedAt + ttl)],
+    ['principal', details.principal],
+    ['issuer', details.issuer],
+    ['subject', details.subject],
+    ['client', details.clientId],
+    ['attempt', attemptText(details)],
+    ['added', details.createdAt.toISOString()],
+    ['changed', details.updatedAt.toISOString()],
+    ['due', details.runAt?.toISOString()],
+    ['ended', finishedAt?.toISOString()],
+    ['kept until', finishedAt && new Date(finishedAt.getTime() + ttl).toISOString()],
     ['progress', far === undefined ? undefined : [far, readable(progress?.message)].filter(Boolean).join(', ')],
-    ['reason', reason],
+    ['reason', details.reason],
     ['input', input === undefined ? undefined : JSON.stringify(input)],
-    ['error', outcome && 'error' in outcome ? errorText(outcome.error) : undefined],
-    ['result', outcome && 'result' in outcome ? JSON.stringify(outcome.result) : undefined],
+    ['error', error && errorText(error)],
+    ['result', result === undefined ? undefined : JSON.stringify(result)],
   ]);
-  const asked = questions.map(({ key, kind, deadline, answer, params }) => {
-    const how = answer === undefined ? `open until ${iso(deadline)}` : 'answered';
-    return `  ${printable(`${key} (${kind}, ${how}): ${messageIn(params) ?? (isSealed(params) ? 'sealed' : '')}`)}\n`;
+  const asked = details.questions.map(({ key, kind, deadline, isAnswered, message = '' }) => {
+    const how = isAnswered ? 'answered' : `open until ${deadline.toISOString()}`;
+    return `  ${printable(`${key} (${kind}, ${how}): ${message}`)}\n`;
   });
   return asked.length === 0 ? facts : `${facts}questions\n${asked.join('')}`;
 }
 
-/** What is sealed is shown as that. */
+/** Sealed text is shown as that. */
 const readable = (text: string | undefined): string | undefined => (isSealed(text) ? 'message sealed' : text);
 
-/** Runs that were lost have not failed, and are no attempts of those that a retry allows. */
-function attemptText({ attempt, losses, suspicions = 0, retry, redelivered }: ExecutionRecord): string {
+/** Lost runs have not failed, and use up none of the attempts that a retry policy allows. */
+function attemptText({ attempt, losses, suspicions, attempts, redelivered }: ExecutionDetails): string {
   const lost = losses > 0 ? `, ${losses} lost` : '';
   const interrupted = suspicions > 0 ? `, ${suspicions} lost beside others` : '';
-  return `${Math.max(attempt - losses, 0)} of ${retry.attempts}${lost}${interrupted}${redelivered ? ', redelivered' : ''}`;
+  return `${Math.max(attempt - losses, 0)} of ${attempts}${lost}${interrupted}${redelivered ? ', redelivered' : ''}`;
 }
 
 /** An error in one line. */
-export function errorText({ code, message }: WireError): string {
+export function errorText({ code, message }: StoredError): string {
   return code === 'SEALED' ? 'sealed: give the keys in ERRAND_DOCKET_ENCRYPTION_KEYS' : `${code}: ${message}`;
 }
-
-function askerIn(snapshot: Json | undefined): { issuer?: string; subject?: string; clientId?: string } {
-  const found = Asker.safeParse(snapshot);
-  return found.success ? (JSON.parse(JSON.stringify(found.data.principal.facts)) as object) : {};
-}
-
-const messageIn = (params: unknown): string | undefined => Message.safeParse(params).data?.message;
-
-const iso = <T extends number | undefined>(at: T): string | (T & undefined) =>
-  (at === undefined ? undefined : new Date(at).toISOString()) as string | (T & undefined);

@@ -1,10 +1,9 @@
 import { ErrandError } from '../../base/errors.js';
 import { shown } from '../../base/shown.js';
-import type { Engine } from '../../docket/engine/engine.js';
-import { retryRefused, toSummary } from '../../docket/execution-summary.js';
-import { executionStates, type RecordSummary } from '../../docket/engine/queries.js';
+import type { DocketClient } from '../../docket/docket-client.js';
+import { executionStates } from '../../docket/engine/queries.js';
+import type { ExecutionSummary } from '../../docket/execution-summary.js';
 import type { ExecutionState } from '../../docket/engine/record.js';
-import { unknownExecution } from '../../docket/wait.js';
 import { readArguments } from '../arguments.js';
 import { docketOptions, withDocket } from '../docket-access.js';
 import { endWithReader } from '../exit.js';
@@ -37,8 +36,8 @@ interface Values {
 interface TaskCommand {
   readonly keys: readonly [atLeast: number, atMost: number];
   readonly options: readonly (keyof Values)[];
-  /** What is wrong with what was given is said before Redis is asked. The promise gives the exit code. */
-  prepare(values: Values, key: string): (engine: Engine) => Promise<number>;
+  /** Refuses wrong arguments before Redis is asked. The promise resolves with the exit code. */
+  prepare(values: Values, key: string): (docket: DocketClient) => Promise<number>;
 }
 
 const commands = new Map<string | undefined, TaskCommand>([
@@ -49,7 +48,7 @@ const commands = new Map<string | undefined, TaskCommand>([
       options: ['json', 'state', 'component', 'limit'],
       prepare: (values) => {
         const wanted = wantedBy(values);
-        return (engine) => list(engine, wanted, values.json);
+        return (docket) => list(docket, wanted, values.json);
       },
     },
   ],
@@ -60,13 +59,13 @@ const commands = new Map<string | undefined, TaskCommand>([
       options: ['json', 'component', 'limit'],
       prepare: (values) => {
         const wanted = wantedBy({ ...values, state: 'failed' });
-        return (engine) => listDead(engine, wanted, values.json);
+        return (docket) => listDead(docket, wanted, values.json);
       },
     },
   ],
   [
     'show',
-    { keys: [1, 1], options: ['json', 'input'], prepare: (values, key) => (engine) => show(engine, key, values) },
+    { keys: [1, 1], options: ['json', 'input'], prepare: (values, key) => (docket) => show(docket, key, values) },
   ],
   [
     'watch',
@@ -75,8 +74,8 @@ const commands = new Map<string | undefined, TaskCommand>([
       options: ['json'],
       prepare:
         ({ json }, key) =>
-        (engine) =>
-          watch(engine, key, json),
+        (docket) =>
+          watch(docket, key, json),
     },
   ],
   [
@@ -86,11 +85,11 @@ const commands = new Map<string | undefined, TaskCommand>([
       options: ['reason'],
       prepare:
         ({ reason }, key) =>
-        (engine) =>
-          cancel(engine, key, reason),
+        (docket) =>
+          cancel(docket, key, reason),
     },
   ],
-  ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (engine) => retry(engine, key) }],
+  ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (docket) => retry(docket, key) }],
 ]);
 
 /** `errand tasks …`: what is in a docket, and what becomes of it. */
@@ -150,48 +149,47 @@ function wantedBy({ state, component, limit }: Values): Wanted {
 
 /** Page after page, so that a docket of any size costs no memory. */
 async function* found(
-  engine: Engine,
+  docket: DocketClient,
   { most, byDefault, ...filter }: Wanted,
-): AsyncGenerator<readonly RecordSummary[]> {
+): AsyncGenerator<readonly ExecutionSummary[]> {
   let cursor: string | undefined;
   let left = most;
   do {
-    const page = await engine.browse({
+    const { executions, nextCursor } = await docket.list({
       ...filter,
       limit: Math.min(left, 200),
       ...(cursor !== undefined && { cursor }),
     });
-    if (page.summaries.length > 0) yield page.summaries;
-    left -= page.summaries.length;
-    cursor = page.nextCursor;
+    if (executions.length > 0) yield executions;
+    left -= executions.length;
+    cursor = nextCursor;
   } while (cursor !== undefined && left > 0);
   if (byDefault && cursor !== undefined) {
     process.stderr.write(`There may be more than ${most}: give a larger --limit.\n`);
   }
 }
 
-async function list(engine: Engine, wanted: Wanted, json = false): Promise<number> {
+async function list(docket: DocketClient, wanted: Wanted, json = false): Promise<number> {
   const rows: string[][] = [];
-  for await (const page of found(engine, wanted)) {
-    for (const record of page) {
-      if (json) process.stdout.write(jsonLine(toSummary(record)));
-      const { key, component, state, attempt, createdAt } = record;
-      if (!json) rows.push([key, component, state, String(attempt), ago(createdAt), whatNow(record)]);
+  for await (const page of found(docket, wanted)) {
+    for (const execution of page) {
+      if (json) process.stdout.write(jsonLine(execution));
+      const { key, component, state, attempt, createdAt } = execution;
+      if (!json) rows.push([key, component, state, String(attempt), ago(createdAt), whatNow(execution)]);
     }
   }
   if (!json) printTable(['KEY', 'COMPONENT', 'STATE', 'ATTEMPT', 'ADDED', ''], rows);
   return 0;
 }
 
-async function listDead(engine: Engine, wanted: Wanted, json = false): Promise<number> {
+async function listDead(docket: DocketClient, wanted: Wanted, json = false): Promise<number> {
   const rows: string[][] = [];
-  for await (const page of found(engine, wanted)) {
+  for await (const page of found(docket, wanted)) {
     for (const summary of page) {
-      const record = await engine.get(summary.key);
-      const error = record?.outcome && 'error' in record.outcome ? record.outcome.error : undefined;
+      const error = (await docket.get(summary.key))?.error;
       // Meanwhile it may have expired, or been run again.
       if (!error) continue;
-      if (json) process.stdout.write(jsonLine({ ...toSummary(summary), error }));
+      if (json) process.stdout.write(jsonLine({ ...summary, error }));
       else rows.push([summary.key, summary.component, ago(summary.finishedAt), errorText(error)]);
     }
   }
@@ -199,10 +197,8 @@ async function listDead(engine: Engine, wanted: Wanted, json = false): Promise<n
   return 0;
 }
 
-async function cancel(engine: Engine, key: string, reason: string | undefined): Promise<number> {
-  const result = await engine.cancel(key, reason);
-  if (result === 'unknown') throw unknownExecution(key);
-  if (result === 'cancelled') {
+async function cancel(docket: DocketClient, key: string, reason: string | undefined): Promise<number> {
+  if (await docket.cancel(key, reason)) {
     process.stdout.write(`Cancelled ${printable(key)}\n`);
     return 0;
   }
@@ -210,10 +206,8 @@ async function cancel(engine: Engine, key: string, reason: string | undefined): 
   return 1;
 }
 
-async function retry(engine: Engine, key: string): Promise<number> {
-  const { retried, record } = await engine.retry(key);
-  if (record === undefined) throw unknownExecution(key);
-  if (!retried) throw retryRefused(record);
+async function retry(docket: DocketClient, key: string): Promise<number> {
+  await docket.retry(key);
   process.stdout.write(`Queued ${printable(key)} again\n`);
   return 0;
 }
@@ -223,6 +217,6 @@ function printTable(headings: readonly string[], rows: readonly (readonly string
   else process.stderr.write('There is none.\n');
 }
 
-const ago = (at: number | undefined): string => (at === undefined ? '' : `${span(Date.now() - at)} ago`);
+const ago = (at: Date | undefined): string => (at === undefined ? '' : `${span(Date.now() - at.getTime())} ago`);
 
 const unusable = (what: string): ErrandError => new ErrandError('OPTIONS_INVALID', `${what}\nUsage:\n${usage}`);

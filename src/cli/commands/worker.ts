@@ -27,10 +27,9 @@ export async function workerCommand(args: readonly string[]): Promise<undefined>
   installCrashGuard(server);
   const stopped = stopSignal();
   try {
-    server.asWorker(url === undefined ? {} : { url });
-    // Before anything is taken: a port that is not free ends the worker before it has begun.
-    await server.monitor(monitor);
-    const working = server.startWorker({
+    const working = server.work({
+      monitor,
+      ...(url !== undefined && { docketUrl: url }),
       ...(name !== undefined && { name }),
       ...(concurrency !== undefined && { concurrency }),
     });

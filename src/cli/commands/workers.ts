@@ -18,7 +18,7 @@ export async function workersCommand(args: readonly string[]): Promise<undefined
     );
   }
   endWithReader();
-  const found = await withDocket(values, (engine) => engine.workers());
+  const found = await withDocket(values, (docket) => docket.workers());
   if (values.json === true) {
     for (const worker of found) process.stdout.write(jsonLine(worker));
   } else if (found.length === 0) {

@@ -1,16 +1,19 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Clock } from '../../base/clock.js';
-import { ErrandError } from '../../base/errors.js';
+import { ErrandError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Meters } from '../../telemetry/meters.js';
 import { describeIssues } from '../../base/issues.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import { HostGuard, isLoopback, loopback } from '../../transports/http/host-guard.js';
 import { bind, GentleClose, urlOf } from '../../transports/http/node-http.js';
-import { PrometheusMeters } from './prometheus.js';
+import type { PrometheusMeters } from './prometheus.js';
 
-/** Where the health and the metrics of a server can be asked for. */
+/**
+ * Where the health and the metrics of a server can be asked for. Metrics need the package `prom-client`; without it,
+ * `/metrics` answers 501 and says what to install.
+ */
 export interface MonitorOptions {
   /** Default: 9464, or a free one where that is taken. */
   readonly port?: number;
@@ -54,7 +57,7 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
   const given = Options.safeParse(options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `monitor: ${describeIssues(given.error)}.`);
   const { port, host } = given.data;
-  const prometheus = new PrometheusMeters(monitored.meters);
+  const prometheus = await makePrometheus(monitored.meters);
   // Who opened the port to others is asked by names that nobody can tell beforehand, such as the address of a pod.
   const guard = isLoopback(host) ? new HostGuard(host, undefined, undefined) : undefined;
   const timeouts = { headersTimeout: longestRequest, requestTimeout: longestRequest };
@@ -76,21 +79,33 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
         })
       : bind(server, port, host)
   ).catch((error: unknown) => {
-    prometheus.close();
+    prometheus?.close();
     throw error;
   });
   return {
     url: urlOf(host, bound),
     port: bound,
     close: async () => {
-      prometheus.close();
+      prometheus?.close();
       await closing.close(monitored.grace / 2, monitored.clock);
     },
   };
 }
 
+/** Only those who scrape metrics install the package that writes them; health is told without it. */
+async function makePrometheus(meters: Meters): Promise<PrometheusMeters | undefined> {
+  try {
+    const { PrometheusMeters } = await import('./prometheus.js');
+    return new PrometheusMeters(meters);
+  } catch (error) {
+    if (/Cannot find package 'prom-client'/.test(messageOf(error))) return undefined;
+    throw error;
+  }
+}
+
 interface Answering extends Monitored {
-  readonly prometheus: PrometheusMeters;
+  /** Absent where its package is not installed. */
+  readonly prometheus: PrometheusMeters | undefined;
   readonly guard: HostGuard | undefined;
 }
 
@@ -115,6 +130,12 @@ async function answer(request: IncomingMessage, monitored: Answering): Promise<R
       return json(statusCodeOf(health), health);
     }
     case '/metrics':
+      if (prometheus === undefined) {
+        return plain(
+          501,
+          "Metrics need the package 'prom-client', which is not installed. Run: npm install prom-client",
+        );
+      }
       return { status: 200, type: prometheus.contentType, body: await prometheus.text() };
     default:
       return plain(404, 'There is nothing here. Use /healthz, /livez or /metrics.');

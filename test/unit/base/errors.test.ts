@@ -46,7 +46,7 @@ describe('ErrandError', () => {
       expect(code).toMatch(/^[A-Z]+(_[A-Z]+)+$/);
       expect(entry.meaning).toMatch(/^\S.*\.$/);
       const error = new ErrandError(code as ErrandErrorCode, '');
-      expect([error.exposed, error.retryable]).toEqual([false, 'passing' in entry]);
+      expect([error.exposed, error.retryable]).toEqual([false, 'retryable' in entry]);
     }
   });
 });

@@ -1,0 +1,39 @@
+import type { Clock } from '../base/clock.js';
+import { ErrandError } from '../base/errors.js';
+import type { LogFields } from '../base/logger.js';
+
+/**
+ * Under which a server carries its {@link ProcessContract}. The command `errand` may be another copy of the package than
+ * the one that a server file imports, so the symbol is the same in all of them. What changes incompatibly gets a new one.
+ */
+export const processContract: unique symbol = Symbol.for('errand.process:1');
+
+/** What the process of a server, its crash guard and the command `errand`, needs of it beyond the public methods. */
+export interface ProcessContract {
+  /** How long calls may take to end when the server closes, in milliseconds. */
+  readonly grace: number;
+  /** The time by which the grace is measured. */
+  readonly clock: Clock;
+  /** Writes to the log of the server. */
+  logError(message: string, fields: LogFields): void;
+  /** From here on, background calls are watched, so that stray errors can be charged to them. */
+  watchStrays(): void;
+  /** Fails the background call that a stray error belongs to, where that is certain. */
+  chargeStray(error: unknown): { readonly component: string; readonly key: string } | undefined;
+}
+
+/** A server of any copy of the package. */
+export interface HasProcess {
+  readonly [processContract]: ProcessContract;
+}
+
+/** Whether `value` is a server, be it one of another copy of the package. */
+export function hasProcess(value: unknown): value is HasProcess {
+  return typeof value === 'object' && value !== null && processContract in value;
+}
+
+/** @throws {ErrandError} `OPTIONS_INVALID` for what is no server */
+export function processOf(server: unknown, where: string): ProcessContract {
+  if (hasProcess(server)) return server[processContract];
+  throw new ErrandError('OPTIONS_INVALID', `${where}: that is no server. Give what createServer() returned.`);
+}
