@@ -1,7 +1,7 @@
-/** How urgent a line of the log is (RFC 5424). */
+/** The severity of a log message (RFC 5424). */
 export type LoggingLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency';
 
-/** A picture that clients show beside a name. */
+/** An icon that clients show next to a name. */
 export type Icon = {
   src: string;
   mimeType?: string;
@@ -20,7 +20,7 @@ export type Implementation = {
   icons?: Icon[];
 };
 
-/** Everything that a client can declare, in either generation. */
+/** The capabilities that a client can declare, in either generation. */
 export type ClientCapabilities = {
   experimental?: Record<string, object>;
   sampling?: { context?: object; tools?: object };
@@ -30,7 +30,7 @@ export type ClientCapabilities = {
   extensions?: Record<string, object>;
 };
 
-/** For whom a piece of content is, and how much it matters. */
+/** The audience and importance of a piece of content. */
 export type Annotations = {
   audience?: ('user' | 'assistant')[];
   /** From 0 to 1. */
@@ -43,28 +43,28 @@ type Meta = { [name: string]: unknown };
 
 /** Text for the model or the user. */
 export type TextContent = { type: 'text'; text: string; annotations?: Annotations; _meta?: Meta };
-/** A picture in base64. */
+/** An image in base64. */
 export type ImageContent = { type: 'image'; data: string; mimeType: string; annotations?: Annotations; _meta?: Meta };
-/** Sound in base64. */
+/** Audio in base64. */
 export type AudioContent = { type: 'audio'; data: string; mimeType: string; annotations?: Annotations; _meta?: Meta };
 /** The contents of a resource: text, or bytes in base64. */
 export type ResourceContents =
   | { uri: string; mimeType?: string; text: string; _meta?: Meta }
   | { uri: string; mimeType?: string; blob: string; _meta?: Meta };
-/** A resource with its contents. */
+/** A resource included with its contents. */
 export type EmbeddedResource = {
   type: 'resource';
   resource: ResourceContents;
   annotations?: Annotations;
   _meta?: Meta;
 };
-/** A resource that can be read by its URI. */
+/** A link to a resource that can be read by its URI. */
 export type ResourceLink = Resource & { type: 'resource_link' };
 
-/** One piece of what a tool returns or a message says. */
+/** One piece of content of a tool's result or of a message. */
 export type ContentBlock = TextContent | ImageContent | AudioContent | EmbeddedResource | ResourceLink;
 
-/** What a tool answers. It is stored as it stands here and put into the words of a generation when it is read. */
+/** The result of a tool. Records store it in this form; a binding translates it for its generation. */
 export type CallToolResult = {
   content: ContentBlock[];
   structuredContent?: { [name: string]: unknown };
@@ -76,7 +76,7 @@ export type CallToolResult = {
 /** One message of a prompt. */
 export type PromptMessage = { role: 'user' | 'assistant'; content: ContentBlock };
 
-/** What a prompt answers. */
+/** The result of a prompt. */
 export type GetPromptResult = {
   description?: string;
   messages: PromptMessage[];
@@ -84,17 +84,17 @@ export type GetPromptResult = {
   [name: string]: unknown;
 };
 
-/** What a resource answers. */
+/** The result of reading a resource. */
 export type ReadResourceResult = {
   contents: ResourceContents[];
   _meta?: Meta;
   [name: string]: unknown;
 };
 
-/** An argument of a prompt, as it is listed. */
+/** An argument of a prompt, as listed. */
 export type PromptArgument = { name: string; title?: string; description?: string; required?: boolean };
 
-/** A prompt, as it is listed. */
+/** A prompt, as listed. */
 export type Prompt = {
   name: string;
   title?: string;
@@ -104,7 +104,7 @@ export type Prompt = {
   _meta?: Meta;
 };
 
-/** A resource, as it is listed. */
+/** A resource, as listed. */
 export type Resource = {
   uri: string;
   name: string;
@@ -118,13 +118,13 @@ export type Resource = {
   _meta?: Meta;
 };
 
-/** A template of resources, as it is listed. */
+/** A resource template, as listed. */
 export type ResourceTemplate = Omit<Resource, 'uri' | 'size'> & {
   /** RFC 6570. */
   uriTemplate: string;
 };
 
-/** Hints about a tool, which a client must not trust of a server that it does not trust. */
+/** Hints about a tool. A client must not rely on those of a server that it does not trust. */
 export type ToolAnnotations = {
   title?: string;
   readOnlyHint?: boolean;
@@ -133,7 +133,7 @@ export type ToolAnnotations = {
   openWorldHint?: boolean;
 };
 
-/** A JSON schema with an object at its top. */
+/** A JSON schema of an object. */
 type ObjectSchema = {
   type: 'object';
   properties?: { [name: string]: object };
@@ -141,7 +141,7 @@ type ObjectSchema = {
   [keyword: string]: unknown;
 };
 
-/** A tool, as it is listed. */
+/** A tool, as listed. */
 export type Tool = {
   name: string;
   title?: string;
@@ -154,7 +154,7 @@ export type Tool = {
   _meta?: Meta;
 };
 
-/** A task as clients see it. */
+/** A task, as clients see it. */
 export type Task = {
   taskId: string;
   status: 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled';
@@ -162,25 +162,25 @@ export type Task = {
   /** ISO 8601. */
   createdAt: string;
   lastUpdatedAt: string;
-  /** How long the task is kept from its creation on, in milliseconds; null for ever. */
+  /** How long the task is kept after its creation, in milliseconds; null for unlimited. */
   ttl: number | null;
-  /** In milliseconds. */
+  /** How often to poll, in milliseconds. */
   pollInterval?: number;
 };
 
-/** A folder or file that a client lets the server work on. */
+/** A folder or file on which a client lets the server work. */
 export type Root = { uri: string; name?: string; _meta?: Meta };
 
-/** What a model should be good at. */
+/** The qualities that matter in the choice of a model. */
 export type ModelPreferences = {
   hints?: { name?: string }[];
-  /** From 0 to 1, as the others. */
+  /** From 0 to 1, like the other priorities. */
   costPriority?: number;
   speedPriority?: number;
   intelligencePriority?: number;
 };
 
-/** Whether the model has to use a tool. */
+/** Whether the model must use a tool. */
 export type ToolChoice = { mode?: 'auto' | 'required' | 'none' };
 
 /** A model's use of a tool. */
@@ -191,7 +191,7 @@ export type ToolUseContent = {
   input: { [name: string]: unknown };
   _meta?: Meta;
 };
-/** What a tool that a model used gave. */
+/** The result of a tool that a model used. */
 export type ToolResultContent = {
   type: 'tool_result';
   toolUseId: string;
@@ -201,18 +201,18 @@ export type ToolResultContent = {
   _meta?: Meta;
 };
 
-/** One piece of a message to or from a model. */
+/** One piece of content of a message to or from a model. */
 export type SamplingMessageContentBlock =
   TextContent | ImageContent | AudioContent | ToolUseContent | ToolResultContent;
 
-/** A message to a model. */
+/** A message to or from a model. */
 export type SamplingMessage = {
   role: 'user' | 'assistant';
   content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
   _meta?: Meta;
 };
 
-/** A question to a model. */
+/** A sampling request: the parameters of a question to a model. */
 export type CreateMessageRequestParams = {
   messages: SamplingMessage[];
   maxTokens: number;
@@ -228,7 +228,7 @@ export type CreateMessageRequestParams = {
   _meta?: Meta;
 };
 
-/** What a model said. */
+/** The answer of a model. */
 export type CreateMessageResult = {
   model: string;
   role: 'user' | 'assistant';
@@ -238,20 +238,20 @@ export type CreateMessageResult = {
   [name: string]: unknown;
 };
 
-/** What a model said that was given tools. */
+/** The answer of a model that was given tools. */
 export type CreateMessageResultWithTools = Omit<CreateMessageResult, 'content'> & {
   model: string;
   role: 'user' | 'assistant';
   content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
 };
 
-/** What a client can know of a tool before it calls it. */
+/** The types of a tool, for typed clients. */
 export interface ToolShape {
-  /** Its arguments as they travel; `undefined` when it takes none. */
+  /** Its arguments on the wire; `undefined` if it takes none. */
   readonly input: object | undefined;
-  /** Its structured content; `unknown` where that cannot be known. */
+  /** Its structured content; `unknown` if that cannot be inferred. */
   readonly structured: unknown;
 }
 
-/** The tools of a server by name, as far as the compiler knows them. */
+/** The tools of a server by name, as far as they can be inferred. */
 export type ToolMap = Record<string, ToolShape>;

@@ -71,7 +71,7 @@ async function startWorker(args: readonly string[], env: Record<string, string> 
     },
     { timeout: 25_000 },
   );
-  const url = started.find(({ message }) => message === 'Health and metrics can be asked for')?.['url'] as string;
+  const url = started.find(({ message }) => message === 'Serving health and metrics')?.['url'] as string;
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   return { child, ended, url, log: () => log, lines };
 }
@@ -259,7 +259,7 @@ describe('errand worker refuses', () => {
     const server = startServer();
     await server.listen();
     expect(() => server.asWorker({})).toThrow(
-      "The server 'fleet' was started by its file already. Let the file only export it.",
+      "The server 'fleet' was already started by its file. Let the file only export it.",
     );
   });
 

@@ -1,4 +1,4 @@
-/** The id of a JSON-RPC request (JSON-RPC 2.0, section 4; MCP has no null). */
+/** The id of a request (JSON-RPC 2.0, section 4; in MCP never null). */
 export type RequestId = string | number;
 
 /** Parameters of a message. `_meta` belongs to the protocol, the rest to the method. */
@@ -7,7 +7,7 @@ export type JsonRpcParams = {
   [name: string]: unknown;
 };
 
-/** A message that wants an answer. */
+/** A message that expects a response. */
 export type JsonRpcRequest = {
   jsonrpc: '2.0';
   id: RequestId;
@@ -15,26 +15,26 @@ export type JsonRpcRequest = {
   params?: JsonRpcParams;
 };
 
-/** A message that wants none. */
+/** A message without a response. */
 export type JsonRpcNotification = {
   jsonrpc: '2.0';
   method: string;
   params?: JsonRpcParams;
 };
 
-/** The result of a request. */
+/** The response to a request that succeeded. */
 export type JsonRpcResult = {
   jsonrpc: '2.0';
   id: RequestId;
   result: Record<string, unknown>;
 };
 
-/** The failure of a request; without an id where the request could not be read. */
+/** The response to a request that failed; without an id if the request was unreadable. */
 export type JsonRpcError = {
   jsonrpc: '2.0';
   id?: RequestId;
   error: { code: number; message: string; data?: unknown };
 };
 
-/** Any message of JSON-RPC 2.0 as MCP sends it. */
+/** Any JSON-RPC 2.0 message, as MCP uses them. */
 export type JSONRPCMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResult | JsonRpcError;

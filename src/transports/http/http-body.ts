@@ -1,10 +1,10 @@
 import { refuse } from '../../protocol/errors.js';
 import { refusalOfJson } from './json-body.js';
 
-/** The largest body of a request, in bytes. */
-const largestBody = 4 * 1024 * 1024;
+/** The maximum size of a body, in bytes. */
+const maximumSize = 4 * 1024 * 1024;
 
-/** The parsed body of a request, or the answer to one that is too large or not JSON. */
+/** Reads and parses a body. Refuses one that is too large or not JSON. */
 export async function readJson(
   incoming: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly json: unknown } | { readonly refused: Response }> {
@@ -12,13 +12,13 @@ export async function readJson(
   let size = 0;
   for await (const chunk of incoming) {
     size += chunk.length;
-    if (size > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
+    if (size > maximumSize) return { refused: refuse(413, -32000, `The body is larger than ${maximumSize} bytes.`) };
     chunks.push(chunk);
   }
   const body = Buffer.concat(chunks);
   chunks.length = 0;
-  const tooMuch = refusalOfJson(body);
-  if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };
+  const tooCostly = refusalOfJson(body);
+  if (tooCostly !== undefined) return { refused: refuse(413, -32000, tooCostly) };
   try {
     return { json: JSON.parse(body.toString('utf8')) as unknown };
   } catch {

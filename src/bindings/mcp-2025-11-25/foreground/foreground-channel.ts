@@ -55,7 +55,9 @@ export class ForegroundChannel implements ClientChannel {
 }
 
 const dropped = (): ErrandError =>
-  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which the question would be sent.', { exposed: true });
+  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which the question would be sent.', {
+    exposed: true,
+  });
 
 const unreachable = (): ErrandError =>
   new ErrandError(

@@ -145,7 +145,8 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.lastSeen = this.core.clock.now();
     this.forwardCancellation(body);
     const negotiated = this.connection?.client?.protocolVersion;
-    const malformed = (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
+    const malformed =
+      (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
     if (malformed !== undefined) return { response: malformed };
     const ids = requestIds(body);
     const duplicate = this.refuseDuplicate(ids);

@@ -88,7 +88,9 @@ export class HttpSessions implements HttpEndpoint {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
     if (JSON.stringify(body).length > largestInitialize) {
-      return { response: refuse(413, -32000, `The initialize request is larger than ${largestInitialize} characters.`) };
+      return {
+        response: refuse(413, -32000, `The initialize request is larger than ${largestInitialize} characters.`),
+      };
     }
     const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
     if (typeof session === 'function') return { response: session() };

@@ -90,7 +90,8 @@ export class SharedSession {
   /** Marks the session as in use here. Resolves with `false` when it has ended meanwhile. */
   async keepAlive(): Promise<boolean> {
     const now = this.clock.now();
-    if (this.client === undefined || now - this.renewedAt < Math.min(renewalInterval, this.idleTimeout / 3)) return true;
+    const interval = Math.min(renewalInterval, this.idleTimeout / 3);
+    if (this.client === undefined || now - this.renewedAt < interval) return true;
     this.renewedAt = now;
     try {
       return await this.engine.sessions.keep(this.id, this.connectionId, this.retention);
@@ -102,7 +103,9 @@ export class SharedSession {
 
   /** It was unused here for too long. Ends it, if it is unused elsewhere as well. */
   async expire(): Promise<void> {
-    await this.engine.sessions.end(this.id, this.connectionId).catch((error: unknown) => this.logFailure('A session could not be ended', error));
+    await this.engine.sessions
+      .end(this.id, this.connectionId)
+      .catch((error: unknown) => this.logFailure('A session could not be ended', error));
   }
 
   /** Ends the session everywhere. */
@@ -153,7 +156,9 @@ export class SharedSession {
   async releaseStream(): Promise<void> {
     if (this.holder === 'here') this.holder = 'nobody';
     this.host.onHolderChanged();
-    await this.engine.sessions.leave(this.id, this.connectionId).catch((error: unknown) => this.logFailure('The standalone stream of a session could not be released', error));
+    await this.engine.sessions
+      .leave(this.id, this.connectionId)
+      .catch((error: unknown) => this.logFailure('The standalone stream of a session could not be released', error));
   }
 
   /** Stops serving the session here. */

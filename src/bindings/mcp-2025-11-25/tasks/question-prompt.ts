@@ -172,9 +172,11 @@ export class QuestionPrompt {
     if (this.lease === 'acquiring' || this.lease === 'elsewhere') return;
     if (streams.single) {
       if (this.task.isIntroduced()) this.show();
-    } else if (this.task.reader !== undefined) this.show();
-    else if (!streams.standalone) this.releaseLease();
-    else this.tryAfter(standaloneDelay, () => this.show());
+      return;
+    }
+    if (this.task.reader !== undefined) return this.show();
+    if (!streams.standalone) return this.releaseLease();
+    this.tryAfter(standaloneDelay, () => this.show());
   }
 
   private tryAfter(delay: number, run: () => void): void {
