@@ -2,18 +2,18 @@ import type { Transport } from '../protocol/transport.js';
 import type { HttpEndpoint } from '../transports/http/http-exchange.js';
 import type { SessionMode } from '../transports/http/http-options.js';
 
-/** A client that is connected. */
+/** A connected client. */
 export interface BoundConnection {
-  /** Refuses new calls, and resolves when no foreground call is under way. */
+  /** Refuses new calls. Resolves once no foreground call is running. */
   drain(): Promise<void>;
-  /** Ends the connection and the foreground calls on it, and waits until they have settled. */
+  /** Ends the connection and its foreground calls. Resolves once these have settled. */
   close(): Promise<void>;
 }
 
-/** The code for one generation of the protocol: translates its wire to the core of one server. */
+/** The code for one generation of the protocol. It translates the wire to the core of one server. */
 export interface Binding {
-  /** Serves one client over a transport. `onClosed` is called when the connection ends, whoever ended it. */
+  /** Serves one client over a transport. `onClosed` is called when the connection ends, from either side. */
   connect(transport: Transport, onClosed: (connection: BoundConnection) => void): Promise<BoundConnection>;
-  /** Makes what answers HTTP requests of this generation. */
+  /** Makes an endpoint for the HTTP requests of this generation. */
   endpoint(mode: SessionMode): HttpEndpoint;
 }

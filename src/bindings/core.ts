@@ -4,7 +4,7 @@ import type { Engine } from '../docket/engine/engine.js';
 import type { Implementation } from '../protocol/types.js';
 import type { SubmissionSettings } from '../tasks/submit.js';
 
-/** What every binding needs of its server. */
+/** The server, as every binding needs it. */
 export interface Core extends CallSettings, SubmissionSettings {
   readonly identity: Implementation;
   readonly instructions?: string;

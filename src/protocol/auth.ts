@@ -1,15 +1,15 @@
-/** An access token that the host has verified, and what it says. */
+/** A verified access token with its claims. */
 export interface AuthInfo {
   /** The token itself. */
   token: string;
-  /** The OAuth client that it was given to. */
+  /** The OAuth client that it was issued to. */
   clientId: string;
-  /** What it allows. */
+  /** The scopes that it grants. */
   scopes: string[];
-  /** When it expires, in seconds since 1970. */
+  /** When it expires, in seconds since the epoch. */
   expiresAt?: number;
   /** The server that it was issued for (RFC 8707). */
   resource?: URL;
-  /** Further claims: `iss` and `sub` make the principal, together with the client. */
+  /** Further claims: `iss` and `sub`, together with the client, make the principal. */
   extra?: Record<string, unknown>;
 }

@@ -1,7 +1,7 @@
 import type { AuthInfo } from './auth.js';
 import type { JSONRPCMessage, RequestId } from './json-rpc/messages.js';
 
-/** What a transport knows of a message beside its text. */
+/** The context of a received message. */
 export interface MessageExtra {
   /** The HTTP request that brought it. */
   requestInfo?: {
@@ -14,35 +14,35 @@ export interface MessageExtra {
   authInfo?: AuthInfo;
 }
 
-/** How a message is to be sent. */
+/** Options of `send`. */
 export interface SendOptions {
-  /** The request of the other side that the message belongs to: it goes out on the stream of that. */
+  /** The incoming request that the message belongs to; the message goes out on its stream. */
   relatedRequestId?: RequestId;
-  /** Of transports of the SDK's client: where a stream goes on that broke. */
+  /** For the SDK's client transports: where to resume a broken stream. */
   resumptionToken?: string;
-  /** Told each place from which the stream could go on. */
+  /** Called with each token from which the stream can be resumed. */
   onresumptiontoken?: (token: string) => void;
 }
 
 /**
- * Moves the messages of one connection. It has the shape of the transports of the MCP SDK, so that any of those fits;
- * the callbacks are set before `start()`.
+ * Moves the messages of one connection. It has the shape of the MCP SDK's transports, so that any of those fits. The
+ * callbacks are set before `start()`.
  */
 export interface Transport {
-  /** Begins to receive. */
+  /** Starts receiving. */
   start(): Promise<void>;
   /** Sends one message. */
   send(message: JSONRPCMessage, options?: SendOptions): Promise<void>;
-  /** Ends the connection; calls `onclose`. */
+  /** Ends the connection and calls `onclose`. */
   close(): Promise<void>;
-  /** Called once the connection has ended, whoever ended it. */
+  /** Called once the connection has ended, from either side. */
   onclose?: (() => void) | undefined;
-  /** Called with what goes wrong beside a message. */
+  /** Called with errors that concern no particular message. */
   onerror?: ((error: Error) => void) | undefined;
   /** Called with each message. */
   onmessage?: ((message: JSONRPCMessage, extra?: MessageExtra) => void) | undefined;
   /** The id of the session, where the transport has one. */
   sessionId?: string | undefined;
-  /** Told the revision that was negotiated. */
+  /** Called with the negotiated revision. */
   setProtocolVersion?: ((version: string) => void) | undefined;
 }

@@ -1,7 +1,7 @@
-/** How urgent a line of the log is (RFC 5424). */
+/** The severity of a log message (RFC 5424). */
 export type LoggingLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency';
 
-/** A picture that clients show beside a name. */
+/** An icon that clients show next to a name. */
 export type Icon = {
   /** Its URL: https or data. */
   src: string;
@@ -29,7 +29,7 @@ export type Implementation = {
   icons?: Icon[];
 };
 
-/** Everything that a client can declare, in either generation. */
+/** The capabilities that a client can declare, in either generation. */
 export type ClientCapabilities = {
   /** Capabilities that no specification has. */
   experimental?: Record<string, object>;
@@ -58,7 +58,7 @@ export type ClientCapabilities = {
   extensions?: Record<string, object>;
 };
 
-/** For whom a piece of content is, and how much it matters. */
+/** The audience and importance of a piece of content. */
 export type Annotations = {
   /** For whom it is. */
   audience?: ('user' | 'assistant')[];
@@ -146,10 +146,10 @@ export type ResourceLink = Resource & {
   type: 'resource_link';
 };
 
-/** One piece of what a tool returns or a message says. */
+/** One piece of content of a tool's result or of a message. */
 export type ContentBlock = TextContent | ImageContent | AudioContent | EmbeddedResource | ResourceLink;
 
-/** What a tool answers. It is stored as it stands here and put into the words of a generation when it is read. */
+/** The result of a tool. Records store it in this form; a binding translates it for its generation. */
 export type CallToolResult = {
   /** What the model and the user see. */
   content: ContentBlock[];
@@ -170,7 +170,7 @@ export type PromptMessage = {
   content: ContentBlock;
 };
 
-/** What a prompt answers. */
+/** The result of a prompt. */
 export type GetPromptResult = {
   /** What the prompt is for. */
   description?: string;
@@ -181,7 +181,7 @@ export type GetPromptResult = {
   [name: string]: unknown;
 };
 
-/** What a resource answers. */
+/** The result of reading a resource. */
 export type ReadResourceResult = {
   /** The contents of the resource, and of those below it. */
   contents: ResourceContents[];
@@ -202,7 +202,7 @@ export type PromptArgument = {
   required?: boolean;
 };
 
-/** A prompt, as it is listed. */
+/** A prompt, as listed. */
 export type Prompt = {
   /** Its name, for programs. */
   name: string;
@@ -218,7 +218,7 @@ export type Prompt = {
   _meta?: Meta;
 };
 
-/** A resource, as it is listed. */
+/** A resource, as listed. */
 export type Resource = {
   /** Its URI. */
   uri: string;
@@ -240,13 +240,13 @@ export type Resource = {
   _meta?: Meta;
 };
 
-/** A template of resources, as it is listed. */
+/** A resource template, as listed. */
 export type ResourceTemplate = Omit<Resource, 'uri' | 'size'> & {
   /** RFC 6570. */
   uriTemplate: string;
 };
 
-/** Hints about a tool, which a client must not trust of a server that it does not trust. */
+/** Hints about a tool. A client must not rely on those of a server that it does not trust. */
 export type ToolAnnotations = {
   /** Its name, for people. */
   title?: string;
@@ -260,7 +260,7 @@ export type ToolAnnotations = {
   openWorldHint?: boolean;
 };
 
-/** A JSON schema with an object at its top. */
+/** A JSON schema of an object. */
 type ObjectSchema = {
   type: 'object';
   properties?: { [name: string]: object };
@@ -268,7 +268,7 @@ type ObjectSchema = {
   [keyword: string]: unknown;
 };
 
-/** A tool, as it is listed. */
+/** A tool, as listed. */
 export type Tool = {
   /** Its name, for programs. */
   name: string;
@@ -293,7 +293,7 @@ export type Tool = {
   _meta?: Meta;
 };
 
-/** A task as clients see it. */
+/** A task, as clients see it. */
 export type Task = {
   /** Its id. */
   taskId: string;
@@ -305,9 +305,9 @@ export type Task = {
   createdAt: string;
   /** ISO 8601. */
   lastUpdatedAt: string;
-  /** How long the task is kept from its creation on, in milliseconds; null for ever. */
+  /** How long the task is kept after its creation, in milliseconds; null for unlimited. */
   ttl: number | null;
-  /** In milliseconds. */
+  /** How often to poll, in milliseconds. */
   pollInterval?: number;
 };
 
@@ -321,7 +321,7 @@ export type Root = {
   _meta?: Meta;
 };
 
-/** What a model should be good at. */
+/** The qualities that matter in the choice of a model. */
 export type ModelPreferences = {
   /** Names of models, or parts of them, the best first. */
   hints?: {
@@ -355,7 +355,7 @@ export type ToolUseContent = {
   /** Metadata of MCP. */
   _meta?: Meta;
 };
-/** What a tool that a model used gave. */
+/** The result of a tool that a model used. */
 export type ToolResultContent = {
   /** Always `tool_result`. */
   type: 'tool_result';
@@ -371,11 +371,11 @@ export type ToolResultContent = {
   _meta?: Meta;
 };
 
-/** One piece of a message to or from a model. */
+/** One piece of content of a message to or from a model. */
 export type SamplingMessageContentBlock =
   TextContent | ImageContent | AudioContent | ToolUseContent | ToolResultContent;
 
-/** A message to a model. */
+/** A message to or from a model. */
 export type SamplingMessage = {
   /** Who says it. */
   role: 'user' | 'assistant';
@@ -385,7 +385,7 @@ export type SamplingMessage = {
   _meta?: Meta;
 };
 
-/** A question to a model. */
+/** A sampling request: the parameters of a question to a model. */
 export type CreateMessageRequestParams = {
   /** The conversation so far. */
   messages: SamplingMessage[];
@@ -413,7 +413,7 @@ export type CreateMessageRequestParams = {
   _meta?: Meta;
 };
 
-/** What a model said. */
+/** The answer of a model. */
 export type CreateMessageResult = {
   /** The model that answered. */
   model: string;
@@ -428,7 +428,7 @@ export type CreateMessageResult = {
   [name: string]: unknown;
 };
 
-/** What a model said that was given tools. */
+/** The answer of a model that was given tools. */
 export type CreateMessageResultWithTools = Omit<CreateMessageResult, 'content'> & {
   /** The model that answered. */
   model: string;
@@ -438,13 +438,13 @@ export type CreateMessageResultWithTools = Omit<CreateMessageResult, 'content'> 
   content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
 };
 
-/** What a client can know of a tool before it calls it. */
+/** The types of a tool, for typed clients. */
 export interface ToolShape {
-  /** Its arguments as they travel; `undefined` when it takes none. */
+  /** Its arguments on the wire; `undefined` if it takes none. */
   readonly input: object | undefined;
-  /** Its structured content; `unknown` where that cannot be known. */
+  /** Its structured content; `unknown` if that cannot be inferred. */
   readonly structured: unknown;
 }
 
-/** The tools of a server by name, as far as the compiler knows them. */
+/** The tools of a server by name, as far as they can be inferred. */
 export type ToolMap = Record<string, ToolShape>;

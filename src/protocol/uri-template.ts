@@ -1,32 +1,32 @@
 import { ErrandError } from '../base/errors.js';
 
-/** Longer URIs match nothing. */
-const longestUri = 8_192;
+/** The maximum length of a URI, in characters. Longer ones match nothing. */
+const maximumLength = 8_192;
 
 interface Variable {
   readonly name: string;
-  /** What one character of its value may be. */
+  /** Matches a character that its value may contain. */
   readonly allowed: RegExp;
-  /** Whether a comma in its value separates several. */
+  /** Whether commas in its value separate several values. */
   readonly isList: boolean;
 }
 
-/** A piece of a template: a text, or a variable whose value has at least one character. */
+/** A part of a template: literal text, or a variable whose value has at least one character. */
 type Part = string | Variable;
 
-/** For each place of a URI where a part may begin: the last place where it may end so that the rest fits as well. */
+/** Maps each index of a URI at which a part may begin to the last index at which it may end so that the rest fits as well. */
 type Ends = (begin: number) => number | undefined;
 
-/** A URI template (RFC 6570), matched against the URIs that clients ask for. */
+/** A URI template (RFC 6570), for matching URIs. */
 export class UriTemplate {
   private readonly parts: readonly Part[];
 
-  /** @throws {ErrandError} `COMPONENT_INVALID` for a template that cannot be read. */
+  /** @throws {ErrandError} `COMPONENT_INVALID` for an invalid template. */
   constructor(text: string) {
     this.parts = partsOf(text);
   }
 
-  /** Whether a text has expressions such as `{name}`. */
+  /** Whether a text contains expressions such as `{name}`. */
   static isTemplate(text: string): boolean {
     return /\{[^}\s]+\}/.test(text);
   }
@@ -36,13 +36,13 @@ export class UriTemplate {
   }
 
   /**
-   * The values of the variables, decoded; undefined for a URI that does not fit. Where several readings fit, the first
-   * variable takes as much as it can, then the second. Clients choose the URI, so the time grows with its length and no
-   * faster, which a regular expression with several variables does not promise.
+   * Returns the decoded values of the variables, or undefined if the URI does not match. Where it matches in several ways,
+   * the first variable takes as much as it can, then the second. Clients choose the URI, so matching takes linear time,
+   * which a regular expression with several variables does not guarantee.
    */
   match(uri: string): Record<string, string | string[]> | undefined {
-    if (uri.length > longestUri) return undefined;
-    const ends = this.read(uri);
+    if (uri.length > maximumLength) return undefined;
+    const ends = this.endsIn(uri);
     if (ends === undefined) return undefined;
     try {
       return Object.fromEntries(
@@ -54,12 +54,12 @@ export class UriTemplate {
         }),
       );
     } catch {
-      return undefined; // a broken percent sequence names nothing
+      return undefined; // an invalid percent sequence
     }
   }
 
-  /** Where each part ends. */
-  private read(uri: string): number[] | undefined {
+  /** The index at which each part ends. */
+  private endsIn(uri: string): number[] | undefined {
     const [first] = this.parts;
     if (typeof first === 'string' && !uri.startsWith(first)) return undefined;
     const all: Ends[] = [];
@@ -101,18 +101,18 @@ function partsOf(template: string): Part[] {
   for (const [whole, expression = ''] of template.matchAll(/[^{]+|\{([^}]*)\}?/g)) {
     if (!whole.startsWith('{')) parts.push(whole);
     else if (whole.endsWith('}')) parts.push(...variablesOf(expression));
-    else throw unreadable(`'${whole}' at its end has no '}'`);
+    else throw invalid(`'${whole}' at its end has no '}'`);
   }
   return parts;
 }
 
 interface Operator {
-  /** What stands before the first variable of an expression. */
+  /** The text before the first variable of an expression. */
   readonly first: string;
-  /** What stands before the others. */
+  /** The text before each further variable. */
   readonly next: string;
   readonly allowed: RegExp;
-  /** Whether the name of the variable stands before its value. */
+  /** Whether the name of a variable precedes its value. */
   readonly isNamed?: boolean;
 }
 
@@ -133,7 +133,7 @@ function variablesOf(expression: string): Part[] {
   const names = (operator === undefined ? expression : expression.slice(1)).split(',');
   return names.flatMap((written, index): Part[] => {
     const name = written.trim().replace(/\*$/, '');
-    if (name === '') throw unreadable(`{${expression}} names no variable`);
+    if (name === '') throw invalid(`{${expression}} names no variable`);
     const isList = written.trim() !== name;
     const before = (index === 0 ? first : next) + (isNamed ? `${name}=` : '');
     const variable = { name, allowed: isList && allowed === simple.allowed ? /[^/]/ : allowed, isList };
@@ -141,4 +141,4 @@ function variablesOf(expression: string): Part[] {
   });
 }
 
-const unreadable = (why: string): ErrandError => new ErrandError('COMPONENT_INVALID', why);
+const invalid = (why: string): ErrandError => new ErrandError('COMPONENT_INVALID', why);

@@ -1,4 +1,3 @@
-import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, withoutPassword } from '../base/errors.js';
 import { Meters } from '../telemetry/meters.js';
 import { Tracing } from '../telemetry/tracing.js';
@@ -25,14 +24,16 @@ import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { processContract, type ProcessContract } from './process-contract.js';
 import { attachOpenTelemetry } from './telemetry/open-telemetry.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
-import { callSettings, resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
+import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
+import { coreOf } from './core.js';
 import type { ServedTools } from './served-tools.js';
+import { closeSingletons, endCalls, type Closable } from './shutdown.js';
 
 /**
- * Makes a server of components and providers. It checks everything that can be checked without running anything, and
- * starts nothing: no provider is built and no worker runs before the first client connects or work is added.
+ * Creates a server from components and providers. Checks everything that can be checked without running anything, and
+ * starts nothing: no provider is built and no worker runs before the first client connects or the first execution is added.
  *
- * @throws {ErrandError} for the first thing that cannot work, naming it with its path.
+ * @throws {ErrandError} for the first thing that cannot work, with its path.
  *
  * @example
  * ```ts
@@ -61,31 +62,31 @@ export function createServer<Components extends readonly ComponentEntry[]>(
 type BuiltInTable = ReturnType<typeof builtIns>;
 
 /**
- * A server: connect clients to it, listen for them, close it. Made by {@link createServer}. `Tools` is what the compiler
- * knows of its tools, for typed clients; `ErrandServer` alone stands for any server.
+ * A server, made by {@link createServer}: connect clients, listen for them, close it. `Tools` are the types of its tools, for
+ * typed clients; `ErrandServer` alone stands for any server.
  */
 export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentServer {
-  /** Only for the compiler: what clients know of the server. */
+  /** Exists only for the compiler: the types of the server, for typed clients. */
   declare readonly types: {
     /** Its tools, by name. */
     readonly tools: Tools;
   };
-  /** What the server calls itself to clients. */
+  /** The name that clients see. */
   readonly name: string;
-  /** The version that clients are told. */
+  /** The version that clients see. */
   readonly version: string;
-  /** The server's own docket; what is added here belongs to nobody. */
+  /** The server's own docket. What is added here belongs to no principal. */
   readonly docket: Docket;
   private readonly injector: Injector<CallFrame>;
   private readonly catalog: Catalog<CallFrame>;
-  /** Connections and listeners that are open. */
-  private readonly open = new Set<{ drain(): Promise<void>; close(): Promise<void> }>();
-  /** They tell until the very end that the server closes. */
+  /** The open connections and endpoints. */
+  private readonly open = new Set<Closable>();
+  /** They stay to the very end, to report that the server is closing. */
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
   private bindings: Generations | undefined;
-  private fetching: Promise<HttpHandler> | undefined;
-  /** Once, however often the start is tried. */
+  private fetchHandler: Promise<HttpHandler> | undefined;
+  /** Made only once, however often the start is tried. */
   private observed: Promise<() => void> | undefined;
   private isReady = false;
   private background: Background | undefined;
@@ -107,10 +108,10 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Serves one client over a transport of the MCP SDK, until either side closes it. Over HTTP, {@link ErrandServer.listen}
-   * knows more: whether a client still reads the stream on which it would be asked.
+   * Serves one client over a transport of the MCP SDK, until either side closes it. For HTTP prefer
+   * {@link ErrandServer.listen}, which knows whether a client still reads the stream of a question.
    *
-   * @throws {ErrandError} `SERVER_CLOSED`; and whatever a provider throws that is built now.
+   * @throws {ErrandError} `SERVER_CLOSED`; also any error of a provider that is built now.
    */
   async connect(transport: Transport): Promise<void> {
     const bindings = await this.serve();
@@ -124,9 +125,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Serves the one client at stdin and stdout, and closes the server when it is gone: calls that are under way get half
-   * of the grace to finish. Resolves once the client has read its answers, for which it has the other half, so that the
-   * process may exit. `console` writes to stderr meanwhile, because stdout belongs to the protocol.
+   * Serves the client at stdin and stdout, and closes the server when it is gone: running calls get half of the grace to
+   * finish. The client has the other half to read its answers; then this resolves, so that the process may exit.
+   * Meanwhile `console` writes to stderr, because stdout belongs to the protocol.
    */
   async serveStdio(): Promise<void> {
     const { serveStdio } = await import('./stdio.js');
@@ -134,11 +135,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Serves over Streamable HTTP. Binds to 127.0.0.1 unless told otherwise, and answers only requests whose Host and
-   * Origin are expected.
+   * Serves over Streamable HTTP. Binds to 127.0.0.1 by default, and answers only requests with an expected Host and
+   * Origin.
    *
-   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, or open to others without `allowedHosts`;
-   * `OPTIONS_INVALID`.
+   * @throws {ErrandError} `LISTEN_REFUSED` if the address is taken, or other machines can reach it and `allowedHosts` is
+   * missing; `OPTIONS_INVALID`, `SERVER_CLOSED`.
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
     const { listen } = await import('../transports/http/listen.js');
@@ -162,13 +163,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Answers one web request, for hosts that speak `fetch`: Hono, Bun, Deno, workers. Host and Origin must be expected, as
-   * `http` of `createServer` says; the path is the host's affair. Who sends the request is said by `auth` alone. It is
-   * bound to the server, so that it can be handed over by itself.
+   * Answers one web request, for hosts that speak `fetch`: Hono, Bun, Deno, Workers. Host and Origin must be expected, as
+   * set by `http` of `createServer`; routing is up to the host. The sender is identified by `auth` alone. The function is
+   * bound to the server, so it can be passed on its own.
    *
-   * As a default export with a `fetch` is a server to Bun, `bun server.ts` serves it on port 3000.
+   * Bun serves any default export that has `fetch`: `bun server.ts` listens on port 3000.
    *
-   * @throws {ErrandError} `SERVER_CLOSED`; `OPTIONS_INVALID` where `auth` is not what a verified token says.
+   * @throws {ErrandError} `SERVER_CLOSED`; `OPTIONS_INVALID` if `auth` is not a verified access token.
    *
    * @example
    * ```ts
@@ -182,16 +183,16 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   readonly fetch = async (request: Request, options: FetchOptions = {}): Promise<Response> => {
     const { answerFetch } = await import('../transports/http/fetch.js');
     if (this.isClosing) throw closed(this.name);
-    this.fetching ??= this.makeFetching().catch((error: unknown) => {
-      this.fetching = undefined;
+    this.fetchHandler ??= this.makeFetchHandler().catch((error: unknown) => {
+      this.fetchHandler = undefined;
       throw error;
     });
-    return answerFetch(await this.fetching, request, options);
+    return answerFetch(await this.fetchHandler, request, options);
   };
 
   /**
-   * Derives a server in which providers, or classes of components, are swapped, for tests. This one is untouched, and the derived one has a docket and
-   * a worker of its own, so that no other worker can take its tasks.
+   * Derives a server with other providers or component classes, for tests. This one stays as it is. The derived server has
+   * a docket and a worker of its own, so that no other worker can take its tasks.
    *
    * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
    */
@@ -210,14 +211,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   /**
    * Starts a worker in this process, for servers whose embedded worker is off.
    *
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when no component runs in the background, `OPTIONS_INVALID`.
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE` if no component runs in the background; `OPTIONS_INVALID`, `SERVER_CLOSED`.
    */
   async startWorker(options?: WorkerOptions): Promise<RunningWorker> {
     await this.start();
-    return this.demandBackground().startWorkerByHand(options);
+    return this.requireBackground().startWorkerByHand(options);
   }
 
-  /** Whether the server can do its work now: its docket takes executions, and it is not closing. Starts nothing. */
+  /** Whether the server is ready: it is not closing, and its docket takes executions. Starts nothing. */
   async health(): Promise<ServerHealth> {
     if (this.isClosing) return { status: 'draining', reason: 'The server is closing.' };
     if (!this.isReady) return { status: 'starting', reason: 'The server has not started.' };
@@ -225,11 +226,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Tells health and metrics on a port of their own, until the server has closed: `/healthz` (200 or 503, as
-   * {@link ErrandServer.health} says), `/livez` (200 as long as the process answers) and `/metrics` for Prometheus, which
-   * counts from here on. Starts nothing else.
+   * Serves health and metrics on a port of their own, until the server has closed: `/healthz` (200 or 503, by
+   * {@link ErrandServer.health}), `/livez` (200 as long as the process responds) and `/metrics` for Prometheus, which
+   * counts from now on. Starts nothing else.
    *
-   * @throws {ErrandError} `LISTEN_REFUSED` when the address is taken, `OPTIONS_INVALID`.
+   * @throws {ErrandError} `LISTEN_REFUSED` if the address is taken; `OPTIONS_INVALID`, `SERVER_CLOSED`.
    */
   async monitor(options: MonitorOptions = {}): Promise<Monitor> {
     const { openMonitor } = await import('./telemetry/monitor.js');
@@ -243,7 +244,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       },
     };
     this.monitors.add(monitor);
-    logger.info('Health and metrics can be asked for', { url: monitor.url });
+    logger.info('Serving health and metrics', { url: monitor.url });
     if (this.isClosing) {
       await monitor.close();
       throw closed(this.name);
@@ -252,10 +253,10 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Closes everything in order: takes nothing new, hands background work back, lets foreground calls finish for half of
-   * the grace and ends the rest, lets clients read the answers that they were given for the other half, disposes the
-   * singletons in reverse, closes the engine. Nobody waits longer than the grace for calls and their answers, or for
-   * singletons. Safe to call twice.
+   * Closes everything in order: refuses new calls, releases background runs, lets foreground calls finish for half of the
+   * grace and ends the rest, lets clients read their answers for the other half, disposes the singletons in reverse order,
+   * closes the engine. Calls and their answers take no longer than the grace, and neither do the singletons. Safe to call
+   * twice.
    */
   close(): Promise<void> {
     this.closing ??= this.shutDown();
@@ -266,7 +267,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return this.closing !== undefined;
   }
 
-  /** Makes the server ready for clients. */
+  /** Starts the server for clients. */
   private async serve(): Promise<Generations> {
     const core = await this.start();
     this.background?.warnOfNoWorker();
@@ -274,7 +275,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return (this.bindings ??= new Generations(core));
   }
 
-  /** Makes the server ready; a failed start can be repeated. */
+  /** Starts the server. A start that failed can be tried again. */
   private start(): Promise<Core> {
     if (this.isClosing) return Promise.reject(closed(this.name));
     this.started ??= this.makeReady().catch((error: unknown) => {
@@ -294,27 +295,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       this.background ??= await Background.start(options, catalog);
     }
     this.isReady = true;
-    const { name, version, title, websiteUrl, icons, instructions } = options;
-    return {
-      identity: {
-        name,
-        version,
-        ...(title !== undefined && { title }),
-        ...(websiteUrl !== undefined && { websiteUrl }),
-        ...(icons !== undefined && { icons }),
-      },
-      ...callSettings(options),
-      catalog,
-      snapshots: snapshotRules(options),
-      ttl: options.docket.ttl,
-      limits: options.docket.limits,
-      ...(instructions !== undefined && { instructions }),
-      ...(this.background !== undefined && { engine: this.background.engine }),
-    };
+    return coreOf(options, catalog, this.background?.engine);
   }
 
-  private async makeFetching(): Promise<HttpHandler> {
-    const [{ HttpHandler }, { sessionModeOf }, { HostGuard, loopback }, bindings] = await Promise.all([
+  private async makeFetchHandler(): Promise<HttpHandler> {
+    const [{ HttpHandler }, { sessionModeOf }, { HostGuard }, bindings] = await Promise.all([
       import('../transports/http/http-handler.js'),
       import('../transports/http/http-options.js'),
       import('../transports/http/host-guard.js'),
@@ -323,12 +308,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     const { http } = this.options;
     const endpoint = bindings.endpoint(sessionModeOf(http, 'createServer: http'));
     this.open.add(endpoint);
-    // Names of this machine are expected only where no others are named.
-    const guard = new HostGuard(
-      http.allowedHosts === undefined ? loopback : '',
-      http.allowedHosts,
-      http.allowedOrigins,
-    );
+    const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
     return new HttpHandler({ endpoint, guard });
   }
 
@@ -342,14 +322,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       limits: options.docket.limits,
       snapshots: snapshotRules(options),
       engine: async () => {
-        // A call that is being drained may still add to the docket.
+        // A call may still add executions while the server drains.
         if (this.background === undefined) await this.start();
-        return this.demandBackground().engine;
+        return this.requireBackground().engine;
       },
     };
   }
 
-  private demandBackground(): Background {
+  private requireBackground(): Background {
     if (this.background !== undefined) return this.background;
     throw new ErrandError(
       'DOCKET_UNAVAILABLE',
@@ -358,27 +338,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   private async shutDown(): Promise<void> {
-    const { grace, clock, logger } = this.options;
-    // At once, so that no connection takes another call while the workers hand theirs back.
-    const drained = [...this.open].map((each) => each.drain());
+    const { options, open } = this;
+    // At once, so that no connection takes another call while the workers release their runs.
+    const drained = [...open].map((each) => each.drain());
     await this.started?.catch(() => undefined);
-    const quiet = Promise.all([...drained, this.background?.stopWorkers()]);
-    // Foreground calls cannot be handed back: they get half of the grace to finish. The other half is for them to stop, and
-    // for slow clients to read what they were answered.
-    await settlesWithin(quiet, grace / 2, clock);
-    const disconnected = Promise.all([...this.open].map((each) => each.close()));
-    const [callsStopped] = await Promise.all([
-      settlesWithin(quiet, grace / 2, clock),
-      settlesWithin(disconnected, grace / 2, clock),
-    ]);
-    // The transports log answers that were not read.
-    if (!callsStopped) {
-      logger.warning('Calls did not stop within the grace and are left alone', { grace });
-    }
+    await endCalls(Promise.all([...drained, this.background?.stopWorkers()]), open, options);
     try {
-      if (!(await settlesWithin(this.injector.close(), grace, clock))) {
-        logger.warning('Singletons were not disposed within the grace and are left alone', { grace });
-      }
+      await closeSingletons(this.injector, options);
     } finally {
       const engine = this.background?.engine.close();
       await Promise.allSettled([engine]);

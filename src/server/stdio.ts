@@ -2,7 +2,7 @@ import { Console } from 'node:console';
 import { StdioTransport, type StdioSettings } from '../transports/stdio.js';
 import type { Transport } from '../protocol/transport.js';
 
-/** Sends `console` to stderr, so that what somebody prints cannot corrupt the protocol. Returns what takes it back. */
+/** Sends `console` to stderr, so that a user's output cannot corrupt the protocol. Returns what restores it. */
 export function sendConsoleToStderr(): () => void {
   const original = globalThis.console;
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
@@ -11,15 +11,15 @@ export function sendConsoleToStderr(): () => void {
   };
 }
 
-/** What is served. */
+/** The server to serve. */
 interface StdioServer {
   connect(transport: Transport): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Serves the client at stdin and stdout. When it asks nothing more the server closes, so that calls under way are
- * answered within the grace, and this resolves once the answers have been read.
+ * Serves the client at stdin and stdout. When the client has sent everything, the server closes: running calls are answered
+ * within the grace, and this resolves once the answers have been read.
  */
 export async function serveStdio(server: StdioServer, settings: StdioSettings): Promise<void> {
   const restoreConsole = sendConsoleToStderr();

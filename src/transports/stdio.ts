@@ -9,12 +9,12 @@ import { isJsonRpcMessage } from '../protocol/json-rpc/shapes.js';
 import { rpcCode } from '../protocol/errors.js';
 import type { Transport } from '../protocol/transport.js';
 
-/** The longest line that is read, in bytes. */
-const longestLine = 10 * 1024 * 1024;
+/** The maximum length of a line, in bytes. */
+const maximumLine = 10 * 1024 * 1024;
 
 const newline = 0x0a;
 
-/** What the transport needs to know of its server. */
+/** The settings of the server that a {@link StdioTransport} needs. */
 export interface StdioSettings {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -23,20 +23,20 @@ export interface StdioSettings {
 }
 
 /**
- * Messages as lines of JSON on stdin and stdout (2025-11-25, basic/transports, stdio). A line that is too long or is no
- * message is reported, and the next one is read.
+ * Exchanges messages as lines of JSON on stdin and stdout (MCP specification, basic/transports, stdio). A line that is too
+ * long or not a message is reported, and reading goes on with the next one.
  */
 export class StdioTransport implements Transport {
   onmessage?: Transport['onmessage'];
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  /** Resolves when the client sends nothing more, after which it may still read answers, or the transport is closed. */
+  /** Resolves when the client has sent everything, though it may still read, or when the transport is closed. */
   readonly ended: Promise<void>;
   private end!: () => void;
   private line: Buffer[] = [];
   private length = 0;
-  /** The rest of a line that is too long is passed over. */
-  private isPassing = false;
+  /** Whether the line was too long, so that the rest of it is skipped. */
+  private isSkipping = false;
   private isClosed = false;
 
   constructor(
@@ -45,7 +45,7 @@ export class StdioTransport implements Transport {
     private readonly output: Writable = process.stdout,
   ) {
     this.ended = new Promise((resolve) => (this.end = resolve));
-    // Nobody reads stdout any more; each write that fails is an error of its own.
+    // The client closed its end of stdout. Each further write emits another error.
     this.output.on('error', () => void this.close());
   }
 
@@ -62,12 +62,12 @@ export class StdioTransport implements Transport {
     });
   }
 
-  /** Cuts nothing that was sent: the client has half of the grace to read it. */
+  /** Waits until the client has read everything, for at most half of the grace. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
     this.input.off('data', this.onData).off('error', this.onInputError);
-    // Others may read it as well.
+    // Other listeners may still want to read.
     if (this.input.listenerCount('data') === 0) this.input.pause();
     const { clock, grace, logger } = this.settings;
     const read = settlesWithin(flushed(this.output), grace / 2, clock);
@@ -89,31 +89,31 @@ export class StdioTransport implements Transport {
   };
 
   private take(part: Buffer): void {
-    if (this.isPassing || part.length === 0) return;
+    if (this.isSkipping || part.length === 0) return;
     this.length += part.length;
-    if (this.length <= longestLine) {
+    if (this.length <= maximumLine) {
       this.line.push(part);
       return;
     }
-    this.isPassing = true;
+    this.isSkipping = true;
     this.line = [];
-    const message = `A message is longer than ${longestLine} bytes and was passed over.`;
+    const message = `A message is longer than ${maximumLine} bytes and was skipped.`;
     this.onerror?.(new ErrandError('INPUT_TOO_LARGE', message));
-    this.settings.logger.warning('A message over stdio was too long and was passed over', { longest: longestLine });
+    this.settings.logger.warning('A message over stdio was too long and was skipped', { maximum: maximumLine });
     void this.send({ jsonrpc: '2.0', error: { code: rpcCode.invalidRequest, message } });
   }
 
   private endLine(): void {
     const line = Buffer.concat(this.line);
-    const wasPassed = this.isPassing;
+    const wasSkipped = this.isSkipping;
     this.line = [];
     this.length = 0;
-    this.isPassing = false;
-    if (wasPassed || this.isClosed) return;
+    this.isSkipping = false;
+    if (wasSkipped || this.isClosed) return;
     try {
       const message: unknown = JSON.parse(line.toString('utf8'));
       if (isJsonRpcMessage(message)) this.onmessage?.(message);
-      else this.onerror?.(new ErrandError('INPUT_INVALID', 'A line on stdin is no message of JSON-RPC.'));
+      else this.onerror?.(new ErrandError('INPUT_INVALID', 'A line on stdin is not a JSON-RPC message.'));
     } catch (error) {
       this.onerror?.(error as Error);
     }

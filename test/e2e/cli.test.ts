@@ -92,7 +92,7 @@ describe('errand run over stdio', () => {
     const { child, printed } = start('run', fixtureFile('chatty.ts'), '--monitor-port', '0');
     const url = await eventually(
       () => {
-        const found = /Health and metrics can be asked for.*"url":"(http:[^"]+)"/.exec(printed.err)?.[1];
+        const found = /Serving health and metrics.*"url":"(http:[^"]+)"/.exec(printed.err)?.[1];
         expect(found).toBeDefined();
         return found as string;
       },

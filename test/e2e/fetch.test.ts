@@ -102,7 +102,7 @@ const post = (body: unknown, headers: Record<string, string> = {}, to = url): Re
   });
 
 describe('server.fetch()', () => {
-  it('serves a client whole: calls, progress, questions in the foreground and in a task, sessions that end', async () => {
+  it('serves everything a client needs: calls, progress, questions of calls and tasks, the end of a session', async () => {
     const seen: Response[] = [];
     const progress: string[] = [];
     const client = await connect(transport(undefined, seen), {
@@ -124,7 +124,7 @@ describe('server.fetch()', () => {
     expect(after.status).toBe(404);
   });
 
-  it('takes the principal from its argument and from nowhere else', async () => {
+  it('takes the principal from its argument only', async () => {
     const client = await connect(transport({ auth: authOf({ subject: 'ada' }) }));
     expect(await client.callTool('who')).toMatchObject(text('ada by nobody'));
     await client.close();
@@ -146,14 +146,14 @@ describe('server.fetch()', () => {
     await response.text();
   });
 
-  it.each(['ada', 5, { token: 'x' }, []])('refuses an identity that is none: %p', async (auth) => {
+  it.each(['ada', 5, { token: 'x' }, []])('refuses an invalid identity: %p', async (auth) => {
     expect(await rejectionOf(server.fetch(post(initialize), { auth: auth as never }))).toMatchObject({
       code: 'OPTIONS_INVALID',
-      message: expect.stringContaining('Give { token, clientId, scopes }'),
+      message: expect.stringContaining('Pass { token, clientId, scopes }'),
     });
   });
 
-  it('answers only expected Hosts and Origins, by header or by URL', async () => {
+  it('answers only requests with an expected Host and Origin, from the header or the URL', async () => {
     const status = async (request: Request): Promise<number> => {
       const response = await server.fetch(request);
       await response.text();
@@ -170,7 +170,7 @@ describe('server.fetch()', () => {
     expect(await status(post(initialize))).toBe(403);
   });
 
-  it('answers the preflight of a page, and lets it read the answers', async () => {
+  it('answers the preflight request of a page, and lets it read the responses', async () => {
     const headers = { origin: 'http://localhost:5173', 'access-control-request-method': 'POST' };
     const response = await server.fetch(new Request(url, { method: 'OPTIONS', headers }));
     expect(response.status).toBe(204);
@@ -190,35 +190,38 @@ describe('server.fetch()', () => {
     expect(await response.json()).toMatchObject({ jsonrpc: '2.0', error: { message: expect.any(String) } });
   });
 
-  it.each(['cancels the body', 'aborts the request'])('a client that goes away (%s) ends no call', async (how) => {
-    const begun = await server.fetch(post(initialize));
-    const session = begun.headers.get('mcp-session-id') ?? '';
-    await begun.text();
-    const headers = { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' };
-    const gone = new AbortController();
-    const request = new Request(
-      post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'hold' } }, headers),
-      {
-        signal: gone.signal,
-      },
-    );
-    const response = await server.fetch(request);
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-    const { value } = await reader.read();
-    expect(new TextDecoder().decode(value)).toContain('held');
-    if (how === 'cancels the body') await reader.cancel();
-    else gone.abort();
-    // The id is free again once the stream is known to be gone.
-    await eventually(async () => {
-      const second = await server.fetch(post({ jsonrpc: '2.0', id: 1, method: 'ping' }, headers));
-      await second.text();
-      expect(second.status).toBe(200);
-    });
-    await held.pass();
-    await eventually(() => expect(ended).toEqual(['hold']));
-  });
+  it.each(['cancels the body', 'aborts the request'])(
+    'goes on with a call when its client goes away: %s',
+    async (how) => {
+      const begun = await server.fetch(post(initialize));
+      const session = begun.headers.get('mcp-session-id') ?? '';
+      await begun.text();
+      const headers = { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' };
+      const gone = new AbortController();
+      const request = new Request(
+        post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'hold' } }, headers),
+        {
+          signal: gone.signal,
+        },
+      );
+      const response = await server.fetch(request);
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      const { value } = await reader.read();
+      expect(new TextDecoder().decode(value)).toContain('held');
+      if (how === 'cancels the body') await reader.cancel();
+      else gone.abort();
+      // The id is free again once the stream is known to be gone.
+      await eventually(async () => {
+        const second = await server.fetch(post({ jsonrpc: '2.0', id: 1, method: 'ping' }, headers));
+        await second.text();
+        expect(second.status).toBe(200);
+      });
+      await held.pass();
+      await eventually(() => expect(ended).toEqual(['hold']));
+    },
+  );
 
-  it('serves no more once the server is closed, and ends its streams', async () => {
+  it('refuses requests once the server is closed, and ends its streams', async () => {
     const response = await server.fetch(post(initialize));
     const session = response.headers.get('mcp-session-id') ?? '';
     await response.text();
@@ -229,7 +232,7 @@ describe('server.fetch()', () => {
     expect(await rejectionOf(server.fetch(post(initialize)))).toMatchObject({ code: 'SERVER_CLOSED' });
   });
 
-  it('keeps nothing between requests where `http` says so', async () => {
+  it('keeps nothing between requests with `http: { stateless: true }`', async () => {
     await server.close();
     server = make({ stateless: true });
     const client = await connect(transport());

@@ -126,7 +126,7 @@ const both = [
 ] as const;
 
 describe.each(both)('a listener %s', (_name, stateless) => {
-  it('answers who polls with the whole JSON, whatever a task says', async () => {
+  it('answers polls with the whole JSON, whatever a task reports', async () => {
     const listener = await server.listen({ stateless });
     const session = await openSession(listener);
     const message = 'one\u2028two\u2029three';
@@ -138,7 +138,7 @@ describe.each(both)('a listener %s', (_name, stateless) => {
   });
 
   it.each([{ sampling: { context: [] } }, { elicitation: { url: [] } }, { tasks: { list: [], cancel: [] } }])(
-    'takes what the SDK takes for a capability: %j',
+    'accepts any capability that the SDK accepts: %j',
     async (capabilities) => {
       const listener = await server.listen({ stateless });
       const session = await openSession(listener, { capabilities });
@@ -146,7 +146,7 @@ describe.each(both)('a listener %s', (_name, stateless) => {
     },
   );
 
-  it('keeps no ids and progress tokens of any length with a task', async () => {
+  it('refuses long ids and progress tokens, which it would store with each task', async () => {
     const listener = await server.listen({ stateless });
     const session = await openSession(listener);
     const long = 'x'.repeat(1_025);
@@ -161,13 +161,13 @@ describe.each(both)('a listener %s', (_name, stateless) => {
     expect(token.body).toContain('_meta.progressToken');
   });
 
-  it('takes a client that goes away while it sends for no error', async () => {
+  it('logs no error when a client goes away before its request is complete', async () => {
     const listener = await server.listen({ stateless });
     const socket = await connectTo(listener);
     socket.write(written({ expect: '100-continue' }, '{"json', 1_000));
     await once(socket, 'data');
     socket.destroy();
-    await eventually(() => expect(logged).toEqual(['debug: A client went away while it sent']));
+    await eventually(() => expect(logged).toEqual(['debug: A client went away before its request was complete']));
   });
 });
 
@@ -178,7 +178,7 @@ describe('a session', () => {
     listener = await server.listen({ maximumSessions: 1 });
   });
 
-  it('is idle when a connection is gone on which requests waited for the answers before them', async () => {
+  it('becomes idle when a connection with pipelined requests is gone', async () => {
     const session = await openSession(listener);
     const taskId = await startTask(listener, session, '');
     const socket = await connectTo(listener);
@@ -192,7 +192,7 @@ describe('a session', () => {
     await eventually(async () => expect(await post(listener, initialize())).toMatchObject({ status: 200 }));
   });
 
-  it('refuses a request with the id of one that is under way, which is answered as ever', async () => {
+  it('refuses a request whose id is already in progress, and still answers the first', async () => {
     const session = await openSession(listener);
     const call = post(listener, { id: 7, ...callOf('waits') }, session);
     await eventually(() => expect(asked).toBeDefined());
@@ -206,7 +206,7 @@ describe('a session', () => {
     expect(await post(listener, { id: 7, method: 'tools/list' }, session)).toMatchObject({ status: 200 });
   });
 
-  it('does not begin with more than 64 KiB', async () => {
+  it('cannot be initialized with more than 64 KiB', async () => {
     const large = initialize({ clientInfo: { name: 'x'.repeat(70_000), version: '1' } });
     expect(await post(listener, large)).toMatchObject({ status: 413 });
     expect(await post(listener, initialize())).toMatchObject({ status: 200 });
@@ -227,7 +227,7 @@ describe('the only session of a listener', () => {
     await listener[Symbol.asyncDispose]();
   });
 
-  it('asks nothing on a stream that was dropped before', async () => {
+  it('asks nothing on a stream that was dropped', async () => {
     const session = await openSession(listener, { capabilities: { elicitation: {} } });
     const dropping = new AbortController();
     const call = post(listener, { id: 2, ...callOf('asks') }, session, dropping.signal).catch(() => 'dropped');
@@ -240,7 +240,7 @@ describe('the only session of a listener', () => {
     expect(await outcome).toMatchObject({ code: 'ANSWER_FAILED' });
   });
 
-  it('forgets the requests that were cancelled', async () => {
+  it('forgets cancelled requests', async () => {
     const session = await openSession(listener);
     const taskId = await startTask(listener, session, '');
     for (let id = 10; id < 20; id++) {
@@ -253,12 +253,12 @@ describe('the only session of a listener', () => {
   });
 });
 
-describe('sessions that are opened at once', () => {
+describe('sessions opened at the same time', () => {
   const request: unknown = { method: 'POST', url: 'http://localhost/mcp', headers: new Headers(accepts) };
   const open = async (sessions: HttpSessions): Promise<number> =>
     (await sessions.handle({ request: request as Request, body: initialize() })).response.status;
 
-  it('are no more than there may be', async () => {
+  it('do not exceed the maximum', async () => {
     const sessions = new HttpSessions(await server['start'](), { idleTimeout: 60_000, maximum: 1 });
     expect(await Promise.all([open(sessions), open(sessions), open(sessions)])).toEqual([200, 503, 503]);
     await sessions.close();

@@ -76,8 +76,8 @@ async function openSession(version = '2025-11-25'): Promise<Record<string, strin
   return { 'mcp-session-id': headers['mcp-session-id'] as string, 'mcp-protocol-version': version };
 }
 
-describe('the guard against rebinding', () => {
-  it.each(['localhost', '127.0.0.1', '127.0.0.1:1', '[::1]:3000', 'LOCALHOST'])('lets Host %s in', async (host) => {
+describe('the guard against DNS rebinding', () => {
+  it.each(['localhost', '127.0.0.1', '127.0.0.1:1', '[::1]:3000', 'LOCALHOST'])('allows Host %s', async (host) => {
     expect(await post({ host })).toMatchObject({ status: 200 });
   });
 
@@ -95,11 +95,11 @@ describe('the guard against rebinding', () => {
     },
   );
 
-  it('lets pages of this machine in', async () => {
+  it('allows pages of this machine', async () => {
     expect(await post({ origin: 'http://localhost:5173' })).toMatchObject({ status: 200 });
   });
 
-  it('takes the names and origins that it was told', async () => {
+  it('allows the given host names and origins', async () => {
     const told = await server.listen({ allowedHosts: ['Example.com'], allowedOrigins: ['https://app.example.com'] });
     const status = async (headers: Record<string, string>): Promise<number> =>
       (await send('POST', { ...accepts, ...headers }, initialize, told)).status;
@@ -120,7 +120,7 @@ describe('a web page', () => {
     vary: 'Origin',
   });
 
-  it('that may call is told so before and reads the answer', async () => {
+  it('with an allowed origin passes its preflight request and reads the response', async () => {
     const origin = 'https://app.example.com';
     const told = await server.listen({ allowedOrigins: [origin] });
     const before = await send('OPTIONS', { ...ask, origin }, undefined, told);
@@ -141,13 +141,13 @@ describe('a web page', () => {
     expect(refused).toMatchObject({ status: 400, headers: readable(origin) });
   });
 
-  it('of this machine may call unless others are named', async () => {
+  it('of this machine may call unless other origins are named', async () => {
     const origin = 'http://localhost:5173';
     expect(await send('OPTIONS', { ...ask, origin })).toMatchObject({ status: 204, headers: readable(origin) });
     expect(await post({ origin })).toMatchObject({ status: 200, headers: readable(origin) });
   });
 
-  it('that may not call, or was only not refused, reads nothing', async () => {
+  it('with any other origin reads nothing, whether refused or not', async () => {
     const told = await server.listen({ allowedHosts: ['example.com'] });
     for (const [origin, status] of [
       ['https://example.org', 403],
@@ -163,7 +163,7 @@ describe('a web page', () => {
 });
 
 describe('requests over HTTP', () => {
-  it('need a session that exists', async () => {
+  it('need an existing session', async () => {
     expect(await post({ 'mcp-session-id': 'nobody' }, list)).toMatchObject({ status: 404 });
     expect(await post({}, list)).toMatchObject({ status: 400 });
     expect(await send('GET', { accept: 'text/event-stream' })).toMatchObject({ status: 400 });
@@ -171,13 +171,13 @@ describe('requests over HTTP', () => {
     expect(await send('PUT', {})).toMatchObject({ status: 400 });
   });
 
-  it('are answered in a session, and cannot initialize it twice', async () => {
+  it('are answered in their session, which cannot be initialized twice', async () => {
     const session = await openSession();
     expect(await post(session, list)).toMatchObject({ status: 200, body: expect.stringContaining('"hello"') });
     expect((await post(session)).status).toBe(400);
   });
 
-  it('are JSON', async () => {
+  it('must be JSON', async () => {
     const session = await openSession();
     for (const headers of [{}, session]) {
       const { status, body } = await post(headers, '{"jsonrpc": ');
@@ -190,7 +190,7 @@ describe('requests over HTTP', () => {
     }
   });
 
-  it('are single messages from revision 2025-06-18 on, and before that arrays too', async () => {
+  it('are single messages since revision 2025-06-18; earlier revisions allow batches', async () => {
     const both = `[${list},${list.replace('"id":2', '"id":3')}]`;
     for (const version of ['2025-11-25', '2025-06-18']) {
       const { status, body } = await post(await openSession(version), both);
@@ -201,7 +201,7 @@ describe('requests over HTTP', () => {
     expect([status, body.match(/^data: /gm)?.length]).toEqual([200, 2]);
   });
 
-  it('in an array are answered also when one of them is cancelled', async () => {
+  it('in a batch are answered even if one of them is cancelled', async () => {
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     const cancelled: string[] = [];
@@ -237,7 +237,7 @@ describe('requests over HTTP', () => {
     await batching.close();
   });
 
-  it('are not larger than 4 MiB', async () => {
+  it('must not exceed 4 MiB', async () => {
     const large = JSON.stringify({
       jsonrpc: '2.0',
       id: 2,
@@ -249,7 +249,7 @@ describe('requests over HTTP', () => {
     expect(JSON.parse(body)).toMatchObject({ error: { message: 'The body is larger than 4194304 bytes.' } });
   });
 
-  it('go to the path', async () => {
+  it('must use the path of the listener', async () => {
     const other = { ...listener, url: listener.url.replace('/mcp', '/other') };
     expect(await send('POST', accepts, initialize, other)).toMatchObject({
       status: 404,
@@ -267,7 +267,7 @@ describe('a session over HTTP', () => {
     expect((await post(session, list)).status).toBe(404);
   });
 
-  it('ends when there are too many, the idle one that was seen longest ago first', async () => {
+  it('ends when there are too many, the least recently used idle one first', async () => {
     const clock = new FakeClock();
     const clocked = serverWithClock(options, clock);
     const few = await clocked.listen({ maximumSessions: 2 });
@@ -287,7 +287,7 @@ describe('a session over HTTP', () => {
     await clocked.close();
   });
 
-  it('is refused when there are too many with an open stream', async () => {
+  it('is refused when the maximum number of sessions have an open stream', async () => {
     const one = await server.listen({ maximumSessions: 1 });
     await using peer = await connectHttp(one.url);
     expect(await send('POST', accepts, initialize, one)).toMatchObject({
@@ -297,7 +297,7 @@ describe('a session over HTTP', () => {
     expect(await request(peer.client, 'tools/list')).toMatchObject({ tools: [{ name: 'hello' }] });
   });
 
-  it('is swept when nobody uses it, but not while a stream is open [F18]', async () => {
+  it('ends when it is unused, but not while a stream is open [F18]', async () => {
     const clock = new FakeClock();
     const clocked = serverWithClock(options, clock);
     const { url } = await clocked.listen({ sessionTimeout: '10m' });
@@ -330,7 +330,7 @@ describe('server.listen()', () => {
     expect(await rejectionOf(server.listen(wrong))).toEqual({ code: 'OPTIONS_INVALID', message });
   });
 
-  it('refuses a port that is taken', async () => {
+  it('refuses a port in use', async () => {
     expect(await rejection(server.listen({ port: listener.port }))).toMatchObject({
       code: 'LISTEN_REFUSED',
       message: expect.stringMatching(
@@ -339,20 +339,20 @@ describe('server.listen()', () => {
     });
   });
 
-  it.each(['0.0.0.0', '::', '192.168.0.1'])('refuses %s without the names by which clients come', async (host) => {
+  it.each(['0.0.0.0', '::', '192.168.0.1'])('refuses %s without allowedHosts', async (host) => {
     expect(await rejection(server.listen({ host }))).toMatchObject({
       code: 'LISTEN_REFUSED',
       message: expect.stringContaining('allowedHosts'),
     });
   });
 
-  it('listens on every address for the names that it was told', async () => {
+  it('listens on every address for the allowed hosts', async () => {
     const wide = await server.listen({ host: '0.0.0.0', allowedHosts: ['example.com'] });
     expect((await send('POST', { ...accepts, host: 'example.com' }, initialize, wide)).status).toBe(200);
     expect((await send('POST', { ...accepts, host: 'localhost' }, initialize, wide)).status).toBe(403);
   });
 
-  it('frees its port when it is closed, also with a stream open', async () => {
+  it('frees its port when it closes, even with an open stream', async () => {
     await using peer = await connectHttp(listener.url);
     await listener.close();
     await rejection(request(peer.client, 'ping'));

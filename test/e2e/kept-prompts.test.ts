@@ -75,9 +75,9 @@ afterEach(async () => {
 
 describe.each([
   ['of a task', related],
-  ['of a call in the foreground', undefined],
+  ['of a foreground call', undefined],
 ])('a prompt %s', (_whose, meta) => {
-  it('stays when its question is withdrawn and asked again, and is answered once [A1]', async () => {
+  it('stays open when its question is withdrawn and asked again, and is answered once [A1]', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     await pass(900);
@@ -89,7 +89,7 @@ describe.each([
     expect(answers).toEqual([{ id: 'q', content: { name: 'Ada' } }]);
   });
 
-  it('whose answer was ready in between gives it when it is asked again [A1]', async () => {
+  it('answered in between sends its answer when the question is asked again [A1]', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     shown[0]!.answer({ name: 'Ada' });
@@ -101,7 +101,7 @@ describe.each([
     expect([answers.length, shown.length]).toEqual([1, 1]);
   });
 
-  it('is closed when its question is not asked again soon, and its answer goes nowhere', async () => {
+  it('is closed when its question is not asked again soon, and its answer is dropped', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     expect(shown[0]!.signal.aborted).toBe(false);
@@ -116,7 +116,7 @@ describe.each([
     expect(answers).toEqual([{ id: 'q', content: { name: 'Ada' } }]);
   });
 
-  it('is never taken for another, though that has its id', async () => {
+  it('is never mistaken for another question with the same id', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     await ask('q', 'Which colour?', meta);
@@ -130,7 +130,7 @@ describe.each([
     expect(answers).toEqual([{ id: 'q', content: { name: 'blue' } }]);
   });
 
-  it('is closed at once when the connection is', async () => {
+  it('is closed together with the connection', async () => {
     await ask('q', 'Name?', meta);
     await withdraw('q');
     await client.close();
@@ -139,7 +139,7 @@ describe.each([
 });
 
 describe('an answer', () => {
-  it('is sent again while the server is out of reach, and not asked for twice [A1]', async () => {
+  it('is sent again while the server is unreachable, and not asked for twice [A1]', async () => {
     let failures = 3;
     const transport = client['wire']['transport']!;
     const reach = transport.send.bind(transport);
@@ -159,8 +159,8 @@ describe('an answer', () => {
   });
 });
 
-describe('the timeout of a call in the foreground', () => {
-  it('stands still while its client is asked [A1]', async () => {
+describe('the timeout of a foreground call', () => {
+  it('is suspended while the call asks its client [A1]', async () => {
     const calling = rejection(client.callTool('any', {}, { timeout: 60_000 }));
     await pass(59_000);
     await ask('q', 'Name?');
@@ -178,7 +178,7 @@ describe('the timeout of a call in the foreground', () => {
     expect(await late).toBe('late');
   });
 
-  it('does not stand still for the questions of tasks, nor for one that was withdrawn', async () => {
+  it('is not suspended for questions of tasks or for a withdrawn question', async () => {
     const calling = rejection(client.callTool('any', {}, { timeout: 60_000 }));
     await settle();
     await ask('of a task', 'Name?', related);

@@ -49,7 +49,7 @@ function untilStandalone(check: () => void): Promise<void> {
 }
 
 describe('a question of a task, over HTTP', () => {
-  it('comes on the stream of the tasks/result that waits [MI2] [F57]', async () => {
+  it('comes on the stream of a waiting tasks/result [MI2] [F57]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('blue') });
     const { taskId } = await startTask(peer.client, 'favourite');
     const result = await peer.client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
@@ -59,7 +59,7 @@ describe('a question of a task, over HTTP', () => {
     expect(spy.of('tools/call')[0]?.text).not.toContain(asked);
   });
 
-  it('comes on the standalone stream when nobody waits for the result [MI2]', async () => {
+  it('comes on the standalone stream when no tasks/result waits [MI2]', async () => {
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer: () => accept('green') });
     const { taskId } = await startTask(peer.client, 'favourite');
     await untilStandalone(() => expect(told(peer, asked)).toHaveLength(1));
@@ -67,7 +67,7 @@ describe('a question of a task, over HTTP', () => {
     expect(spy.of('GET')[0]?.text).toContain(asked);
   });
 
-  it('comes again on the standalone stream that a client opens because it lost the first, of which nobody told', async () => {
+  it('comes again on a new standalone stream when the client lost the first one unnoticed', async () => {
     const noStream = new Response(null, { status: 405 });
     const through: typeof fetch = (to, init) => (init?.method === 'GET' ? Promise.resolve(noStream) : fetch(to, init));
     await using peer = await connectHttp(url, { fetch: through, answer: () => accept('unused') });
@@ -93,7 +93,7 @@ describe('a question of a task, over HTTP', () => {
     expect(lost.text.match(/elicitation\/create/g)).toHaveLength(1);
   });
 
-  it('comes again when the standalone stream on which it was shown is dropped', async () => {
+  it('comes again when the standalone stream that carried it is dropped', async () => {
     let answer = (_result: ElicitResult): void => undefined;
     const prompts: string[] = [];
     const answering: Answering = ({ message }) => {
@@ -113,7 +113,7 @@ describe('a question of a task, over HTTP', () => {
     expect(prompts).toHaveLength(2);
   });
 
-  it('comes when the standalone stream opens, where there was none before', async () => {
+  it('comes once a standalone stream opens, when there was none before', async () => {
     let held: [input: string | URL | Request, init?: RequestInit] | undefined;
     const withoutStream: typeof fetch = async (...args) => {
       if (args[1]?.method !== 'GET') return spy.fetch(...args);
@@ -129,7 +129,7 @@ describe('a question of a task, over HTTP', () => {
     spy.of('GET')[0]?.drop();
   });
 
-  it('is asked again on the next tasks/result when the first was dropped, and the first prompt is closed [MR4] [MI2]', async () => {
+  it('comes again on the next tasks/result when the first was dropped, and the first prompt is closed [MR4] [MI2]', async () => {
     const prompts: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
     const answer: Answering = (_params, signal) => new Promise((resolve) => prompts.push({ answer: resolve, signal }));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -154,7 +154,7 @@ describe('a question of a task, over HTTP', () => {
     expect(await first).toBe('never answered');
   });
 
-  it('stays with its client when the tasks/result that carried it is cancelled, and is answered by itself [MX2] [MI2] [A1]', async () => {
+  it('stays with its client when the tasks/result that carried it is cancelled, and can still be answered [MX2] [MI2] [A1]', async () => {
     const prompts: ((result: ElicitResult) => void)[] = [];
     const answer: Answering = () => new Promise((resolve) => prompts.push(resolve));
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -173,7 +173,7 @@ describe('a question of a task, over HTTP', () => {
     await untilStatus(peer.client, taskId, 'completed');
   });
 
-  it('can be answered from another session, which follows the task by its id', async () => {
+  it('can be answered from another session that follows the task by its id', async () => {
     const silent: Answering = () => new Promise(() => undefined);
     await using maker = await connectHttp(url, { answer: silent });
     const { taskId } = await startTask(maker.client, 'favourite');
@@ -184,7 +184,7 @@ describe('a question of a task, over HTTP', () => {
     await untilTold(maker, 'notifications/cancelled', 1);
   });
 
-  it('passes to the session that waits for its task, stays there, and comes back when that is gone', async () => {
+  it('moves to a session that waits for its task, stays there, and comes back when that session is gone', async () => {
     const made: { answer: (result: ElicitResult) => void; signal: AbortSignal }[] = [];
     await using maker = await connectHttp(url, {
       answer: (_params, signal) => new Promise((answer) => made.push({ answer, signal })),
@@ -215,7 +215,7 @@ describe('a question of a task, over HTTP', () => {
     await untilStatus(maker.client, taskId, 'completed');
   });
 
-  it('is shown once to two sessions that wait for its task, and to the other one when the first is gone', async () => {
+  it('is shown to only one of two waiting sessions, and to the other once that is gone', async () => {
     await using maker = await connectHttp(url, { answer: () => new Promise(() => undefined) });
     const { taskId } = await startTask(maker.client, 'favourite');
     await untilStatus(maker.client, taskId, 'input_required');
@@ -239,7 +239,7 @@ describe('a question of a task, over HTTP', () => {
     await followers[1 - who]!.client.close();
   });
 
-  it('survives its session, and waits for whoever comes back for the task [MI3] [F5]', async () => {
+  it('survives its session, and waits for a client that comes back for the task [MI3] [F5]', async () => {
     let taskId: string;
     {
       await using gone = await connectHttp(url, { answer: () => new Promise(() => undefined) });

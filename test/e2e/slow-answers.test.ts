@@ -102,7 +102,7 @@ describe.each([
   ['with sessions', {}],
   ['without sessions', { stateless: true }],
 ])('a stock client of a listener %s, whose tasks/result times out and is repeated', (_which, options) => {
-  it('is asked once for anything, and its answers count [A1]', async () => {
+  it('is asked each question once, and its answers count [A1]', async () => {
     await using peer = await thinking((await serve().listen(options)).url);
     const heard = Object.keys(kinds).map(async (kind) => {
       const { taskId } = await startTask(peer.client, kind);
@@ -113,7 +113,7 @@ describe.each([
   });
 });
 
-it('a stock client of a transport of the host, whose tasks/result times out and is repeated, is asked once [A1]', async () => {
+it('a stock client on a transport of the host, whose tasks/result times out and is repeated, is asked once [A1]', async () => {
   const server = serve();
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => 'the only one' });
   await server.connect(transport);
@@ -161,7 +161,7 @@ describe('a client that gave up its tasks/result', () => {
     return taskId;
   }
 
-  it('and comes back after a while is asked again, as it may have closed its prompt [A1]', async () => {
+  it('is asked again if it comes back after a while, as it may have closed its prompt [A1]', async () => {
     await using peer = await open();
     const taskId = await askAndGiveUp(peer);
     await clock.advance(9_000);
@@ -178,7 +178,7 @@ describe('a client that gave up its tasks/result', () => {
     expect(await result).toMatchObject({ content: saidYes });
   });
 
-  it('and never said that it has the question is asked again: its stream may have been dead [A1]', async () => {
+  it('is asked again if it never confirmed the question, as its stream may have been dead [A1]', async () => {
     const spy = new HttpSpy();
     const mute: typeof fetch = (input, init) =>
       typeof init?.body === 'string' && init.body.includes('errand:received')
@@ -194,7 +194,7 @@ describe('a client that gave up its tasks/result', () => {
     expect(spy.of('GET')[0]?.text).toContain('elicitation/create');
   });
 
-  it('and has no stream left makes way for others, and its answer counts all the same [A1]', async () => {
+  it('makes way for others if it has no stream left, and its answer still counts [A1]', async () => {
     const noStream: typeof fetch = (input, init) =>
       init?.method === 'GET' ? Promise.resolve(new Response(null, { status: 405 })) : fetch(input, init);
     await using peer = await open({ fetch: noStream });
@@ -208,7 +208,7 @@ describe('a client that gave up its tasks/result', () => {
     expect(prompts).toHaveLength(1);
   });
 
-  it('has its prompt closed when somebody else answers, or the deadline does', async () => {
+  it('has its prompt closed when another client or the deadline answers', async () => {
     await using peer = await open();
     const taskId = await askAndGiveUp(peer);
     await clock.advance(3_600_000);
@@ -220,7 +220,7 @@ describe('a client that gave up its tasks/result', () => {
 });
 
 describe('errand/client', () => {
-  it('keeps its prompt when the stream on which it came is dropped, and its answer counts [A1]', async () => {
+  it('keeps its prompt when the stream of the question is dropped, and its answer counts [A1]', async () => {
     const spy = new HttpSpy();
     const { url } = await serve().listen();
     const shown: AbortSignal[] = [];
@@ -248,7 +248,7 @@ describe('errand/client', () => {
   });
 });
 
-describe('a session whose client thinks without a stream', () => {
+describe('a session without a stream whose client has a question', () => {
   const noStream: typeof fetch = (input, init) =>
     init?.method === 'GET' ? Promise.resolve(new Response(null, { status: 405 })) : fetch(input, init);
 
@@ -266,7 +266,7 @@ describe('a session whose client thinks without a stream', () => {
     return { peer, answer: () => answer!(yes) };
   }
 
-  it('does not expire before its question is answered [A1]', async () => {
+  it('does not expire before the question is answered [A1]', async () => {
     const clock = new FakeClock();
     const { url } = await serve(clock).listen({ sessionTimeout: '1m' });
     const { peer, answer } = await dropped(clock, url);
@@ -280,7 +280,7 @@ describe('a session whose client thinks without a stream', () => {
     await peer.client.close();
   });
 
-  it('makes way for another only where there is no other without a stream [A1]', async () => {
+  it('makes way for another only if no other session is without a stream [A1]', async () => {
     const clock = new FakeClock();
     const server = serve(clock);
     const { url } = await server.listen({ maximumSessions: 2 });
@@ -299,7 +299,7 @@ describe('a session whose client thinks without a stream', () => {
   });
 });
 
-it('an answer over HTTP that takes its time says now and then that it is there, so that nobody ends its stream', async () => {
+it('a response over HTTP that takes long sends keep-alive comments, so that no proxy ends its stream', async () => {
   jest.useFakeTimers({
     doNotFake: ['Date', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'setTimeout', 'clearTimeout'],
   });

@@ -71,7 +71,7 @@ describe('over stdio', () => {
     expect(await exited).toEqual([code, null]);
   });
 
-  it('a file gets the whole answer [A7]', async () => {
+  it('writes the whole answer to a file [A7]', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'errand-file-'));
     const file = await open(join(folder, 'answers'), 'w');
     const { child, exited } = start(run, { stdout: file.fd });
@@ -82,14 +82,14 @@ describe('over stdio', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('a client that goes away in the middle of its answer keeps nobody [A7]', async () => {
+  it('exits when a client goes away in the middle of its answer [A7]', async () => {
     const { child, exited } = start(run);
     await once(child.stdout as Readable, 'data');
     child.stdout?.destroy();
     expect(await exited).toEqual([0, null]);
   });
 
-  it('a client that never reads keeps the process no longer than the grace, and the log says so [A7]', async () => {
+  it('waits for a client that never reads no longer than the grace, and logs it [A7]', async () => {
     const { child, exited, log } = start(run, { grace: '1s' });
     await once(child.stdout as Readable, 'readable');
     const stopped = performance.now();
@@ -100,7 +100,7 @@ describe('over stdio', () => {
     expect(log()).not.toContain('Calls did not stop');
   });
 
-  it('a second Ctrl-C does not wait for the client [A7]', async () => {
+  it('exits at once on a second Ctrl-C [A7]', async () => {
     const { child, exited } = start(run);
     await once(child.stdout as Readable, 'readable');
     child.kill('SIGINT');
@@ -110,14 +110,14 @@ describe('over stdio', () => {
   });
 });
 
-describe('what a command prints', () => {
+describe('the output of a command', () => {
   /** As a shell runs it, behind something that fills the pipe. Its reader begins when the command would have exited. */
   const behindFullPipe = (command: string, reader: string): string =>
     `{ head -c 65536 /dev/zero; ${command}; echo "exit code $?" >&3; } | { sleep ${slowness / 1_000}; ${reader}; }`;
   const shell = async (script: string): Promise<{ code: number | null; stdout: string; stderr: string }> =>
     runChild('sh', ['-c', `exec 3>&2; ${script.replaceAll('errand', `"${process.execPath}" "${cli}"`)}`]);
 
-  it('is read to its end, by a slow reader of stdout and of stderr [A7]', async () => {
+  it('reaches slow readers of stdout and stderr completely [A7]', async () => {
     const [help, error] = await Promise.all([
       shell(behindFullPipe('errand --help', 'tail -c +65537')),
       shell(behindFullPipe('errand walk 2>&1', 'tail -c +65537')),
@@ -128,7 +128,7 @@ describe('what a command prints', () => {
     expect(error.stderr).toBe('exit code 1\n');
   });
 
-  it('may be left unread, which is no failure [A7]', async () => {
+  it('may be left unread without an error [A7]', async () => {
     const [begun, help, error] = await Promise.all([
       shell('{ errand --help; echo "exit code $?" >&3; } | head -c 10'),
       shell(behindFullPipe('errand --help', 'true')),
@@ -188,7 +188,7 @@ describe('over HTTP', () => {
     await closing;
   });
 
-  it('a client that never reads is cut off at half of the grace, and the log says so [A7]', async () => {
+  it('cuts off a client that never reads at half of the grace, and logs it [A7]', async () => {
     const clock = new FakeClock();
     const warnings: string[] = [];
     const logger = new Logger((level, message) => {
@@ -208,7 +208,7 @@ describe('over HTTP', () => {
     expect(clock.armed).toBe(0);
   });
 
-  it('idle connections and open streams delay nothing [A7]', async () => {
+  it('closes without delay despite idle connections and open streams [A7]', async () => {
     const clock = new FakeClock();
     const server = serverWithClock({ ...options, logger: quiet }, clock);
     await using peer = await connectHttp((await server.listen()).url);
@@ -219,7 +219,7 @@ describe('over HTTP', () => {
     expect(performance.now() - began).toBeLessThan(2_500);
   });
 
-  it('who scrapes slowly gets what was told when the monitor closes [A7]', async () => {
+  it('lets a slow scraper read its response when the monitor closes [A7]', async () => {
     const server = createServer({ ...options, logger: quiet, grace: '1h' });
     const monitor = await server.monitor({ port: 0 });
     const socket = connectSocket(monitor.port, '127.0.0.1');

@@ -138,7 +138,7 @@ const list = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
 const call = (name: string): object => ({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name } });
 
 describe('a client whose requests go to listeners in turn', () => {
-  it('follows a task to its end, and answers its question to another listener than asked it [F35] [MI2]', async () => {
+  it('follows a task to its end, and answers its question on another listener [F35] [MI2]', async () => {
     const robin = new RoundRobin();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch, answer: blue });
     const { taskId } = await startTask(peer.client, 'favourite');
@@ -151,7 +151,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(new Set(robin.served.map(({ url }) => url)).size).toBe(2);
   });
 
-  it('cancels a task that another listener took [MX1]', async () => {
+  it('cancels a task that another listener accepted [MX1]', async () => {
     const robin = new RoundRobin();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch });
     const { taskId } = await startTask(peer.client, 'endless');
@@ -162,7 +162,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(await rejection(resultOf(peer, taskId))).toMatchObject({ code: -32603 });
   });
 
-  it('is asked again when the stream on which it was asked is dropped [MR4]', async () => {
+  it('is asked again when the stream of the question is dropped [MR4]', async () => {
     const robin = new RoundRobin();
     const prompts: (() => void)[] = [];
     const answer = (): Promise<ReturnType<typeof blue>> =>
@@ -182,7 +182,7 @@ describe('a client whose requests go to listeners in turn', () => {
     expect(await lost).toBe('lost');
   });
 
-  it('does not notice that a listener was started anew [F35]', async () => {
+  it('does not notice a restart of a listener [F35]', async () => {
     await using peer = await connectHttp(listeners[0]!.url, { answer: blue });
     const { taskId } = await startTask(peer.client, 'favourite');
     const { port } = listeners[0]!;
@@ -196,25 +196,28 @@ describe('a client whose requests go to listeners in turn', () => {
     });
   });
 
-  it.each(['foreground', 'background'])('is known in the %s by what it said to the first of them', async (mode) => {
-    const robin = new RoundRobin();
-    await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch, answer: blue });
-    const once = async (): Promise<CallToolResult> => {
-      if (mode === 'foreground') return (await peer.client.callTool({ name: 'client' })) as CallToolResult;
-      return resultOf(peer, (await startTask(peer.client, 'client')).taskId);
-    };
-    const { structuredContent: first } = await once();
-    expect(first).toEqual({
-      clientInfo: { name: 'stock', version: '1.0.0' },
-      clientCapabilities: { elicitation: { form: {} } },
-      sessionId: expect.stringMatching(/^[\w-]{22}$/),
-    });
-    expect((await once()).structuredContent).toEqual(first);
-  });
+  it.each(['foreground', 'background'])(
+    'is known in the %s by its introduction to the first listener',
+    async (mode) => {
+      const robin = new RoundRobin();
+      await using peer = await connectHttp(listeners[0]!.url, { fetch: robin.fetch, answer: blue });
+      const once = async (): Promise<CallToolResult> => {
+        if (mode === 'foreground') return (await peer.client.callTool({ name: 'client' })) as CallToolResult;
+        return resultOf(peer, (await startTask(peer.client, 'client')).taskId);
+      };
+      const { structuredContent: first } = await once();
+      expect(first).toEqual({
+        clientInfo: { name: 'stock', version: '1.0.0' },
+        clientCapabilities: { elicitation: { form: {} } },
+        sessionId: expect.stringMatching(/^[\w-]{22}$/),
+      });
+      expect((await once()).structuredContent).toEqual(first);
+    },
+  );
 });
 
-describe('a call in the foreground, without sessions', () => {
-  it('tells its progress and its log on its own stream', async () => {
+describe('a foreground call without sessions', () => {
+  it('sends its progress and log on its own stream', async () => {
     const spy = new HttpSpy();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: spy.fetch });
     const progress: unknown[] = [];
@@ -228,7 +231,7 @@ describe('a call in the foreground, without sessions', () => {
     expect(spy.of('tools/call')[0]?.text).toContain('Working');
   });
 
-  it('cannot ask, and says the way out at once', async () => {
+  it('cannot ask, and names the way out at once', async () => {
     await using peer = await connectHttp(listeners[0]!.url, { answer: blue });
     const result = (await peer.client.callTool({ name: 'favourite' })) as CallToolResult;
     expect(result.isError).toBe(true);
@@ -238,7 +241,7 @@ describe('a call in the foreground, without sessions', () => {
     expect(told(peer, 'elicitation/create')).toEqual([]);
   });
 
-  it('goes on when its stream is dropped, because that is no cancellation', async () => {
+  it('goes on when its stream is dropped, which is no cancellation', async () => {
     const spy = new HttpSpy();
     await using peer = await connectHttp(listeners[0]!.url, { fetch: spy.fetch });
     const lost = peer.client.callTool({ name: 'endless' }).catch(() => 'lost');
@@ -256,8 +259,8 @@ describe('a call in the foreground, without sessions', () => {
   });
 });
 
-describe('the session id that a listener without sessions hands out', () => {
-  it('keeps what decides whether the client can be asked, in at most 4 KiB', async () => {
+describe('the session id from a listener without sessions', () => {
+  it('carries what decides whether the client can be asked, in at most 4 KiB', async () => {
     const long = '\u0001'.repeat(10_000);
     const { headers } = await initialize({
       capabilities: {
@@ -284,7 +287,7 @@ describe('the session id that a listener without sessions hands out', () => {
     });
   });
 
-  it('does not make a form of a mode that is not known', async () => {
+  it('does not turn an unknown mode into a form', async () => {
     const { headers } = await initialize({ capabilities: { elicitation: { holograms: {} } } });
     const session = headers.get('mcp-session-id')!;
     const { result } = messageIn(await send('POST', call('client'), { 'mcp-session-id': session }));
@@ -292,7 +295,7 @@ describe('the session id that a listener without sessions hands out', () => {
     expect(result?.structuredContent?.clientCapabilities).toEqual({});
   });
 
-  it('is another one each time, also for a client that brings an old one', async () => {
+  it('is new each time, even for a client that sends an old one', async () => {
     const first = (await initialize()).headers.get('mcp-session-id');
     const again = await send(
       'POST',
@@ -309,7 +312,7 @@ describe('the session id that a listener without sessions hands out', () => {
     expect(again.headers.get('mcp-session-id')).not.toBe(first);
   });
 
-  it('is not given for an initialize that is refused', async () => {
+  it('is not issued for a refused initialize', async () => {
     const reply = await initialize({ protocolVersion: 7 });
     expect(messageIn(reply)).toHaveProperty('error');
     expect(reply.headers.has('mcp-session-id')).toBe(false);
@@ -344,7 +347,7 @@ describe('the session id that a listener without sessions hands out', () => {
     expect(reply).toMatchObject({ status: 404, body: expect.stringContaining('Initialize a new one.') });
   });
 
-  it('loses what it does not know, prototypes too', async () => {
+  it('drops unknown content, prototypes included', async () => {
     const hostile = JSON.stringify(claim).replace(
       '"capabilities":{}',
       '"__proto__":{"polluted":1},"admin":true,"capabilities":{"__proto__":{"elicitation":{"form":{}}},"constructor":{}}',
@@ -360,7 +363,7 @@ describe('the session id that a listener without sessions hands out', () => {
 });
 
 describe('a request without sessions', () => {
-  it('needs no session id; then the client is one that cannot be asked', async () => {
+  it('needs no session id, but then the client cannot be asked', async () => {
     expect(await send('POST', list)).toMatchObject({ status: 200, body: expect.stringContaining('"favourite"') });
     const { result } = messageIn(await send('POST', call('client')));
     expect(result?.structuredContent).toEqual({ clientCapabilities: {} });
@@ -368,7 +371,7 @@ describe('a request without sessions', () => {
     expect(textOf(asked.result!)).toContain("did not declare the capability 'elicitation'");
   });
 
-  it.each(['GET', 'DELETE', 'PUT'])('is not a %s', async (method) => {
+  it.each(['GET', 'DELETE', 'PUT'])('must not be a %s', async (method) => {
     const { headers } = await initialize();
     const session = { 'mcp-session-id': headers.get('mcp-session-id')!, accept: 'text/event-stream' };
     const reply = await send(method, undefined, session);
@@ -376,7 +379,7 @@ describe('a request without sessions', () => {
     expect(reply.headers.get('allow')).toBe('POST');
   });
 
-  it('is one message, unless the client speaks a revision with arrays', async () => {
+  it('is one message, unless the client speaks a revision with batches', async () => {
     const both = [list, { ...list, id: 3 }];
     const session = (await initialize()).headers.get('mcp-session-id')!;
     expect(await send('POST', both, { 'mcp-session-id': session })).toMatchObject({
@@ -388,21 +391,21 @@ describe('a request without sessions', () => {
     expect([status, body.match(/^data: /gm)?.length]).toEqual([200, 2]);
   });
 
-  it('may set the level of the log, without effect', async () => {
+  it('may set the log level, without effect', async () => {
     await using peer = await connectHttp(listeners[0]!.url);
     expect(await peer.client.setLoggingLevel('error')).toEqual({});
     await peer.client.callTool({ name: 'steps' });
     expect(told(peer, 'notifications/message')).toHaveLength(1);
   });
 
-  it('is refused while the listener drains, so that another takes it', async () => {
+  it('is refused while the listener drains, so that another can take it', async () => {
     await listeners[0]!.drain();
     expect(await send('POST', list)).toMatchObject({ status: 503 });
   });
 });
 
 describe('a thousand requests without sessions', () => {
-  it('leave no connection, watcher, transport or timer', async () => {
+  it('leave no connection, watcher, transport or timer behind', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [leaks], { timeout: 120_000 });
     const { requests, before, after } = JSON.parse(stdout) as {
       requests: number;

@@ -30,7 +30,7 @@ async function leave(child: ChildProcess): Promise<unknown> {
 
 const byItself = [0, null];
 
-it('keeps what a tool prints out of the protocol, and ends with its client', async () => {
+it('keeps the output of a tool out of the protocol, and exits with its client', async () => {
   const { client, child, printed } = await open('chatty');
   const errors: Error[] = [];
   client.onerror = (error) => errors.push(error);
@@ -41,7 +41,7 @@ it('keeps what a tool prints out of the protocol, and ends with its client', asy
   expect(await leave(child)).toEqual(byItself);
 });
 
-it('ends with its client also while a task is under way', async () => {
+it('exits with its client even while a task is running', async () => {
   const { client, child } = await open('errands');
   await startTask(client, 'forever');
   expect(await leave(child)).toEqual(byItself);

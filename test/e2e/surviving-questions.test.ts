@@ -101,7 +101,7 @@ describe('over HTTP', () => {
     spy = new HttpSpy();
   });
 
-  it('a question whose tasks/result was dropped comes on the standalone stream, and its first prompt is closed [MI2] [MR4] [F56]', async () => {
+  it('a question moves to the standalone stream when its tasks/result is dropped, and its first prompt is closed [MI2] [MR4] [F56]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -123,7 +123,7 @@ describe('over HTTP', () => {
     expect(await waiting).toBe('never answered');
   });
 
-  it('a question moves to the tasks/result that still waits when another one is dropped', async () => {
+  it('a question moves to another waiting tasks/result when its own is dropped', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -142,7 +142,7 @@ describe('over HTTP', () => {
     await Promise.allSettled([first, second]);
   });
 
-  it('the answer to a prompt that was closed with its stream still counts, when it comes first', async () => {
+  it('the answer to a prompt that was closed with its stream counts if it comes first', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -158,7 +158,7 @@ describe('over HTTP', () => {
     await waiting;
   });
 
-  it('a tasks/result that timed out at the client is repeated, and the question comes with it', async () => {
+  it('a question comes with the tasks/result that a client repeats after a timeout', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -174,7 +174,7 @@ describe('over HTTP', () => {
     expect(await again).toEqual(says('second try'));
   });
 
-  it('the question of a call in the foreground is closed when the call is cancelled, and its stream ends', async () => {
+  it('the question of a foreground call is closed when the call is cancelled, and its stream ends', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const patience = new AbortController();
@@ -186,7 +186,7 @@ describe('over HTTP', () => {
     await eventually(() => expect(spy.of('tools/call')[0]?.ended).toBe(true));
   });
 
-  it('two questions at once are both asked again, each once [F54]', async () => {
+  it('two simultaneous questions are both asked again, each once [F54]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
     const { taskId } = await startTask(peer.client, 'two');
@@ -206,7 +206,7 @@ describe('over HTTP', () => {
   });
 });
 
-describe('over HTTP by a transport of the host, which does not tell when a stream is gone', () => {
+describe('over HTTP on a transport of the host, which does not report dropped streams', () => {
   const clock = new FakeClock();
   let hosted: ErrandServer;
   let host: HttpServer;
@@ -228,7 +228,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
     await new Promise((closed) => host.close(closed));
   });
 
-  it('a question that no standalone stream took comes with the next tasks/result [MI2]', async () => {
+  it('a question that found no standalone stream comes with the next tasks/result [MI2]', async () => {
     const { prompts, answer } = user();
     const withoutStandalone: typeof fetch = (input, init) =>
       init?.method === 'GET' ? Promise.resolve(new Response(null, { status: 405 })) : fetch(input, init);
@@ -242,7 +242,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
     expect(await result).toEqual(says('here'));
   });
 
-  it('a question whose tasks/result was dropped comes with the next one, and its first prompt is closed [MR4]', async () => {
+  it('a question comes with the next tasks/result when its own is dropped, and its first prompt is closed [MR4]', async () => {
     const { prompts, answer } = user();
     const spy = new HttpSpy();
     await using peer = await connectHttp(url, { fetch: spy.fetch, answer });
@@ -261,7 +261,7 @@ describe('over HTTP by a transport of the host, which does not tell when a strea
 });
 
 describe('in memory', () => {
-  it('who follows a task without being able to answer is not asked, and spoils nothing [MI3]', async () => {
+  it('a client that follows a task but cannot answer is not asked, and does no harm [MI3]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     await using follower = await connectInMemory(server);
@@ -276,7 +276,7 @@ describe('in memory', () => {
     expect(told(follower, asked)).toEqual([]);
   });
 
-  it('a tasks/result that timed out at the client is repeated, and the open prompt stays [MR4] [MX2]', async () => {
+  it('a prompt stays open while a client repeats its tasks/result after a timeout [MR4] [MX2]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     const { taskId } = await startTask(peer.client, 'one');
@@ -346,7 +346,7 @@ describe('in memory', () => {
     expect(await peer.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'failed' });
   });
 
-  it('an answer that is a JSON-RPC error fails the call, with its code and message', async () => {
+  it('an answer that is a JSON-RPC error fails the call with its code and message', async () => {
     await using peer = await connectInMemory(server, user());
     const { taskId, id } = await askedTask(peer);
     await send(peer, { id, error: { code: -32099, message: 'no screen', data: { screens: 0 } } });
@@ -378,7 +378,7 @@ describe('in memory', () => {
     expect(await resultOf(peer, taskId)).toEqual(says('right'));
   });
 
-  it('an answer is told by its id, with related-task metadata or without it [MI1]', async () => {
+  it('an answer is recognized by its id, with or without related-task metadata [MI1]', async () => {
     await using peer = await connectInMemory(server, user());
     const plain = await askedTask(peer);
     await send(peer, { id: plain.id, result: accept('without') });
@@ -390,7 +390,7 @@ describe('in memory', () => {
     expect(await resultOf(peer, taskId)).toEqual(says('with'));
   });
 
-  it('two questions at once are two questions, answered in any order [F54] [MI1]', async () => {
+  it('two simultaneous questions can be answered in any order [F54] [MI1]', async () => {
     const { prompts, answer } = user();
     await using peer = await connectInMemory(server, { answer });
     const { taskId } = await startTask(peer.client, 'two');

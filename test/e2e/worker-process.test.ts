@@ -71,7 +71,7 @@ async function startWorker(args: readonly string[], env: Record<string, string> 
     },
     { timeout: 25_000 },
   );
-  const url = started.find(({ message }) => message === 'Health and metrics can be asked for')?.['url'] as string;
+  const url = started.find(({ message }) => message === 'Serving health and metrics')?.['url'] as string;
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   return { child, ended, url, log: () => log, lines };
 }

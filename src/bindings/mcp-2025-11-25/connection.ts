@@ -280,7 +280,7 @@ export class Connection {
       this.core.logger.error('A request failed', { method: shown(method), error });
       throw new ProtocolError(rpcCode.internalError, exposedMessageOf(error));
     } finally {
-      // Otherwise each cancelled request would leave a stream open. Messages already under way on it go out first.
+      // Otherwise each cancelled request would leave a stream open. Messages already on their way go out first.
       if (extra.signal.aborted) setImmediate(() => this.streams.abandon(extra.requestId));
     }
   }

@@ -3,7 +3,7 @@ import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sd
 import type { Caller } from '../../call/frame.js';
 import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
 
-/** What the SDK hands to a handler along with the request. */
+/** The SDK's facts about a request: its id, sender, headers and abort signal. */
 export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 const noHeaders = new CurrentHeaders();

@@ -1,4 +1,4 @@
-/** The id of a JSON-RPC request (JSON-RPC 2.0, section 4; MCP has no null). */
+/** The id of a request (JSON-RPC 2.0, section 4; in MCP never null). */
 export type RequestId = string | number;
 
 /** Parameters of a message. `_meta` belongs to the protocol, the rest to the method. */
@@ -8,7 +8,7 @@ export type JsonRpcParams = {
   [name: string]: unknown;
 };
 
-/** A message that wants an answer. */
+/** A message that expects a response. */
 export type JsonRpcRequest = {
   /** Always `2.0`. */
   jsonrpc: '2.0';
@@ -20,7 +20,7 @@ export type JsonRpcRequest = {
   params?: JsonRpcParams;
 };
 
-/** A message that wants none. */
+/** A message without a response. */
 export type JsonRpcNotification = {
   /** Always `2.0`. */
   jsonrpc: '2.0';
@@ -30,7 +30,7 @@ export type JsonRpcNotification = {
   params?: JsonRpcParams;
 };
 
-/** The result of a request. */
+/** The response to a request that succeeded. */
 export type JsonRpcResult = {
   /** Always `2.0`. */
   jsonrpc: '2.0';
@@ -40,7 +40,7 @@ export type JsonRpcResult = {
   result: Record<string, unknown>;
 };
 
-/** The failure of a request; without an id where the request could not be read. */
+/** The response to a request that failed; without an id if the request was unreadable. */
 export type JsonRpcError = {
   /** Always `2.0`. */
   jsonrpc: '2.0';
@@ -57,5 +57,5 @@ export type JsonRpcError = {
   };
 };
 
-/** Any message of JSON-RPC 2.0 as MCP sends it. */
+/** Any JSON-RPC 2.0 message, as MCP uses them. */
 export type JSONRPCMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResult | JsonRpcError;

@@ -1,6 +1,6 @@
 import type { JSONRPCMessage } from './messages.js';
 
-const envelope: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
+const envelopeKeys: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -8,14 +8,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isId = (value: unknown): boolean =>
   typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
 
-/** Whether a value has nothing in its envelope but what JSON-RPC puts there. */
+/** Whether a value is an object with only the top-level keys of JSON-RPC. */
 export function hasEnvelope(value: unknown): value is Record<string, unknown> {
   if (!isObject(value)) return false;
-  for (const key in value) if (!envelope.has(key)) return false;
+  for (const key in value) if (!envelopeKeys.has(key)) return false;
   return true;
 }
 
-/** Whether a value is a message of JSON-RPC 2.0 as MCP sends it. What is in its parameters, result or data is not looked at. */
+/** Whether a value is a JSON-RPC 2.0 message, as MCP uses them. Parameters, results and error data are not checked further. */
 export function isJsonRpcMessage(value: unknown): value is JSONRPCMessage {
   if (!hasEnvelope(value) || value['jsonrpc'] !== '2.0') return false;
   const { id, method, params, result, error } = value;

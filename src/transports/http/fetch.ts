@@ -3,28 +3,28 @@ import type { AuthInfo } from '../../protocol/auth.js';
 import type { HttpReply } from './http-exchange.js';
 import type { HttpHandler } from './http-handler.js';
 
-/** What the host of a server knows of a request beside the request. */
+/** Options of `fetch`. */
 export interface FetchOptions {
   /**
-   * Who sent it: the access token that the host has verified. Identity comes from here alone, never from a header.
+   * The sender: its access token, as verified by the host. Identity comes from here alone, never from a header.
    * Default: the principal `anonymous`.
    */
   readonly auth?: AuthInfo;
 }
 
 /**
- * Answers a web request by a handler.
+ * Answers a web request with a handler.
  *
- * @throws {ErrandError} `OPTIONS_INVALID` where `auth` is not what a verified token says
+ * @throws {ErrandError} `OPTIONS_INVALID` if `auth` is not a verified access token.
  */
 export async function answerFetch(handler: HttpHandler, request: Request, options: unknown): Promise<Response> {
   const auth = authIn(options);
   const { method, url, headers, body, signal } = request;
   const incoming = { method, url, headers: withHost(headers, url), body: chunksOf(body), ...(auth && { auth }) };
-  return responseOf(await handler.handle(incoming), signal);
+  return toResponse(await handler.handle(incoming), signal);
 }
 
-/** Hosts hand over what they have as second argument: Bun its server, workers their environment. Only `auth` counts. */
+/** The host's second argument may be anything: Bun passes its server, Workers their environment. Only `auth` counts. */
 function authIn(options: unknown): AuthInfo | undefined {
   const { auth } = (options ?? {}) as { readonly auth?: Partial<AuthInfo> | null };
   if (auth === undefined || auth === null) return undefined;
@@ -36,11 +36,11 @@ function authIn(options: unknown): AuthInfo | undefined {
   if (isAuth) return auth as AuthInfo;
   throw new ErrandError(
     'OPTIONS_INVALID',
-    `server.fetch: auth is a ${typeof auth} that is no verified token. Give { token, clientId, scopes }, or leave it out.`,
+    `server.fetch: auth must be a verified access token, got ${typeof auth}. Pass { token, clientId, scopes }, or leave it out.`,
   );
 }
 
-/** A `Request` that a program made has no Host header; its URL says the same. */
+/** A `Request` made by a program has no Host header; its URL has the host. */
 function withHost(headers: Headers, url: string): Headers {
   if (headers.has('host')) return headers;
   const all = new Headers(headers);
@@ -48,46 +48,47 @@ function withHost(headers: Headers, url: string): Headers {
   return all;
 }
 
+/** A body that is too large is cancelled without waiting for that, which iterating over the stream itself would do. */
 async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   const reader = body.getReader();
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
   } finally {
-    // What is too large is not read to its end.
     void reader.cancel().catch(() => undefined);
   }
 }
 
-/** The answer as the host hands it on. The host cancels its body, or aborts the request, when the client goes away. */
-function responseOf({ response, headers, onEnd }: HttpReply, gone: AbortSignal): Response {
-  const all = new Headers(response.headers);
-  for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
-  const body = response.body === null ? null : watched(response.body as ReadableStream<Uint8Array>, gone, onEnd);
-  if (body === null) onEnd?.(gone.aborted);
-  return new Response(body, { status: response.status, headers: all });
+/** When the client goes away, the host cancels the body of the response or aborts the request. */
+function toResponse({ response, onEnd }: HttpReply, clientGone: AbortSignal): Response {
+  const body = response.body as ReadableStream<Uint8Array> | null;
+  if (body === null || onEnd === undefined) {
+    onEnd?.(clientGone.aborted);
+    return response;
+  }
+  return new Response(watchEnd(body, clientGone, onEnd), response);
 }
 
-/** The same stream, which says once how it ended. */
-function watched(
+/** Passes a stream on, and reports once how it ended. */
+function watchEnd(
   stream: ReadableStream<Uint8Array>,
-  gone: AbortSignal,
-  onEnd: HttpReply['onEnd'],
+  clientGone: AbortSignal,
+  onEnd: (dropped: boolean) => void,
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
-  let isOver = false;
+  let hasEnded = false;
   const end = (dropped: boolean): void => {
-    if (isOver) return;
-    isOver = true;
-    gone.removeEventListener('abort', drop);
-    onEnd?.(dropped);
+    if (hasEnded) return;
+    hasEnded = true;
+    clientGone.removeEventListener('abort', drop);
+    onEnd(dropped);
   };
   const drop = (): void => {
     end(true);
     void reader.cancel().catch(() => undefined);
   };
-  if (gone.aborted) drop();
-  else gone.addEventListener('abort', drop, { once: true });
+  if (clientGone.aborted) drop();
+  else clientGone.addEventListener('abort', drop, { once: true });
   return new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       try {

@@ -2,40 +2,47 @@ import { ErrandError } from '../../base/errors.js';
 import { shown } from '../../base/shown.js';
 import { refuse } from '../../protocol/errors.js';
 
-/** The address that only this machine reaches. */
+/** The address that only this machine can reach. */
 export const loopback = '127.0.0.1';
 
-/** Whether only this machine reaches an address. */
+/** Whether only this machine can reach an address. */
 export const isLoopback = (address: string): boolean => /^127\.|^::1$|^localhost$/.test(address);
 
 const loopbackNames = [loopback, 'localhost', '[::1]'];
 
 /**
- * Refuses requests that a web page made a browser send (DNS rebinding): Host and Origin must be expected ones
- * (2025-11-25, basic/transports, security).
+ * Guards against DNS rebinding, by which a web page makes a browser send requests to this machine: Host and Origin must be
+ * expected (MCP specification, basic/transports, security).
  */
 export class HostGuard {
   private readonly hosts: ReadonlySet<string>;
   private readonly origins: ReadonlySet<string> | undefined;
 
-  /** @throws {ErrandError} `LISTEN_REFUSED` when others can reach the address and no `allowedHosts` says by which names. */
+  /**
+   * Without an `address`, because the host of the server listens, names of this machine are expected unless others are
+   * allowed.
+   *
+   * @throws {ErrandError} `LISTEN_REFUSED` when other machines can reach the address and `allowedHosts` is missing.
+   */
   constructor(
-    address: string,
+    address: string | undefined,
     allowedHosts: readonly string[] | undefined,
     allowedOrigins: readonly string[] | undefined,
   ) {
-    const isOurs = isLoopback(address);
-    if (!isOurs && allowedHosts === undefined) {
+    const isLocal = address === undefined ? allowedHosts === undefined : isLoopback(address);
+    if (!isLocal && allowedHosts === undefined) {
       throw new ErrandError(
         'LISTEN_REFUSED',
-        `listen: host '${address}' can be reached from other machines. Say by which names clients come: allowedHosts: ['example.com'], or errand run --allow-host example.com.`,
+        `listen: host '${address}' can be reached from other machines. Name the hosts that clients may use: allowedHosts: ['example.com'], or errand run --allow-host example.com.`,
       );
     }
-    this.hosts = new Set([...(isOurs ? loopbackNames : []), ...(allowedHosts ?? [])].map((name) => name.toLowerCase()));
+    this.hosts = new Set(
+      [...(isLocal ? loopbackNames : []), ...(allowedHosts ?? [])].map((name) => name.toLowerCase()),
+    );
     this.origins = allowedOrigins && new Set(allowedOrigins.map((origin) => origin.toLowerCase()));
   }
 
-  /** The answer to a request that may not come in; undefined for one that may. */
+  /** The response to a request that is not allowed; undefined for one that is. */
   refuse(headers: Headers): Response | undefined {
     const host = headers.get('host');
     if (host === null || !this.hosts.has(hostname(`http://${host}`))) {
@@ -47,8 +54,8 @@ export class HostGuard {
   }
 
   /**
-   * What lets the page that sent a request read the answer: for origins that were named, and for pages of this machine
-   * when none was. Undefined for every other request.
+   * The headers that let the page behind a request read the response: for allowed origins, or for pages of this machine
+   * where none are named. Undefined for any other request.
    */
   crossOrigin(headers: Headers): Record<string, string> | undefined {
     const origin = headers.get('origin');
@@ -66,7 +73,7 @@ export class HostGuard {
   }
 }
 
-/** `localhost` of `http://localhost:3000`; an empty name, which is never allowed, for what is no URL. */
+/** The host name in a URL; an empty one, which is never allowed, if the URL is invalid. */
 function hostname(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname.toLowerCase() : '';
 }

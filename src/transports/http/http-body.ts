@@ -1,13 +1,13 @@
 import { refuse } from '../../protocol/errors.js';
 import { refusalOfJson } from './json-body.js';
 
-/** The largest body of a request, in bytes. */
-const largestBody = 4 * 1024 * 1024;
+/** The maximum size of a body, in bytes. */
+const maximumSize = 4 * 1024 * 1024;
 
 /** Room for the first part of a body, in bytes; most need no more. */
 const firstRoom = 4 * 1024;
 
-/** The parsed body of a request, or the answer to one that is too large or not JSON. */
+/** Reads and parses a body. Refuses one that is too large or not JSON. */
 export async function readJson(
   incoming: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly json: unknown } | { readonly refused: Response }> {
@@ -16,7 +16,7 @@ export async function readJson(
   let size = 0;
   for await (const chunk of incoming) {
     const end = size + chunk.length;
-    if (end > largestBody) return { refused: refuse(413, -32000, `The body is larger than ${largestBody} bytes.`) };
+    if (end > maximumSize) return { refused: refuse(413, -32000, `The body is larger than ${maximumSize} bytes.`) };
     if (end > room.length) {
       const larger = Buffer.allocUnsafe(Math.max(end, room.length * 2));
       room.copy(larger, 0, 0, size);
@@ -26,8 +26,8 @@ export async function readJson(
     size = end;
   }
   const body = room.subarray(0, size);
-  const tooMuch = refusalOfJson(body);
-  if (tooMuch !== undefined) return { refused: refuse(413, -32000, tooMuch) };
+  const tooCostly = refusalOfJson(body);
+  if (tooCostly !== undefined) return { refused: refuse(413, -32000, tooCostly) };
   try {
     return { json: JSON.parse(body.toString('utf8')) as unknown };
   } catch {

@@ -9,37 +9,35 @@ export interface HttpRequest {
   readonly headers: Headers;
 }
 
-/** A request that an endpoint answers: Host and Origin were checked, and the body was parsed. */
+/** A request for an endpoint, with checked Host and Origin and a parsed body. */
 export interface HttpExchange {
   readonly request: HttpRequest;
-  /** Absent where the method has none. */
+  /** Absent for methods without a body. */
   readonly body?: unknown;
-  /** Who sent it, where the host of the server has checked that. Never taken from the request itself. */
+  /** The sender, as verified by the host of the server. Never taken from the request itself. */
   readonly auth?: AuthInfo;
 }
 
-/** The answer to an exchange. */
+/** The reply to an exchange. */
 export interface HttpReply {
   readonly response: Response;
-  /** Headers that go with it whatever it is. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Called once the body has ended, or the client has gone away before that (`dropped`). */
+  /** Called once the body has ended, or the client has gone away before (`dropped`). */
   readonly onEnd?: (dropped: boolean) => void;
 }
 
-/** Answers exchanges, in the words of the protocol. */
+/** Answers exchanges according to the protocol. */
 export interface HttpEndpoint {
   handle(exchange: HttpExchange): Promise<HttpReply>;
-  /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
+  /** Refuses new calls. Resolves once no foreground call is running. */
   drain(): Promise<void>;
-  /** Ends what is under way, and refuses what still comes. */
+  /** Ends everything in progress, and refuses new requests. */
   close(): Promise<void>;
 }
 
-/** The answer of an endpoint that drains; another process may still take the request. */
+/** The response of an endpoint that is draining. Another process may still take the request. */
 export const shuttingDown = (): Response => refuse(503, -32000, 'The server is shutting down');
 
-/** Whether an answer arrives in pieces, so that it ends after its head was sent. */
+/** Whether the body of a response is a stream, which ends some time after its head was sent. */
 export function isStream({ headers }: Response): boolean {
   return headers.get('content-type') === 'text/event-stream';
 }

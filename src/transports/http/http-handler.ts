@@ -32,11 +32,12 @@ export class HttpHandler {
 
   async handle(incoming: IncomingRequest): Promise<HttpReply> {
     const crossOrigin = this.options.guard.crossOrigin(incoming.headers);
-    const reply = await this.reply(incoming, crossOrigin !== undefined);
-    return crossOrigin === undefined ? reply : { ...reply, headers: crossOrigin };
+    const reply = await this.answer(incoming, crossOrigin !== undefined);
+    for (const [name, value] of Object.entries(crossOrigin ?? {})) reply.response.headers.set(name, value);
+    return reply;
   }
 
-  private async reply({ method, url, headers, body, auth }: IncomingRequest, isReadable: boolean): Promise<HttpReply> {
+  private async answer({ method, url, headers, body, auth }: IncomingRequest, isReadable: boolean): Promise<HttpReply> {
     const { endpoint, guard } = this.options;
     const refused = guard.refuse(headers) ?? this.refusePath(url);
     if (refused !== undefined) return { response: refused };

@@ -1,29 +1,29 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../base/duration.js';
 
-/** How a server is reached over HTTP, by `listen` and by `fetch`. */
+/** How a server is reached over HTTP, through `listen` and `fetch`. */
 export interface HttpOptions {
-  /** Names that the Host header may have, without port. Needed where others than this machine reach the server. */
+  /** The names that the Host header may have, without a port. Required where other machines can reach the server. */
   readonly allowedHosts?: readonly string[];
-  /** Origins of web pages that may call and read the answers, such as `'https://example.com'`. Default: pages of this machine. */
+  /** Origins of web pages that may call the server and read its responses, such as `'https://example.com'`. Default: pages of this machine. */
   readonly allowedOrigins?: readonly string[];
   /** How long a session without an open stream or question is kept. Default `'1h'`. */
   readonly sessionTimeout?: Duration;
   /**
-   * How many sessions are kept at once. Beyond it the idle one that was seen longest ago ends for a new one; when every
+   * How many sessions are kept at once. Beyond that, the least recently used idle one makes room for a new one; while every
    * session has an open stream, new ones are refused. Default 1000.
    */
   readonly maximumSessions?: number;
   /**
-   * Whether nothing is kept between requests, so that any process that works on the same docket serves any request of any
-   * client, also after a restart. Tasks work as ever, their questions on the stream of `tasks/result`. What needs a
-   * session does not: there is no standalone stream, a call in the foreground cannot ask (`CLIENT_UNREACHABLE`) nor be
-   * cancelled, and `logging/setLevel` is taken without effect. Default `false`.
+   * Whether to keep nothing between requests, so that any process with the same docket serves any request of any client,
+   * even after a restart. Tasks work as usual; their questions come on the stream that waits for the result. Whatever needs
+   * a session does not work: there is no standalone stream, a foreground call can neither ask (`CLIENT_UNREACHABLE`) nor be
+   * cancelled, and setting the log level has no effect. Default `false`.
    */
   readonly stateless?: boolean;
 }
 
-/** The one place that says what these options may be. */
+/** The schema of these options, for `listen` and `createServer`. */
 export const httpShape = {
   allowedHosts: z.array(z.string()).optional(),
   allowedOrigins: z.array(z.string()).optional(),
@@ -40,10 +40,14 @@ export interface SessionLimits {
   readonly maximum: number;
 }
 
-/** How an endpoint serves: in sessions within limits, or each request by itself. */
+/** Whether an endpoint keeps sessions, within limits, or serves each request by itself. */
 export type SessionMode = 'stateless' | SessionLimits;
 
-/** @throws {ErrandError} `OPTIONS_INVALID` for a timeout that is none; `where` names the options */
+/**
+ * The session mode that options ask for; `where` names them in errors.
+ *
+ * @throws {ErrandError} `OPTIONS_INVALID` for an invalid `sessionTimeout`.
+ */
 export function sessionModeOf(
   { stateless, sessionTimeout = '1h', maximumSessions = 1_000 }: HttpOptions,
   where: string,
@@ -52,9 +56,9 @@ export function sessionModeOf(
   return { idleTimeout: toMilliseconds(sessionTimeout, `${where}: sessionTimeout`), maximum: maximumSessions };
 }
 
-/** Sessions are bounded only where there are any. */
+/** Whether options limit sessions only where there are any. */
 export const isConsistent = ({ stateless, sessionTimeout, maximumSessions }: HttpOptions): boolean =>
   stateless !== true || (sessionTimeout ?? maximumSessions) === undefined;
 
-/** What is wrong with options that are not consistent. */
+/** The error for options that are not {@link isConsistent consistent}. */
 export const inconsistent = 'a stateless listener has no sessions, so leave out sessionTimeout and maximumSessions';

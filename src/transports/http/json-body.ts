@@ -1,36 +1,37 @@
 import { randomInt } from 'node:crypto';
 
 /**
- * What JSON.parse takes for each part of a text at most, in bytes: measured as what the process needs at its peak with V8
+ * The memory that JSON.parse needs at most for each part of a text, in bytes. Measured as the peak of the process with V8
  * 11 to 13, beyond the text itself.
  */
 const costs = { value: 26, container: 56, string: 40, distinctKey: 260 };
 
-/** The most that a body may take, and how deep it may be nested: what walks through it must not run out of stack. */
-const mostBytes = 22 * 1024 * 1024;
-const deepest = 256;
+/** The maximum memory that a parsed body may need, in bytes. */
+const maximumMemory = 22 * 1024 * 1024;
+/** The maximum nesting: code that walks through the body must not run out of stack. */
+const maximumDepth = 256;
 
-/** Shorter bodies cannot take much, and are not looked at. */
-const short = 64 * 1024;
+/** Shorter bodies, in bytes, cannot need much and are not checked. */
+const uncheckedSize = 64 * 1024;
 
-/** How many different keys are told apart; a power of two. */
+/** How many distinct keys can be told apart; a power of two. */
 const keySlots = 1 << 20;
 
 const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * Why a body is not parsed, where it would take far more memory than its size: a text of `{},{},{}` takes thirty times its
- * size. Undefined for what may be parsed. It need not be JSON; parsing tells.
+ * The reason not to parse a body, because it would need far more memory than its size: `{},{},{}` needs thirty times as
+ * much. Undefined for a body that may be parsed, which need not be valid JSON.
  */
 export function refusalOfJson(body: Uint8Array): string | undefined {
-  if (body.length <= short) return undefined;
+  if (body.length <= uncheckedSize) return undefined;
   const keys = new KeySet();
   let values = 0;
   let containers = 0;
   let strings = 0;
   let depth = 0;
-  // Of the string that was read last.
+  // The last string.
   let begin = 0;
   let end = 0;
   for (let index = 0; index < body.length; index++) {
@@ -53,7 +54,7 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
       case 0x5b: // [
       case 0x7b: // {
         containers++;
-        if (++depth > deepest) return `The body is nested deeper than ${deepest} levels.`;
+        if (++depth > maximumDepth) return `The body is nested deeper than ${maximumDepth} levels.`;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -61,12 +62,12 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
         break;
     }
   }
-  const bytes =
+  const memory =
     values * costs.value + containers * costs.container + strings * costs.string + keys.size * costs.distinctKey;
-  return bytes <= mostBytes ? undefined : 'The body has too many values for its size. Send fewer at a time.';
+  return memory <= maximumMemory ? undefined : 'The body has too many values for its size. Send fewer at a time.';
 }
 
-/** Where a string ends that begins at `start`. */
+/** The index of the quote that ends the string at `start`. */
 function endOfString(body: Uint8Array, start: number): number {
   let end = body.indexOf(quote, start);
   while (end > start && isEscaped(body, end, start)) end = body.indexOf(quote, end + 1);
@@ -79,11 +80,11 @@ function isEscaped(body: Uint8Array, at: number, start: number): boolean {
   return (at - first) % 2 === 1;
 }
 
-/** Counts about how many different keys there are. */
+/** An approximate count of distinct keys. */
 class KeySet {
   size = 0;
   private readonly seen = new Uint8Array(keySlots / 8);
-  /** Nobody can choose keys that are told apart by nothing else. */
+  /** Random, so that a client cannot choose keys that collide. */
   private readonly multiplier = randomInt(2 ** 31) | 1;
 
   add(body: Uint8Array, start: number, end: number): void {

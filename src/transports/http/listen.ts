@@ -7,7 +7,7 @@ import type { Logger } from '../../base/logger.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import { HostGuard, loopback } from './host-guard.js';
 import type { HttpEndpoint } from './http-exchange.js';
-import { HttpHandler } from './http-handler.js';
+import { HttpHandler, type IncomingRequest } from './http-handler.js';
 import {
   httpShape,
   inconsistent,
@@ -18,11 +18,11 @@ import {
 } from './http-options.js';
 import { bind, GentleClose, urlOf, writeReply } from './node-http.js';
 
-/** How to listen for HTTP. Left out, what `createServer` says of `http` holds. */
+/** Options of `listen`. They default to the `http` options of `createServer`. */
 export interface ListenOptions extends HttpOptions {
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number;
-  /** The address to bind to. Default `'127.0.0.1'`, which only this machine reaches; any other needs `allowedHosts`. */
+  /** The address to bind to. Default `'127.0.0.1'`, which only this machine can reach. An address that other machines can reach needs `allowedHosts`. */
   readonly host?: string;
   /** Default `'/mcp'`. */
   readonly path?: string;
@@ -42,88 +42,90 @@ const Options = z
 
 /** A server that listens. */
 export interface HttpListener {
-  /** Where clients connect to. */
+  /** The URL for clients. */
   readonly url: string;
-  /** The port that it is bound to. */
+  /** The port it is bound to. */
   readonly port: number;
   /**
-   * Frees the port at once, ends all sessions and lets clients read what they were answered, for half of the server's
-   * grace at most. Then it ends the connections and resolves.
+   * Frees the port at once, ends all sessions, and lets clients read their responses for at most half of the server's
+   * grace. Then it ends the connections and resolves.
    */
   close(): Promise<void>;
-  /** Resolves when no foreground call is under way. Calls that come meanwhile are refused. */
+  /** Refuses new calls. Resolves once no foreground call is running. */
   drain(): Promise<void>;
 }
 
-/** Whose listener it is. */
-export interface ListeningHost {
-  /** For what the options of the listener do not say. */
+/** The server behind a listener. */
+export interface ListeningServer {
+  /** The defaults for the options of the listener. */
   readonly http: HttpOptions;
   readonly clock: Clock;
   readonly logger: Logger;
   /** In milliseconds. */
   readonly grace: number;
-  /** Makes what answers the requests. */
+  /** Makes the endpoint of the listener. */
   endpoint(mode: SessionMode): HttpEndpoint;
-  /** The listener closes. */
+  /** Called when the listener closes. */
   onClosed(): void;
-  /** Answered at `/healthz`. */
+  /** Served at `/healthz`. */
   health(): Promise<ServerHealth>;
 }
 
 /** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
-export async function listen(options: ListenOptions, host: ListeningHost): Promise<HttpListener> {
+export async function listen(options: ListenOptions, errand: ListeningServer): Promise<HttpListener> {
   const given = Options.safeParse(options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
-  const { port, host: address, path, ...own } = given.data;
-  const http = { ...host.http, ...own };
-  const guard = new HostGuard(address, http.allowedHosts, http.allowedOrigins);
-  const endpoint = host.endpoint(sessionModeOf(http, 'listen'));
+  const { clock, logger, grace } = errand;
+  const { port, host, path, ...own } = given.data;
+  const http = { ...errand.http, ...own };
+  const guard = new HostGuard(host, http.allowedHosts, http.allowedOrigins);
+  const endpoint = errand.endpoint(sessionModeOf(http, 'listen'));
   const handler = new HttpHandler({ endpoint, guard, path });
-  const server = createServer((request, response) => {
-    answer(request, response, handler, path, host).catch((error: unknown) => {
-      if (request.destroyed && !request.complete) host.logger.debug('A client went away while it sent', { error });
-      else host.logger.error('An HTTP request failed', { error });
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500).end();
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    // Before the guard: load balancers use addresses that nobody can predict, and the status gives nothing away.
+    const isHealth = path !== healthPath && isHealthRequest(incoming);
+    if (isHealth) writeHealth(await errand.health(), outgoing);
+    else await writeReply(await handler.handle(toRequest(incoming)), outgoing);
+  };
+  const server = createServer((incoming, outgoing) => {
+    answer(incoming, outgoing).catch((error: unknown) => {
+      const wasIncomplete = incoming.destroyed && !incoming.complete;
+      if (wasIncomplete) logger.debug('A client went away before its request was complete', { error });
+      else logger.error('An HTTP request failed', { error });
+      if (outgoing.headersSent) outgoing.destroy();
+      else outgoing.writeHead(500).end();
     });
   });
-  // Each answer under way wants to know when its connection is gone, and a client may ask much at once on one.
+  // Each pending response listens for the end of its connection, and a client may have many on one.
   server.on('connection', (connection) => connection.setMaxListeners(0));
   const closing = new GentleClose(server);
-  const bound = await bind(server, port, address);
+  const bound = await bind(server, port, host);
   return {
-    url: `${urlOf(address, bound)}${path}`,
+    url: `${urlOf(host, bound)}${path}`,
     port: bound,
     drain: () => endpoint.drain(),
     close: async () => {
-      host.onClosed();
-      const cut = await closing.close(host.grace / 2, host.clock, () => endpoint.close());
-      if (cut > 0) host.logger.warning('Clients did not read their answers within the grace', { connections: cut });
+      errand.onClosed();
+      const cut = await closing.close(grace / 2, clock, () => endpoint.close());
+      if (cut > 0) logger.warning('Clients did not read their answers within the grace', { connections: cut });
     },
   };
 }
 
-async function answer(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  handler: HttpHandler,
-  path: string,
-  host: ListeningHost,
-): Promise<void> {
-  const { method = 'GET', url = '/' } = incoming;
-  // Before the guard: load balancers ask by addresses that nobody can tell beforehand, and it gives nothing away.
-  if (path !== '/healthz' && url.split('?')[0] === '/healthz' && (method === 'GET' || method === 'HEAD')) {
-    answerHealth(await host.health(), outgoing);
-    return;
-  }
-  const headers = new Headers(incoming.headers as Record<string, string>);
-  const request = { method, url: `http://${headers.get('host')}${url}`, headers, body: incoming };
-  await writeReply(await handler.handle(request), outgoing);
+const healthPath = '/healthz';
+
+function isHealthRequest({ method, url = '/' }: IncomingMessage): boolean {
+  return url.split('?')[0] === healthPath && (method === 'GET' || method === 'HEAD');
 }
 
-/** No more than the status: the reason is nobody's affair out there. */
-function answerHealth(health: ServerHealth, outgoing: ServerResponse): void {
+function toRequest(incoming: IncomingMessage): IncomingRequest {
+  const { method = 'GET', url = '/' } = incoming;
+  const headers = new Headers(incoming.headers as Record<string, string>);
+  return { method, url: `http://${headers.get('host')}${url}`, headers, body: incoming };
+}
+
+/** Only the status: the reason is not for everyone. */
+function writeHealth(health: ServerHealth, outgoing: ServerResponse): void {
   outgoing.writeHead(statusCodeOf(health), { 'content-type': 'application/json', 'cache-control': 'no-store' });
   outgoing.end(JSON.stringify({ status: health.status }));
 }

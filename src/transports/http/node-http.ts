@@ -7,9 +7,9 @@ import { flushed } from '../../base/flushed.js';
 import type { HttpReply } from './http-exchange.js';
 
 /**
- * Binds a server, and gives its port.
+ * Binds a server. Resolves with its port.
  *
- * @throws {ErrandError} `LISTEN_REFUSED` with the error of Node as its cause.
+ * @throws {ErrandError} `LISTEN_REFUSED`, caused by the error of Node.js.
  */
 export function bind(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -26,12 +26,12 @@ export function bind(server: Server, port: number, host: string): Promise<number
   });
 }
 
-/** The URL of a server that is bound to an address. */
+/** The URL of a server that is bound to `host`. */
 export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Closes a server without cutting what it has answered. Made before the server is bound. */
+/** Closes a server without cutting off its responses. Must be made before the server is bound. */
 export class GentleClose {
   private readonly connections = new Set<Socket>();
 
@@ -43,13 +43,13 @@ export class GentleClose {
   }
 
   /**
-   * Takes no new connection, has `endAnswers` end those that are under way, and ends the connections once their clients
-   * have read them, after `grace` milliseconds at the latest. Gives how many connections were cut then.
+   * Accepts no new connections, has `endResponses` end the pending responses, and ends the connections once their clients
+   * have read everything, after `grace` milliseconds at the latest. Resolves with the number of connections that were cut.
    */
-  async close(grace: number, clock: Clock, endAnswers?: () => Promise<void>): Promise<number> {
-    // Not the server's own `close`, which destroys connections whose answers have ended but are not all sent.
+  async close(grace: number, clock: Clock, endResponses?: () => Promise<void>): Promise<number> {
+    // Not the server's own `close`, which destroys connections whose responses have ended but are not all sent.
     NetServer.prototype.close.call(this.server);
-    const read = Promise.resolve(endAnswers?.()).then(() => this.read());
+    const read = Promise.resolve(endResponses?.()).then(() => this.read());
     try {
       await settlesWithin(read, grace, clock);
       return this.unread.length;
@@ -73,14 +73,13 @@ export class GentleClose {
   }
 }
 
-/** Long enough for what has ended to get to its socket, and for the next piece once there is room for it. */
+/** Long enough for a response that has ended to reach its socket, and for the next chunk once there is room. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Hands a web response to Node; a client that goes away cancels the body. */
-export async function writeReply({ response, headers, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
-  if (headers !== undefined) outgoing.setHeaders(new Map(Object.entries(headers)));
+/** Writes a web response to Node.js. A client that goes away cancels its body. */
+export async function writeReply({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
     outgoing.end();
@@ -92,13 +91,13 @@ export async function writeReply({ response, headers, onEnd }: HttpReply, outgoi
     dropped = true;
     void reader.cancel().catch(() => undefined);
   };
-  // An answer that waits for the one before it on the same connection is not told that this is gone. The host lets go of
-  // the connection of a body that it did not read to its end.
+  // A response that waits for an earlier one on the same connection gets no event when that is gone. Node.js detaches the
+  // connection of a request whose body was not read to its end.
   const connection = outgoing.req.socket as Socket | null;
-  // It may have gone before there was anything to write.
+  // The client may have gone before there was anything to write.
   if (outgoing.destroyed || connection?.destroyed === true) onClose();
   else connection?.once('close', onClose);
-  // A short answer leaves in one packet; the head of a long one does not wait for its first message.
+  // A short response leaves in one packet; the head of a stream does not wait for its first message.
   const flush = setImmediate(() => outgoing.flushHeaders());
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {

@@ -28,7 +28,7 @@ afterEach(() => transport.close());
 const ping = (id: number) => ({ jsonrpc: '2.0' as const, id, method: 'ping' });
 
 describe('lines on stdin', () => {
-  it('are messages however they are cut, with either end of line', async () => {
+  it('are messages however they are chunked, with either line ending', async () => {
     const bytes = Buffer.from(
       `${JSON.stringify({ ...ping(1), params: { text: 'ü€😀' } })}\r\n${JSON.stringify(ping(2))}\n`,
     );
@@ -38,7 +38,7 @@ describe('lines on stdin', () => {
   });
 
   it.each(['no JSON', '{"jsonrpc":"2.0"}', '[]', '', '{"jsonrpc":"2.0","id":1,"method":"ping","more":1}'])(
-    'that are none are reported, and the next one is read: %p',
+    'that are not messages are reported, and reading goes on: %p',
     async (line) => {
       input.write(`${line}\n${JSON.stringify(ping(3))}\n`);
       await eventually(() => expect(received).toEqual([ping(3)]));
@@ -46,26 +46,26 @@ describe('lines on stdin', () => {
     },
   );
 
-  it('of more than ten megabytes are answered with an error and passed over, and the next one is read', async () => {
+  it('longer than 10 MiB are answered with an error and skipped, and reading goes on', async () => {
     const piece = Buffer.alloc(1024 * 1024, 'x');
     for (let count = 0; count < 12; count++) input.write(piece);
     input.write(`\n${JSON.stringify(ping(4))}\n`);
     await eventually(() => expect(received).toEqual([ping(4)]));
     const answer = JSON.parse(String(output.read())) as { error: { code: number; message: string } };
     expect(answer.error).toMatchObject({ code: -32600, message: expect.stringContaining('10485760 bytes') });
-    expect(log).toEqual(['A message over stdio was too long and was passed over']);
+    expect(log).toEqual(['A message over stdio was too long and was skipped']);
   });
 });
 
 describe('the transport', () => {
-  it('ends when stdin does, and may still answer', async () => {
+  it('ends with stdin, and can still send', async () => {
     input.end();
     await transport.ended;
     await transport.send(ping(5));
     expect(JSON.parse(String(output.read()))).toEqual(ping(5));
   });
 
-  it('closes once, whoever closes it, and receives nothing after that', async () => {
+  it('closes only once, and receives nothing after that', async () => {
     let closed = 0;
     transport.onclose = () => closed++;
     await Promise.all([transport.close(), transport.close()]);
@@ -74,7 +74,7 @@ describe('the transport', () => {
     expect([closed, received]).toEqual([1, []]);
   });
 
-  it('is closed when nobody reads stdout any more', async () => {
+  it('closes when the client closes stdout', async () => {
     output.destroy(new Error('EPIPE'));
     await transport.ended;
   });

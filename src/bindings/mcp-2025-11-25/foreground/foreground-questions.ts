@@ -4,7 +4,7 @@ import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messa
 import { requestOf } from '../client-messages.js';
 import { questionIdPrefix } from '../wire-transport.js';
 
-/** Whether an id on the wire can be that of a foreground call's question, on any connection. */
+/** Whether an id on the wire may belong to a question of a foreground call, on any connection. */
 export const isForegroundQuestion = (id: string): boolean => /^errand:[\w-]{8}-\d{1,15}$/.test(id);
 
 /** A question that was sent. */
@@ -60,7 +60,7 @@ export class ForegroundQuestions {
 
   private close(id: string, related: RequestId): void {
     if (!this.open.delete(id)) return;
-    const params = { requestId: id, reason: 'The question needs no answer any more' };
+    const params = { requestId: id, reason: 'The question no longer needs an answer' };
     // If the connection is gone, so is the prompt.
     this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, related).catch(() => undefined);
   }

@@ -114,7 +114,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     return this.openStreams === 0;
   }
 
-  /** Whether no question is open either, so that nobody would notice if the session were gone. */
+  /** Whether no question is open either, so that ending the session would lose nothing. */
   get isIdle(): boolean {
     return this.isAway && this.connection?.isAsking !== true;
   }

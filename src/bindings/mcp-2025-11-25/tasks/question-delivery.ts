@@ -5,8 +5,8 @@ import type { QuestionPrompt } from './question-prompt.js';
 import { TaskPrompts, type TaskPromptsConnection } from './task-prompts.js';
 
 /**
- * Shows the open questions of tasks to the client of one connection, each on one stream at a time: that of a waiting
- * `tasks/result` of its task, else the standalone stream. A question whose stream is dropped is shown again elsewhere,
+ * Shows the open questions of tasks to the client of one connection, each on one stream at a time: the response stream of
+ * a waiting `tasks/result` of its task, else the standalone stream. A question whose stream is dropped is shown again elsewhere,
  * after its first prompt was closed. One whose `tasks/result` was cancelled stays with a client that has it, and is not
  * sent again to one that repeats its request. Other connections, in any process, may want to show it too: the engine
  * leases it to one of them.
@@ -27,8 +27,8 @@ export class QuestionDelivery {
   }
 
   /**
-   * The question needs no answer any more: closes its prompt. One that is not shown is noted too, because a request may
-   * have read it just before and be about to show it.
+   * Closes the prompt of a question that no longer needs an answer. One that is not shown is noted too, because a request
+   * may have read it just before and be about to show it.
    */
   close(record: ExecutionRecord, question: Question): void {
     if (!this.isClosed) this.promptOf(record, question).withdraw();
@@ -126,7 +126,7 @@ export class QuestionDelivery {
     for (const task of this.tasks.values()) for (const prompt of task.all) act(prompt);
   }
 
-  /** Forgets a task of which nothing has to be known any more. */
+  /** Forgets a task that is no longer needed. */
   private tidy(task: TaskPrompts): void {
     if (task.isForgettable) this.tasks.delete(task.taskId);
   }

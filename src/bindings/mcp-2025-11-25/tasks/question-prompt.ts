@@ -61,8 +61,8 @@ type LeaseState = 'none' | 'acquiring' | 'held' | 'elsewhere';
 type ShownOn = { readonly reader: RequestId } | 'standalone' | 'ended stream';
 
 /**
- * One question on one connection. It acquires the lease, is shown on the best stream, and moves to another when that one
- * is dropped, until it is settled.
+ * One question on one connection. It acquires the lease, is shown on the best stream, and moves to another stream when
+ * that one is dropped, until it is settled.
  */
 export class QuestionPrompt {
   private readonly id: string;
@@ -76,7 +76,7 @@ export class QuestionPrompt {
   /** The one timer: until it is shown, until the lease is tried again, or until the client counts as gone. */
   private stopTimer: (() => void) | undefined;
 
-  /** @param isSettled - whether it needs no answer, so that it is only remembered */
+  /** @param isSettled - whether the question needs no answer, and is only remembered */
   constructor(
     private readonly connection: PromptConnection,
     private readonly task: PromptTask,
@@ -133,7 +133,7 @@ export class QuestionPrompt {
     this.watchAbsence();
   }
 
-  /** What went out on the standalone stream may not have arrived. */
+  /** The standalone stream was replaced, so what it carried may not have arrived. */
   forgetStandalone(): void {
     if (this.shownOn === 'standalone') this.shownOn = undefined;
   }
@@ -145,7 +145,7 @@ export class QuestionPrompt {
     return true;
   }
 
-  /** It needs no answer any more: closes the prompt. */
+  /** Closes the prompt: the question no longer needs an answer. */
   withdraw(): void {
     if (this.isSettled) return;
     this.closePrompt();
@@ -158,7 +158,7 @@ export class QuestionPrompt {
     this.settle();
   }
 
-  /** Leaves the question to others, whoever holds the lease. */
+  /** Leaves the question to other connections, and waits no longer for a lease that one of them holds. */
   releaseLease(): void {
     const { lease } = this;
     this.lease = 'none';
@@ -292,7 +292,7 @@ export class QuestionPrompt {
   private closePrompt(): void {
     if (!this.wasSent) return;
     const { shownOn } = this;
-    const params = { requestId: this.id, reason: 'The question needs no answer here any more' };
+    const params = { requestId: this.id, reason: 'The question no longer needs an answer here' };
     const ended = shownOn === 'ended stream' ? this.task.reader : undefined;
     const stream = typeof shownOn === 'object' ? shownOn.reader : ended;
     this.connection.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, stream);

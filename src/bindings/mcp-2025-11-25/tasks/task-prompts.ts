@@ -14,14 +14,14 @@ export class TaskPrompts implements PromptTask {
   owner: string | undefined;
   /**
    * By the key of the question. A settled one is kept until the task ends: the open questions of a task may be read just
-   * before an answer is stored, and nobody is to be prompted twice.
+   * before an answer is stored, and a user must not be prompted twice.
    */
   private readonly prompts = new Map<string, QuestionPrompt>();
   private readonly readers = new Set<RequestId>();
   /** Its questions are kept until the last reader is gone, which may just be reading them. */
   private hasEnded = false;
   /** Whether the client knows the task, where there is one stream for everything. */
-  private introduction: 'none' | 'under way' | 'done' = 'none';
+  private introduction: 'none' | 'pending' | 'done' = 'none';
 
   constructor(
     readonly taskId: string,
@@ -43,7 +43,7 @@ export class TaskPrompts implements PromptTask {
   isIntroduced(): boolean {
     if (this.introduction === 'done' || this.hasReader) return true;
     if (this.introduction === 'none') {
-      this.introduction = 'under way';
+      this.introduction = 'pending';
       void this.connection.processed().then(() => {
         this.introduction = 'done';
         for (const prompt of this.prompts.values()) prompt.tryToShow();
@@ -58,7 +58,7 @@ export class TaskPrompts implements PromptTask {
     return false;
   }
 
-  /** Whether nothing has to be known of the task any more. */
+  /** Whether the task can be forgotten. */
   get isForgettable(): boolean {
     return !this.hasReader && (this.hasEnded || this.prompts.size === 0);
   }
@@ -71,7 +71,7 @@ export class TaskPrompts implements PromptTask {
     return this.prompts.get(question);
   }
 
-  /** The prompt of a question, made where there is none. */
+  /** The prompt of a question, made if there is none yet. */
   promptOf(question: Question): QuestionPrompt {
     let prompt = this.prompts.get(question.key);
     if (prompt === undefined) {

@@ -17,7 +17,7 @@ const error = fc.oneof(
   fc.constantFrom(null, [], {}),
 );
 
-/** Messages, and what looks like one. */
+/** Messages, and values that look like one. */
 const message = fc.record(
   {
     jsonrpc: fc.constantFrom('2.0', '2.0', '2.0', '1.0', 2),
@@ -31,11 +31,11 @@ const message = fc.record(
   { requiredKeys: ['jsonrpc'] },
 );
 
-/** What travels has no key whose value is undefined, and `_meta` is looked at by nobody here. */
+/** On the wire there are no undefined values. */
 const travelling = (value: object): object => JSON.parse(JSON.stringify(value)) as object;
 
 describe('the shape of a message', () => {
-  it('is what the schema of the SDK says', () => {
+  it('matches the schema of the SDK', () => {
     fc.assert(
       fc.property(message, (value) => {
         const sent = travelling(value);
@@ -45,7 +45,7 @@ describe('the shape of a message', () => {
     );
   });
 
-  it.each([null, 1, 'text', [], [{ jsonrpc: '2.0', method: 'x' }], {}])('is none of %p', (value) => {
+  it.each([null, 1, 'text', [], [{ jsonrpc: '2.0', method: 'x' }], {}])('rejects %p', (value) => {
     expect(isJsonRpcMessage(value)).toBe(false);
   });
 });

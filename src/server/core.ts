@@ -1,0 +1,26 @@
+import type { Core } from '../bindings/core.js';
+import type { CallFrame } from '../call/frame.js';
+import type { Catalog } from '../components/catalog.js';
+import type { Engine } from '../docket/engine/engine.js';
+import { callSettings, snapshotRules, type ResolvedOptions } from './options.js';
+
+/** The parts of a started server that its bindings need. */
+export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, engine: Engine | undefined): Core {
+  const { name, version, title, websiteUrl, icons, instructions, docket } = options;
+  return {
+    identity: {
+      name,
+      version,
+      ...(title !== undefined && { title }),
+      ...(websiteUrl !== undefined && { websiteUrl }),
+      ...(icons !== undefined && { icons }),
+    },
+    ...callSettings(options),
+    catalog,
+    snapshots: snapshotRules(options),
+    ttl: docket.ttl,
+    limits: docket.limits,
+    ...(instructions !== undefined && { instructions }),
+    ...(engine !== undefined && { engine }),
+  };
+}
