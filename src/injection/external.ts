@@ -53,3 +53,10 @@ export function fromTsyringe(container: TsyringeContainer): ExternalContainer<un
     resolveAll: (token) => container.resolveAll(token as never),
   };
 }
+
+/** The container as a port, whichever of the two it is. */
+export function toExternalContainer<Frame>(
+  container: TsyringeContainer | ExternalContainer<Frame> | undefined,
+): ExternalContainer<Frame> | undefined {
+  return isTsyringeContainer(container) ? fromTsyringe(container) : container;
+}

@@ -9,7 +9,7 @@ import { StrayErrors } from '../call/stray-errors.js';
 import { Catalog, type ComponentEntry } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import type { DocketClient } from '../docket/docket-client.js';
-import { fromTsyringe, isTsyringeContainer, type ExternalContainer } from '../injection/external.js';
+import { toExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
 import type { Provider } from '../injection/providers.js';
 import type { Transport } from '../protocol/transport.js';
@@ -21,7 +21,7 @@ import type { FetchOptions } from '../transports/http/fetch.js';
 import type { HttpHandler } from '../transports/http/http-handler.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
-import { processContract, type ProcessContract } from './process-contract.js';
+import { contractOf, processContract, type ProcessContract } from './process-contract.js';
 import { attachOpenTelemetry } from './telemetry/open-telemetry.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
 import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
@@ -54,7 +54,7 @@ export function createServer<Components extends readonly ComponentEntry[]>(
 ): ErrandServer<ServedTools<Components>> {
   const resolved = resolveOptions(options, process.env);
   return new ErrandServer<ServedTools<Components>>(resolved, (builtIns) => {
-    const external = toExternal(resolved.container);
+    const external = toExternalContainer(resolved.container);
     return new Injector<CallFrame>({ providers: resolved.providers, builtIns, ...(external && { external }) });
   });
 }
@@ -85,7 +85,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
   private bindings: Generations | undefined;
-  private fetchHandler: Promise<HttpHandler> | undefined;
+  private fetchHandler: HttpHandler | undefined;
   /** Made only once, however often the start is tried. */
   private observed: Promise<() => void> | undefined;
   private isReady = false;
@@ -181,13 +181,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * ```
    */
   readonly fetch = async (request: Request, options: FetchOptions = {}): Promise<Response> => {
-    const { answerFetch } = await import('../transports/http/fetch.js');
-    if (this.isClosing) throw closed(this.name);
-    this.fetchHandler ??= this.makeFetchHandler().catch((error: unknown) => {
-      this.fetchHandler = undefined;
-      throw error;
+    const { answerFetch, createFetchHandler } = await import('../transports/http/fetch.js');
+    const bindings = await this.serve();
+    this.fetchHandler ??= createFetchHandler(this.options.http, (mode) => {
+      const endpoint = bindings.endpoint(mode);
+      this.open.add(endpoint);
+      return endpoint;
     });
-    return answerFetch(await this.fetchHandler, request, options);
+    return answerFetch(this.fetchHandler, request, options);
   };
 
   /**
@@ -216,6 +217,55 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   async startWorker(options?: WorkerOptions): Promise<RunningWorker> {
     await this.start();
     return this.requireBackground().startWorkerByHand(options);
+  }
+
+  /**
+   * Makes this process a worker of the server's docket on Redis, as `errand worker` does: no embedded worker runs beside it,
+   * whatever `docket.worker` says, and another process serves the clients. Call it before anything else has started the server,
+   * and {@link ErrandServer.close} in the end. Rejects when the worker cannot start; an outage later ends nothing.
+   *
+   * @throws {ErrandError} `SERVER_FILE` where the server has started already, `DOCKET_URL` for a docket in memory,
+   * `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`, also where no component runs in the background, `LISTEN_REFUSED` for the port of `monitor`,
+   * `OPTIONS_INVALID`, `SERVER_CLOSED`.
+   */
+  async work({
+    docketUrl: url = this.options.docket.url,
+    monitor,
+    ...worker
+  }: WorkOptions = {}): Promise<RunningWorker> {
+    if (this.isClosing) throw closed(this.name);
+    if (this.started !== undefined) {
+      throw new ErrandError(
+        'SERVER_FILE',
+        `The server '${this.name}' has started already. Call work() first; let a file for errand worker only export its server.`,
+      );
+    }
+    if (url.startsWith('memory:')) {
+      throw new ErrandError(
+        'DOCKET_URL',
+        `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
+      );
+    }
+    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
+    // Before any work is taken: a port that is not free ends the worker before it has begun.
+    if (monitor !== undefined) await this.monitor(monitor);
+    await this.start();
+    return this.requireBackground().startWorkerByHand(worker, 'work');
+  }
+
+  /**
+   * Opens the server's docket on Redis for operators, with its TLS settings and encryption keys. Starts nothing of the server;
+   * close what it returns. See `openDocket` of `errand/redis`, which needs no server.
+   *
+   * @throws {ErrandError} `DOCKET_URL`, also for a docket in memory, `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`,
+   * `OPTIONS_INVALID`.
+   */
+  async openDocket({ url, name, ...reports }: ServerDocketOptions = {}): Promise<DocketClient> {
+    const { openResolvedDocket } = await import('../redis/open-docket.js');
+    const { docket, docketCa: caFile } = this.options;
+    const { tls, encryptionKeys: keys } = docket;
+    const address = { url: url ?? docket.url, name: name ?? docket.name ?? this.name };
+    return openResolvedDocket({ ...address, tls, caFile, keys, ...reports });
   }
 
   /** Whether the server is ready: it is not closing, and its docket takes executions. Starts nothing. */
@@ -263,6 +313,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     return this.closing;
   }
 
+  /** @internal */
+  get [processContract](): ProcessContract {
+    return contractOf(this.options);
+  }
+
   private get isClosing(): boolean {
     return this.closing !== undefined;
   }
@@ -296,20 +351,6 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     }
     this.isReady = true;
     return coreOf(options, catalog, this.background?.engine);
-  }
-
-  private async makeFetchHandler(): Promise<HttpHandler> {
-    const [{ HttpHandler }, { sessionModeOf }, { HostGuard }, bindings] = await Promise.all([
-      import('../transports/http/http-handler.js'),
-      import('../transports/http/http-options.js'),
-      import('../transports/http/host-guard.js'),
-      this.serve(),
-    ]);
-    const { http } = this.options;
-    const endpoint = bindings.endpoint(sessionModeOf(http, 'createServer: http'));
-    this.open.add(endpoint);
-    const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
-    return new HttpHandler({ endpoint, guard });
   }
 
   private docketHost(): DocketHost {
@@ -353,75 +394,6 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       await engine;
     }
   }
-
-  /**
-   * Makes this process a worker of the server's docket on Redis, as `errand worker` does: no embedded worker runs beside it,
-   * whatever `docket.worker` says, and another process serves the clients. Call it before anything else has started the server,
-   * and {@link ErrandServer.close} in the end. Rejects when the worker cannot start; an outage later ends nothing.
-   *
-   * @throws {ErrandError} `SERVER_FILE` where the server has started already, `DOCKET_URL` for a docket in memory,
-   * `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`, also where no component runs in the background, `LISTEN_REFUSED` for the port of `monitor`,
-   * `OPTIONS_INVALID`, `SERVER_CLOSED`.
-   */
-  async work({
-    docketUrl: url = this.options.docket.url,
-    monitor,
-    ...worker
-  }: WorkOptions = {}): Promise<RunningWorker> {
-    if (this.isClosing) throw closed(this.name);
-    if (this.started !== undefined) {
-      throw new ErrandError(
-        'SERVER_FILE',
-        `The server '${this.name}' has started already. Call work() first; let a file for errand worker only export its server.`,
-      );
-    }
-    if (url.startsWith('memory:')) {
-      throw new ErrandError(
-        'DOCKET_URL',
-        `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
-      );
-    }
-    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
-    // Before any work is taken: a port that is not free ends the worker before it has begun.
-    if (monitor !== undefined) await this.monitor(monitor);
-    await this.start();
-    return this.demandBackground().startWorkerByHand(worker, 'work');
-  }
-
-  /**
-   * Opens the server's docket on Redis for operators, with its TLS settings and encryption keys. Starts nothing of the server;
-   * close what it returns. See `openDocket` of `errand/redis`, which needs no server.
-   *
-   * @throws {ErrandError} `DOCKET_URL`, also for a docket in memory, `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`,
-   * `OPTIONS_INVALID`.
-   */
-  async openDocket({ url, name, ...reports }: ServerDocketOptions = {}): Promise<DocketClient> {
-    const { openResolvedDocket } = await import('../redis/open-docket.js');
-    const { docket, docketCa: caFile } = this.options;
-    const { tls, encryptionKeys: keys } = docket;
-    const address = { url: url ?? docket.url, name: name ?? docket.name ?? this.name };
-    return openResolvedDocket({ ...address, tls, caFile, keys, ...reports });
-  }
-
-  /** @internal */
-  get [processContract](): ProcessContract {
-    const { grace, clock, logger, strays } = this.options;
-    return {
-      grace,
-      clock,
-      logError: (message, fields) => logger.error(message, fields),
-      watchStrays: () => strays.switchOn(),
-      chargeStray: (error) => {
-        const call = strays.charge(error);
-        return call && { component: call.component, key: call.key };
-      },
-    };
-  }
-}
-
-function toExternal(container: ServerOptions['container']): ExternalContainer<CallFrame> | undefined {
-  if (container === undefined) return undefined;
-  return isTsyringeContainer(container) ? fromTsyringe(container) : container;
 }
 
 const closed = (name: string): ErrandError =>

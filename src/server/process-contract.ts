@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
 import type { LogFields } from '../base/logger.js';
+import type { ResolvedOptions } from './options.js';
 
 /**
  * Under which a server carries its {@link ProcessContract}. The command `errand` may be another copy of the package than
@@ -36,4 +37,18 @@ export function hasProcess(value: unknown): value is HasProcess {
 export function processOf(server: unknown, where: string): ProcessContract {
   if (hasProcess(server)) return server[processContract];
   throw new ErrandError('OPTIONS_INVALID', `${where}: that is no server. Give what createServer() returned.`);
+}
+
+/** The contract of a server with these options. */
+export function contractOf({ grace, clock, logger, strays }: ResolvedOptions): ProcessContract {
+  return {
+    grace,
+    clock,
+    logError: (message, fields) => logger.error(message, fields),
+    watchStrays: () => strays.switchOn(),
+    chargeStray: (error) => {
+      const call = strays.charge(error);
+      return call && { component: call.component, key: call.key };
+    },
+  };
 }

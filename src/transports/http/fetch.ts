@@ -1,7 +1,9 @@
 import { ErrandError } from '../../base/errors.js';
 import type { AuthInfo } from '../../protocol/auth.js';
-import type { HttpReply } from './http-exchange.js';
-import type { HttpHandler } from './http-handler.js';
+import { HostGuard } from './host-guard.js';
+import type { HttpEndpoint, HttpReply } from './http-exchange.js';
+import { HttpHandler } from './http-handler.js';
+import { sessionModeOf, type HttpOptions, type SessionMode } from './http-options.js';
 
 /** Options of `fetch`. */
 export interface FetchOptions {
@@ -10,6 +12,12 @@ export interface FetchOptions {
    * Default: the principal `anonymous`.
    */
   readonly auth?: AuthInfo;
+}
+
+/** The handler behind `fetch`. The host of the server routes requests to it, so that it answers any path. */
+export function createFetchHandler(http: HttpOptions, makeEndpoint: (mode: SessionMode) => HttpEndpoint): HttpHandler {
+  const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
+  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard });
 }
 
 /**
