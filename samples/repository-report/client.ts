@@ -16,7 +16,7 @@ const Report = z.object({
   languages: z.array(z.object({ language: z.string(), files: z.number(), lines: z.number() })),
 });
 
-/** What happened while one call ran. */
+/** Records what happens while one call runs. */
 class Watcher {
   readonly bar = new ProgressBar();
   readonly answers: UserAnswer[] = [];
@@ -35,7 +35,7 @@ class Watcher {
     },
   };
 
-  /** Checks that what came back agrees with what was seen on the way. */
+  /** Checks that the result agrees with what was recorded. */
   check(result: { structuredContent?: unknown; isError?: boolean }): z.infer<typeof Report> {
     this.bar.end();
     assert.notEqual(result.isError, true, `The tool failed: ${JSON.stringify(result)}`);
@@ -47,7 +47,7 @@ class Watcher {
     assert.deepEqual(
       this.progress,
       [...this.progress].sort((one, other) => one - other),
-      'progress went back',
+      'progress went backwards',
     );
     assert.ok(this.answers.length <= 1, 'the question was asked more than once');
     const [answer] = this.answers;

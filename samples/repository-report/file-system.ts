@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Folders that hold what others wrote or what a build made. */
+/** Folders of dependencies and build output. */
 const skipped = new Set(['node_modules', '.git', 'dist', 'build', 'coverage', '.cache']);
 
-/** The disk, as a provider: tests hand the tools another one. */
+/** The disk, as a provider: tests pass the tools a different one. */
 export class FileSystem {
-  /** The paths of all files below a folder, relative to it, in alphabetical order. */
+  /** Lists all files below a folder, relative to it, in alphabetical order. */
   async list(root: string, below = ''): Promise<string[]> {
     const files: string[] = [];
     const entries = await readdir(join(root, below), { withFileTypes: true });
@@ -18,7 +18,7 @@ export class FileSystem {
     return files;
   }
 
-  /** How many lines a text file has. */
+  /** Counts the lines of a text file. */
   async countLines(root: string, path: string): Promise<number> {
     const text = await readFile(join(root, path), 'utf8');
     return text === '' ? 0 : text.split('\n').length - (text.endsWith('\n') ? 1 : 0);

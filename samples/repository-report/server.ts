@@ -20,7 +20,7 @@ const languages: Record<string, string> = {
   '.yml': 'YAML',
 };
 
-const Folder = z.object({ path: z.string().describe('The folder to look through, as an absolute path') });
+const Folder = z.object({ path: z.string().describe('Absolute path of the folder to examine') });
 
 export const Report = z.object({
   path: z.string(),
@@ -37,12 +37,12 @@ interface CountedFile {
   readonly isTest: boolean;
 }
 
-/** A fresh instance is made for each call, with the server's one FileSystem. */
+/** Each call gets a new instance, with the server's only FileSystem. */
 @injectable()
 export class ReportTools {
   constructor(private readonly files: FileSystem) {}
 
-  /** The same method answers in the client's request and, when the client asks for a task, in the background. */
+  /** Runs inside the client's request or, if the client asks for a task, in the background. */
   @tool({
     title: 'Repository report',
     description: 'Count the files and lines of each language in a folder',
@@ -54,7 +54,7 @@ export class ReportTools {
   async repositoryReport({ path }: z.infer<typeof Folder>, ctx: Context, progress: Progress, signal: AbortSignal) {
     const counted = await this.count(path, progress, signal);
     const tests = counted.filter(({ isTest }) => isTest);
-    const testsCounted = tests.length > 0 && (await this.shallCount(tests, ctx));
+    const testsCounted = tests.length > 0 && (await this.askWhetherToCount(tests, ctx));
     return toReport(path, testsCounted, testsCounted ? counted : counted.filter(({ isTest }) => !isTest));
   }
 
@@ -80,10 +80,10 @@ export class ReportTools {
     }
   }
 
-  private async shallCount(tests: readonly CountedFile[], ctx: Context): Promise<boolean> {
+  private async askWhetherToCount(tests: readonly CountedFile[], ctx: Context): Promise<boolean> {
     const lines = tests.reduce((sum, file) => sum + file.lines, 0);
     const answer = await ctx.elicit(
-      `${tests.length} files with ${lines} lines are tests. Shall they count?`,
+      `${tests.length} files with ${lines} lines are tests. Count them, too?`,
       z.boolean(),
     );
     return answer.action === 'accept' && answer.content;
@@ -113,6 +113,6 @@ export default createServer({
   version: '1.0.0',
   components: [ReportTools],
   providers: [FileSystem],
-  // The client shares this terminal; by default the log tells of each task.
+  // The client shares this terminal, and by default each task is logged.
   logger: new Logger(stderrSink('warning')),
 });

@@ -3,12 +3,12 @@ import type { CallProgress, UserAnswer, UserQuestion } from 'errand/client';
 
 const { stdin, stdout } = process;
 
-/** Draws how far a call is: a bar on a terminal, else a line at every tenth of the way. */
+/** Shows the progress of a call: as a bar on a terminal, otherwise as one line per tenth. */
 export class ProgressBar {
   private tenths = -1;
   private drawn = false;
 
-  /** Made for `onProgress`. */
+  /** Handler for `onProgress`. */
   readonly update = ({ progress, total = 0, message = '' }: CallProgress): void => {
     const share = total === 0 ? 1 : progress / total;
     if (stdout.isTTY) {
@@ -22,14 +22,14 @@ export class ProgressBar {
     }
   };
 
-  /** Leaves the line of the bar. */
+  /** Ends the line of the bar. */
   end(): void {
     if (this.drawn) stdout.write('\n');
     this.drawn = false;
   }
 }
 
-/** Asks the person at the terminal; without one, the answer is yes. */
+/** Asks the person at the terminal. Without a terminal, the answer is yes. */
 export async function askYesOrNo({ message }: UserQuestion): Promise<UserAnswer> {
   if (!stdin.isTTY || !stdout.isTTY) {
     stdout.write(`  ? ${message} (no terminal: yes)\n`);
@@ -42,7 +42,7 @@ export async function askYesOrNo({ message }: UserQuestion): Promise<UserAnswer>
   return { action: 'accept', content: { value: typed === '' || typed.startsWith('y') } };
 }
 
-/** Prints columns under one another. */
+/** Prints aligned columns. */
 export function printTable(rows: readonly (readonly (string | number)[])[]): void {
   for (const [name, ...numbers] of rows) {
     stdout.write(`  ${String(name).padEnd(14)}${numbers.map((each) => String(each).padStart(10)).join('')}\n`);

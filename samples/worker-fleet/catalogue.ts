@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
-/** How long the catalogue of an import is kept, in seconds: this is a sample, and cleans up after itself. */
+/** How long the catalogue of an import is kept, in seconds. A sample should clean up after itself. */
 const kept = 3_600;
 
 /**
- * The database of the shop. It lies in the Redis of the docket, so that the sample needs no other; it could be any that all
- * workers reach. The framework knows nothing of it.
+ * The database of the shop. It uses the Redis of the docket, so that the sample needs no other; it could be any database that
+ * all workers can reach. The framework knows nothing about it.
  */
 export class Catalogue {
-  // Connected when first used: a node that only serves never does.
+  // Connects on first use, so a node that only serves never connects.
   private readonly redis = new Redis(process.env.ERRAND_DOCKET_URL ?? 'redis://127.0.0.1:6379', { lazyConnect: true });
 
-  /** Which suppliers are in, each with the worker that imported it. */
+  /** The imported suppliers, each with the worker that imported it. */
   importedBy(importId: string): Promise<Record<string, string>> {
     return this.redis.hgetall(keyOf(importId));
   }
 
-  /** Imports the price list of one supplier. Doing it twice does no harm: the second time overwrites the first. */
+  /** Imports the price list of one supplier. Idempotent: a second import overwrites the first. */
   async import(importId: string, supplier: string, worker: string, signal: AbortSignal): Promise<void> {
-    // A download that takes its time.
+    // Simulates a slow download.
     await sleep(400, undefined, { signal });
     const key = keyOf(importId);
     await this.redis.multi().hset(key, supplier, worker).expire(key, kept).exec();

@@ -2,51 +2,51 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** How long a process may take to get ready and to end, in milliseconds. */
+/** How long a process may take to become ready, and to end, in milliseconds. */
 const startsWithin = 60_000;
 const endsWithin = 15_000;
 
-/** How many lines of a process are kept, to be shown when something goes wrong. */
+/** How many lines of output are kept, to be shown if something goes wrong. */
 const linesKept = 20;
 
-/** What to start. */
+/** A program to start. */
 export interface Program {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** A line that says that it is ready. What is captured, or else the line, is what the start gives. */
+  /** Matches the line that says it is ready. `start` returns the captured text, or the whole line. */
   readonly ready: RegExp;
 }
 
-/** Something that is wrong with this machine or the sample, said in one sentence. */
+/** A problem with this machine or the sample, described in one sentence. */
 export class Trouble extends Error {}
 
-/** The processes of this run. Whatever happens, all of them end with it. */
+/** The processes of this run. All of them end with it, whatever happens. */
 export class Processes {
   private readonly running = new Map<string, ChildProcess>();
   private readonly log: string[] = [];
   private isOver = false;
   private fail: (error: Trouble) => void = () => undefined;
-  /** Rejects when a process ends that nobody has told to. */
+  /** Rejects when a process ends unexpectedly. */
   readonly broken = new Promise<never>((_, reject) => (this.fail = reject));
 
   constructor() {
-    // Heard by whoever races against it; before and after, nobody does.
+    // Callers race against it. Outside of a race, it must not be an unhandled rejection.
     this.broken.catch(() => undefined);
   }
 
-  /** What the processes said last. */
+  /** The last lines of output. */
   get lastLines(): readonly string[] {
     return this.log;
   }
 
-  /** Those that run, with their process ids. */
+  /** The running processes, with their ids. */
   get pids(): readonly string[] {
     return [...this.running].map(([name, { pid }]) => `${name} ${pid ?? ''}`);
   }
 
-  /** Resolves when the program is ready. */
+  /** Starts a program. Resolves when it is ready. */
   async start({ name, command, args, env = {}, ready }: Program): Promise<string> {
     if (this.isOver) throw new Trouble(`${name} is not started: everything is being stopped.`);
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -56,7 +56,7 @@ export class Processes {
     });
     if (child.pid !== undefined) this.running.set(name, child);
     void ended.then((why) => {
-      // Whom we end ourselves, we forget before.
+      // Processes that we end ourselves are removed first.
       if (this.running.delete(name)) this.fail(new Trouble(`${name} is gone: ${why}.`));
     });
     const line = new Promise<string>((resolve) => {
@@ -78,7 +78,7 @@ export class Processes {
     return Promise.race([line, failed]).finally(() => clearTimeout(deadline));
   }
 
-  /** Ends a process without a chance to say goodbye. */
+  /** Kills a process without warning. */
   async kill(name: string): Promise<void> {
     const child = this.running.get(name);
     if (child === undefined) throw new Trouble(`There is no process ${name} to kill.`);
@@ -87,7 +87,7 @@ export class Processes {
     await hasEnded(child);
   }
 
-  /** Ends all processes and lets no other start: first those that use the one that was started first, then that. */
+  /** Ends all processes and prevents new ones. The one that was started first ends last, since the others use it. */
   async stop(): Promise<void> {
     this.isOver = true;
     const [first, ...others] = this.running;

@@ -11,13 +11,13 @@ import {
 import { z } from 'zod';
 import { Catalogue } from './catalogue.js';
 
-const Order = z.object({ suppliers: z.array(z.string()).min(1).describe('Whose price lists to import') });
+const Order = z.object({ suppliers: z.array(z.string()).min(1).describe('The suppliers whose price lists to import') });
 
 const Report = z.object({
   convertedToEuros: z.boolean(),
   published: z.boolean(),
   imported: z.array(z.object({ supplier: z.string(), worker: z.string() })),
-  finishedBy: z.string().describe('The worker that made the last run'),
+  finishedBy: z.string().describe('The worker that finished the import'),
 });
 
 @injectable()
@@ -25,8 +25,8 @@ export class ImportTools {
   constructor(private readonly catalogue: Catalogue) {}
 
   /**
-   * When its worker dies, another one runs the method again from the top. Questions that were answered return at once with
-   * the answer that was given, and what is in the catalogue is not imported again.
+   * If its worker dies, another runs the method again from the top. Questions that were already answered return that answer
+   * at once, and lists already in the catalogue are not imported again.
    */
   @tool({
     title: 'Import the catalogue',
@@ -71,9 +71,9 @@ export default createServer({
   components: [ImportTools],
   providers: [Catalogue],
   docket: {
-    // Nodes only serve; `errand worker` does the work, from this same file.
+    // Nodes only serve. `errand worker` runs the tasks, from this same file.
     worker: false,
-    // So that another worker takes over within about two seconds. The default, 10 seconds, bears a busier machine.
+    // Lets another worker take over within about two seconds. The default, 10 seconds, tolerates a busier machine.
     lease: '2s',
   },
 });

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
-// A Redis is found as for the tests of this repository: on the PATH, or unpacked without installing anything.
+// Finds a Redis as the tests of this repository do: on the PATH, or unpacked without installing anything.
 import { findRedis } from '../../test/helpers/redis-server.js';
 import { importCatalogue, type Surroundings } from './client.js';
 import { Processes, Trouble } from './processes.js';
@@ -13,20 +13,20 @@ import { Processes, Trouble } from './processes.js';
 const run = promisify(execFile);
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** How long all of it may take, in milliseconds. It takes about ten seconds. */
+/** Time limit of the whole run, in milliseconds. It usually takes about ten seconds. */
 const longest = 120_000;
 
 const began = performance.now();
-const tell = (line: string): void => {
+const print = (line: string): void => {
   console.log(`${((performance.now() - began) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
 };
 
-/** Two nodes and two workers, each a process of its own, on the Redis that there is or one that is started for them. */
-async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'tell'>> {
-  tell('starting two nodes and two workers');
+/** Starts two nodes and two workers, each in its own process, on an existing Redis or on one started for them. */
+async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'print'>> {
+  print('starting two nodes and two workers');
   const env = {
     ERRAND_DOCKET_URL: process.env.ERRAND_DOCKET_URL ?? (await startRedis(processes)),
-    // Two who run this on one Redis do not meet.
+    // Keeps apart two runs on the same Redis.
     ERRAND_DOCKET_NAME: process.env.ERRAND_DOCKET_NAME ?? `worker-fleet-${randomUUID()}`,
   };
   const errand = (name: string, ready: RegExp, ...[command, ...options]: [string, ...string[]]): Promise<string> => {
@@ -37,19 +37,19 @@ async function startFleet(processes: Processes): Promise<Omit<Surroundings, 'tel
   const worker = (name: string): Promise<string> =>
     errand(name, /A worker has started/, 'worker', '--name', name, '--port', '0');
   const [nodeA, nodeB] = await Promise.all([node('node-a'), node('node-b'), worker('worker-1'), worker('worker-2')]);
-  tell(`started: ${processes.pids.join(', ')}`);
-  tell(`node A listens on ${nodeA}, node B on ${nodeB}`);
+  print(`started: ${processes.pids.join(', ')}`);
+  print(`node A listens on ${nodeA}, node B on ${nodeB}`);
   return { nodes: [nodeA, nodeB], kill: (name) => processes.kill(name) };
 }
 
 async function startRedis(processes: Processes): Promise<string> {
   const { command, env } = await findRedis().catch((error: unknown) => {
     throw new Trouble(
-      `There is no Redis to be had: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to one that runs, or use Docker as samples/worker-fleet/README.md says. ${String(error)}`,
+      `No Redis was found: install one (apt install redis-server, brew install redis), set ERRAND_DOCKET_URL to a running one, or use Docker as samples/worker-fleet/README.md says. ${String(error)}`,
     );
   });
   const port = String(await freePort());
-  // Nothing is kept, and no dump is read that lies in the folder from which this was started.
+  // Saves nothing, and does not load a dump that happens to be in the current folder.
   const args = ['--bind', '127.0.0.1', '--port', port, '--save', '', '--appendonly', 'no', '--dir', here('.')];
   await processes.start({ name: 'redis', command, args, env, ready: /ready to accept connections/i });
   return `redis://127.0.0.1:${port}`;
@@ -65,8 +65,8 @@ function freePort(): Promise<number> {
   });
 }
 
-/** The fleet of compose.yaml, which runs already. */
-async function composedFleet(): Promise<Omit<Surroundings, 'tell'>> {
+/** Uses the running fleet of compose.yaml. */
+async function composedFleet(): Promise<Omit<Surroundings, 'print'>> {
   const [nodeA, nodeB] = ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'] as const;
   for (const node of [nodeA, nodeB]) {
     const health = await fetch(`${node}/healthz`).catch(() => undefined);
@@ -84,11 +84,11 @@ async function composedFleet(): Promise<Omit<Surroundings, 'tell'>> {
   };
 }
 
-/** Rejects when somebody wants the end, or it takes too long. */
+/** Rejects when the run is interrupted or takes too long. */
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      // Again and again: the terminal tells npm and this program, and npm tells this program once more.
+      // `on`, not `once`: the terminal signals npm and this program, and npm signals this program again.
       process.on(signal, () => {
         process.exitCode = 128 + constants.signals[signal];
         reject(new Trouble(`Stopped by ${signal}.`));
@@ -98,10 +98,10 @@ function interruption(): Promise<never> {
   });
 }
 
-/** Here, or with `--compose` in containers. */
+/** Runs on this machine, or with `--compose` in containers. */
 async function main(processes: Processes): Promise<void> {
   const { compose } = parseArgs({ options: { compose: { type: 'boolean' } } }).values;
-  await importCatalogue({ ...(await (compose === true ? composedFleet() : startFleet(processes))), tell });
+  await importCatalogue({ ...(await (compose === true ? composedFleet() : startFleet(processes))), print });
 }
 
 const processes = new Processes();
@@ -113,8 +113,8 @@ try {
   console.error(error instanceof Trouble ? error.message : error);
 }
 await processes.stop();
-if (process.exitCode === undefined) tell('what was started here is stopped');
-// Whatever a client that was interrupted has left open. What was printed is read first, unless its reader takes too long.
+if (process.exitCode === undefined) print('everything started here has been stopped');
+// Exits despite what an interrupted client has left open, but gives readers some time to read the output first.
 const read = [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)));
 await Promise.race([Promise.all(read), sleep(10_000)]);
 process.exit();

@@ -21,15 +21,21 @@ import type {
 } from '../protocol/types.js';
 import type { CallOptions, CallProgress, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
 import { callSafely, ProgressRouter } from './progress.js';
-import { capabilitiesOf, QuestionRouter } from './question-router.js';
-import { TaskBook } from './task-book.js';
-import { immediately, type PromptTask, type ResourceTask, type ToolCallResult, type ToolTask } from './task-handle.js';
-import { promptGet, resourceRead, toolCall, type Kind } from './task-kinds.js';
+import { clientCapabilities, QuestionRouter } from './question-router.js';
+import { TaskBook } from './tasks/task-book.js';
+import {
+  immediately,
+  type PromptTask,
+  type ResourceTask,
+  type ToolCallResult,
+  type ToolTask,
+} from './tasks/task-handle.js';
+import { promptGet, resourceRead, toolCall, type Kind } from './tasks/task-kinds.js';
 import type { KnownTools, ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
-import { connectionClosed, isUnknownTask } from './tracked-task.js';
+import { connectionClosed, isUnknownTask } from './tasks/tracked-task.js';
 import { Wire } from './wire.js';
 
-/** A client of one server. Made by `connect`, which also says how far its tools are typed. */
+/** A client of one server, created by `connect`, which also determines how much of its tools is typed. */
 export class Client {
   private readonly wire: Wire;
   private readonly tasks: TaskBook;
@@ -40,19 +46,19 @@ export class Client {
   /** @internal */
   constructor(options: ClientOptions = {}) {
     const { name = 'errand-client', version = '0.0.0', onError = warn, onLog, onElicitComplete } = options;
-    // What `onError` throws itself must not become the answer to anything.
+    // An error thrown by `onError` itself must not become the answer to a question.
     this.report = (error) => queueMicrotask(() => onError(error));
-    const told = (run: () => unknown): void => callSafely(this.report, run);
-    this.wire = new Wire({ name, version }, capabilitiesOf(options), {
+    const safely = (run: () => unknown): void => callSafely(this.report, run);
+    this.wire = new Wire({ name, version }, clientCapabilities(options), {
       request: (request, signal) => this.questions.answer(request, signal),
-      status: (task) => this.tasks.heard(task),
+      status: (task) => this.tasks.receiveStatus(task),
       progress: (token, taskId, progress) => {
-        // Another client may have used the same token for a task that this one follows now.
-        const isKnown = taskId !== undefined && this.tasks.progressed(taskId, progress);
+        // Another client may have used the same token for a task that this one now follows.
+        const isKnown = taskId !== undefined && this.tasks.receiveProgress(taskId, progress);
         if (!isKnown) this.progress.route(token, progress);
       },
-      log: (entry) => told(() => onLog?.(entry)),
-      elicitComplete: (elicitationId) => told(() => onElicitComplete?.(elicitationId)),
+      log: (entry) => safely(() => onLog?.(entry)),
+      elicitComplete: (elicitationId) => safely(() => onElicitComplete?.(elicitationId)),
       closed: () => this.tasks.fail(connectionClosed()),
     });
     this.tasks = new TaskBook(this.wire, this.progress, this.report);
@@ -65,27 +71,27 @@ export class Client {
     return this;
   }
 
-  /** Ends the connection, and over HTTP the session. Tasks go on; results that came are still there. */
+  /** Closes the connection and, over HTTP, ends the session. Tasks keep running; results already received stay available. */
   async close(): Promise<void> {
     await this.wire.close();
   }
 
-  /** The tools of the server. */
+  /** Lists the server's tools, all pages. */
   async listTools(): Promise<Tool[]> {
     return this.wire.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
   }
 
-  /** The prompts of the server. */
+  /** Lists the server's prompts, all pages. */
   async listPrompts(): Promise<Prompt[]> {
     return this.wire.allPages('prompts/list', ListPromptsResultSchema, ({ prompts }) => prompts);
   }
 
-  /** The resources of the server that have a URI of their own. */
+  /** Lists the server's resources that have a fixed URI, all pages. */
   async listResources(): Promise<Resource[]> {
     return this.wire.allPages('resources/list', ListResourcesResultSchema, ({ resources }) => resources);
   }
 
-  /** The templates of the server's other resources. */
+  /** Lists the templates of the server's other resources, all pages. */
   async listResourceTemplates(): Promise<ResourceTemplate[]> {
     return this.wire.allPages(
       'resources/templates/list',
@@ -95,11 +101,12 @@ export class Client {
   }
 
   /**
-   * Calls a tool and waits for its result, or with `task: true` lets it run as a task and gives a handle at once.
+   * Calls a tool and waits for its result. With `task: true` the tool runs as a task and the call returns a handle as soon
+   * as the task exists.
    *
-   * @throws McpError for what the server answers with an error of the protocol. A tool that failed is a result with
-   * `isError`.
-   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that no server would ask, as the client declared none.
+   * @throws McpError when the server answers with a protocol error. A tool that fails returns a result with `isError`.
+   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that would never be called, because the client did not
+   * declare elicitation.
    */
   callTool<This extends Client, Name extends ToolName<This>>(
     this: This,
@@ -121,9 +128,9 @@ export class Client {
   }
 
   /**
-   * Gets a prompt, or with `task: true` lets it be made by a task and gives a handle at once.
+   * Gets a prompt. With `task: true` a task renders it and the call returns a handle as soon as the task exists.
    *
-   * @throws McpError for what the server answers with an error of the protocol.
+   * @throws McpError when the server answers with a protocol error.
    */
   getPrompt(name: string, args: Record<string, string> | undefined, options: TaskCallOptions): Promise<PromptTask>;
   getPrompt(name: string, args?: Record<string, string>, options?: CallOptions): Promise<GetPromptResult>;
@@ -136,9 +143,9 @@ export class Client {
   }
 
   /**
-   * Reads a resource, or with `task: true` lets it be read by a task and gives a handle at once.
+   * Reads a resource. With `task: true` a task reads it and the call returns a handle as soon as the task exists.
    *
-   * @throws McpError for what the server answers with an error of the protocol.
+   * @throws McpError when the server answers with a protocol error.
    */
   readResource(uri: string, options: TaskCallOptions): Promise<ResourceTask>;
   readResource(uri: string, options?: CallOptions): Promise<ReadResourceResult>;
@@ -147,28 +154,29 @@ export class Client {
   }
 
   /**
-   * A handle for the task of a tool call whose id is known, for example after a reconnect. Asks the server nothing yet. A
-   * server may tell progress only to the client that made the task.
+   * Returns a handle for a tool call's task by its id, for example after a reconnect. Sends no request yet. A server may
+   * report progress only to the client that created the task.
    *
-   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that no server would ask, as the client declared none.
+   * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that would never be called, because the client did not
+   * declare elicitation.
    */
   toolTask(taskId: string, handlers: TaskHandlers = {}): ToolTask {
     return this.handleOf(toolCall, taskId, handlers);
   }
 
-  /** The same for a prompt. */
+  /** Same as {@link Client.toolTask}, for a prompt. */
   promptTask(taskId: string, handlers: TaskHandlers = {}): PromptTask {
     return this.handleOf(promptGet, taskId, handlers);
   }
 
-  /** The same for a resource. */
+  /** Same as {@link Client.toolTask}, for a resource. */
   resourceTask(taskId: string, handlers: TaskHandlers = {}): ResourceTask {
     return this.handleOf(resourceRead, taskId, handlers);
   }
 
   /**
-   * The tasks of this client's principal, as the server lists them. A server that lists none is asked one by one for the
-   * tasks that may still run or whose handle is still held.
+   * Lists the tasks of this client's principal. If the server does not support `tasks/list`, the client asks for each task
+   * that may still be running or whose handle is still in use.
    */
   async *listTasks(): AsyncGenerator<Task, void, undefined> {
     if (this.wire.server.tasks?.list !== undefined) {
@@ -190,13 +198,13 @@ export class Client {
     options: CallOptions | TaskCallOptions,
   ): Promise<R | Handle> {
     this.questions.requireDeclared(options);
-    if (options.task !== true) return this.ask(kind.method, params, options).then(kind.parse);
+    if (options.task !== true) return this.callInForeground(kind.method, params, options).then(kind.parse);
     if (kind.isDeclared(this.wire.server)) return this.startTask(kind, params, options);
-    return this.ask(kind.method, params, options).then((answer) => this.answeredHandle(kind, answer));
+    return this.callInForeground(kind.method, params, options).then((answer) => this.answeredHandle(kind, answer));
   }
 
-  /** Sends the request to be answered with its result. */
-  private async ask(
+  /** Sends the request in the foreground, so the answer is its result. */
+  private async callInForeground(
     method: string,
     params: Record<string, unknown>,
     { onProgress, onElicit, ...options }: CallOptions | TaskCallOptions,
@@ -224,19 +232,19 @@ export class Client {
     const token = this.progress.newToken();
     const leave = onElicit && this.questions.enterCall(onElicit, true);
     let early: CallProgress | undefined;
-    // Until the task is known by its id, its progress is known by the token.
+    // Progress may arrive before the task's id does; only the token identifies it then.
     this.progress.listen(token, (progress) => {
       early = progress;
       if (onProgress) callSafely(this.report, () => onProgress(progress));
     });
     const augmented = { ...params, task: ttl === undefined ? {} : { ttl }, _meta: { progressToken: token } };
     const limits = { mayAsk: true, ...(timeout !== undefined && { timeout }), ...(signal && { signal }) };
-    const making = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
+    const creation = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
       this.progress.forget(token);
       if (!('task' in answer)) return this.answeredHandle(kind, answer);
       const { task, _meta } = CreateTaskResultSchema.parse(answer);
-      const tracked = this.tasks.track(task.taskId).begin(task, token, early).handle(handlers);
-      this.progress.listen(token, (progress) => tracked.progressed(progress));
+      const tracked = this.tasks.track(task.taskId).begin(task, token, early).addHandlers(handlers);
+      this.progress.listen(token, (progress) => tracked.receiveProgress(progress));
       const immediate = _meta?.['io.modelcontextprotocol/model-immediate-response'];
       return new kind.Handle({
         tracked,
@@ -246,7 +254,7 @@ export class Client {
       });
     });
     try {
-      return await this.tasks.duringCreation(making);
+      return await this.tasks.duringCreation(creation);
     } catch (error) {
       this.progress.forget(token);
       throw error;
@@ -262,12 +270,12 @@ export class Client {
 
   private handleOf<R extends object, Handle>(kind: Kind<R, Handle>, taskId: string, handlers: TaskHandlers): Handle {
     this.questions.requireDeclared(handlers);
-    const tracked = this.tasks.track(taskId).handle(handlers);
+    const tracked = this.tasks.track(taskId).addHandlers(handlers);
     return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: false });
   }
 }
 
-/** A client that knows the tools of its server. Every such client is a {@link Client}. */
+/** A {@link Client} whose type includes the tools of its server. */
 export type ClientOf<Server> = Client & KnownTools<ToolsOf<Server>>;
 
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : messageOf(error));

@@ -4,43 +4,45 @@ import type { Transport } from '../protocol/transport.js';
 import { Client, type ClientOf } from './client.js';
 import type { ClientOptions } from './options.js';
 
-/** A server in this process: anything that connects a transport. */
+/** A server in this process: any object that can connect a transport. */
 export interface ConnectableServer {
   /** Serves one client over the transport. */
   connect(transport: Transport): Promise<void>;
 }
 
-/** A server in a process of its own, spoken to over its stdin and stdout. */
+/** A server to start in its own process and talk to over stdin and stdout. */
 export interface ServerCommand {
-  /** The program. */
+  /** The program to run. */
   readonly command: string;
-  /** Its arguments. */
+  /** Arguments of the program. */
   readonly args?: readonly string[];
-  /** Its environment. Default: a few harmless variables of this one. */
+  /** Environment of the process. Default: a few harmless variables of the current environment. */
   readonly env?: Record<string, string>;
-  /** The folder it starts in. Default: this one. */
+  /** Working directory of the process. Default: the current one. */
   readonly cwd?: string;
 }
 
-/** What `connect` takes. */
+/** A server that `connect` can reach. */
 export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL | string;
 
 /**
- * Connects a client to a server: one in this process, one at a URL (Streamable HTTP), one that a command starts (stdio),
- * or whoever is at the other end of a transport of the MCP SDK.
+ * Connects a client to a server: one in this process, one at a URL (Streamable HTTP), one started by a command (stdio), or
+ * one at the other end of an MCP SDK transport.
  *
- * The client's tools are typed as far as the type of the server tells: for a server in this process by itself, else by
- * `connect<typeof server>(…)`. What `defineTool` made is known fully: names, arguments as they travel, and structured
- * content where there is an `output`. Of a class only its methods are known, not the options of their decorators: a
- * method's name stands for the tool's, its first parameter (unless it is injected) for the arguments, of which none is
- * demanded since its schema may have defaults, and the structured content stays unknown; as a tool may have another name,
- * every name is allowed where a server has a class. Where the parameter is not what travels, because it is an object of
- * `@param` or the schema transforms it, `callTool(name as string, …)` allows all arguments. `ErrandServer` alone says
- * nothing of its tools, so `connect(server as ErrandServer)` allows everything.
+ * The server's type determines how the client's tools are typed. A server in this process brings its own type; for any
+ * other, write `connect<typeof server>(…)`.
  *
- * @param target - a server, an `http(s)://` URL, a command with its arguments, both in one string divided by spaces, or
- * a transport that has not been started
- * @throws {ErrandError} `CONNECT_TARGET` for anything else, `CONNECT_FAILED` where nobody answers at a URL or a command
+ * - Tools made by `defineTool` are fully typed: names, arguments as sent, and structured content if there is an `output`.
+ * - For a class, TypeScript sees the methods but not the options of their decorators. The method's name stands for the
+ *   tool's, and its first parameter (unless injected) for the arguments. No argument is required, since the schema may have
+ *   defaults; structured content is `unknown`. Because a tool may have another name, every name is allowed.
+ * - If a method's parameter differs from what is sent (`@param`, or a schema that transforms), `callTool(name as string, …)`
+ *   accepts any arguments.
+ * - The plain type `ErrandServer` names no tools, so `connect(server as ErrandServer)` accepts everything.
+ *
+ * @param target - a server, an `http(s)://` URL, a command and its arguments (as an object, or as one string separated by
+ * spaces), or a transport that has not been started
+ * @throws {ErrandError} `CONNECT_TARGET` for anything else; `CONNECT_FAILED` if no server answers at the URL or the command
  * cannot be started.
  *
  * @example
@@ -72,33 +74,33 @@ export async function connect<Server extends ConnectableServer = ConnectableServ
   try {
     return (await new Client(options).open(transport)) as ClientOf<Server>;
   } catch (error) {
-    throw notReached(target, error) ?? error;
+    throw unreachable(target, error) ?? error;
   }
 }
 
-/** What the system says of an address or a command, in words that name it. What a server says is thrown as it is. */
-function notReached(target: unknown, error: unknown): ErrandError | undefined {
+/** Names the address or command in an error of the operating system. Undefined for an error that the server itself sent. */
+function unreachable(target: unknown, error: unknown): ErrandError | undefined {
   if (!isNativeError(error)) return undefined;
   const { cause } = error;
   if (error.name === 'TypeError' && isNativeError(cause)) {
-    // The way of fetch to say that there was no answer. Where several addresses were tried, each has its reason.
+    // This is how fetch reports that there was no answer. If it tried several addresses, each has its own reason.
     const reasons = 'errors' in cause && Array.isArray(cause.errors) ? (cause.errors as unknown[]) : [cause];
     const why = [...new Set(reasons.map(messageOf))].join(', ');
     return new ErrandError(
       'CONNECT_FAILED',
-      `No server answers at ${shownUrl(String(target))}: ${why}. Start it there, or give the URL that it listens on, with its path.`,
+      `No server answers at ${shownUrl(String(target))}: ${why}. Start one there, or pass the URL that it listens on, including the path.`,
       { cause: error },
     );
   }
   if (!('syscall' in error) || !String(error.syscall).startsWith('spawn')) return undefined;
   return new ErrandError(
     'CONNECT_FAILED',
-    `The command of the server could not be started: ${error.message}. Give a program of the PATH, or its whole path.`,
+    `The server's command could not be started: ${error.message}. Pass a program on the PATH, or its full path.`,
     { cause: error },
   );
 }
 
-/** A URL may carry a token behind its question mark. */
+/** The query of a URL may contain a token. */
 function shownUrl(text: string): string {
   const { origin, pathname } = new URL(text);
   return origin + pathname;
@@ -122,7 +124,7 @@ async function transportTo(target: unknown): Promise<Transport> {
   }
   throw new ErrandError(
     'CONNECT_TARGET',
-    `connect was given ${typeof target === 'string' ? JSON.stringify(target) : `a ${typeof target}`}. Give a server, an http:// or https:// URL, or a command such as { command: 'node', args: ['server.js'] }.`,
+    `connect was given ${typeof target === 'string' ? JSON.stringify(target) : `a ${typeof target}`}. Pass a server, an http:// or https:// URL, or a command such as { command: 'node', args: ['server.js'] }.`,
   );
 }
 
@@ -130,7 +132,7 @@ async function httpTransport(url: URL): Promise<Transport> {
   if (url.username !== '' || url.password !== '') {
     throw new ErrandError(
       'CONNECT_TARGET',
-      `connect was given a URL of ${url.host} with a user or a password, which are not sent. Give a StreamableHTTPClientTransport with the headers that the server wants.`,
+      `connect was given a URL of ${url.host} with a user or password, which are not sent. Pass a StreamableHTTPClientTransport with the headers that the server needs.`,
     );
   }
   const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');

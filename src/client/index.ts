@@ -48,5 +48,5 @@ export type {
   UserAnswer,
   UserQuestion,
 } from './questions.js';
-export type { PromptTask, ResourceTask, TaskEvent, TaskHandle, ToolCallResult, ToolTask } from './task-handle.js';
+export type { PromptTask, ResourceTask, TaskEvent, TaskHandle, ToolCallResult, ToolTask } from './tasks/task-handle.js';
 export type { KnownTools, ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';

@@ -1,88 +1,87 @@
 import type { LoggingLevel, Root } from '../protocol/types.js';
 import type { ElicitHandler, ElicitUrlHandler, SampleHandler } from './questions.js';
 
-/** How far a call is. */
+/** Progress of a call. */
 export interface CallProgress {
-  /** What has been done. */
+  /** Amount done so far. */
   readonly progress: number;
-  /** What there is to do, where that is known. */
+  /** Total amount, if known. */
   readonly total?: number;
-  /** What is being done. */
+  /** The current activity. */
   readonly message?: string;
 }
 
-/** A line of the server's log. */
+/** One line of the server's log. */
 export interface ServerLog {
-  /** How urgent it is. */
+  /** Severity of the line. */
   readonly level: LoggingLevel;
-  /** Which part of the server speaks. */
+  /** The part of the server that wrote it. */
   readonly logger?: string;
-  /** The message, or the message with its fields. */
+  /** The message, alone or together with its fields. */
   readonly data: unknown;
 }
 
-/** What a client is and does for all its calls. What it answers, it answers for calls and for tasks alike. */
+/** Options of a client. Its handlers answer the questions of foreground calls and of tasks alike. */
 export interface ClientOptions {
-  /** What the client calls itself. Default `'errand-client'`. */
+  /** Name that the client sends to servers. Default `'errand-client'`. */
   readonly name?: string;
-  /** The version that servers are told. Default `'0.0.0'`. */
+  /** Version that the client sends to servers. Default `'0.0.0'`. */
   readonly version?: string;
-  /** Asks the user when a call has no handler of its own. */
+  /** Asks the user, unless the call has a handler of its own. */
   readonly onElicit?: ElicitHandler;
   /**
-   * Whether the client declares that its user can be asked: needed where only calls have handlers, of which no server knows
-   * when the client connects. A question that then finds none is answered with `cancel`. Default: whether there is an
-   * `onElicit` here.
+   * Whether the client declares elicitation. Set it when only single calls have handlers, since the server must know as the
+   * client connects. A question that then finds no handler is answered with `cancel`. Default: whether this has `onElicit`.
    */
   readonly elicitation?: boolean;
-  /** Sends the user to a URL. Only a client with this handler declares that it can. */
+  /** Sends the user to a URL. The client declares URL elicitation only if this is set. */
   readonly onElicitUrl?: ElicitUrlHandler;
-  /** Told that what the user did at a URL has come through, by the id that its question had. */
+  /** Called when the server confirms that the user finished at a URL, with the `elicitationId` of the question. */
   readonly onElicitComplete?: (elicitationId: string) => void;
-  /** Asks a model. Only a client with this handler declares that it can. */
+  /** Asks a model. The client declares sampling only if this is set. */
   readonly onSample?: SampleHandler;
-  /** Whether `onSample` lets the model use tools. Default false. */
+  /** Whether `onSample` lets the model use tools. Default `false`. */
   readonly sampleTools?: boolean;
-  /** The folders that servers may look at, or what finds them when a server asks. Only a client with roots declares them. */
+  /** The folders that servers may access, or a function that lists them on request. The client declares roots only if this is set. */
   readonly roots?: readonly Root[] | (() => readonly Root[] | Promise<readonly Root[]>);
-  /** Told what a handler or listener threw; the server only learns that its question failed. Default: a warning of the process. */
+  /** Receives errors thrown by handlers and listeners; the server learns only that its question failed. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
   /** Receives the server's log. */
   readonly onLog?: (entry: ServerLog) => void;
 }
 
-/** What a task tells, wherever its handle comes from. */
+/** Handlers of one call or task. */
 export interface TaskHandlers {
   /**
-   * Told how far the call is; by a server without a stream for that, of a task only while `result()` waits. Progress of a
-   * task goes by the token of the request that made it (2025-11-25, basic/utilities/tasks), so that a server may tell it only
-   * in the session of that request; elsewhere `status()` has its message as `statusMessage`.
+   * Receives the call's progress. If the server has no stream of its own for it, a task's progress arrives only while
+   * `result()` waits. Progress is tied to the token of the request that created the task (2025-11-25, basic/utilities/tasks),
+   * so a server may send it only in that session; in others, `status()` has its message as `statusMessage`.
    */
   readonly onProgress?: (progress: CallProgress) => void;
   /**
-   * Asks the user of this call, where the client has an `onElicit` too or declares `elicitation`. While several foreground calls have handlers, the client's own is asked instead; without
-   * one their questions fail.
+   * Asks the user on behalf of this call. Requires that the client has `onElicit` or declares `elicitation`. While several
+   * foreground calls have handlers, the client's own is used instead; if it has none, their questions fail.
    */
   readonly onElicit?: ElicitHandler;
 }
 
-/** What belongs to one request. */
+/** Options of one call. */
 export interface CallOptions extends TaskHandlers {
-  /** Not as a task. */
+  /** Runs in the foreground. See {@link TaskCallOptions} for tasks. */
   readonly task?: false;
   /**
-   * How long to wait for the answer, in milliseconds, at most 24.8 days. Default: one hour. While the server asks this client
-   * in the foreground, the time stands still: of all calls, since a question does not say which of them asks.
+   * How long to wait for the answer, in milliseconds, at most 24.8 days. Default: one hour. The time pauses while a foreground
+   * question to this client is open. It pauses for all calls, since a question does not say which call it belongs to.
    */
   readonly timeout?: number;
-  /** Cancels the request, which then rejects with the signal's reason; a task that was made goes on. */
+  /** Cancels the request, which then rejects with the signal's reason. A task that was already created keeps running. */
   readonly signal?: AbortSignal;
 }
 
-/** Makes a request a task. */
+/** Options of a call that runs as a task. */
 export interface TaskCallOptions extends Omit<CallOptions, 'task'> {
   /** Always `true`. */
   readonly task: true;
-  /** How long the server shall keep the result, in milliseconds. Default: the server's. */
+  /** How long the server is asked to keep the result, in milliseconds. Default: the server's. */
   readonly ttl?: number;
 }

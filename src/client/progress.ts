@@ -3,34 +3,34 @@ import type { CallProgress } from './options.js';
 
 type Listener = (progress: CallProgress) => void;
 
-/** Calls what the user gave; what it throws, at once or later, is reported and breaks nothing. */
+/** Runs a user's callback and reports whatever it throws, synchronously or later. */
 export function callSafely(report: (error: unknown) => void, run: () => unknown): void {
   new Promise((resolve) => resolve(run())).catch(report);
 }
 
-/** Finds whose progress a notification tells, by the token of its request. */
+/** Routes progress notifications to the requests they belong to, by progress token. */
 export class ProgressRouter {
   private readonly listeners = new Map<string, Listener>();
-  /** Tasks outlive clients, and so do their tokens: no other client may have used ours. */
+  /** Tasks and their tokens outlive clients, so tokens must be unique across clients. */
   private readonly prefix = randomUUID();
   private last = 0;
 
-  /** A token that is never used again. */
+  /** Returns a token that is never used again. */
   newToken(): string {
     return `${this.prefix}:${++this.last}`;
   }
 
-  /** What comes under the token goes to the listener from now on. */
+  /** Routes the token's progress to the listener from now on. */
   listen(token: string, listener: Listener): void {
     this.listeners.set(token, listener);
   }
 
-  /** Nothing more comes under the token. */
+  /** Stops routing the token's progress. */
   forget(token: string): void {
     this.listeners.delete(token);
   }
 
-  /** Progress came under a token. */
+  /** Passes progress to the token's listener, if there is one. */
   route(token: string | number, progress: CallProgress): void {
     this.listeners.get(String(token))?.(progress);
   }

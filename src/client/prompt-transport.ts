@@ -4,9 +4,9 @@ import type { JSONRPCMessage, RequestId } from '../protocol/json-rpc/messages.js
 import type { Transport } from '../protocol/transport.js';
 import { relatedTaskOf } from './question-router.js';
 
-/** How long a prompt that the server withdrew stays open for the same question to come again, in milliseconds. */
+/** How long a withdrawn prompt stays open in case the same question comes again, in milliseconds. */
 const withdrawalGrace = 1_000;
-/** The pauses between attempts to deliver an answer, and for how long it is tried, in milliseconds. */
+/** Pauses between attempts to deliver an answer, and the total time spent trying, in milliseconds. */
 const firstPause = 500;
 const longestPause = 15_000;
 const deliveryPatience = 120_000;
@@ -14,21 +14,21 @@ const deliveryPatience = 120_000;
 type Request = JSONRPCMessage & { id: RequestId; method: string };
 type Extra = Parameters<NonNullable<Transport['onmessage']>>[1];
 
-/** A question of the server that is being answered. */
+/** A question of the server that is waiting for its answer, or whose answer is on its way. */
 interface Prompt {
   readonly request: Request;
   readonly taskId: string | undefined;
-  /** The answer, from when it is ready until it has reached the server. */
+  /** Set from when the answer is ready until it has reached the server. */
   answer: JSONRPCMessage | undefined;
   delivering: boolean;
-  /** Stops the grace of a prompt that the server withdrew. */
-  keep: (() => void) | undefined;
+  /** Set while a withdrawn prompt is in its grace period: keeps the prompt open. */
+  cancelWithdrawal: (() => void) | undefined;
 }
 
 /**
- * Stands between the SDK's client and the real transport, so that a prompt outlives the request that brought it. A server
- * that lost a stream withdraws a question and asks it again; whoever is answering keeps the one prompt, and its answer goes
- * out once. The SDK would abort the first prompt, drop its answer, and open a second one.
+ * Wraps the real transport so that a prompt outlives the request that brought it. A server that lost a stream withdraws a
+ * question and asks it again. Here the user keeps the one open prompt, and its answer is sent once. Without this wrapper,
+ * the SDK's client would abort that prompt, drop its answer and open a second one.
  */
 export class PromptTransport implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>;
@@ -38,7 +38,7 @@ export class PromptTransport implements Transport {
   private isClosed = false;
 
   /**
-   * @param onForeground - told whether any question is open that belongs to no task, each time one opens or closes
+   * @param onForeground - called when a question opens or closes, with whether any open one belongs to no task
    */
   constructor(
     private readonly inner: Transport,
@@ -47,13 +47,13 @@ export class PromptTransport implements Transport {
   ) {
     const { onmessage, onclose, onerror } = inner;
     inner.onmessage = (message, extra) => {
-      ignoreTask(message);
+      stripTask(message);
       onmessage?.call(inner, message, extra);
       this.receive(message, extra);
     };
     inner.onclose = () => {
       onclose?.call(inner);
-      this.closed();
+      this.handleClose();
     };
     inner.onerror = (error) => {
       onerror?.call(inner, error);
@@ -65,8 +65,8 @@ export class PromptTransport implements Transport {
     return this.inner.sessionId;
   }
 
-  /** Whether a question of that task is open here. */
-  shows(taskId: string): boolean {
+  /** Whether a question of the task is open at this client. */
+  hasPrompt(taskId: string): boolean {
     for (const prompt of this.prompts.values()) if (prompt.taskId === taskId) return true;
     return false;
   }
@@ -79,9 +79,9 @@ export class PromptTransport implements Transport {
     const prompt = 'method' in message || message.id === undefined ? undefined : this.prompts.get(message.id);
     if (prompt === undefined) return this.inner.send(message, options);
     prompt.answer = message;
-    this.tellForeground();
-    // What was withdrawn is answered once it is asked again.
-    if (prompt.keep === undefined) await this.deliver(prompt);
+    this.reportForeground();
+    // A withdrawn question is answered when it is asked again.
+    if (prompt.cancelWithdrawal === undefined) await this.deliver(prompt);
   }
 
   close(): Promise<void> {
@@ -93,25 +93,31 @@ export class PromptTransport implements Transport {
   }
 
   private receive(message: JSONRPCMessage, extra: Extra): void {
-    if (isRequest(message) && message.method !== 'ping') return this.asked(message, extra);
+    if (isRequest(message) && message.method !== 'ping') return this.receiveQuestion(message, extra);
     const prompt = this.cancelledBy(message);
     if (prompt === undefined) this.onmessage?.(message, extra);
-    else prompt.keep ??= this.clock.schedule(withdrawalGrace, () => this.withdraw(prompt, message, extra));
+    else prompt.cancelWithdrawal ??= this.clock.schedule(withdrawalGrace, () => this.withdraw(prompt, message, extra));
   }
 
-  private asked(request: Request, extra: Extra): void {
+  private receiveQuestion(request: Request, extra: Extra): void {
     const known = this.prompts.get(request.id);
-    known?.keep?.();
+    known?.cancelWithdrawal?.();
     if (known !== undefined && isDeepStrictEqual(known.request, request)) {
-      known.keep = undefined;
+      known.cancelWithdrawal = undefined;
       if (known.answer !== undefined) this.deliver(known).catch((error: unknown) => this.onerror?.(error as Error));
       return;
     }
     const taskId = relatedTaskOf((request as { params?: unknown }).params);
-    this.prompts.set(request.id, { request, taskId, answer: undefined, delivering: false, keep: undefined });
-    this.tellForeground();
+    this.prompts.set(request.id, {
+      request,
+      taskId,
+      answer: undefined,
+      delivering: false,
+      cancelWithdrawal: undefined,
+    });
+    this.reportForeground();
     if (known === undefined) return this.onmessage?.(request, extra);
-    // Another question under an id that was in use: the old prompt is over. The SDK takes a cancellation a moment later.
+    // A different question reuses the id, so the old prompt is over. The SDK handles a cancellation asynchronously.
     this.onmessage?.(cancellationOf(request.id), extra);
     queueMicrotask(() => this.onmessage?.(request, extra));
   }
@@ -126,7 +132,7 @@ export class PromptTransport implements Transport {
     this.onmessage?.(cancellation, extra);
   }
 
-  /** Sends the answer, and while nobody can be reached again: a person is not asked twice because of a lost connection. */
+  /** Retries while the server cannot be reached: a lost connection is no reason to ask a person twice. */
   private async deliver(prompt: Prompt): Promise<void> {
     if (prompt.delivering || prompt.answer === undefined) return;
     prompt.delivering = true;
@@ -145,7 +151,7 @@ export class PromptTransport implements Transport {
           }
         }
         await new Promise<void>((resolve) => void this.clock.schedule(pause, resolve));
-        if (prompt.keep !== undefined || this.prompts.get(prompt.request.id) !== prompt) return;
+        if (prompt.cancelWithdrawal !== undefined || this.prompts.get(prompt.request.id) !== prompt) return;
       }
     } finally {
       prompt.delivering = false;
@@ -153,19 +159,19 @@ export class PromptTransport implements Transport {
   }
 
   private forget(prompt: Prompt): void {
-    prompt.keep?.();
+    prompt.cancelWithdrawal?.();
     if (this.prompts.get(prompt.request.id) !== prompt) return;
     this.prompts.delete(prompt.request.id);
-    this.tellForeground();
+    this.reportForeground();
   }
 
-  private tellForeground(): void {
+  private reportForeground(): void {
     let isOpen = false;
     for (const { taskId, answer } of this.prompts.values()) isOpen ||= taskId === undefined && answer === undefined;
     this.onForeground(isOpen);
   }
 
-  private closed(): void {
+  private handleClose(): void {
     this.isClosed = true;
     for (const prompt of [...this.prompts.values()]) this.forget(prompt);
     this.onclose?.();
@@ -180,14 +186,14 @@ const cancellationOf = (requestId: RequestId): JSONRPCMessage => ({
   params: { requestId, reason: 'Another question has its id' },
 });
 
-/** Whether the server was reached, and wants none of it: the transport of the SDK gives the status of HTTP as `code`. */
+/** Whether the server was reached and refused the message. The SDK's transport puts the HTTP status in `code`. */
 export function isRefusal(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'number' && code >= 400 && code < 500;
 }
 
-/** A client that declares no tasks ignores a wish for one (2025-11-25, basic/utilities/tasks); the SDK would refuse it. */
-function ignoreTask(message: object): void {
+/** A client without task support ignores `task` in requests (2025-11-25, basic/utilities/tasks); the SDK would refuse it. */
+function stripTask(message: object): void {
   if ('params' in message && typeof message.params === 'object' && message.params !== null && 'method' in message) {
     delete (message.params as Record<string, unknown>).task;
   }

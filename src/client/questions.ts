@@ -4,62 +4,62 @@ import type {
   CreateMessageResultWithTools,
 } from '../protocol/types.js';
 
-/** Who asks, and until when. */
+/** Where a question comes from, and whether it is still open. */
 interface Asked {
-  /** The task that asks, unless a foreground call does. */
+  /** The task that asks. Absent for a foreground call. */
   readonly taskId?: string;
-  /** Aborted when the question needs no answer any more: take the prompt away. */
+  /** Aborted when the question no longer needs an answer: close the prompt. */
   readonly signal: AbortSignal;
 }
 
-/** A question of the server to the user: a form to fill in. */
+/** A question to the user, answered by filling in a form. */
 export interface UserQuestion extends Asked {
-  /** What the user reads. */
+  /** Text to show to the user. */
   readonly message: string;
-  /** The form: a flat JSON schema. */
+  /** The form, as a flat JSON schema. */
   readonly schema: Record<string, unknown>;
 }
 
-/** What the user did. */
+/** The user's answer. */
 export type UserAnswer =
   | {
-      /** The form was filled in. */
+      /** The user filled in the form. */
       readonly action: 'accept';
-      /** Its fields; `value` for a question after one scalar. */
+      /** Fields of the form. A question about a single scalar has the field `value`. */
       readonly content: Record<string, string | number | boolean | string[]>;
     }
   | {
-      /** The user said no, or closed the form. */
+      /** The user declined, or closed the form. */
       readonly action: 'decline' | 'cancel';
     };
 
 /** Asks the user. */
 export type ElicitHandler = (question: UserQuestion) => UserAnswer | Promise<UserAnswer>;
 
-/** A question that the user answers at a URL, for what the client must not see. */
+/** A question that the user answers at a URL, so that the client never sees the answer. */
 export interface UrlQuestion extends Asked {
-  /** What the user reads, and agrees to or not, before anything is opened. */
+  /** Text to show to the user, who must agree before the URL is opened. */
   readonly message: string;
-  /** Where to answer. Show it to the user; never fetch it. */
+  /** Where the user answers. Show it to the user; never fetch it. */
   readonly url: string;
-  /** What `onElicitComplete` is told when the user has answered there. */
+  /** The id that `onElicitComplete` receives once the user has answered there. */
   readonly elicitationId: string;
 }
 
-/** Whether the user goes there. */
+/** Whether the user agreed to open a URL. */
 export interface UrlAnswer {
-  /** `accept` when the user agreed to open the URL, which says nothing yet of what is done there. */
+  /** `accept` means that the user agreed to open the URL, not that anything was done there. */
   readonly action: 'accept' | 'decline' | 'cancel';
 }
 
 /** Sends the user to a URL. */
 export type ElicitUrlHandler = (question: UrlQuestion) => UrlAnswer | Promise<UrlAnswer>;
 
-/** A question of the server to a model, as MCP's `sampling/createMessage` puts it. */
+/** A request to a model, with the parameters of MCP's `sampling/createMessage`. */
 export interface SampleRequest extends Asked, Omit<CreateMessageRequestParams, '_meta' | 'task'> {}
 
-/** What the model said; several pieces of content only where tools were given. */
+/** The model's reply. It has several content blocks only if the request offered tools. */
 export type SampleAnswer = CreateMessageResult | CreateMessageResultWithTools;
 
-/** Asks a model, after the user has agreed. */
+/** Asks a model, with the user's consent. */
 export type SampleHandler = (request: SampleRequest) => SampleAnswer | Promise<SampleAnswer>;

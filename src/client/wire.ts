@@ -19,11 +19,11 @@ import type { ClientCapabilities, Implementation, Task } from '../protocol/types
 import type { CallOptions, CallProgress, ServerLog } from './options.js';
 import { PromptTransport } from './prompt-transport.js';
 import { relatedTaskOf } from './question-router.js';
-import { ResultWait, type ResultRequests } from './result-wait.js';
-import { StandingTimeouts } from './standing-timeouts.js';
-import { connectionClosed, type TaskRequests } from './tracked-task.js';
+import { ResultWait, type ResultRequests } from './tasks/result-wait.js';
+import { PausableTimeouts } from './pausable-timeouts.js';
+import { connectionClosed, type TaskRequests } from './tasks/tracked-task.js';
 
-/** What the server does unasked. */
+/** Receives the messages that the server sends unprompted. */
 export interface WireListener {
   request(request: JSONRPCRequest, signal: AbortSignal): Promise<Result>;
   progress(token: string | number, taskId: string | undefined, progress: CallProgress): void;
@@ -33,37 +33,38 @@ export interface WireListener {
   closed(): void;
 }
 
-const hour = 3_600_000;
-/** How long a server may take to say how a task is, in milliseconds. */
+/** Default timeout of a request, in milliseconds: one hour. */
+const defaultTimeout = 3_600_000;
+/** Timeout of `tasks/get`, in milliseconds. */
 const statusTimeout = 60_000;
-/** How long closing waits for the server to forget the session, in milliseconds. */
-const farewell = 1_000;
+/** How long closing waits for the server to end the session, in milliseconds. */
+const terminationTimeout = 1_000;
 
-/** What belongs to one request. */
+/** Options of one request. */
 interface RequestOptions extends Pick<CallOptions, 'timeout' | 'signal'> {
-  /** Whether the server may ask this client before it answers, for which the timeout stands still. */
+  /** Whether the server may ask this client before it answers, which pauses the timeout. */
   readonly mayAsk?: boolean;
 }
 
-/** The SDK's word for a stream that broke. */
+/** How the SDK reports a broken stream. */
 const streamBroke = /^SSE stream disconnected/;
 
 /**
- * The connection of a client, by the SDK's client. That is given no store for tasks: with one it would answer what a task
- * asks into that store.
+ * A client's connection, built on the SDK's client. The SDK gets no task store: with one, it would put the answers to a
+ * task's questions there.
  */
 export class Wire implements TaskRequests, ResultRequests {
   private readonly sdk: SdkClient;
-  private readonly timeouts = new StandingTimeouts(systemClock);
+  private readonly timeouts = new PausableTimeouts(systemClock);
   private readonly waits = new Map<string, ResultWait>();
   private transport: Transport | undefined;
   private prompts: PromptTransport | undefined;
 
   constructor(identity: Implementation, capabilities: ClientCapabilities, listener: WireListener) {
     this.sdk = new SdkClient(identity, { capabilities });
-    // The SDK's own handlers of questions refuse what they could ignore.
+    // The SDK's own handlers of questions refuse requests where they could ignore a field.
     this.sdk.fallbackRequestHandler = (request, { signal }) => listener.request(request, signal);
-    // Tokens of tasks live as long as their task; the SDK's end with the request.
+    // The progress token of a task lives as long as the task; the SDK's tokens end with the request.
     this.sdk.setNotificationHandler(ProgressNotificationSchema, ({ params }) => {
       const { progressToken, progress, total, message } = params;
       listener.progress(progressToken, relatedTaskOf(params), {
@@ -85,7 +86,7 @@ export class Wire implements TaskRequests, ResultRequests {
     };
   }
 
-  /** What the server declared. */
+  /** The capabilities that the server declared. */
   get server(): ServerCapabilities {
     return this.sdk.getServerCapabilities() ?? {};
   }
@@ -96,27 +97,27 @@ export class Wire implements TaskRequests, ResultRequests {
 
   async open(transport: Transport): Promise<void> {
     this.transport = transport;
-    this.prompts = new PromptTransport(transport, systemClock, (isOpen) => this.timeouts.standStill(isOpen));
+    this.prompts = new PromptTransport(transport, systemClock, (isOpen) => this.timeouts.setPaused(isOpen));
     await this.sdk.connect(this.prompts);
   }
 
-  /** Ends the connection, and over HTTP the session. */
+  /** Closes the connection and, over HTTP, ends the session. */
   async close(): Promise<void> {
     const { transport } = this;
-    if (this.isOpen && transport !== undefined && 'terminateSession' in transport) await bidFarewell(transport);
+    if (this.isOpen && transport !== undefined && 'terminateSession' in transport) await terminateSession(transport);
     await this.sdk.close();
   }
 
-  /** Sends a request and waits for its answer; until `timeout` in milliseconds or the signal. */
+  /** Sends a request and waits for its answer, at most `timeout` milliseconds or until the signal aborts. */
   async request<T extends AnySchema>(
     method: string,
     params: Record<string, unknown>,
     schema: T,
-    { timeout = hour, signal, mayAsk = false }: RequestOptions = {},
+    { timeout = defaultTimeout, signal, mayAsk = false }: RequestOptions = {},
   ): Promise<SchemaOutput<T>> {
     if (!this.isOpen) throw connectionClosed();
     signal?.throwIfAborted();
-    // The SDK never takes its listener off the signal that it is given.
+    // The SDK never removes its listener from the signal it receives, so it gets one of its own.
     const abortion = new AbortController();
     const abort = (): void => abortion.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
@@ -127,7 +128,7 @@ export class Wire implements TaskRequests, ResultRequests {
     try {
       return await this.sdk.request({ method, params }, schema, limits);
     } catch (error) {
-      signal?.throwIfAborted(); // the SDK has an error of its own for that
+      signal?.throwIfAborted(); // the SDK would hide the signal's reason
       throw error;
     } finally {
       stopTimeout?.();
@@ -135,7 +136,7 @@ export class Wire implements TaskRequests, ResultRequests {
     }
   }
 
-  /** What all pages of a list have. */
+  /** All items of a paged list. */
   async allPages<S extends AnySchema, T>(
     method: string,
     schema: S,
@@ -146,7 +147,7 @@ export class Wire implements TaskRequests, ResultRequests {
     return items;
   }
 
-  /** The pages of a list, one by one. */
+  /** The pages of a list, fetched one by one. */
   async *pages<S extends AnySchema>(method: string, schema: S): AsyncGenerator<SchemaOutput<S>> {
     let cursor: string | undefined;
     do {
@@ -172,24 +173,24 @@ export class Wire implements TaskRequests, ResultRequests {
     return wait.outcome.finally(() => this.waits.delete(taskId));
   }
 
-  hasEnded(taskId: string): void {
-    this.waits.get(taskId)?.ended();
+  taskEnded(taskId: string): void {
+    this.waits.get(taskId)?.taskEnded();
   }
 
-  askResult(taskId: string, signal: AbortSignal): Promise<Result> {
+  requestResult(taskId: string, signal: AbortSignal): Promise<Result> {
     return this.request('tasks/result', { taskId }, ResultSchema, { timeout: longestTimer, signal });
   }
 
-  shows(taskId: string): boolean {
-    return this.prompts?.shows(taskId) === true;
+  hasPrompt(taskId: string): boolean {
+    return this.prompts?.hasPrompt(taskId) === true;
   }
 }
 
-/** A server that cannot be reached is left without a word. */
-async function bidFarewell(transport: { terminateSession?: unknown }): Promise<void> {
+/** Asks the server to end the session, and ignores a server that does not answer. */
+async function terminateSession(transport: { terminateSession?: unknown }): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, farewell)));
-  const said = (transport.terminateSession as () => Promise<void>)().catch(() => undefined);
-  await Promise.race([said, tooLong]);
+  const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, terminationTimeout)));
+  const terminated = (transport.terminateSession as () => Promise<void>)().catch(() => undefined);
+  await Promise.race([terminated, tooLong]);
   clearTimeout(timer);
 }

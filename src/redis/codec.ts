@@ -14,7 +14,7 @@ import { Timetable } from '../docket/engine/timetable.js';
 import type { WireError } from '../protocol/errors.js';
 import type { Argument, Reply } from './scripts/script.js';
 
-/** A value that we wrote as JSON, so that its shape is known. */
+/** JSON that we wrote ourselves, so its shape is not checked. */
 const json = <T>() =>
   z.string().transform((text, context) => {
     try {
@@ -25,18 +25,18 @@ const json = <T>() =>
     }
   });
 
-/** JSON that a later version may have written in another shape. */
+/** JSON that a later version may have written in a different shape. */
 const jsonOf = <T>(schema: z.ZodType<T>) => json<unknown>().pipe(schema);
 
 const count = z.coerce.number();
 
-/** Present or absent. */
+/** A field that is `'1'` or absent. */
 const flag = z
   .literal('1')
   .transform(() => true as const)
   .optional();
 
-/** The hash of an execution. What is not named here is the engine's own. */
+/** The hash of an execution. Fields not named here are internal to the engine. */
 const Execution = z.object({
   key: z.string(),
   component: z.string(),
@@ -50,7 +50,7 @@ const Execution = z.object({
   ttl: count,
   priority: count.optional(),
   state: z.enum(['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled']),
-  /** What is absent has not happened yet. */
+  /** Absent until the first question. */
   openQuestions: count.default(0),
   generation: count,
   attempt: count.default(0),
@@ -74,7 +74,7 @@ const Execution = z.object({
   lastError: json<WireError>().optional(),
 });
 
-/** A mask of zod. */
+/** A zod mask of these fields. */
 const only = <Field extends string>(fields: readonly Field[]): Record<Field, true> =>
   Object.fromEntries(fields.map((field) => [field, true])) as Record<Field, true>;
 
@@ -95,41 +95,41 @@ const Notice = z.object({ '@notice': json<ClientNotice>() });
 
 const StoredSchedule = z.tuple([z.string(), jsonOf(Timetable), count, z.string(), z.string()]);
 
-/** A schedule, from its id, when, next tick, component and owner. */
+/** Reads a schedule from its id, timetable, next tick, component and owner. */
 export function scheduleIn(reply: Reply): ScheduleRecord {
   const [id, when, next, component, owner] = parsed(StoredSchedule, reply, 'a schedule');
   return { id, when, next, component, owner };
 }
 
-/** A timetable as it is stored. */
+/** Reads a stored timetable. */
 export function timetableIn(text: string, id: string): Timetable {
   return parsed(jsonOf(Timetable), text, `the timetable of the schedule '${id}'`);
 }
 
-/** Fields of Redis by name: from names and values in turn, or as they come in packed replies. */
+/** Fields of a hash by name, from a list of alternating names and values or from a packed reply. */
 export function fieldsOf(reply: Reply | undefined): Readonly<Record<string, string>> {
   if (isHash(reply)) return reply;
   const fields = Object.create(null) as Record<string, string>;
   const entries: readonly Reply[] = Array.isArray(reply) ? reply : [];
   for (let index = 0; index < entries.length; index += 2) {
     const value = entries[index + 1];
-    // Checked by hand: a schema for each field costs more than all other reading.
+    // Checked by hand: a schema for each field would cost more than all the rest of reading.
     fields[String(entries[index])] = typeof value === 'string' ? value : parsed(z.string(), value, 'a field');
   }
   return fields;
 }
 
-/** The record in the fields of a hash; undefined where there is no hash. */
+/** Reads a record from the fields of a hash. Undefined if there is no hash. */
 export function recordIn(reply: Reply | undefined): ExecutionRecord | undefined {
   const found = isHash(reply) || (Array.isArray(reply) && reply.length > 0);
   return found ? toRecord(fieldsOf(reply)) : undefined;
 }
 
-/** Whether it is a hash in a packed reply, whose values are texts. */
+/** Whether the reply is a hash from a packed reply. All of its values are strings. */
 const isHash = (reply: unknown): reply is Readonly<Record<string, string>> =>
   typeof reply === 'object' && reply !== null && !Array.isArray(reply);
 
-/** The record of an execution that was just added, from its generation and time, and when it becomes due or ''. */
+/** The record of an execution that was just added, from its generation, its creation time, and its due time or ''. */
 export function addedRecord(
   execution: NewExecution,
   [generation, createdAt, runAt]: readonly (string | undefined)[],
@@ -146,7 +146,7 @@ function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
   return parsed(Execution, fields, `the record of '${fields['key']}'`);
 }
 
-/** How an execution stands, from its {@link endFields}; undefined where there is none. */
+/** Reads the state of an execution from its {@link endFields}. Undefined if there is no such execution. */
 export function endIn(reply: Reply | undefined): ExecutionEnd | undefined {
   const values = reply as readonly (string | false)[];
   if (values[0] === false) return undefined;
@@ -155,19 +155,19 @@ export function endIn(reply: Reply | undefined): ExecutionEnd | undefined {
   );
 }
 
-/** The same, from fields by their names. */
+/** Same as {@link endIn}, from fields by name. */
 export function endOf(fields: Readonly<Record<string, string | undefined>>): ExecutionEnd {
   return parsed(End, fields, `the record of '${fields['key']}'`);
 }
 
-/** What lists tell of a record, from its {@link summaryFields}. */
+/** Reads the summary of a record from its {@link summaryFields}. */
 export function summaryIn(reply: Reply): RecordSummary {
   const values = reply as readonly (string | null)[];
   const fields = Object.fromEntries(summaryFields.map((field, index) => [field, values[index] ?? undefined]));
   return parsed(Summary, fields, `the record of '${values[0]}'`);
 }
 
-/** What stands for a field that cannot be read, once its execution is given up. */
+/** Replacements for unreadable fields of an execution that is about to fail. Other fields become 0. */
 const repairs: Readonly<Record<string, string>> = {
   retry: JSON.stringify(noRetry),
   progress: JSON.stringify({ current: 0 }),
@@ -175,8 +175,8 @@ const repairs: Readonly<Record<string, string>> = {
 };
 
 /**
- * What makes the record in the fields of a hash one that can be read, as fields to write, and how often the execution was
- * lost. Nobody can say any more what stood there: it is for an execution that ends by it.
+ * The fields to write so that a record becomes readable, and how often its execution was lost. What the fields contained is
+ * lost for good, so this is only for an execution that ends because of it.
  */
 export function repairedFields(reply: Reply | undefined): { readonly losses: number; readonly fields: Argument[] } {
   const fields = fieldsOf(reply);
@@ -187,7 +187,7 @@ export function repairedFields(reply: Reply | undefined): { readonly losses: num
   };
 }
 
-/** A question, from names and values in turn. */
+/** Reads a question from a list of alternating names and values. */
 export function questionIn(reply: Reply | undefined): Question {
   return toQuestion(fieldsOf(reply));
 }
@@ -204,7 +204,7 @@ function toQuestion(fields: Readonly<Record<string, string>>): Question {
   };
 }
 
-/** An event, from the fields of an entry of an inbox; undefined where the entry is something else. */
+/** Reads an event from the fields of an inbox message. Undefined for any other message. */
 export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent | undefined {
   const type = fields['@event'];
   switch (type) {
@@ -221,10 +221,10 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
   }
 }
 
-/** Not stored: most executions have it. */
+/** The default policy, which most executions have. It is not stored. */
 const usualRetry = JSON.stringify(noRetry);
 
-/** The fields of a new execution, as names and values in turn. */
+/** The fields of a new execution, as alternating names and values. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
   const { key, component, owner, session, input, snapshot, trace, retry, timeout, ttl, priority = 0 } = execution;
   const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
@@ -239,7 +239,7 @@ export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>
   return fields;
 }
 
-/** The limits of components as a claim names them: name, runs at once, begins in a time, that time. */
+/** Component limits as script arguments: for each component its name, concurrency, maximum rate and the window of the rate. */
 export function limitArguments(limits: ConsumeOptions['limits'] = new Map()): Argument[] {
   return [...limits].flatMap(([component, { concurrency, rate }]) => [
     component,
@@ -249,18 +249,18 @@ export function limitArguments(limits: ConsumeOptions['limits'] = new Map()): Ar
   ]);
 }
 
-/** What is kept of a question besides its name, its times and what is answered at its deadline. */
+/** The stored text of a question, without its name, its times and the answer at its deadline. */
 export function questionText({ kind, params }: ClientQuestion): string {
   return JSON.stringify({ kind, params });
 }
 
-/** @throws {ErrandError} `DOCKET_UNAVAILABLE` for what this version does not write. */
+/** @throws {ErrandError} `DOCKET_UNAVAILABLE` for a value that this version would not write. */
 export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new ErrandError(
     'DOCKET_UNAVAILABLE',
-    `${what} in Redis is not what this version writes: ${describeIssues(result.error)}. Do not let two versions that differ in it share a docket.`,
+    `${what} in Redis is not what this version writes: ${describeIssues(result.error)}. Two versions that write it differently must not share a docket.`,
     { cause: result.error },
   );
 }

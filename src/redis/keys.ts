@@ -1,4 +1,4 @@
-/** What stands between the docket's prefix and the name of each thing in Redis. The one place where keys are made. */
+/** The part of each key between the docket's prefix and a name. No other file builds keys. */
 const parts = {
   /** Hash: the record of an execution. */
   execution: 'execution:',
@@ -6,21 +6,21 @@ const parts = {
   questions: 'questions:',
   /** Sorted set: the keys of an owner's tasks, by sequence number. */
   tasks: 'tasks:',
-  /** Sorted set: those of them that have ended, by the time when they expire. */
+  /** Sorted set: the keys of an owner's ended tasks, by expiry time. */
   ended: 'ended:',
   /** Counter: the open tasks of an owner. */
   open: 'open:',
-  /** Sorted set: the keys of all executions in one state, by the order in which they were added. */
+  /** Sorted set: the keys of all executions in one state, in the order of addition. */
   state: 'state:',
-  /** Sorted set: the keys of those that have ended, by the time when they expire. */
+  /** Sorted set: the keys of all ended executions, by expiry time. */
   expiring: 'expiring',
   /** Set: the open questions, each with its execution. */
   asked: 'asked',
-  /** Sorted set: the workers, by the time until which they are taken to live. */
+  /** Sorted set: the workers, by the time at which they count as dead. */
   workers: 'workers',
-  /** Hash: what a worker says of itself. */
+  /** Hash: the description of a worker. */
   worker: 'worker:',
-  /** Text: the lock under which a worker took its last ticket from the line, and the id of that. */
+  /** Text: the lock under which a worker took its last job from the waiting list, and the id of the job. */
   taken: 'taken:',
   /** Set: the processes that watch an execution. */
   keyWatch: 'watch:key:',
@@ -32,66 +32,66 @@ const parts = {
   session: 'session:',
   /** Set: the keys of a session's open tasks. */
   sessionTasks: 'session-tasks:',
-  /** List: tasks of a session that ended when no place held it. */
+  /** List: tasks of a session that ended while no connection held it. */
   missed: 'missed:',
-  /** Text: there was a sign of the process not long ago. */
+  /** Text: exists while the heartbeat of the process is recent. */
   alive: 'alive:',
-  /** Text: until when nobody is taken for gone for want of a sign, as there was none of anybody. It lives as the signs do. */
+  /** Text: after a time without any heartbeat, when Redis was down, the time until which no process counts as gone. Expires as heartbeats do. */
   signs: 'signs',
-  /** Counter: how many events a process was sent. It exists as long as the process is taken to live. */
+  /** Counter: how many events a process was sent. Exists as long as the process counts as alive. */
   node: 'node:',
-  /** Stream: what a process was sent. */
+  /** Stream: the events sent to a process. */
   inbox: 'inbox:',
-  /** Hash: a schedule, until it is taken back. */
+  /** Hash: a schedule, until it is deleted. */
   schedule: 'schedule:',
-  /** Sorted set: the processes that died while they ran a component, by when that was found; for as long as it counts. */
+  /** Sorted set: the processes that died while running a component, by the time this was found, for as long as it counts. */
   crashes: 'crashes:',
-  /** Text: the component may be what they died of, so that its calls are made one at a time and beside no other. */
+  /** Text: exists while the component is suspected of the crashes, so that its runs are isolated, one at a time. */
   isolated: 'isolated:',
-  /** Sorted set: the ids of the schedules, by the time at which a process is told to make the next tick. */
+  /** Sorted set: the ids of the schedules, by the time at which a process is asked to make the next tick. */
   schedules: 'schedules',
-  /** List: BullMQ's line of tickets without a priority; the last one is the next. */
+  /** List: BullMQ's waiting list of jobs without a priority. The last one is next. */
   line: 'tickets:wait',
-  /** Sorted set: BullMQ's line of those with one. */
+  /** Sorted set: BullMQ's waiting list of jobs with a priority. */
   prioritized: 'tickets:prioritized',
-  /** Sorted set: BullMQ's sign that there is something in line, for which workers wait. */
+  /** Sorted set: BullMQ's marker, for which workers wait. It is set while a waiting list has a job. */
   sign: 'tickets:marker',
   /**
-   * Of a component that is bound: `limits:` hash; `running:` set of the executions that run; `called:` set of those that
-   * have a ticket because there is a place for them; `blocked:` sorted set of those that wait for one, in their order;
-   * `starts:` counter of the runs that began in the time of its rate, which lives so long.
+   * The limits of a component. `limits:` hash of them; `running:` set of running executions; `called:` set of admitted
+   * executions that have a job again; `blocked:` sorted set of executions that wait, in their order; `starts:` counter of the
+   * runs started in the current window of the rate, which expires with it.
    */
   gate: 'gate:',
-  /** Sorted set: what is to be done later, by its time. */
+  /** Sorted set: what is due later, by its time. */
   due: 'due',
-  /** Counter: the last ticket. */
+  /** Counter: the last job number. */
   sequence: 'sequence',
-  /** Text: written by those who look whether Redis can be written. */
+  /** Text: written by health checks. */
   health: 'health',
-  /** Text: what tells the cursors of this docket from those of others. */
+  /** Text: distinguishes the cursors of this docket from those of others. */
   mark: 'mark',
 } as const;
 
 type Part = keyof typeof parts;
 
-/** BullMQ's name for the queue of tickets; its keys are the docket's prefix, then this. */
+/** Name of the docket's queue in BullMQ. Its keys are the docket's prefix followed by this name. */
 export const queueName = 'tickets';
 
-/** The name that its jobs have: each is a run to be made. */
+/** Name of every job in that queue. */
 export const jobName = 'run';
 
 /**
- * What all keys of a docket begin with, without the last colon. The braces bring them to the same shard of a cluster,
- * which makes scripts over several of them possible.
+ * The prefix of all keys of a docket, without the last colon. The braces put them on the same shard of a cluster, so that
+ * one script can use several of them.
  */
 export const prefixOf = (docket: string): string => `{errand:${encodeURIComponent(docket)}}`;
 
-/** The key of one thing. `name` is empty for what a docket has one of. */
+/** Builds a key. `name` is empty for what a docket has only one of. */
 export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${parts[part]}${name}`;
 
 /**
- * The same for scripts: where Lua says `executionKey(name)` and so on, the key is put together in place, as a call would cost
- * more than that. Scripts are given the prefix as their first key; what is in the parentheses has none itself.
+ * Replaces `executionKey(name)` and the like in Lua by the expression that builds the key, which is cheaper than a call.
+ * Scripts receive the prefix as their first key. The name must not contain parentheses.
  */
 export function withKeys(lua: string): string {
   return lua.replace(/\b(\w+)Key\(([^()]*)\)/g, (call, part: string, name: string) => {

@@ -25,7 +25,6 @@ import type {
   Settlement,
   Watched,
 } from '../docket/engine/engine.js';
-import { tooManyQuestions } from '../docket/engine/size-limits.js';
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
@@ -35,50 +34,50 @@ import type { RedisTls } from './connection/tls.js';
 import { Inbox, inboxSilence } from './events/inbox.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
-import { placeOf, Presence } from './events/presence.js';
-import { limitArguments, questionIn, questionText } from './codec.js';
+import { connectionIdOf, Presence } from './events/presence.js';
+import { limitArguments } from './codec.js';
 import { RedisConsumer } from './queue/redis-consumer.js';
 import { RedisExecutions } from './redis-executions.js';
 import { RedisOverview } from './redis-overview.js';
-import { RedisRuns, type DoneTicket, type FinishedRun } from './queue/redis-runs.js';
+import { RedisQuestions } from './redis-questions.js';
+import { RedisRuns, type DoneJob, type FinishedRun } from './queue/redis-runs.js';
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { takesJobs } from './scripts/bring.js';
-import { answerScript, askScript, questionsScript } from './scripts/questions.js';
 import { Schedules } from './queue/schedules.js';
 import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
 import { QueueJobs } from './queue/queue-jobs.js';
 import { WorkerRegistry } from './events/worker-registry.js';
 
-/** How long what a look at the health writes stays in Redis, in milliseconds. */
-const healthLife = 10_000;
+/** How long the key written by a health check stays in Redis, in milliseconds. */
+const healthTtl = 10_000;
 
-/** Which docket, and how to reach its Redis. */
+/** Options of the Redis engine: which docket, and how to reach its Redis. */
 export interface RedisEngineOptions {
   /**
    * `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`, `redis+cluster://host:7000,host:7001` or
-   * `redis+sentinel://host:26379,host:26380/master/0`; with `rediss` in the place of `redis` for TLS.
+   * `redis+sentinel://host:26379,host:26380/master/0`. For TLS, write `rediss` instead of `redis`.
    */
   readonly url: string;
-  /** How TLS trusts. Default: as Node.js does. */
+  /** Options of the TLS connection. Default: those of Node.js. */
   readonly tls?: RedisTls | undefined;
-  /** Which docket of that Redis. */
+  /** Name of the docket in that Redis. */
   readonly name: string;
-  /** How long a start, and later a command, may take, in milliseconds. Default 5,000. */
+  /** How long the start, and later each command, may take, in milliseconds. Default 5,000. */
   readonly deadline?: number;
-  /** How long a worker that has died keeps its executions from others, in milliseconds. Default 10,000. */
+  /** How long a dead worker keeps its executions from others, in milliseconds. Default 10,000. */
   readonly lease?: number;
-  /** Takes what a listener or a handler throws, and what goes wrong with Redis where nobody waits. Default: it is dropped. */
+  /** Receives errors thrown by listeners and handlers, and errors of Redis that no caller waits for. Default: they are dropped. */
   readonly onError?: OnError;
-  /** Called for each connection that was lost and made again. */
+  /** Called for each connection that was lost and restored. */
   readonly onReconnect?: () => void;
-  /** Takes what is not wrong yet, for people to read: a Redis that may forget tasks. Default: it is dropped. */
+  /** Receives warnings for people to read, such as a Redis that may evict tasks. Default: they are dropped. */
   readonly onWarning?: (warning: string) => void;
 }
 
 /**
- * The engine for several processes. Records, questions and events are ours, each transition one script; BullMQ keeps the
- * line: which execution is next, when, and what is to be taken from a worker that has died. The time of Redis decides.
+ * The engine for several processes. Records, questions and events are ours, and each transition is one script. BullMQ keeps
+ * the waiting list: it decides which execution is next and recovers those of dead workers. All times are those of Redis.
  */
 export class RedisEngine implements Engine {
   readonly kind = 'redis';
@@ -96,18 +95,19 @@ export class RedisEngine implements Engine {
   private readonly reader: RedisClient;
   private readonly healthKey: string;
   private readonly registry: WorkerRegistry;
-  private readonly line: WaitingList;
+  private readonly waitingList: WaitingList;
   private readonly executions: RedisExecutions;
   private readonly runs: RedisRuns;
+  private readonly asked: RedisQuestions;
   private readonly overview: RedisOverview;
   private readonly consumers = new Set<RedisConsumer>();
-  /** Runs of this process that have a settlement and have not ended. */
+  /** Runs of this process that are settled but have not ended. */
   private readonly settled = new Set<string>();
   private readonly closeListeners = new Set<() => void>();
-  /** All workers of the process share it; each has one more, on which it waits. */
+  /** Shared by all workers of the process. Each has another connection, on which it waits for jobs. */
   private forWorkers?: RedisClient;
   private workerScripts?: ScriptRunner;
-  private readonly plans: Schedules;
+  private readonly timetables: Schedules;
   private requests = 0;
   private lastConnection = 0;
   private starting?: Promise<void>;
@@ -116,22 +116,22 @@ export class RedisEngine implements Engine {
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID` */
   constructor(options: RedisEngineOptions) {
     const { url, tls, name, deadline = 5_000 } = options;
-    // Redis counts in whole milliseconds.
+    // Redis takes whole milliseconds only.
     const lease = Math.ceil(options.lease ?? 10_000);
     const { onError = () => undefined, onReconnect = () => undefined, onWarning = () => undefined } = options;
-    // What goes wrong because the engine closes is nobody's concern.
+    // Errors caused by closing the engine are of no interest.
     this.report = (error) => (this.closing ? undefined : onError(error));
     this.deadline = deadline;
     if (!isWellFormed(name)) {
       throw new ErrandError(
         'OPTIONS_INVALID',
-        'The name of the docket has half a character in it. Give it as whole text.',
+        'The name of the docket contains an unpaired surrogate. Pass well-formed text.',
       );
     }
     this.lease = lease;
     this.connections = new RedisConnections({ url, tls, deadline, onError: this.report, onReconnect, onWarning });
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
-    this.plans = new Schedules(this.scripts, this.report);
+    this.timetables = new Schedules(this.scripts, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
     this.reader = this.connections.patient({ silence: inboxSilence });
@@ -144,8 +144,8 @@ export class RedisEngine implements Engine {
         return record && { record, questions };
       },
       openTasks: (session) => this.sessions.openTasks(session),
-      session: (entry) => this.sessions.take(entry),
-      taken: (entry) => this.questionLeases.take(entry),
+      session: (message) => this.sessions.receive(message),
+      leaseLost: (message) => this.questionLeases.receive(message),
       refresh: () => this.sessions.refresh(),
       report: this.report,
     });
@@ -154,13 +154,15 @@ export class RedisEngine implements Engine {
       this.guard(() => this.scripts.run(script, ...args));
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { node, presence, report } = this;
-    this.line = new WaitingList(report);
+    this.waitingList = new WaitingList(report);
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix));
     const request = (): string => this.request();
     const { expected } = this.inbox.ends;
-    this.executions = new RedisExecutions({ node, line: this.line, expected, run, request });
-    this.runs = new RedisRuns({ node, line: this.line, lease, run, workers, request, report });
+    const { waitingList } = this;
+    this.executions = new RedisExecutions({ node, waitingList, expected, run, request });
+    this.runs = new RedisRuns({ node, waitingList, lease, run, workers, request, report });
+    this.asked = new RedisQuestions({ waitingList, run, request });
     this.overview = new RedisOverview({ run, report });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.questionLeases = new RedisQuestionLeases({ run, presence });
@@ -179,9 +181,9 @@ export class RedisEngine implements Engine {
   async health(): Promise<Health> {
     const before = performance.now();
     try {
-      // A Redis that is full, or has become a replica, still answers to PING.
+      // A write, since a full Redis or a replica still answers PING.
       const { commands } = this.connections;
-      await this.guard(() => this.connections.look(() => commands.set(this.healthKey, '1', 'PX', healthLife)));
+      await this.guard(() => this.connections.probe(() => commands.set(this.healthKey, '1', 'PX', healthTtl)));
       return { ok: true, latency: performance.now() - before };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
@@ -194,7 +196,7 @@ export class RedisEngine implements Engine {
   }
 
   newConnectionId(): string {
-    return placeOf(this.node, ++this.lastConnection);
+    return connectionIdOf(this.node, ++this.lastConnection);
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
@@ -242,38 +244,38 @@ export class RedisEngine implements Engine {
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
-    const [record, wait] = await this.guard(() => this.plans.set(schedule));
-    this.line.look(wait);
+    const [record, wait] = await this.guard(() => this.timetables.set(schedule));
+    this.waitingList.checkDueIn(wait);
     return record;
   }
 
   unschedule(id: string): Promise<boolean> {
-    return this.guard(() => this.plans.delete(id));
+    return this.guard(() => this.timetables.delete(id));
   }
 
   schedules(): Promise<readonly ScheduleRecord[]> {
-    return this.guard(() => this.plans.list());
+    return this.guard(() => this.timetables.list());
   }
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
-    const taking = { intake: randomUUID(), worker: options.worker, limits: limitArguments(options.limits) };
+    const intake = { id: randomUUID(), worker: options.worker, limits: limitArguments(options.limits) };
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),
       deadline: this.deadline,
       lease: this.lease,
-      claim: (ticket, run) => this.runs.claim(ticket, run, taking),
+      acquire: (job, run) => this.runs.acquire(job, run, intake),
       passOn: () => this.runs.passOn(),
       ...(takesJobs && {
-        take: (lock: string, run: string) => this.runs.take(lock, run, taking),
-        next: (done: DoneTicket, coming: string) => this.runs.next(done, coming, taking),
-        finish: (finished: FinishedRun, done: DoneTicket, coming: string) =>
-          this.runs.finish(finished, done, coming, taking),
+        acquireFirst: (lock: string, run: string) => this.runs.acquireFirst(lock, run, intake),
+        acquireNext: (done: DoneJob, coming: string) => this.runs.acquireNext(done, coming, intake),
+        finish: (finished: FinishedRun, done: DoneJob, coming: string) =>
+          this.runs.finish(finished, done, coming, intake),
       }),
-      unclaim: (delivery) => this.runs.unclaim(delivery),
+      releaseUnstarted: (delivery) => this.runs.releaseUnstarted(delivery),
       ended: async (delivery) => {
-        if (!this.settled.delete(delivery.run)) await this.runs.vanish(delivery);
+        if (!this.settled.delete(delivery.run)) await this.runs.releaseLost(delivery);
       },
       done: (done) => {
         this.consumers.delete(done);
@@ -306,52 +308,44 @@ export class RedisEngine implements Engine {
   }
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
-    return this.runs.tell(key, run, 'progress', JSON.stringify(progress));
+    return this.runs.publish(key, run, 'progress', JSON.stringify(progress));
   }
 
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
-    return this.runs.tell(key, run, 'notice', JSON.stringify(notice));
+    return this.runs.publish(key, run, 'notice', JSON.stringify(notice));
   }
 
-  async ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
-    const most = Number.isFinite(limit) ? limit : -1;
-    const onDeadline = JSON.stringify(asked.onDeadline);
-    const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
-    const [status, question, wait] = await this.run(askScript, ...args);
-    if (status === 'limit') throw tooManyQuestions(limit);
-    if (status === 'lost') return undefined;
-    this.line.look(Number(wait));
-    return questionIn(question);
+  ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
+    return this.asked.ask(key, run, asked, limit);
   }
 
-  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    const args = [this.request(), key, question, JSON.stringify(answer), ...(session === undefined ? [] : [session])];
-    return (await this.guard(() => this.scripts.run(answerScript, ...args))) as AnswerResult;
+  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
+    return this.asked.answer(key, question, answer, session);
   }
 
-  async questions(key: string): Promise<readonly Question[]> {
-    return (await this.run(questionsScript, key)).map(questionIn);
+  questions(key: string): Promise<readonly Question[]> {
+    return this.asked.list(key);
   }
 
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const tickets = new QueueJobs(this.scripts, commands, this.plans, this.report);
+    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.report);
     try {
-      await tickets.ready();
+      await jobs.ready();
       const mark = keyOf(this.scripts.prefix, 'mark');
       await commands.setnx(mark, randomUUID().slice(0, 8));
       this.overview.open((await commands.get(mark)) ?? '');
-      await this.connections.reached(this.reader);
+      await this.connections.connect(this.reader);
       await this.inbox.open();
       await this.presence.open();
       for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
     } catch (error) {
-      // Redis can be reached and lets nobody write: nothing may keep the process of a server that did not start.
+      // A Redis that refuses writes is reached all the same. No connection may keep a process alive that did not start.
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
-    this.line.open(tickets);
+    this.waitingList.open(jobs);
   }
 
   private async shutDown(): Promise<void> {
@@ -362,7 +356,7 @@ export class RedisEngine implements Engine {
       () => false,
     );
     if (started) {
-      // In an outage, what waits for Redis is given up.
+      // In an outage, do not wait for Redis any longer than the deadline.
       await settlesWithin(this.tidyUp(), this.deadline, systemClock);
     }
     await this.connections.close();
@@ -370,27 +364,27 @@ export class RedisEngine implements Engine {
 
   private async tidyUp(): Promise<void> {
     await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
-    await Promise.allSettled([this.registry.close(), this.inbox.close(), this.presence.close(), this.line.close()]);
+    await Promise.allSettled([
+      this.registry.close(),
+      this.inbox.close(),
+      this.presence.close(),
+      this.waitingList.close(),
+    ]);
   }
 
   private workerConnection(): RedisClient {
     return (this.forWorkers ??= this.connections.patient({ opened: true }));
   }
 
-  /** Tells one wish from another, so that a command which is sent twice is seen to be the same. */
+  /** Returns a new request id, so that a command sent twice is recognised. */
   private request(): string {
     return `${this.node}.${++this.requests}`;
   }
 
-  /** A script whose reply is a list. */
-  private async run(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.guard(() => this.scripts.run(script, ...args))) as readonly Reply[];
-  }
-
-  private async guard<T>(work: () => Promise<T>): Promise<T> {
+  private async guard<T>(command: () => Promise<T>): Promise<T> {
     if (this.closing) throw closed();
     try {
-      return await work();
+      return await command();
     } catch (error) {
       throw ErrandError.is(error) ? error : this.connections.unavailable(error);
     }
@@ -398,4 +392,4 @@ export class RedisEngine implements Engine {
 }
 
 const closed = (): ErrandError =>
-  new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Make a new one, or close the server last.');
+  new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Create a new one, or close the server last.');

@@ -8,29 +8,29 @@ import { addScript, cancelScript, getScript } from './scripts/executions.js';
 import { retryScript } from './scripts/overview.js';
 import type { Argument, Reply, Script } from './scripts/script.js';
 
-/** What executions need of their engine. */
+/** The parts of the engine that {@link RedisExecutions} uses. */
 export interface RedisExecutionsHost {
-  /** The name of this process. */
+  /** Id of this process. */
   readonly node: string;
-  readonly line: WaitingList;
-  /** Whose ends are likely to be waited for here. */
+  readonly waitingList: WaitingList;
+  /** Executions whose ends are likely to be awaited in this process. */
   readonly expected: ExpectedEnds;
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
-  /** Tells one wish from another. */
+  /** Returns a new request id, so that a command sent twice is recognised. */
   request(): string;
 }
 
-/** How executions come into the docket, and what is done with them from outside of their runs. */
+/** Adds executions, and retries and cancels them from outside their runs. */
 export class RedisExecutions {
   constructor(private readonly host: RedisExecutionsHost) {}
 
-  /** An owner who has `limit` open tasks gets no more. With `replaces`, a live execution under the key makes way. */
+  /** Refuses a task if its owner has `limit` open tasks. With `replaces`, a live execution with the same key makes way. */
   async add(execution: NewExecution, limit: number, replaces: boolean): Promise<Addition> {
     const { expected, node } = this.host;
     const { key, component } = execution;
     const expecting = expected.expect(key, component);
     try {
-      const addition = await this.enter(execution, limit, replaces, expecting.told ? node : '');
+      const addition = await this.addExecution(execution, limit, replaces, expecting.isReported ? node : '');
       expected.settle(key, expecting, addition.added ? addition.record : undefined);
       return addition;
     } catch (error) {
@@ -44,41 +44,45 @@ export class RedisExecutions {
   }
 
   async retry(key: string): Promise<Retried> {
-    const { line } = this.host;
-    const [status, value, place] = await this.list(retryScript, this.host.request(), key);
-    await line.enqueue(key, place);
+    const [status, value, job] = await this.list(retryScript, this.host.request(), key);
+    await this.host.waitingList.enqueue(key, job);
     const record = recordIn(value);
     return { retried: status === 'retried', ...(record && { record }) };
   }
 
   async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelResult> {
-    const { line } = this.host;
+    const { waitingList } = this.host;
     const args = [this.host.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
-    const [result, ticket, called] = await this.list(cancelScript, ...args);
-    line.discard(ticket);
-    await line.call(called);
+    const [result, jobNumber, admitted] = await this.list(cancelScript, ...args);
+    waitingList.remove(jobNumber);
+    await waitingList.admit(admitted);
     return result as CancelResult;
   }
 
-  private async enter(execution: NewExecution, limit: number, replaces: boolean, awaits: string): Promise<Addition> {
-    const { line } = this.host;
+  private async addExecution(
+    execution: NewExecution,
+    limit: number,
+    replaces: boolean,
+    awaits: string,
+  ): Promise<Addition> {
+    const { waitingList } = this.host;
     const { key, component, owner, session, runAt = 0, delay = 0 } = execution;
     const most = Number.isFinite(limit) ? limit : -1;
     const [task, replace] = [session === undefined ? '0' : '1', replaces ? '1' : '0'];
     const facts = [this.host.request(), key, owner, task, replace, component, most, runAt, delay, awaits];
     const reply = await this.list(addScript, ...facts, ...executionFields(execution));
-    const [status, value, place, old, called] = reply;
+    const [status, value, job, replacedJob, admitted] = reply;
     if (status === 'limit') throw tooManyTasks(limit, Number(value));
     if (status === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
-    line.discard(old);
-    await line.call(called);
-    // The transition is made, so that nobody has to wait for this.
-    void line.enqueue(key, place);
+    waitingList.remove(replacedJob);
+    await waitingList.admit(admitted);
+    // The transition is complete, so the caller need not wait for this.
+    void waitingList.enqueue(key, job);
     if (status === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
     return { added: true, record: addedRecord(execution, value as readonly string[]) };
   }
 
-  /** A script whose reply is a list. */
+  /** Runs a script whose reply is a list. */
   private async list(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
     return (await this.host.run(script, ...args)) as readonly Reply[];
   }

@@ -14,19 +14,19 @@ import { listScript } from './scripts/executions.js';
 import { browseScript, statsScript } from './scripts/overview.js';
 import type { Argument, Reply, Script } from './scripts/script.js';
 
-/** What the overview needs of its engine. */
+/** The parts of the engine that {@link RedisOverview} uses. */
 export interface RedisOverviewHost {
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
   readonly report: OnError;
 }
 
-/** What reads many executions at once. */
+/** Reads many executions at once. */
 export class RedisOverview {
   private cursors = new Cursors('');
 
   constructor(private readonly host: RedisOverviewHost) {}
 
-  /** `mark` tells the cursors of this docket from those of others. */
+  /** Sets the mark that distinguishes cursors of this docket from those of others. */
   open(mark: string): void {
     this.cursors = new Cursors(mark);
   }
@@ -42,7 +42,7 @@ export class RedisOverview {
     };
   }
 
-  /** A page of all executions. The lists of the states are paged together: each is in the order in which they were added. */
+  /** Returns a page of all executions. The lists of the states are paged together, since each is in the order of addition. */
   async browse({ state, component = '', cursor, limit }: BrowseQuery): Promise<SummaryPage> {
     const states = state === undefined ? executionStates : [state];
     const reply = await this.host.run(browseScript, this.before(cursor), limit, component, ...states);
@@ -54,7 +54,7 @@ export class RedisOverview {
     };
   }
 
-  /** How much there is, counted by the lists themselves, so that no crash leaves a wrong count. */
+  /** Counts executions by the length of the lists, so that no crash can leave a wrong count. */
   async stats(): Promise<DocketStats> {
     const reply = await this.host.run(statsScript);
     const [counts, openQuestions, workers, waiting] = reply as readonly [readonly number[], number, number, string];
@@ -67,12 +67,12 @@ export class RedisOverview {
     };
   }
 
-  /** Where a page begins, as scripts take it. */
+  /** The start of a page, as an argument of scripts. */
   private before(cursor: string | undefined): string {
     return cursor === undefined ? '+inf' : `(${this.cursors.read(cursor)}`;
   }
 
-  /** What cannot be read is left out of a list: the others are not to be missed for its sake. */
+  /** Leaves an unreadable record out of a list, and reports it, so that the others can still be read. */
   private readable<T>(read: () => readonly T[]): readonly T[] {
     try {
       return read();

@@ -16,19 +16,19 @@ import { callSettings, type ResolvedOptions } from './options.js';
 import type { MonitorOptions } from './telemetry/monitor.js';
 import { TroubleLog } from './trouble-log.js';
 
-/** A worker that was started by hand. */
+/** A worker started by `startWorker`. */
 export interface RunningWorker {
-  /** How it is called in logs. */
+  /** Name of the worker in logs. */
   readonly name: string;
-  /** Hands back what is under way and takes nothing more. */
+  /** Stops taking executions and releases those that are running. */
   stop(): Promise<void>;
 }
 
-/** How a worker differs from what the server's options say. */
+/** Options of one worker, which override those of the server. */
 export interface WorkerOptions {
-  /** How it is called in logs. Default: the machine and the process. */
+  /** Name of the worker in logs. Default: host name and process id. */
   readonly name?: string;
-  /** How many calls it makes at once; calls that wait for an answer do not count. Default: `docket.concurrency`. */
+  /** How many calls it runs at once, not counting calls that wait for an answer. Default: `docket.concurrency`. */
   readonly concurrency?: number;
 }
 
@@ -44,7 +44,7 @@ export interface WorkOptions extends WorkerOptions {
 export class Background {
   private readonly workers = new Set<Worker>();
   private readonly alive = new Set<NodeJS.Timeout>();
-  private looking: Promise<ServerHealth> | undefined;
+  private checking: Promise<ServerHealth> | undefined;
   private warned = false;
 
   private constructor(
@@ -58,19 +58,19 @@ export class Background {
     const engine = await makeEngine(options);
     await engine.start();
     const background = new Background(engine, options, catalog);
-    options.meters.observe(() => background.levelsOfWorkers());
-    options.meters.observe(() => background.levelsOfDocket());
+    options.meters.observe(() => background.workerReadings());
+    options.meters.observe(() => background.docketReadings());
     if (options.docket.worker) background.startWorker();
     return background;
   }
 
-  /** Says once, as soon as there are clients, that nobody will do what they ask for. */
+  /** Warns once, when the first client comes, that no worker will run its tasks. */
   warnOfNoWorker(): void {
     const { docket, logger } = this.options;
     if (this.warned || this.workers.size > 0 || !docket.url.startsWith('memory:')) return;
     this.warned = true;
     logger.warning(
-      'The docket is in memory and docket.worker is false: tasks wait until startWorker() is called. Name a Redis by ERRAND_DOCKET_URL or docket.url, or leave docket.worker out.',
+      'The docket is in memory and docket.worker is false: tasks wait until startWorker() is called. Set ERRAND_DOCKET_URL or docket.url to a Redis, or omit docket.worker.',
     );
   }
 
@@ -91,7 +91,7 @@ export class Background {
   }
 
   /**
-   * A worker that somebody wanted keeps the process alive until it is stopped; the embedded one lives with its server.
+   * Starts a worker that keeps the process alive until it is stopped. The embedded worker does not: it lives with its server.
    *
    * @param where - the method that was called, for messages
    * @throws {ErrandError} `OPTIONS_INVALID`
@@ -99,7 +99,7 @@ export class Background {
   startWorkerByHand(options: WorkerOptions = {}, where = 'startWorker'): RunningWorker {
     const { name, concurrency = 1 } = options;
     if (name?.trim() === '') {
-      throw new ErrandError('OPTIONS_INVALID', `${where}: name is empty. Give one that logs can show, or none.`);
+      throw new ErrandError('OPTIONS_INVALID', `${where}: name is empty. Pass a name for the logs, or none.`);
     }
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
       throw new ErrandError(
@@ -108,7 +108,7 @@ export class Background {
       );
     }
     const worker = this.startWorker(options);
-    this.tell(worker);
+    this.logStart(worker);
     const alive = setInterval(() => undefined, longestTimer);
     this.alive.add(alive);
     return {
@@ -121,13 +121,13 @@ export class Background {
     };
   }
 
-  /** Whether the docket takes executions now. Many who ask at once make one look. */
+  /** Checks whether the docket accepts executions. Concurrent callers share one check. */
   health(): Promise<ServerHealth> {
-    this.looking ??= this.look().finally(() => (this.looking = undefined));
-    return this.looking;
+    this.checking ??= this.checkHealth().finally(() => (this.checking = undefined));
+    return this.checking;
   }
 
-  private async look(): Promise<ServerHealth> {
+  private async checkHealth(): Promise<ServerHealth> {
     const { ok, reason, latency } = await this.engine.health();
     return {
       status: ok ? 'ok' : 'unhealthy',
@@ -136,7 +136,7 @@ export class Background {
     };
   }
 
-  private levelsOfWorkers(): readonly Reading[] {
+  private workerReadings(): readonly Reading[] {
     return [...this.workers].flatMap(({ name, concurrency, load }) => [
       readingOf('workerSlots', concurrency, { 'errand.worker': name }),
       readingOf('workerRunning', load.running, { 'errand.worker': name }),
@@ -144,7 +144,7 @@ export class Background {
     ]);
   }
 
-  private async levelsOfDocket(): Promise<readonly Reading[]> {
+  private async docketReadings(): Promise<readonly Reading[]> {
     const { states, openQuestions, oldestWaiting = 0, workers } = await this.engine.stats();
     return [
       ...Object.entries(states).map(([state, count]) =>
@@ -156,8 +156,8 @@ export class Background {
     ];
   }
 
-  /** One line that says what was started, for whoever reads the log of a fleet. */
-  private tell({ name, concurrency }: Worker): void {
+  /** Logs what was started, for readers of a fleet's logs. */
+  private logStart({ name, concurrency }: Worker): void {
     const { docket, name: server, logger } = this.options;
     logger.info('A worker has started', {
       worker: name,
@@ -173,7 +173,7 @@ export class Background {
     this.workers.delete(worker);
   }
 
-  /** Hands back what is under way. What is added from here on waits for another worker. */
+  /** Stops all workers and releases their running executions. Later executions wait for another worker. */
   async stopWorkers(): Promise<void> {
     for (const timer of this.alive) clearInterval(timer);
     this.alive.clear();
@@ -182,7 +182,7 @@ export class Background {
 }
 
 /**
- * The engine that the options name, not started yet.
+ * Creates the engine that the options name, without starting it.
  *
  * @throws {ErrandError} `DOCKET_URL`, `DOCKET_PEER`
  */
@@ -213,6 +213,6 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
   }
   throw new ErrandError(
     'DOCKET_URL',
-    `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Give redis:// or rediss:// with the host of a Redis (+cluster, +sentinel), unix:// with its socket, or memory://.`,
+    `docket.url, or ERRAND_DOCKET_URL, is '${withoutPassword(url)}'. Write redis:// or rediss:// with the host of a Redis (+cluster, +sentinel), unix:// with its socket, or memory://.`,
   );
 }

@@ -10,20 +10,20 @@ import type { Waiting } from '../docket/execution.js';
 import { CurrentExecution, CurrentWorker } from '../call/worker-tokens.js';
 import type { BuiltIn, Mode } from '../injection/injector.js';
 
-/** The server that makes the call, as an injectable token. */
+/** The server that runs the call, as an injectable token. */
 export abstract class CurrentServer {
-  /** What the server calls itself to clients. */
+  /** Name of the server, as sent to clients. */
   abstract readonly name: string;
-  /** The version that clients are told. */
+  /** Version of the server, as sent to clients. */
   abstract readonly version: string;
-  /** The server's own docket; what is added here belongs to nobody. In a call, inject `CurrentDocket` instead. */
+  /** The server's own docket. Executions added here have no principal; in a call, inject `CurrentDocket` instead. */
   abstract readonly docket: Docket;
 }
 
 const everywhere: readonly Mode[] = ['foreground', 'background'];
 const background: readonly Mode[] = ['background'];
 
-/** Every token that comes with a call: where it exists, what it is made from, and whether a singleton may hold it. */
+/** All tokens that come with a call: in which modes they exist, how they are created, and whether a singleton may hold them. */
 export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logger): BuiltIn<CallFrame>[] {
   return [
     { token: Context, modes: everywhere, call: (frame) => new Context(frame) },
@@ -53,15 +53,15 @@ export function builtIns(server: CurrentServer, docket: DocketHost, logger: Logg
   ];
 }
 
-/** A background call's logger carries its ids already. */
+/** The logger of a background call already carries its ids. */
 const callLogger = ({ mode, logger, component, requestId }: CallFrame): Logger =>
   mode === 'background' ? logger : logger.child({ component: component.name, requestId });
 
-/** A call that waits gives its slot back; a handle that outlives its call just waits. */
+/** A call that waits frees its slot. A handle that outlives its call simply waits. */
 const waitingIn =
   (scope: CallScope): Waiting =>
-  (work) =>
-    scope.over === undefined ? scope.waitFor(work) : work;
+  (promise) =>
+    scope.over === undefined ? scope.waitFor(promise) : promise;
 
 const noAccessToken = (): ErrandError =>
   new ErrandError('NO_ACCESS_TOKEN', 'This call needs an access token, but the client sent none.', {

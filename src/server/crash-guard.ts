@@ -1,3 +1,4 @@
+import { inspect, types } from 'node:util';
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 import type { ErrandServer } from './create-server.js';
@@ -6,24 +7,24 @@ import { processOf } from './process-contract.js';
 /** The exit code after an uncaught exception: EX_SOFTWARE of sysexits.h. */
 const crashed = 70;
 
-/** A crash guard that is installed. */
+/** An installed crash guard. */
 export interface CrashGuard {
-  /** Takes the handlers off the process again. */
+  /** Removes the handlers from the process. */
   uninstall(): void;
 }
 
 /**
- * Keeps a stray error of one call from ending everybody's. Without it Node.js ends the process, and every call in it is
- * lost. `errand run` and `errand worker` install it; a program that embeds a server decides for itself, as the handlers are
- * the process's (`unhandledRejection` and `uncaughtException`).
+ * Keeps a stray error of one call from ending all others. Without the guard, Node.js ends the process and every call in it is
+ * lost. `errand run` and `errand worker` install it. A program that embeds a server decides for itself, since the handlers
+ * (`unhandledRejection` and `uncaughtException`) belong to the process.
  *
- * - A promise that is rejected and that nobody handles fails the background call that made it, if it still runs
- *   (`STRAY_ERROR`). Otherwise it is logged. The process goes on.
- * - An uncaught exception fails its background call as well. Then the server closes, so that calls under way are answered
- *   or handed back within its grace, and the process exits with code 70 for its supervisor to start it again: what was
- *   interrupted in the middle may have left anything behind.
+ * - An unhandled rejection fails the background call that caused it, if that still runs (`STRAY_ERROR`). Otherwise it is
+ *   logged. The process continues.
+ * - An uncaught exception also fails its background call. Then the server closes, so that running calls are answered or
+ *   released within its grace, and the process exits with code 70. Its supervisor should restart it, because the interrupted
+ *   code may have left inconsistent state behind.
  *
- * Calls in the foreground are not charged: to know which one an error belongs to would slow down all of them.
+ * Foreground calls are not charged with errors: tracking which call an error belongs to would slow down all of them.
  *
  * @param server - the server of this process, from before it serves or works
  * @throws {ErrandError} `OPTIONS_INVALID` for what is no server
@@ -44,15 +45,17 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
   let crashing = false;
 
   const describe = (error: unknown): Record<string, unknown> => {
-    return { error, ...contract.chargeStray(error) };
+    // Anything can be thrown: nothing at all, or what no log can write.
+    const known = types.isNativeError(error) ? error : inspect(error);
+    return { error: known, ...contract.chargeStray(error) };
   };
 
   const onRejection = (reason: unknown): void => {
-    contract.logError('A promise was rejected and nobody handles that', describe(reason));
+    contract.logError('A promise was rejected and not handled', describe(reason));
   };
 
   const onException = (error: unknown): void => {
-    contract.logError('An exception was thrown and nobody caught it', describe(error));
+    contract.logError('An exception was thrown and not caught', describe(error));
     if (crashing) return;
     crashing = true;
     process.exitCode = crashed;
@@ -61,7 +64,7 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
 
   const drain = async (): Promise<void> => {
     try {
-      // The server has its grace for calls, and once more for its singletons.
+      // The server uses its grace once for calls and once for singletons.
       await settlesWithin(server.close(), 2 * grace, clock);
     } catch (error) {
       contract.logError('The server could not be closed', { error });

@@ -25,95 +25,105 @@ import { httpShape, inconsistent, isConsistent, type HttpOptions } from '../tran
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
 
-/** Where and how background work runs. */
+/** Options of the docket: where and how background calls run. */
 export interface DocketOptions {
   /**
-   * The engine: `memory://` (the default) needs nothing. `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`,
-   * `redis+cluster://host:7000,host:7001` and `redis+sentinel://host:26379,host:26380/master/0` need ioredis and bullmq;
-   * with `rediss` in the place of `redis` the connection is encrypted. Environment: `ERRAND_DOCKET_URL`.
+   * The engine. `memory://` (the default) needs nothing. `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`,
+   * `redis+cluster://host:7000,host:7001` and `redis+sentinel://host:26379,host:26380/master/0` need ioredis and bullmq. With
+   * `rediss` instead of `redis`, the connection is encrypted. Environment: `ERRAND_DOCKET_URL`.
    */
   readonly url?: string;
-  /** Whom an encrypted connection trusts. Default: whom Node.js trusts. Environment: `ERRAND_DOCKET_CA`, the path of a PEM file that takes the place of `ca`. */
+  /**
+   * Options of an encrypted connection. Default: those of Node.js. Environment: `ERRAND_DOCKET_CA`, the path of a PEM file
+   * whose content is used as `ca`.
+   */
   readonly tls?: RedisTls;
-  /** Which docket of a Redis: processes with the same one share their work. Default: the name of the server. Environment: `ERRAND_DOCKET_NAME`. */
+  /** Name of the docket in a Redis. Processes with the same name share it. Default: the name of the server. Environment: `ERRAND_DOCKET_NAME`. */
   readonly name?: string;
-  /** Whether this process works the docket as well. Default `true`. */
+  /** Whether this process also runs a worker. Default `true`. */
   readonly worker?: boolean;
-  /** How many calls the embedded worker makes at once; calls that wait for an answer do not count. Default 10. Environment: `ERRAND_WORKER_CONCURRENCY`. */
+  /** How many calls the embedded worker runs at once, not counting calls that wait for an answer. Default 10. Environment: `ERRAND_WORKER_CONCURRENCY`. */
   readonly concurrency?: number;
-  /** Names of HTTP headers that travel to the worker. `authorization` and `cookie` never do. Default: `traceparent`, `tracestate`, `accept-language`, `x-request-id`. */
+  /**
+   * Names of the HTTP headers passed on to the worker, except `authorization` and `cookie`, which never are. Default:
+   * `traceparent`, `tracestate`, `accept-language`, `x-request-id`.
+   */
   readonly headers?: readonly string[];
   /**
-   * Keys of 32 bytes, each in base64 or as hexadecimal digits (`openssl rand -base64 32`), that seal with AES-256-GCM what the docket stores of
-   * calls: input, snapshot, questions, answers, log lines, messages of progress, reasons of cancels and outcome. The first seals, all of them open. With keys the access token travels to
-   * the worker as well. Default: nothing is sealed. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas.
+   * Keys of 32 bytes, each in base64 or hexadecimal (`openssl rand -base64 32`). With them the docket seals (AES-256-GCM) the
+   * stored data of calls: input, snapshot, questions, answers, log lines, progress messages, cancel reasons and outcome. It
+   * seals with the first key and opens with any of them, and passes the access token on to the worker as well.
+   * Default: nothing is sealed. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas.
    */
   readonly encryptionKeys?: readonly string[];
   /** How long the record of a finished execution is kept. Default `'1h'`. */
   readonly ttl?: Duration;
   /**
-   * How long a worker on Redis keeps its executions without a sign of life. One that is killed, or whose event loop is
-   * blocked for longer, loses them to the others: after two thirds of the lease at the earliest, and a fifth more than the
-   * lease at the latest. Default `'10s'`, at least `'1s'`.
+   * How long a worker on Redis keeps its executions without renewing its lease. A worker that is killed, or whose event loop is
+   * blocked for longer, loses them to other workers after two thirds to six fifths of this time. Default `'10s'`, at least
+   * `'1s'`.
    */
   readonly lease?: Duration;
-  /** How much the docket takes. */
+  /** Size limits of the docket. */
   readonly limits?: DocketLimitOptions;
 }
 
-/** How much a docket takes. What goes beyond a limit is refused with an error that says so. */
+/** Size limits of a docket. What exceeds one is refused with an error that names the limit. */
 export interface DocketLimitOptions {
-  /** How many tasks of one principal may be open: asked for by a client and not ended. Without authorization all clients are one principal. Default 1,000. */
+  /**
+   * How many tasks of one principal may be open, that is, requested by a client and not ended. Without authorization, all
+   * clients are one principal. Default 1,000.
+   */
   readonly openTasks?: number;
-  /** The longest `ttl` that a client gets; a longer wish is cut. Default `'24h'`. */
+  /** The longest `ttl` that a client can request. A longer one is reduced to it. Default `'24h'`. */
   readonly ttl?: Duration;
   /** The largest input of a background call, and the largest answer to one of its questions, in bytes of JSON. Default 1,048,576 (1 MiB). */
   readonly input?: number;
-  /** The largest outcome of a background call as it is stored, in bytes of JSON; a larger one fails the call. Default 10,485,760 (10 MiB). */
+  /** The largest stored outcome of a background call, in bytes of JSON. A larger one fails the call. Default 10,485,760 (10 MiB). */
   readonly result?: number;
-  /** How many questions one task may ask, answered ones included. Default 100. */
+  /** How many questions one task may ask, including answered ones. Default 100. */
   readonly questions?: number;
 }
 
-/** What {@link createServer} takes. */
+/** Options of {@link createServer}. */
 export interface ServerOptions<Components extends readonly ComponentEntry[] = readonly ComponentEntry[]> {
-  /** What the server calls itself to clients. */
+  /** Name of the server, sent to clients. */
   readonly name: string;
-  /** The version that clients are told. */
+  /** Version of the server, sent to clients. */
   readonly version: string;
-  /** What people see instead of the name. */
+  /** Name to show to people. */
   readonly title?: string;
-  /** Where people read more. */
+  /** Web page about the server. */
   readonly websiteUrl?: string;
-  /** Pictures for clients that show servers. */
+  /** Icons for clients that display servers. */
   readonly icons?: Icon[];
-  /** What clients tell the model about the server. */
+  /** Instructions that clients may pass to the model. */
   readonly instructions?: string;
-  /** Classes with `@tool`, `@prompt`, `@resource` and `@job` methods, and what `defineTool` and `defineJob` return. */
+  /** Classes with `@tool`, `@prompt`, `@resource` and `@job` methods, and definitions made by `defineTool` and `defineJob`. */
   readonly components: Components;
-  /** What the components are given. */
+  /** Providers of the components' dependencies. */
   readonly providers?: readonly Provider[];
-  /** An outer tsyringe container, or another host's: gives what `providers` does not. */
+  /** An outer container, tsyringe's or that of another host, for tokens that `providers` lacks. */
   readonly container?: TsyringeContainer | ExternalContainer;
-  /** Whether tools, prompts and resources that do not say may run as tasks. Default `'forbidden'`. */
+  /** Whether tools, prompts and resources may run as tasks by default. Default `'forbidden'`. */
   readonly tasks?: TaskOption;
-  /** How long calls of components that do not say may run, not counting open questions. Default `'1h'`. */
+  /** How long a call may run by default, not counting open questions. Default `'1h'`. */
   readonly timeout?: Duration;
-  /** How long a question stays open when its author does not say. Default `'1h'`. */
+  /** How long a question stays open by default. Default `'1h'`. */
   readonly questionDeadline?: Duration;
   /** How long calls that were ended early may take to settle, also when the server closes. Default `'10s'`. */
   readonly grace?: Duration;
-  /** `'mask'` (the default) shows clients a reference id instead of an unexpected error, `'reveal'` shows the error too. */
+  /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
   readonly errors?: ErrorDisclosure;
-  /** How the server is reached over HTTP: by `fetch`, and by `listen` where its own options say nothing else. */
+  /** Options of HTTP: for `fetch`, and defaults for the options of `listen`. */
   readonly http?: HttpOptions;
-  /** Where and how background work runs. */
+  /** Options of the docket. */
   readonly docket?: DocketOptions;
-  /** Where log lines go. Default: JSON lines on stderr, from `info` up. */
+  /** Receives log lines. Default: writes JSON lines to stderr, from `info` up. */
   readonly logger?: Logger;
 }
 
-/** A duration that comes out in milliseconds; a wrong one is refused by the option's name. */
+/** Converts a duration to milliseconds. The error for an invalid one names the option. */
 const duration = (option: string, fallback: Duration) =>
   z
     .custom<Duration>()
@@ -126,7 +136,7 @@ const isContainer = (value: unknown): boolean =>
   isTsyringeContainer(value) ||
   (isObject(value) && ['has', 'lifetime', 'resolve'].every((method) => typeof value[method] === 'function'));
 
-/** The one place that says what options may be, and what they are when not given. Durations come out in milliseconds. */
+/** The single definition of all options and their defaults. Durations come out in milliseconds. */
 const Options = z.strictObject({
   name: nameOption,
   version: z.string().min(1),
@@ -170,18 +180,18 @@ const Options = z.strictObject({
     .prefault({}),
 });
 
-/** Options with nothing left open. */
+/** Validated options with all defaults applied. */
 export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly tasks: TaskMode;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly tracing: Tracing;
   readonly strays: StrayErrors;
-  /** A PEM file of certificates that the environment names. */
+  /** Path of a PEM file with certificates, from the environment. */
   readonly docketCa: string | undefined;
 };
 
-/** The environment variables that say something of the docket. */
+/** The environment variables that configure the docket. */
 const docketVariables = [
   'ERRAND_DOCKET_URL',
   'ERRAND_DOCKET_NAME',
@@ -211,17 +221,17 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
   };
 }
 
-/** What a wrong option of the docket may come from. */
+/** Mentions the environment variables that may have caused an invalid docket option. */
 function hint(error: z.ZodError, environment: Environment): string {
   if (!error.issues.some(({ path }) => path[0] === 'docket')) return '';
   const set = docketVariables.filter((name) => environment[name] !== undefined);
   return set.length === 0 ? '' : ` The environment sets ${set.join(' and ')}.`;
 }
 
-/** What the environment says of the docket goes under what the options say of it. */
+/** Adds the docket options of the environment. An explicit option wins. */
 function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
   const { ERRAND_WORKER_CONCURRENCY: workers } = environment;
-  // The environment has texts only; where an option is to be a number, a text is refused.
+  // Variables are always text, which the schema would refuse for a number.
   const concurrency = workers === undefined ? undefined : Number(workers);
   const { docket = {} } = options;
   if (!isObject(docket)) return options;
@@ -231,13 +241,13 @@ function withEnvironment(options: Record<string, unknown>, environment: Environm
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** What the options say of calls. */
+/** The options that concern calls. */
 export function callSettings(options: ResolvedOptions): CallSettings {
   const { clock, logger, meters, tracing, errors, grace, questionDeadline } = options;
   return { clock, logger, meters, tracing, disclosure: errors, grace, questionDeadline };
 }
 
-/** What of its caller travels with a background call. */
+/** The rules for the snapshot of the caller that a background call carries. */
 export function snapshotRules({ docket: { headers, encryptionKeys } }: ResolvedOptions): SnapshotRules {
   return { headers, sealed: encryptionKeys !== undefined };
 }

@@ -5,30 +5,30 @@ import type { Class } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 
 /**
- * What may travel for a value that a method takes: its schema may have defaults at any depth, and may make a date or any
- * other object with methods of something else.
+ * The values that a client may send for a method's parameter. The schema may have defaults at any depth, and may produce a
+ * date or any other object with methods from something else.
  */
-type Travelling<Value> = Value extends string | number | boolean | null | undefined
+type Sendable<Value> = Value extends string | number | boolean | null | undefined
   ? Value
   : Value extends readonly unknown[]
-    ? { readonly [Index in keyof Value]: Travelling<Value[Index]> }
+    ? { readonly [Index in keyof Value]: Sendable<Value[Index]> }
     : Value extends object
       ? Extract<Value[keyof Value], Method> extends never
-        ? { readonly [Key in keyof Value]?: Travelling<Value[Key]> }
+        ? { readonly [Key in keyof Value]?: Sendable<Value[Key]> }
         : unknown
       : unknown;
 
-/** The arguments of a method, as far as its parameters tell. What is injected, or comes by `@param`, tells nothing. */
+/** The arguments of a method, as far as its parameters reveal them. Injected parameters and those of `@param` reveal nothing. */
 type MethodInput<M extends Method> =
   Parameters<M> extends readonly []
     ? undefined
     : AddArguments<M>[0] extends infer First extends object
       ? First extends readonly unknown[]
         ? ToolShape['input']
-        : Travelling<First>
+        : Sendable<First>
       : ToolShape['input'];
 
-/** The methods of a component class as tools. Which of them are tools, and under which names, the compiler cannot know. */
+/** The methods of a component class as tools. The compiler cannot know which of them are tools, or what they are called. */
 type MethodTools<Instance> = {
   readonly [Name in keyof Instance as Instance[Name] extends Method ? Name & string : never]: {
     readonly input: Instance[Name] extends Method ? MethodInput<Instance[Name]> : never;
@@ -49,7 +49,7 @@ type Intersection<Union> = (Union extends unknown ? (each: Union) => void : neve
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no name is the name of a tool
 type NoTools = Record<never, ToolShape>;
 
-/** The tools of a server by name, as far as the types of its components tell. */
+/** The tools of a server by name, as far as the types of its components reveal them. */
 export type ServedTools<Components extends readonly ComponentEntry[]> = [EntryTools<Components[number]>] extends [never]
   ? NoTools
   : Intersection<EntryTools<Components[number]>> extends infer Tools extends ToolMap

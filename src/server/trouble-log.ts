@@ -2,19 +2,19 @@ import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 
-/** How long the same trouble is not told again, in milliseconds. */
+/** How long the same trouble is not logged again, in milliseconds. */
 const silence = 60_000;
 
-/** An outage has many names: each connection and each command fails in its own way. */
+/** Errors of an outage: each connection and each command fails in its own way. */
 const outage =
   /\b(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFOUND|LOADING|CLUSTERDOWN|MASTERDOWN)|connection is closed|command timed out|max retries|slots cache|sentinels are unreachable|could not be reached|did not answer/i;
 
 /**
- * Logs what goes wrong with the Redis of a docket where nobody waits. In an outage each loop of each worker fails again and
- * again: the same trouble is told once a minute, and so is its end, which is a connection that was made again.
+ * Logs errors of a docket's Redis that no caller waits for. During an outage, each loop of each worker keeps failing, so the
+ * same trouble is logged once a minute. A restored connection is logged as its end.
  */
 export class TroubleLog {
-  private readonly told = new Map<string, number>();
+  private readonly logged = new Map<string, number>();
 
   constructor(
     private readonly logger: Logger,
@@ -23,18 +23,18 @@ export class TroubleLog {
 
   failed(error: unknown): void {
     const now = this.clock.now();
-    for (const [what, at] of this.told) if (now - at >= silence) this.told.delete(what);
+    for (const [what, at] of this.logged) if (now - at >= silence) this.logged.delete(what);
     const message = messageOf(error);
     const what = outage.test(message) ? 'outage' : message;
-    if (this.told.has(what)) return;
-    this.told.set(what, now);
+    if (this.logged.has(what)) return;
+    this.logged.set(what, now);
     this.logger.error('The docket on Redis has trouble', { error });
   }
 
   reconnected(): void {
-    // A process has several connections, and the first one tells it.
-    if (this.told.size === 0) return;
-    this.told.clear();
-    this.logger.info('The Redis of the docket is reached again');
+    // A process has several connections. The first to be restored is enough.
+    if (this.logged.size === 0) return;
+    this.logged.clear();
+    this.logger.info('The Redis of the docket can be reached again');
   }
 }

@@ -113,7 +113,9 @@ export async function relayAnswer(
 /** Records that the client has received a question. */
 export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise<void> {
   const record = await engine.get(from.taskId);
-  if (record?.owner === from.principal) await engine.questionLeases.received(from.taskId, from.question, from.session);
+  if (record?.owner === from.principal) {
+    await engine.questionLeases.acknowledge(from.taskId, from.question, from.session);
+  }
 }
 
 async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerResult> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { McpError, type Result, type Task } from '@modelcontextprotocol/sdk/types.js';
 import type { Client } from '../../src/client/client.js';
 import { connect } from '../../src/client/connect.js';
-import type { TaskEvent, ToolTask } from '../../src/client/task-handle.js';
+import type { TaskEvent, ToolTask } from '../../src/client/tasks/task-handle.js';
 import { eventually } from '../helpers/eventually.js';
 import { allTasks, ForeignServer, type Answer } from '../helpers/foreign-server.js';
 import { rejection } from '../helpers/raw-calls.js';

@@ -186,7 +186,7 @@ describe('a question of a server that does as it likes', () => {
     const server = await asking();
     expect(await rejection(server.ask('elicitation/create', form))).toMatchObject({
       code: -32602,
-      message: expect.stringContaining('did not declare that its user can be asked'),
+      message: expect.stringContaining('did not declare elicitation'),
     });
   });
 

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
 import { connect, type ConnectTarget } from '../../src/client/connect.js';
 import type { ClientOptions } from '../../src/client/options.js';
-import type { TaskEvent, TaskHandle } from '../../src/client/task-handle.js';
+import type { TaskEvent, TaskHandle } from '../../src/client/tasks/task-handle.js';
 import { defineTool } from '../../src/components/define.js';
 import { createServer } from '../../src/server/create-server.js';
 import { ForeignServer } from '../helpers/foreign-server.js';

@@ -193,7 +193,7 @@ describe('questions', () => {
     const both = ['one', 'two'].map((name) => client.callTool(name, {}, { onElicit: accept('mine') }));
     for (const result of await Promise.all(both)) {
       expect(result).toMatchObject({ isError: true });
-      expect(result.content).toMatchObject([{ text: expect.stringContaining('Give onElicit to connect().') }]);
+      expect(result.content).toMatchObject([{ text: expect.stringContaining('Pass onElicit to connect().') }]);
     }
   });
 
@@ -258,14 +258,14 @@ it.each([undefined, null, 42, '', '   ', 'ftp://127.0.0.1/mcp', {}, { command: 3
   async (target) => {
     const refusal = await rejectionOf(connect(target as never));
     expect(refusal.code).toBe('CONNECT_TARGET');
-    expect(refusal.message).toContain('Give a server, an http:// or https:// URL, or a command');
+    expect(refusal.message).toContain('Pass a server, an http:// or https:// URL, or a command');
   },
 );
 
 it('refuses a URL with a password, and does not repeat it', async () => {
   const refusal = await rejectionOf(connect('http://anna:hunter2@127.0.0.1:1/mcp'));
   expect(refusal.code).toBe('CONNECT_TARGET');
-  expect(refusal.message).toContain('URL of 127.0.0.1:1 with a user or a password');
+  expect(refusal.message).toContain('URL of 127.0.0.1:1 with a user or password');
   expect(refusal.message).not.toContain('hunter2');
 });
 
@@ -281,7 +281,7 @@ it('says where no server answers, and why', async () => {
 it('says which command cannot be started', async () => {
   const failure = await rejectionOf(connect({ command: 'no-such-program' }));
   expect(failure.code).toBe('CONNECT_FAILED');
-  expect(failure.message).toContain('The command of the server could not be started: spawn no-such-program ENOENT');
+  expect(failure.message).toContain("The server's command could not be started: spawn no-such-program ENOENT");
 });
 
 it('says so when a call is given up by its timeout or its signal', async () => {

@@ -151,7 +151,7 @@ describe.each(both)('a listener %s', (_name, stateless) => {
     const session = await openSession(listener);
     const long = 'x'.repeat(1_025);
     const id = await post(listener, { id: long, ...callOf('waits', { task: {} }) }, session);
-    expect(id.body).toContain('"code":-32600,"message":"The id of a request may have 1024 characters"');
+    expect(id.body).toContain('"code":-32600,"message":"The id of a request may have at most 1024 characters"');
     const token = await post(
       listener,
       { id: 2, ...callOf('waits', { task: {}, _meta: { progressToken: long } }) },
@@ -199,7 +199,7 @@ describe('a session', () => {
     const second = await post(listener, { id: 7, method: 'tools/list' }, session);
     expect([second.status, JSON.parse(second.body)]).toMatchObject([
       400,
-      { error: { code: -32600, message: 'A request with the id 7 is under way. Use each id once.' } },
+      { error: { code: -32600, message: 'A request with the id 7 is already in progress. Use each id once.' } },
     ]);
     asked?.();
     expect((await call).body).toContain('waited');

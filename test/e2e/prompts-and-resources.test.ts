@@ -344,7 +344,7 @@ describe('what the model reads at once', () => {
     expect(await meta('wait', {})).toEqual({ [key]: 'Please wait.' });
     expect(await meta('mute', {})).toBeUndefined();
     expect(log.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
-      'immediateResponse failed and is left out',
+      'immediateResponse failed and was left out',
     ]);
     expect(await request(client, 'tools/call', { name: 'wait' })).toEqual({
       content: [{ type: 'text', text: 'waited' }],

@@ -164,7 +164,7 @@ describe('a question of a task, over HTTP', () => {
       .getTaskResult(taskId, CallToolResultSchema, { signal: gone.signal })
       .catch(() => 'gave up');
     await eventually(() => expect(prompts).toHaveLength(1));
-    await untilShown(server, taskId, { isReceived: true });
+    await untilShown(server, taskId, { isAcknowledged: true });
     gone.abort();
     expect(await waiting).toBe('gave up');
     await clock.advance(60_000);
@@ -202,7 +202,7 @@ describe('a question of a task, over HTTP', () => {
       .catch(() => 'gave up');
     await eventually(() => expect(shown).toHaveLength(1));
     await eventually(() => expect(made[0]?.signal.aborted).toBe(true));
-    await untilShown(server, taskId, { isReceived: true });
+    await untilShown(server, taskId, { isAcknowledged: true });
     gone.abort();
     expect(await waiting).toBe('gave up');
     // It stays with the follower, as it would with the maker.

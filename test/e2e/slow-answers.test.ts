@@ -154,7 +154,7 @@ describe('a client that gave up its tasks/result', () => {
     const { signal } = gone;
     const waiting = rejection(client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema, { signal }));
     await eventually(() => expect(prompts).toHaveLength(1));
-    await untilShown(server, taskId, { isReceived });
+    await untilShown(server, taskId, { isAcknowledged: isReceived });
     gone.abort();
     await waiting;
     if (isReceived) await untilShown(server, taskId, { rests: true });
@@ -200,9 +200,9 @@ describe('a client that gave up its tasks/result', () => {
     await using peer = await open({ fetch: noStream });
     const taskId = await askAndGiveUp(peer);
     await clock.advance(9_000);
-    await untilShown(server, taskId, { isOver: false });
+    await untilShown(server, taskId, { isReleased: false });
     await clock.advance(2_000);
-    await untilShown(server, taskId, { isOver: true });
+    await untilShown(server, taskId, { isReleased: true });
     prompts[0]!.answer(yes);
     await untilStatus(peer.client, taskId, 'completed');
     expect(prompts).toHaveLength(1);

@@ -172,7 +172,7 @@ describe('a client whose requests go to listeners in turn', () => {
     const lost = resultOf(peer, taskId).catch(() => 'lost');
     await untilTold(peer, 'elicitation/create', 1);
     robin.spy.of('tasks/result')[0]?.drop();
-    await untilShown(server, taskId, { isOver: true });
+    await untilShown(server, taskId, { isReleased: true });
     const result = resultOf(peer, taskId);
     const [first, second] = await untilTold(peer, 'elicitation/create', 2);
     expect(second).toEqual(first);
@@ -233,7 +233,7 @@ describe('a call in the foreground, without sessions', () => {
     const result = (await peer.client.callTool({ name: 'favourite' })) as CallToolResult;
     expect(result.isError).toBe(true);
     expect(textOf(result)).toBe(
-      'This call has to ask its client, but the listener keeps no sessions, so no answer could come back to the call. Run it as a task, or listen with sessions.',
+      'This call has to ask its client, but the listener keeps no sessions, so no answer could reach the call. Run it as a task, or listen with sessions.',
     );
     expect(told(peer, 'elicitation/create')).toEqual([]);
   });

@@ -254,13 +254,13 @@ describe('`task`', () => {
     );
     expect(support).toEqual({ silent: 'forbidden', forbids: 'forbidden', quick: 'required', steps: 'optional' });
     for (const name of ['silent', 'forbids']) {
-      const message = `MCP error -32601: Tool '${name}' does not run as a task. Ask for it without \`task\`.`;
+      const message = `MCP error -32601: Tool '${name}' does not run as a task. Call it without \`task\`.`;
       expect(await rejection(startTask(peer.client, name))).toMatchObject({ code: -32601, message });
       expect(await request(peer.client, 'tools/call', { name })).toMatchObject({ content: [{ text: 'done' }] });
     }
     expect(await rejection(request(peer.client, 'tools/call', { name: 'quick' }))).toMatchObject({
       code: -32601,
-      message: "MCP error -32601: Tool 'quick' runs only as a task. Ask for it with `task`.",
+      message: "MCP error -32601: Tool 'quick' runs only as a task. Call it with `task`.",
     });
     expect(told(peer, 'notifications/tasks/status')).toEqual([]);
     expect(await request(peer.client, 'tasks/list')).toEqual({ tasks: [] });

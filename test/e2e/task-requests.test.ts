@@ -84,7 +84,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     }
     expect(await rejection(tasks.cancelTask(taskId))).toMatchObject({
       code: -32602,
-      message: expect.stringContaining('it is cancelled already'),
+      message: expect.stringContaining('it is already cancelled'),
     });
     expect(await tasks.getTask(taskId)).toMatchObject({ status: 'cancelled' });
     const statuses = await untilTold(peer, 'notifications/tasks/status', 1);
@@ -97,7 +97,7 @@ describe.each(wires)('tasks, %s', (wire) => {
     await untilStatus(peer.client, taskId, 'completed');
     expect(await rejection(peer.client.experimental.tasks.cancelTask(taskId))).toMatchObject({
       code: -32602,
-      message: expect.stringContaining('it is completed already'),
+      message: expect.stringContaining('it is already completed'),
     });
   });
 

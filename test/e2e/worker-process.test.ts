@@ -213,7 +213,7 @@ describe('errand worker', () => {
     redis = await startRedis({ port: redis.port, args: ['--requirepass', password] });
     await eventually(async () => expect((await healthOf(worker))[0]).toBe(200));
     expect(worker.lines()).toContainEqual(
-      expect.objectContaining({ level: 'info', message: 'The Redis of the docket is reached again' }),
+      expect.objectContaining({ level: 'info', message: 'The Redis of the docket can be reached again' }),
     );
     await eventually(async () => expect((await server.health()).status).toBe('ok'));
     expect(await (await server.docket.add(sum, { numbers: [1, 1] })).result()).toBe(2);

@@ -157,7 +157,7 @@ describe('a docket by TLS', () => {
   });
 
   it.each([
-    ['a path', { ca: '/etc/ca.pem' }, 'rediss://127.0.0.1', /docket\.tls\.ca is no PEM text/],
+    ['a path', { ca: '/etc/ca.pem' }, 'rediss://127.0.0.1', /docket\.tls\.ca is not PEM text/],
     ['half of a pair', { cert: '-----BEGIN ' }, 'rediss://127.0.0.1', /cert and key/],
     ['anything', {}, 'redis://127.0.0.1', /not encrypted\. Write rediss:/],
   ])('refuses %s for the options', (_what, tls, at, message) => {

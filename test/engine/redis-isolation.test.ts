@@ -195,7 +195,8 @@ describe('a component whose runs were lost with three workers', () => {
     await client.settle('a', first.run, settlement);
     worker.end(first);
     const second = await worker.next();
-    expect(second.record.key).toBe('b');
+    // What goes back to its own place in line may be the next as well.
+    if ('delay' in settlement) expect(second.record.key).toBe('b');
     // An attempt that failed has killed nobody.
     expect(await isolated('report')).toBe(how !== 'retry');
     for (const { record } of worker.begun) await client.cancel(record.key);

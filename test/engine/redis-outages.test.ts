@@ -178,7 +178,7 @@ describe('a Redis that', () => {
       expect(await rejection(engine.get('a'))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
       expect(await rejection(docket.engine({ deadline: 200 }).start())).toMatchObject({
         code: 'DOCKET_UNAVAILABLE',
-        message: expect.stringMatching(/within 200 ms \(it does not answer; does it still read its data\?\)/),
+        message: expect.stringMatching(/within 200 ms \(it does not answer; is it still loading its data\?\)/),
       });
       server = await reading;
       await eventually(async () => expect(await engine.get('a')).toMatchObject({ state: 'queued' }));
@@ -243,7 +243,7 @@ describe('a Redis that', () => {
     expect(await rejection(engine.questionLeases.release('a', 'q', connection))).toMatchObject({
       code: 'DOCKET_UNAVAILABLE',
     });
-    expect(await rejection(engine.sessions.leave('s', connection))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    expect(await rejection(engine.sessions.release('s', connection))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
     await docket.redis.config('SET', 'maxmemory', 0);
     const another = { connection: elsewhere, session: 'another', waits: true };
     await eventually(async () =>

@@ -105,14 +105,14 @@ describe('a tick', () => {
     expect(ticks.map(([id]) => id)).toEqual(['nightly']);
     expect((await look()).ticks).toEqual([]);
     const all = await Promise.all(Array.from({ length: 20 }, () => schedules.tick(ticks[0]!, now)));
-    expect(all.filter(({ ticket }) => ticket !== undefined)).toHaveLength(1);
+    expect(all.filter(({ job }) => job !== undefined)).toHaveLength(1);
     const one = await engine();
     expect(await one.get('nightly')).toMatchObject({ state: 'queued', attempt: 0 });
     // A tick that somebody was told of before the timetable was another.
     const { next } = await one.schedule(aSchedule('nightly', { when: { every: 30_000 } }));
     const stale = ['nightly', JSON.stringify({ every: 60_000 }), String(next)] as const;
     await one.cancel('nightly');
-    expect((await schedules.tick(stale, next)).ticket).toBeUndefined();
+    expect((await schedules.tick(stale, next)).job).toBeUndefined();
     await one.unschedule('nightly');
   });
 

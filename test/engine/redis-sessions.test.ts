@@ -25,10 +25,10 @@ async function placeOf(engine: RedisEngine): Promise<SharedSession> {
     new Logger(() => undefined),
     {
       hasStream: true,
-      ended: () => undefined,
-      changed: () => undefined,
-      received: () => void heard.push('message'),
-      placed: () => undefined,
+      onEnded: () => undefined,
+      onChanged: () => undefined,
+      onMessage: () => void heard.push('message'),
+      onHolderChanged: () => undefined,
       catchUp: () => Promise.resolve(),
     },
   );
@@ -50,8 +50,8 @@ describe('two processes where streams of one session open', () => {
     const [one, other] = (await Promise.all(engines.map(placeOf))) as [SharedSession, SharedSession];
     await one.save('anna', { initialize: {} });
     await deafen();
-    await one.hold();
-    await other.hold();
+    await one.holdStream();
+    await other.holdStream();
     expect(other.holder).toBe('here');
     await eventually(() => expect(one.holder).toBe('elsewhere'));
     // What the one told comes late to the other, and is no news any more.

@@ -197,6 +197,6 @@ it('a job in the line that is none of ours is taken out of it, and the run befor
   expect(await worker.finish(await worker.next())).toBe(true);
   await eventually(async () => expect(await queue.getJobCountByTypes('waiting', 'active')).toBe(0));
   expect(errors).toMatchObject([{ code: 'EXECUTION_UNKNOWN' }, { code: 'EXECUTION_UNKNOWN' }]);
-  expect(String(errors[0])).toContain('is none of Errand');
+  expect(String(errors[0])).toContain('was not added by Errand');
   await worker.stop();
 });

@@ -79,7 +79,7 @@ describe('a rejection that nobody handles', () => {
       });
       expect((await served.answer(5)).result).toMatchObject(text('waited'));
       expect((await served.answer(3)).result).toMatchObject(text('survived'));
-      const lines = served.errors.split('\n').filter((line) => line.includes('nobody handles that'));
+      const lines = served.errors.split('\n').filter((line) => line.includes('rejected and not handled'));
       expect(lines).toHaveLength(2);
       expect(lines.join()).toContain(`"component":"stray","key":"${failing}"`);
       expect(served.errors).toContain('STRAY_ERROR');
@@ -87,6 +87,26 @@ describe('a rejection that nobody handles', () => {
       served.kill();
     }
   });
+
+  it.each([
+    ['nothing', '"error":"undefined"'],
+    ['trap', '"error":"Error'],
+  ])(
+    'is logged with what is known, also where no log can write what was rejected with: %s [A3]',
+    async (how, error) => {
+      const served = new Served();
+      try {
+        served.call(1, 'stray', { how, ms: 30_000 }, {});
+        const { taskId } = (await served.answer(1)).result!.task!;
+        await eventually(() => expect(served.errors).toContain('nobody handles that'));
+        const line = served.errors.split('\n').find((each) => each.includes('nobody handles that'));
+        expect(line).toContain(error);
+        expect(line).toContain(`"component":"stray","key":"${taskId}"`);
+      } finally {
+        served.kill();
+      }
+    },
+  );
 });
 
 describe('an exception that nobody catches', () => {
@@ -102,7 +122,7 @@ describe('an exception that nobody catches', () => {
         expect((await served.answer(3)).result).toMatchObject({ isError: true });
         expect((await served.answer(1)).result).toMatchObject(text('waited'));
         expect(await served.ended).toEqual([70, null]);
-        expect(served.errors).toContain('nobody caught it');
+        expect(served.errors).toContain('thrown and not caught');
       } finally {
         served.kill();
       }

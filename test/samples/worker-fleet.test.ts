@@ -59,7 +59,7 @@ describe('samples/worker-fleet', () => {
         expect(stdout).toContain(`${killed} imported Aalto`);
         expect(stdout).toContain(`${other} has finished what ${killed} began`);
         expect(stdout.match(/node B asks/g)).toHaveLength(2);
-        expect(stdout).toContain('what was started here is stopped');
+        expect(stdout).toContain('everything started here has been stopped');
         await removeCatalogues(docket.url);
       } finally {
         await docket.dispose();
@@ -100,7 +100,7 @@ describe('samples/worker-fleet', () => {
     try {
       const { code, stderr } = await runNode(program, { env: { PATH: folder, ERRAND_TEST_CACHE: folder } });
       expect(code).toBe(1);
-      expect(stderr).toContain('There is no Redis to be had: install one');
+      expect(stderr).toContain('No Redis was found: install one');
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -8,7 +8,7 @@ export function isTaskMethod(method: string): method is TaskMethod {
   return Object.hasOwn(taskMethods, method);
 }
 
-/** Whether requests of this method may ask for a task. Elsewhere `task` is ignored, as the specification says. */
+/** Whether requests of this method may ask for a task. Elsewhere the specification has `task` ignored. */
 export function acceptsTask(catalog: Catalog<CallFrame>, method: string): boolean {
   return isTaskMethod(method) && catalog.hasTasks(taskMethods[method]);
 }
@@ -18,8 +18,8 @@ export function offersTasks(catalog: Catalog<CallFrame>): boolean {
   return Object.keys(taskMethods).some((method) => acceptsTask(catalog, method));
 }
 
-/** What the server says it can do. `listsTasks`: whether a client can be told from others, so that it may list its tasks. */
-export function capabilitiesOf(catalog: Catalog<CallFrame>, listsTasks: boolean): ServerCapabilities {
+/** The capabilities that the server declares. `listsTasks`: whether clients can be told apart, so that they may list their tasks. */
+export function serverCapabilities(catalog: Catalog<CallFrame>, listsTasks: boolean): ServerCapabilities {
   const has = (kind: 'prompt' | 'resource'): boolean => catalog.of(kind).length > 0;
   return {
     tools: {},
@@ -32,7 +32,7 @@ export function capabilitiesOf(catalog: Catalog<CallFrame>, listsTasks: boolean)
         cancel: {},
         requests: {
           ...(catalog.hasTasks('tool') && { tools: { call: {} } }),
-          // Not of the specification, which leaves the object open; named as other servers do.
+          // Not in the specification, which leaves the object open; other servers use these names.
           ...(catalog.hasTasks('prompt') && { prompts: { get: {} } }),
           ...(catalog.hasTasks('resource') && { resources: { read: {} } }),
         },

@@ -1,9 +1,8 @@
-import type { CallFrame, Caller, ClientFacts } from '../../call/frame.js';
+import type { CallFrame, ClientFacts } from '../../call/frame.js';
 import { CallScope } from '../../call/call-scope.js';
 import type { Logger } from '../../base/logger.js';
 import { shown } from '../../base/shown.js';
 import { failureOf } from '../../call/outcome.js';
-import { accessTokenOf, CurrentHeaders, principalOf } from '../../call/principal.js';
 import { makeFrame, parseInput, runCall } from '../../call/pipeline.js';
 import type { Component } from '../../components/component.js';
 import type { Engine } from '../../docket/engine/engine.js';
@@ -12,17 +11,18 @@ import type { LoggingLevel } from '../../protocol/types.js';
 import { newTaskId, submitTask, toRefusal } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
 import { readRequest, type ComponentRequest, type TaskMethod } from './component-requests.js';
-import type { ForegroundCalls } from './foreground-calls.js';
-import type { ForegroundQuestions } from './foreground-questions.js';
-import { SessionChannel, type RequestExtra } from './session-channel.js';
+import type { ForegroundCalls } from './foreground/foreground-calls.js';
+import type { ForegroundQuestions } from './foreground/foreground-questions.js';
+import { ForegroundChannel } from './foreground/foreground-channel.js';
+import { callerOf, type RequestExtra } from './request-extra.js';
 import type { Streams } from './streams.js';
 import type { TaskFeed } from './tasks/task-feed.js';
 import { toTask } from './tasks/task-view.js';
 
-/** The text that the host gives the model at once (2025-11-25, basic/utilities/tasks). */
+/** The `_meta` key of the text that the model gets at once (2025-11-25, basic/utilities/tasks). */
 const immediateResponseKey = 'io.modelcontextprotocol/model-immediate-response';
 
-/** What calls need to know of their connection. */
+/** The connection of a call. */
 export interface ConnectionFacts {
   readonly session: string;
   readonly feed: TaskFeed;
@@ -31,23 +31,11 @@ export interface ConnectionFacts {
   readonly calls: ForegroundCalls;
   readonly questions: ForegroundQuestions;
   readonly streams: Streams;
-  /** Calls back once the answer to the request has been handed to the transport. */
+  /** Runs something once the response to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
 }
 
-/** Who a request comes from. */
-export function callerOf({ authInfo, requestInfo }: RequestExtra): Caller {
-  const accessToken = accessTokenOf(authInfo);
-  return {
-    principal: principalOf(authInfo),
-    headers: requestInfo === undefined ? noHeaders : new CurrentHeaders(requestInfo.headers),
-    ...(accessToken !== undefined && { accessToken }),
-  };
-}
-
-const noHeaders = new CurrentHeaders();
-
-/** Answers a request for a component, in the foreground or with a task. */
+/** Handles a request for a component: runs it in the foreground, or submits a task. */
 export function callComponent(
   core: Core,
   facts: ConnectionFacts,
@@ -58,11 +46,11 @@ export function callComponent(
   const request = readRequest(core, method, params);
   const { component, task } = request;
   if (task === undefined) {
-    if (component.task === 'required') throw refuseMode(request, 'runs only as a task. Ask for it with `task`.');
+    if (component.task === 'required') throw refuseMode(request, 'runs only as a task. Call it with `task`.');
     return callInForeground(core, facts, request, extra);
   }
   if (component.task === 'forbidden' || core.engine === undefined) {
-    throw refuseMode(request, 'does not run as a task. Ask for it without `task`.');
+    throw refuseMode(request, 'does not run as a task. Call it without `task`.');
   }
   return submit(core, core.engine, facts, request, task, extra);
 }
@@ -86,7 +74,7 @@ async function callInForeground(
     component,
     mode: 'foreground',
     input,
-    channel: new SessionChannel(extra, progressToken, facts.shows, facts.streams, facts.questions),
+    channel: new ForegroundChannel(extra, progressToken, facts.shows, facts.streams, facts.questions),
     scope,
     caller: callerOf(extra),
     logger,
@@ -98,7 +86,7 @@ async function callInForeground(
   scope.finish();
   facts.calls.answered(requestId);
   if (outcome.type === 'returned') return outcome.value as object;
-  // This generation keeps the stream of a call open: nothing here suspends one.
+  // This generation keeps the stream of a call open, so nothing suspends one here.
   const thrown = outcome.type === 'failed' ? outcome.thrown : scope.over;
   const failure = failureOf(component, thrown, logger.child({ requestId }), disclosure);
   if ('result' in failure) return failure.result;
@@ -115,7 +103,7 @@ async function submit(
 ): Promise<object> {
   const taskId = newTaskId();
   const { capabilities, info, protocolVersion } = facts.client();
-  // The client cannot place news of a task before it knows the task.
+  // The client can make nothing of news of a task before it knows the task.
   facts.feed.hold(taskId);
   facts.afterResponse(extra.requestId, () => facts.feed.release(taskId));
   try {
@@ -139,17 +127,17 @@ async function submit(
       },
       core,
     );
-    const inTheMeantime = await immediateResponse(component, input, core.logger);
-    // What is not answered any more made a task that nobody knows, and that nobody could cancel.
+    const immediate = await immediateResponse(component, input, core.logger);
+    // The request gets no response, so nobody would know the task or could cancel it.
     if (extra.signal.aborted) await engine.cancel(taskId, 'The request for the task was cancelled');
-    // A task begins as `working`, however fast its worker was.
-    return { task: { ...toTask(record), status: 'working' }, ...inTheMeantime };
+    // A task begins as `working`, however fast its worker is.
+    return { task: { ...toTask(record), status: 'working' }, ...immediate };
   } catch (error) {
     throw toRefusal(error);
   }
 }
 
-/** What the model reads while the task runs. The task is there already, so a function that fails only leaves it out. */
+/** The text for the model while the task runs. The task exists already, so a function that fails only loses the text. */
 async function immediateResponse(
   component: Component<CallFrame>,
   input: unknown,
@@ -163,7 +151,7 @@ async function immediateResponse(
       _meta: { [immediateResponseKey]: typeof text === 'string' ? text : text(await parseInput(component, input)) },
     };
   } catch (error) {
-    logger.error('immediateResponse failed and is left out', { tool: component.name, error });
+    logger.error('immediateResponse failed and was left out', { tool: component.name, error });
     return {};
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-// The SDK advises McpServer, which breaks two rules of tasks; this is what it is built on.
+// The SDK recommends McpServer, which breaks two rules of tasks; this is the class beneath it.
 import { Server as SdkServer } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   EmptyResultSchema,
@@ -15,64 +15,63 @@ import type { Answer } from '../../call/channel.js';
 import { mayBeAsked } from '../../call/questions/client-needs.js';
 import type { Unwatch } from '../../docket/engine/engine.js';
 import { answerWithin } from '../../docket/engine/size-limits.js';
-import type { Question } from '../../docket/engine/record.js';
 import { ProtocolError, rpcCode, toWireError } from '../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
 import type { Transport } from '../../protocol/transport.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import { catchUp, type AnswerAddress, relayAnswer, relayReceipt, relayTo } from '../../tasks/relay.js';
 import type { Core } from '../core.js';
-import { acceptsTask, capabilitiesOf, isTaskMethod, offersTasks } from './capabilities.js';
+import { acceptsTask, serverCapabilities, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
 import type { TaskMethod } from './component-requests.js';
-import { ForegroundCalls } from './foreground-calls.js';
-import { ForegroundQuestions, isForegroundQuestion } from './foreground-questions.js';
+import { ForegroundCalls } from './foreground/foreground-calls.js';
+import { ForegroundQuestions, isForegroundQuestion } from './foreground/foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
 import { QuestionDelivery } from './tasks/question-delivery.js';
 import { parseQuestionId, parseReceiptId } from './tasks/question-ids.js';
 import type { KnownClient } from './http/session-token.js';
-import type { RequestExtra } from './session-channel.js';
+import type { RequestExtra } from './request-extra.js';
 import { oneStream, streamPerRequest, type Streams } from './streams.js';
 import { TaskFeed } from './tasks/task-feed.js';
 import { TaskRequests } from './tasks/task-requests.js';
-import { turnsOf, type Turns } from './tasks/turns.js';
+import { leasesOf, type ConnectionLeases } from './tasks/connection-leases.js';
 import { WireTransport, type WireTaps } from './wire-transport.js';
 
 type Route = (params: unknown, extra: RequestExtra) => object | Promise<object>;
 
-/** What differs between transports. */
+/** How a connection depends on its transport. */
 export interface ConnectionOptions {
-  /** Default: one stream that is always open. */
+  /** Default: a single stream that is always open. */
   readonly streams?: Streams;
   /** The id under which tasks find this connection. Default: a new one. */
   readonly session?: string;
-  /** Whether everybody who reaches this connection is one user, so that listing tasks tells nobody about others. */
+  /** Whether all requests on this connection come from one user, so that listing tasks reveals nothing about others. */
   readonly oneUser: boolean;
-  /** What is known of the client where it did not initialize this connection. */
+  /** The client, where it did not initialize on this connection. */
   readonly client?: KnownClient;
-  /** The name of this place, where its session is served at others too. Default: a new one. */
-  readonly place?: string;
-  /** Takes an answer that nobody waits for here: perhaps another place of the session asked. */
+  /** The id of this connection among those that serve the session. Default: a new one. */
+  readonly connectionId?: string;
+  /** Called with an answer that nothing here waits for; another connection of the session may have asked. */
   readonly onForeignAnswer?: (message: JSONRPCMessage) => void;
-  /** The client chose which log lines it is sent. */
+  /** Called when the client sets its log level. */
   readonly onLevel?: (level: LoggingLevel) => void;
 }
 
-/** stdio and memory have one user and one stream; who comes over HTTP shares neither. */
+/** stdio and in-memory transports have one user and one stream; HTTP has many of both. */
 export function optionsFor(transport: Transport): ConnectionOptions {
   return 'handleRequest' in transport ? { streams: streamPerRequest(), oneUser: false } : { oneUser: true };
 }
 
 const levels = LoggingLevelSchema.options;
 
-/** How long a client may take to say that it has read what it was sent, in milliseconds; all have to answer a ping. */
+/** How long a client may take to answer the ping that shows it has processed earlier messages, in milliseconds. */
 const pingTimeout = 250;
 
-/** A client that calls without having said who it is. */
-const nobody: KnownClient = { capabilities: {}, protocolVersion: LATEST_PROTOCOL_VERSION };
+/** A client that never initialized. */
+const unknownClient: KnownClient = { capabilities: {}, protocolVersion: LATEST_PROTOCOL_VERSION };
 
-/** One client's connection, in the words of MCP 2025-11-25. */
+/** One client's connection, speaking MCP 2025-11-25 or an earlier revision. */
 export class Connection {
   private readonly sdk: SdkServer;
   private readonly session: string;
@@ -81,20 +80,22 @@ export class Connection {
   private readonly transport: WireTransport;
   private readonly routes: ReadonlyMap<string, Route>;
   private readonly delivery: QuestionDelivery;
-  private readonly turns: Turns;
-  private readonly responded = new Map<RequestId, () => void>();
+  private readonly leases: ConnectionLeases;
+  /** To run once the response to a request has been handed to the transport. */
+  private readonly afterResponse = new Map<RequestId, () => void>();
   private readonly calls = new ForegroundCalls();
   private readonly questions = new ForegroundQuestions((message, related) =>
     this.transport.send(message, { relatedRequestId: related }),
   );
   private draining = false;
-  /** Whether a message from another place is being taken, which is not sent on. */
-  private foreign = false;
-  private leastLevel = 0;
-  private negotiated: string | undefined;
+  /** Whether the current message came through another connection, so that it is not forwarded again. */
+  private isForwarded = false;
+  /** An index into {@link levels}. */
+  private minimumLevel = 0;
+  private protocolVersion: string | undefined;
   private unwatch: Unwatch | undefined;
   private tasks: TaskRequests | undefined;
-  private readonly unattend: Unwatch | undefined;
+  private readonly stopLeaseEvents: Unwatch | undefined;
 
   private constructor(
     private readonly core: Core,
@@ -102,18 +103,23 @@ export class Connection {
     private readonly onClosed: (connection: Connection) => void,
     private readonly options: ConnectionOptions,
   ) {
-    const { streams = oneStream(), session = randomUUID(), oneUser, client: known = nobody } = options;
-    const { place = core.engine?.newConnectionId() ?? '' } = options;
+    const { streams = oneStream(), session = randomUUID(), oneUser, client: known = unknownClient } = options;
+    const { connectionId = core.engine?.newConnectionId() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
-    const mayAsk = (question: Question): boolean => mayBeAsked((this.client ?? known).capabilities, question);
-    this.turns = turnsOf(core, place, known.sessionId ?? session);
-    const { turns } = this;
-    this.delivery = new QuestionDelivery(streams, core.clock, send, () => this.takenIn(), mayAsk, turns);
-    this.unattend = core.engine?.questionLeases.attend(place, {
-      onLost: (taskId, question, by) => this.delivery.taken({ taskId, question }, by),
-      onAvailable: (taskId, question) => this.delivery.free({ taskId, question }),
+    this.leases = leasesOf(core, connectionId, known.sessionId ?? session);
+    this.delivery = new QuestionDelivery({
+      streams,
+      clock: core.clock,
+      leases: this.leases,
+      send,
+      processed: () => this.processed(),
+      mayAsk: (question) => mayBeAsked((this.client ?? known).capabilities, question),
     });
-    const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.leastLevel;
+    this.stopLeaseEvents = core.engine?.questionLeases.attend(connectionId, {
+      onLost: (taskId, question, by) => this.delivery.onLeaseLost({ taskId, question }, by),
+      onAvailable: (taskId, question) => this.delivery.onLeaseAvailable({ taskId, question }),
+    });
+    const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.minimumLevel;
     this.session = session;
     this.streams = streams;
     this.feed = new TaskFeed(this.delivery, shows, send, { session, clientSession: known.sessionId });
@@ -125,25 +131,25 @@ export class Connection {
       calls: this.calls,
       questions: this.questions,
       streams,
-      afterResponse: (request, run) => this.responded.set(request, run),
+      afterResponse: (request, run) => this.afterResponse.set(request, run),
     };
     this.routes = this.makeRoutes(facts, oneUser);
     const taps: WireTaps = {
       acceptsTask: (method) => acceptsTask(core.catalog, method),
-      onNegotiated: (version) => (this.negotiated = version),
+      onNegotiated: (version) => (this.protocolVersion = version),
       onAnswer: (id, message, principal) => this.onAnswer(id, message, principal),
       onCancelled: (request) => {
         this.calls.cancel(request);
-        // A request that was cancelled is never answered.
-        this.takeResponded(request)?.();
+        // A cancelled request never gets a response.
+        this.takeAfterResponse(request)?.();
       },
-      afterResponse: (request) => this.takeResponded(request),
+      afterResponse: (request) => this.takeAfterResponse(request),
     };
     this.transport = new WireTransport(inner, taps, known.sessionId);
     this.sdk = this.makeSdkServer(oneUser);
   }
 
-  /** Connects a transport. `onClosed` is told when the connection ends, whoever ended it. */
+  /** Connects a transport. `onClosed` is called when the connection ends, from either side. */
   static async open(
     core: Core,
     transport: Transport,
@@ -157,56 +163,59 @@ export class Connection {
       }
       await connection.sdk.connect(connection.transport);
     } catch (error) {
-      connection.closed();
+      connection.handleClosed();
       throw error;
     }
     return connection;
   }
 
-  /** What the client said of itself; absent until it has initialized this connection. */
+  /** The client, as it introduced itself; undefined until it has initialized on this connection. */
   get client(): KnownClient | undefined {
-    if (this.negotiated === undefined) return undefined;
+    if (this.protocolVersion === undefined) return undefined;
     const info = this.sdk.getClientVersion();
     return {
       capabilities: this.sdk.getClientCapabilities() ?? {},
-      protocolVersion: this.negotiated,
+      protocolVersion: this.protocolVersion,
       ...(info !== undefined && { info }),
     };
   }
 
-  /** Whether the client is asked something that it may still answer, whether or not a stream is open. */
+  /** Whether the client has a question that it may still answer, whether or not a stream is open. */
   get isAsking(): boolean {
     return this.questions.isOpen || this.delivery.isAsking;
   }
 
-  /** Tells the client how some tasks of its session are now. What was told may have been told by another connection where it was `served` elsewhere. */
-  async catchUp(tasks: readonly string[], served: boolean): Promise<void> {
+  /**
+   * Brings the client up to date on some tasks of its session. `servedElsewhere`: another connection may have told it
+   * some of that already.
+   */
+  async catchUp(tasks: readonly string[], servedElsewhere: boolean): Promise<void> {
     if (this.core.engine === undefined) return;
-    await catchUp(this.core.engine, tasks, served ? this.feed.afterAnother : this.feed);
+    await catchUp(this.core.engine, tasks, servedElsewhere ? this.feed.afterAnother : this.feed);
   }
 
-  /** Takes a message that the client sent to another place of its session; it came from `principal`. */
+  /** Receives a message that `principal` sent to another connection of the session. */
   receive(message: JSONRPCMessage, principal: string): void {
-    this.foreign = true;
+    this.isForwarded = true;
     try {
       this.transport.receive(message, principal);
     } finally {
-      this.foreign = false;
+      this.isForwarded = false;
     }
   }
 
-  /** From now on the client is sent log lines from this level up. */
+  /** From now on the client gets log messages of this level and above. */
   setLevel(level: LoggingLevel): void {
-    this.leastLevel = levels.indexOf(level);
+    this.minimumLevel = levels.indexOf(level);
   }
 
-  /** Refuses new calls, and resolves when no foreground call is under way. */
+  /** Refuses new calls. Resolves once no foreground call is running. */
   async drain(): Promise<void> {
     this.draining = true;
     await this.calls.idle();
   }
 
-  /** Ends the connection and the foreground calls that are under way on it, and waits until they have settled. */
+  /** Ends the connection and its foreground calls. Resolves once these have settled. */
   async close(): Promise<void> {
     await this.sdk.close();
     await this.drain();
@@ -215,17 +224,17 @@ export class Connection {
   private makeRoutes(facts: ConnectionFacts, oneUser: boolean): ReadonlyMap<string, Route> {
     const { core, streams } = this;
     const routes = new Map<string, Route>([['tools/list', () => listTools(core)]]);
-    const runs = (method: TaskMethod): void =>
+    const addCalls = (method: TaskMethod): void =>
       void routes.set(method, (params, extra) => callComponent(core, facts, method, params, extra));
-    runs('tools/call');
+    addCalls('tools/call');
     if (core.catalog.of('prompt').length > 0) {
       routes.set('prompts/list', () => listPrompts(core));
-      runs('prompts/get');
+      addCalls('prompts/get');
     }
     if (core.catalog.of('resource').length > 0) {
       routes.set('resources/list', () => listResources(core));
       routes.set('resources/templates/list', () => listResourceTemplates(core));
-      runs('resources/read');
+      addCalls('resources/read');
     }
     if (core.engine === undefined || !offersTasks(core.catalog)) return routes;
     const tasks = new TaskRequests(core.engine, facts.session, streams, this.delivery, facts.feed, core.logger);
@@ -240,9 +249,9 @@ export class Connection {
   private makeSdkServer(oneUser: boolean): SdkServer {
     const { identity, instructions, catalog, logger } = this.core;
     const sdk = new SdkServer(identity, {
-      capabilities: capabilitiesOf(catalog, oneUser),
+      capabilities: serverCapabilities(catalog, oneUser),
       ...(instructions !== undefined && { instructions }),
-      // Answers are validated by the schema of their question; a JSON schema validator for each connection costs time.
+      // Answers are validated against the schema of their question; a JSON schema validator per connection costs time.
       jsonSchemaValidator: { getValidator: refuseValidator },
     });
     sdk.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
@@ -250,11 +259,11 @@ export class Connection {
       this.options.onLevel?.(params.level);
       return {};
     });
-    // The low-level handlers of the SDK parse each request and result twice; these parse once.
+    // The SDK's own handlers parse each request and result twice; these parse once.
     sdk.fallbackRequestHandler = (request, extra) => this.route(request, extra);
     // The SDK puts whole messages into its errors.
     sdk.onerror = (error) => logger.debug('The protocol reported an error', { error: shown(messageOf(error), 1_000) });
-    sdk.onclose = () => this.closed();
+    sdk.onclose = () => this.handleClosed();
     return sdk;
   }
 
@@ -262,26 +271,26 @@ export class Connection {
     const route = this.routes.get(method);
     if (route === undefined) throw new ProtocolError(rpcCode.methodNotFound, `Method not found: ${shown(method)}`);
     if (isTaskMethod(method)) this.refuseCall(extra.requestId);
-    const protocolVersion = this.negotiated ?? LATEST_PROTOCOL_VERSION;
+    const protocolVersion = this.protocolVersion ?? LATEST_PROTOCOL_VERSION;
     try {
       const request = { method, params, extra, protocolVersion, overHttp: !this.streams.single };
       return await observed(this.core, request, async () => route(params, extra));
     } catch (error) {
       if (error instanceof ProtocolError) throw error;
       this.core.logger.error('A request failed', { method: shown(method), error });
-      throw new ProtocolError(rpcCode.internalError, shownOf(error));
+      throw new ProtocolError(rpcCode.internalError, exposedMessageOf(error));
     } finally {
-      // Otherwise each patience that ran out would leave a stream open. What is still said on it goes out before.
+      // Otherwise each cancelled request would leave a stream open. Messages already under way on it go out first.
       if (extra.signal.aborted) setImmediate(() => this.streams.abandon(extra.requestId));
     }
   }
 
   private refuseCall(request: RequestId): void {
     if (this.draining) throw new ProtocolError(rpcCode.internalError, 'The server is shutting down');
-    if (!this.calls.has(request) && !this.responded.has(request)) return;
+    if (!this.calls.has(request) && !this.afterResponse.has(request)) return;
     throw new ProtocolError(
       rpcCode.invalidRequest,
-      `A request with the id ${shown(JSON.stringify(request))} is under way`,
+      `A request with the id ${shown(JSON.stringify(request))} is already in progress`,
     );
   }
 
@@ -292,45 +301,45 @@ export class Connection {
         ? { error: toWireError(message.error) }
         : { result: ('result' in message ? message.result : null) as Json };
     if (this.questions.answered(id, answer, principal)) return;
-    const { session } = this.turns;
-    const received = parseReceiptId(id);
-    if (received !== undefined) return this.onReceipt({ ...received, principal, session });
+    const { session } = this.leases;
+    const receipt = parseReceiptId(id);
+    if (receipt !== undefined) return this.onReceipt({ ...receipt, principal, session });
     const question = parseQuestionId(id);
     if (engine === undefined || question === undefined) {
       const { onForeignAnswer } = this.options;
-      if (onForeignAnswer !== undefined && !this.foreign && isForegroundQuestion(id)) {
+      if (onForeignAnswer !== undefined && !this.isForwarded && isForegroundQuestion(id)) {
         return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
       }
       logger.info('An answer was ignored', { id: shown(id), result: 'unknown' });
       return;
     }
-    const wasAsked = this.delivery.answered(question, principal);
-    const free = (): void => {
-      if (wasAsked) this.delivery.lost(question);
+    const wasAskedHere = this.delivery.answered(question, principal);
+    const askAgain = (): void => {
+      if (wasAskedHere) this.delivery.answerLost(question);
     };
     relayAnswer(engine, { ...question, principal, session }, answer, this.core).then(
       (result) => {
-        if (result === 'unknown') free();
+        if (result === 'unknown') askAgain();
       },
       (error: unknown) => {
-        free();
+        askAgain();
         logger.error('An answer could not be stored', { ...question, error });
       },
     );
   }
 
-  /** Without it, a question is shown once more. */
+  /** The client has a question. Where this is lost, the question is shown once more. */
   private onReceipt(from: AnswerAddress): void {
     const { engine, logger } = this.core;
     if (engine === undefined) return;
     relayReceipt(engine, from).catch((error: unknown) => {
-      logger.debug('It could not be stored that a client has a question', { taskId: from.taskId, error });
+      logger.debug('The receipt of a question could not be stored', { taskId: from.taskId, error });
     });
   }
 
-  private takeResponded(request: RequestId): (() => void) | undefined {
-    const run = this.responded.get(request);
-    if (run !== undefined) this.responded.delete(request);
+  private takeAfterResponse(request: RequestId): (() => void) | undefined {
+    const run = this.afterResponse.get(request);
+    if (run !== undefined) this.afterResponse.delete(request);
     return run;
   }
 
@@ -340,31 +349,32 @@ export class Connection {
       .catch((error: unknown) => this.core.logger.debug('A message could not be sent', { error }));
   }
 
-  private async takenIn(): Promise<void> {
+  /** Resolves when the client has processed what was sent to it before. */
+  private async processed(): Promise<void> {
     const ping = this.sdk.request({ method: 'ping' }, EmptyResultSchema, { timeout: pingTimeout });
     await ping.catch(() => undefined);
-    // In memory the answer comes within the turn in which the client still works on what came before.
+    // In memory the answer comes within the turn in which the client still processes earlier messages.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  private closed(): void {
+  private handleClosed(): void {
     this.calls.cancelAll();
     this.unwatch?.();
-    this.unattend?.();
+    this.stopLeaseEvents?.();
     this.tasks?.close();
     this.delivery.clear();
     this.feed.clear();
-    this.responded.clear();
+    this.afterResponse.clear();
     this.onClosed(this);
   }
 }
 
 const refuseValidator = (): never => {
-  throw new ErrandError('ELICITATION_SCHEMA', 'Errand validates answers by the schema of their question.');
+  throw new ErrandError('ELICITATION_SCHEMA', 'Errand validates answers against the schema of their question.');
 };
 
-/** What a client may know of a request that failed. Where Redis is, and what it said, is for the log. */
-function shownOf(error: unknown): string {
+/** The message of a failed request, as its client may see it. Addresses and replies of Redis are for the log only. */
+function exposedMessageOf(error: unknown): string {
   if (!ErrandError.is(error)) return 'Internal error';
   if (error.exposed) return error.message;
   if (error.code !== 'DOCKET_UNAVAILABLE') return 'Internal error';

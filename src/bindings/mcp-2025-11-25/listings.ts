@@ -3,7 +3,7 @@ import type { Component, ComponentOf } from '../../components/component.js';
 import type { Prompt, Resource, ResourceTemplate, Tool } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 
-/** What the specification says of tools only (`execution.taskSupport`), for prompts and resources. */
+/** For prompts and resources: `execution.taskSupport`, which the specification has for tools only. */
 const taskSupportKey = 'errand/task-support';
 
 /** `tools/list` */
@@ -16,7 +16,7 @@ export function listPrompts({ catalog }: Core): { prompts: Prompt[] } {
   return { prompts: catalog.of('prompt').map(toPrompt) };
 }
 
-/** `resources/list`: those at one URI. */
+/** `resources/list`: the resources with a fixed URI. */
 export function listResources({ catalog }: Core): { resources: Resource[] } {
   return { resources: catalog.of('resource').flatMap((each) => (isTemplate(each) ? [] : [toResource(each)])) };
 }
@@ -46,8 +46,8 @@ function toTool(component: ComponentOf<'tool', CallFrame>): Tool {
 }
 
 function toPrompt(component: ComponentOf<'prompt', CallFrame>): Prompt {
-  const taken = component.promptArguments ?? [];
-  return { ...described(component), ...(taken.length > 0 && { arguments: [...taken] }), ...metaOf(component) };
+  const args = component.promptArguments ?? [];
+  return { ...described(component), ...(args.length > 0 && { arguments: [...args] }), ...metaOf(component) };
 }
 
 function toResource(component: ComponentOf<'resource', CallFrame>): Resource {

@@ -4,9 +4,9 @@ import { principalOf } from '../../call/principal.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
 import { taskMethods } from './component-requests.js';
-import type { RequestExtra } from './session-channel.js';
+import type { RequestExtra } from './request-extra.js';
 
-/** The request that is observed, and its connection. */
+/** A request to observe, and its connection. */
 export interface ObservedRequest {
   readonly method: string;
   readonly params: unknown;
@@ -16,7 +16,7 @@ export interface ObservedRequest {
   readonly overHttp: boolean;
 }
 
-/** What of the parameters an observer wants to know. Whoever sends something else is told so by the request itself. */
+/** The parameters of interest to observers. Invalid ones are left out here, and refused where the request is handled. */
 const Params = z.object({
   name: z.string().optional().catch(undefined),
   uri: z.string().optional().catch(undefined),
@@ -28,12 +28,12 @@ const Params = z.object({
 });
 
 /**
- * Makes the answer to a request in a span and measures it, by the semantic conventions for MCP. The trace of the client
- * comes in `_meta` (SEP-414). What is asked of a task goes on with the trace of that task where the client has none.
+ * Handles a request in a span and measures it, by the semantic conventions for MCP. The client's trace comes in `_meta`
+ * (SEP-414); without one, a request about a task continues the trace of the task.
  */
-export async function observed(core: Core, request: ObservedRequest, work: () => Promise<object>): Promise<object> {
+export async function observed(core: Core, request: ObservedRequest, handle: () => Promise<object>): Promise<object> {
   const { tracing, meters, clock } = core;
-  if (!tracing.isSeen && !meters.isUsed) return work();
+  if (!tracing.isSeen && !meters.isUsed) return handle();
   const params = Params.catch({}).parse(request.params);
   const target = targetOf(core, request.method, params.name);
   const names = { 'mcp.method.name': request.method, ...target.attributes };
@@ -58,11 +58,11 @@ export async function observed(core: Core, request: ObservedRequest, work: () =>
         },
       }),
       async (span) => {
-        const answer = await work();
-        if (!('isError' in answer) || answer.isError !== true) return answer;
+        const result = await handle();
+        if (!('isError' in result) || result.isError !== true) return result;
         failure = 'tool_error';
         span.fail(failure);
-        return answer;
+        return result;
       },
     );
   } catch (error) {
@@ -78,7 +78,7 @@ export async function observed(core: Core, request: ObservedRequest, work: () =>
   }
 }
 
-/** What a request is for, where that has a name of ours: clients can ask for anything, and there may be few different ones. */
+/** The component that a request names, if there is one: attributes must not take any value that a client makes up. */
 function targetOf({ catalog }: Core, method: string, name: string | undefined) {
   const kind = method in taskMethods ? taskMethods[method as keyof typeof taskMethods] : undefined;
   if (name === undefined || (kind !== 'tool' && kind !== 'prompt')) return { attributes: {} };
@@ -86,7 +86,7 @@ function targetOf({ catalog }: Core, method: string, name: string | undefined) {
   return { name, attributes: kind === 'tool' ? { 'gen_ai.tool.name': name } : { 'gen_ai.prompt.name': name } };
 }
 
-/** Polls are not told in the trace of the task: they would outnumber everything else in it. */
+/** The trace of a task. Polls stay out of it: they would outnumber everything else in it. */
 async function traceOfTask(
   { engine, logger }: Core,
   { method, extra }: ObservedRequest,

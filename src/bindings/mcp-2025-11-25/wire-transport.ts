@@ -7,34 +7,34 @@ import { relatedTaskKey } from './tasks/task-view.js';
 
 type Send = Transport['send'];
 
-/** What the wrapping transport does with messages before the SDK sees them. */
+/** Where messages go before the SDK sees them. */
 export interface WireTaps {
-  /** Whether requests of this method may ask for a task; elsewhere `params.task` is ignored, as the specification says. */
+  /** Whether requests of this method may ask for a task. Elsewhere the specification has `params.task` ignored. */
   acceptsTask(method: string): boolean;
-  /** The version of the protocol that `initialize` was answered with. */
+  /** Called with the negotiated version of the protocol. */
   onNegotiated(version: string): void;
-  /** A response to one of our questions. */
+  /** Called with the response to one of our questions. */
   onAnswer(id: string, message: JSONRPCMessage, principal: string): void;
-  /** The client no longer wants the answer to a request. */
+  /** Called when the client cancels a request. */
   onCancelled(request: RequestId): void;
-  /** What is to be done once the response to a request has been handed to the transport. */
+  /** Returns what to run once the response to a request has been handed to the transport. */
   afterResponse(request: RequestId): (() => void) | undefined;
 }
 
-/** The first part of the ids of our questions; they are the same in every process, so any may take the answer. */
+/** The prefix of the ids of our questions. It is the same in every process, so any of them recognizes an answer. */
 export const questionIdPrefix = 'errand:';
 
 /**
- * Stands between the SDK's Server and the real transport. There it takes the answers to questions, which the SDK would
- * drop as unknown when another connection or process asked, and strips a `task` that must be ignored.
+ * Stands between the SDK's Server and the real transport. It takes the answers to questions, which the SDK would drop as
+ * unknown when another connection or process asked, and strips a `task` that must be ignored.
  */
 export class WireTransport implements Transport {
   onmessage?: Transport['onmessage'];
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  private initializing: RequestId | undefined;
+  private initializeId: RequestId | undefined;
 
-  /** @param knownSession - the session of the client, where the transport itself has none */
+  /** @param knownSession - the session of the client, where the transport has none */
   constructor(
     private readonly inner: Transport,
     private readonly taps: WireTaps,
@@ -56,13 +56,13 @@ export class WireTransport implements Transport {
       }
       if ('id' in message && 'method' in message) {
         if (isTooLong(message.id)) return this.refuseLongId();
-        if (message.method === 'initialize') this.initializing = message.id;
+        if (message.method === 'initialize') this.initializeId = message.id;
       }
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
   }
 
-  /** Takes a message that the client sent to another place of its session; it came from `principal`. */
+  /** Receives a message that `principal` sent to another connection of the session. */
   receive(message: JSONRPCMessage, principal: string): void {
     if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principal);
     if ('method' in message && message.method === 'notifications/cancelled') {
@@ -80,12 +80,12 @@ export class WireTransport implements Transport {
   }
 
   send(message: Parameters<Send>[0], options?: Parameters<Send>[1]): Promise<void> {
-    if ('result' in message && message.id === this.initializing) this.negotiated(message.result);
+    if ('result' in message && message.id === this.initializeId) this.onInitialized(message.result);
     const sent = this.inner.send(message, options);
     if ('method' in message || message.id === undefined) return sent;
     const { id } = message;
-    const then = this.taps.afterResponse(id);
-    return then === undefined ? sent : sent.finally(then);
+    const run = this.taps.afterResponse(id);
+    return run === undefined ? sent : sent.finally(run);
   }
 
   close(): Promise<void> {
@@ -96,12 +96,12 @@ export class WireTransport implements Transport {
     this.inner.setProtocolVersion?.(version);
   }
 
-  private negotiated({ protocolVersion }: Record<string, unknown>): void {
-    this.initializing = undefined;
+  private onInitialized({ protocolVersion }: Record<string, unknown>): void {
+    this.initializeId = undefined;
     if (typeof protocolVersion === 'string') this.taps.onNegotiated(protocolVersion);
   }
 
-  /** Over HTTP it was refused before it came here. */
+  /** Over HTTP such a request is refused earlier. */
   private refuseLongId(): void {
     const error = { code: rpcCode.invalidRequest, message: idTooLong };
     this.inner.send({ jsonrpc: '2.0', error }).catch((failed: unknown) => this.onerror?.(failed as Error));
@@ -120,7 +120,7 @@ export class WireTransport implements Transport {
   }
 }
 
-/** The SDK would send everything about the request to a queue for tasks, which Errand does not use. */
+/** Otherwise the SDK would send everything about the request to its queue for tasks, which Errand does not use. */
 function withoutRelatedTask<Message extends JSONRPCMessage>(message: Message): Message {
   if (!('method' in message) || message.params?._meta?.[relatedTaskKey] === undefined) return message;
   const { [relatedTaskKey]: relatedTask, ..._meta } = message.params._meta;

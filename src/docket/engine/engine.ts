@@ -273,7 +273,7 @@ export interface Engine {
    * the run goes on, so that an engine may already fetch the next one; the handler must return soon.
    */
   settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean>;
-  /** An isolated run begins with nothing beside it: from here on the death of its worker is charged to it. */
+  /** An isolated run begins, with nothing beside it: only from here on is it charged with the death of its worker. */
   beginAlone(key: string, run: string): Promise<void>;
   /** An isolated run has proved harmless: its component is no longer isolated. */
   exonerate(key: string, run: string): Promise<void>;

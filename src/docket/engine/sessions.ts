@@ -49,7 +49,7 @@ export interface Sessions {
    */
   hold(id: string, connection: string): Promise<readonly string[]>;
   /** The connection is no longer the holder. Does nothing if another one is. */
-  leave(id: string, connection: string): Promise<void>;
+  release(id: string, connection: string): Promise<void>;
   /** The keys of a session's open tasks, whether or not the session is stored. */
   openTasks(id: string): Promise<readonly string[]>;
 }
@@ -103,7 +103,7 @@ export interface QuestionLeases {
   /** Acquires the lease of a question, or renews it with other facts about the holder. */
   acquire(key: string, question: string, by: LeaseHolder): Promise<LeaseResult>;
   /** The client of that session acknowledges the question. */
-  received(key: string, question: string, session: string): Promise<void>;
+  acknowledge(key: string, question: string, session: string): Promise<void>;
   /** Releases the lease. If the question is open, watchers get a `question` event, because it needs another connection. */
   release(key: string, question: string, connection: string): Promise<void>;
 }

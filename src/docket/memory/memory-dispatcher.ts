@@ -14,7 +14,7 @@ interface Waiting {
 
 /** The parts of an engine that its dispatcher depends on. */
 interface DispatcherHost<T> {
-  deliver(entry: T, consumer: RunSlots): void;
+  deliver(item: T, consumer: RunSlots): void;
   now(): number;
   /** Calls `run` once at that time. */
   at(time: number, run: () => void): void;
@@ -60,9 +60,9 @@ export class Dispatcher<T extends Waiting> {
     this.consumers.delete(consumer);
   }
 
-  push(entry: T): HeapNode<T> {
+  push(item: T): HeapNode<T> {
     this.waiting++;
-    const node = this.laneOf(entry.component).waiting.push(entry);
+    const node = this.laneOf(item.component).waiting.push(item);
     this.dispatchSoon();
     return node;
   }
@@ -118,14 +118,14 @@ export class Dispatcher<T extends Waiting> {
     for (const [consumer, limits] of this.consumers) {
       if (!consumer.hasRoom) continue;
       const lane = this.openLane(limits);
-      const entry = lane?.waiting.pop();
-      if (!lane || !entry) continue;
+      const item = lane?.waiting.pop();
+      if (!lane || !item) continue;
       this.consumers.delete(consumer);
       this.consumers.set(consumer, limits);
       this.waiting--;
       lane.running++;
-      this.count(lane, limits?.get(entry.component)?.rate);
-      this.host.deliver(entry, consumer);
+      this.count(lane, limits?.get(item.component)?.rate);
+      this.host.deliver(item, consumer);
       return true;
     }
     return false;

@@ -26,7 +26,7 @@ import type {
 } from '../engine/engine.js';
 import { tooManyQuestions } from '../engine/size-limits.js';
 import { Dispatcher } from './memory-dispatcher.js';
-import { copyOfQuestion, type Entry } from './memory-entry.js';
+import { copyOfQuestion, type StoredExecution } from './stored-execution.js';
 import { copyOfRecord, endOf, executionOf } from '../engine/new-record.js';
 import { MemoryExecutions } from './memory-executions.js';
 import { MemoryOverview } from './memory-overview.js';
@@ -72,8 +72,8 @@ export class MemoryEngine implements Engine {
   private readonly overview = new MemoryOverview();
   private readonly executions: MemoryExecutions;
   private readonly handlers = new Map<RunSlots, DeliveryHandler>();
-  private readonly dispatcher = new Dispatcher<Entry>({
-    deliver: (entry, consumer) => this.deliver(entry, consumer),
+  private readonly dispatcher = new Dispatcher<StoredExecution>({
+    deliver: (stored, consumer) => this.deliver(stored, consumer),
     now: () => this.clock.now(),
     at: (time, run) => this.timers.add(time, run),
   });
@@ -95,9 +95,9 @@ export class MemoryEngine implements Engine {
     this.questionLeases = new MemoryQuestionLeases({
       stepWith: (key, transition) => step(() => transition(this.executions.get(key))),
       now: () => this.clock.now(),
-      available: (entry, name) => {
-        const question = entry.questions.get(name);
-        if (question) this.watchers.emit({ type: 'question', record: entry.record, question });
+      available: (stored, name) => {
+        const question = stored.questions.get(name);
+        if (question) this.watchers.emit({ type: 'question', record: stored.record, question });
       },
       report,
     });
@@ -143,12 +143,12 @@ export class MemoryEngine implements Engine {
     return this.step(() => {
       const known = this.executions.get(execution.key);
       if (!known || isTerminal(known.record.state)) {
-        return { added: true, record: this.executions.enter(execution, known) };
+        return { added: true, record: this.executions.insert(execution, known) };
       }
       if (!makesWay(known.record, execution)) return { added: false, record: copyOfRecord(known.record) };
       const { run } = known;
       this.executions.giveWay(known);
-      const record = this.executions.enter(execution, known);
+      const record = this.executions.insert(execution, known);
       run?.consumer.revoke(run.token, 'replaced');
       return { added: true, record };
     });
@@ -156,15 +156,15 @@ export class MemoryEngine implements Engine {
 
   get(key: string): Promise<ExecutionRecord | undefined> {
     return this.step(() => {
-      const entry = this.executions.get(key);
-      return entry && copyOfRecord(entry.record);
+      const stored = this.executions.get(key);
+      return stored && copyOfRecord(stored.record);
     });
   }
 
   list(query: ListQuery): Promise<RecordPage> {
     return this.step(() => {
-      const { entries, nextCursor } = this.executions.page(query);
-      return { records: entries.map((entry) => copyOfRecord(entry.record)), ...(nextCursor && { nextCursor }) };
+      const { items, nextCursor } = this.executions.page(query);
+      return { records: items.map((stored) => copyOfRecord(stored.record)), ...(nextCursor && { nextCursor }) };
     });
   }
 
@@ -185,17 +185,17 @@ export class MemoryEngine implements Engine {
       const known = this.executions.get(key);
       if (!known) return { retried: false };
       if (!isRepeatable(known.record)) return { retried: false, record: copyOfRecord(known.record) };
-      return { retried: true, record: this.executions.enter(executionOf(known.record), known) };
+      return { retried: true, record: this.executions.insert(executionOf(known.record), known) };
     });
   }
 
   cancel(key: string, reason?: string, generation?: number): Promise<CancelResult> {
     return this.step(() => {
-      const entry = this.executions.get(key);
-      if (!entry || (generation !== undefined && entry.record.generation !== generation)) return 'unknown';
-      if (isTerminal(entry.record.state)) return 'terminal';
-      const { run } = entry;
-      this.executions.end(entry, { state: 'cancelled', ...(reason !== undefined && { reason }) });
+      const stored = this.executions.get(key);
+      if (!stored || (generation !== undefined && stored.record.generation !== generation)) return 'unknown';
+      if (isTerminal(stored.record.state)) return 'terminal';
+      const { run } = stored;
+      this.executions.end(stored, { state: 'cancelled', ...(reason !== undefined && { reason }) });
       run?.consumer.revoke(run.token, 'cancelled');
       return 'cancelled';
     });
@@ -246,25 +246,25 @@ export class MemoryEngine implements Engine {
 
   settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
     return this.step(() => {
-      const entry = this.executions.ownedBy(key, run);
-      if (!entry) return false;
-      const { attempt } = entry.record;
+      const stored = this.executions.ownedBy(key, run);
+      if (!stored) return false;
+      const { attempt } = stored.record;
       switch (settlement.type) {
         case 'finish':
-          this.executions.end(entry, {
+          this.executions.end(stored, {
             state: 'error' in settlement.outcome ? 'failed' : 'completed',
             outcome: settlement.outcome,
             isError: settlement.isError,
           });
           break;
         case 'retry':
-          this.executions.queueAfter(entry, settlement.delay, { lastError: settlement.error });
+          this.executions.queueAfter(stored, settlement.delay, { lastError: settlement.error });
           break;
         case 'release':
           if (settlement.delay !== undefined) {
-            this.executions.queueAfter(entry, settlement.delay, { attempt: attempt - 1 });
+            this.executions.queueAfter(stored, settlement.delay, { attempt: attempt - 1 });
           } else {
-            this.executions.queue(entry, entry.position, { attempt: attempt - 1, redelivered: true });
+            this.executions.queue(stored, stored.position, { attempt: attempt - 1, redelivered: true });
           }
       }
       return true;
@@ -282,51 +282,51 @@ export class MemoryEngine implements Engine {
 
   progress(key: string, run: string, progress: ProgressState): Promise<boolean> {
     return this.step(() => {
-      const entry = this.executions.ownedBy(key, run);
-      if (!entry) return false;
-      this.executions.write(entry, { progress: { ...progress } });
-      this.executions.emit(entry, 'progress');
+      const stored = this.executions.ownedBy(key, run);
+      if (!stored) return false;
+      this.executions.write(stored, { progress: { ...progress } });
+      this.executions.emit(stored, 'progress');
       return true;
     });
   }
 
   notify(key: string, run: string, notice: ClientNotice): Promise<boolean> {
     return this.step(() => {
-      const entry = this.executions.ownedBy(key, run);
-      if (entry) this.watchers.emit({ type: 'notice', record: entry.record, notice });
-      return entry !== undefined;
+      const stored = this.executions.ownedBy(key, run);
+      if (stored) this.watchers.emit({ type: 'notice', record: stored.record, notice });
+      return stored !== undefined;
     });
   }
 
   ask(key: string, run: string, asked: ClientQuestion, limit = Infinity): Promise<Question | undefined> {
     return this.step(() => {
-      const entry = this.executions.ownedBy(key, run);
-      if (!entry) return undefined;
-      const known = entry.questions.get(asked.key);
-      if (!known && entry.questions.size >= limit) throw tooManyQuestions(limit);
+      const stored = this.executions.ownedBy(key, run);
+      if (!stored) return undefined;
+      const known = stored.questions.get(asked.key);
+      if (!known && stored.questions.size >= limit) throw tooManyQuestions(limit);
       const now = this.clock.now();
       const question: Question = known ?? { ...asked, createdAt: now, deadline: now + asked.deadline };
       if (!known) {
-        entry.questions.set(asked.key, question);
-        const giveUp = (): void => this.executions.closeQuestion(entry, question, question.onDeadline);
-        entry.deadlines.set(asked.key, this.timers.add(question.deadline, giveUp));
-        this.executions.write(entry, { openQuestions: entry.record.openQuestions + 1 });
-        if (entry.record.openQuestions === 1) this.executions.emit(entry, 'state');
+        stored.questions.set(asked.key, question);
+        const giveUp = (): void => this.executions.closeQuestion(stored, question, question.onDeadline);
+        stored.deadlines.set(asked.key, this.timers.add(question.deadline, giveUp));
+        this.executions.write(stored, { openQuestions: stored.record.openQuestions + 1 });
+        if (stored.record.openQuestions === 1) this.executions.emit(stored, 'state');
       }
-      if (!question.answer) this.watchers.emit({ type: 'question', record: entry.record, question });
+      if (!question.answer) this.watchers.emit({ type: 'question', record: stored.record, question });
       return copyOfQuestion(question);
     });
   }
 
   answer(key: string, name: string, answer: Answer, session?: string): Promise<AnswerResult> {
     return this.step(() => {
-      const entry = this.executions.get(key);
-      if (entry && isTerminal(entry.record.state)) return 'ended';
-      const question = entry?.questions.get(name);
-      if (!entry || !question) return 'unknown';
+      const stored = this.executions.get(key);
+      if (stored && isTerminal(stored.record.state)) return 'ended';
+      const question = stored?.questions.get(name);
+      if (!stored || !question) return 'unknown';
       if (question.answer) return 'answered';
-      if (session !== undefined && entry.shown?.get(name)?.sessions.includes(session) !== true) return 'unknown';
-      this.executions.closeQuestion(entry, question, answer);
+      if (session !== undefined && stored.leases?.get(name)?.sessions.includes(session) !== true) return 'unknown';
+      this.executions.closeQuestion(stored, question, answer);
       return 'accepted';
     });
   }
@@ -344,10 +344,10 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  private deliver(entry: Entry, consumer: RunSlots): void {
+  private deliver(stored: StoredExecution, consumer: RunSlots): void {
     const run = randomUUID();
-    this.executions.begin(entry, { token: run, consumer });
-    const delivery = { record: copyOfRecord(entry.record), run };
+    this.executions.begin(stored, { token: run, consumer });
+    const delivery = { record: copyOfRecord(stored.record), run };
     void consumer.begin(run, () => this.run(delivery, consumer));
   }
 
@@ -370,8 +370,8 @@ export class MemoryEngine implements Engine {
 
   /** A run that ended without a settlement counts as lost. */
   private recover({ record, run }: Delivery): void {
-    const entry = this.executions.ownedBy(record.key, run);
-    if (entry) this.executions.queue(entry, entry.position, { redelivered: true, losses: entry.record.losses + 1 });
+    const stored = this.executions.ownedBy(record.key, run);
+    if (stored) this.executions.queue(stored, stored.position, { redelivered: true, losses: stored.record.losses + 1 });
   }
 }
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Entry } from './memory-entry.js';
+import type { StoredExecution } from './stored-execution.js';
 import {
   mostLookedAt,
   executionStates,
@@ -20,34 +20,34 @@ const everybody = '';
 
 /** The counts and lists of a memory engine as a whole, updated with each write so that reading is cheap. */
 export class MemoryOverview {
-  private readonly all = new OwnerIndex<Entry>();
+  private readonly all = new OwnerIndex<StoredExecution>();
   private readonly counts = noCounts();
   private openQuestions = 0;
   /** In the order of queueing. */
-  private readonly queued = new Set<Entry>();
+  private readonly queued = new Set<StoredExecution>();
   private readonly workers = new Map<RunSlots, Omit<WorkerSummary, 'running' | 'waiting'>>();
   private started = 0;
 
-  /** Adds an entry, which must be newer than all others. */
-  add(entry: Entry): void {
-    this.all.add(everybody, entry);
-    this.count(entry, entry.record, 1);
+  /** Adds an execution, which must be newer than all others. */
+  add(stored: StoredExecution): void {
+    this.all.add(everybody, stored);
+    this.count(stored, stored.record, 1);
   }
 
   /** Updates the counts after a write. */
-  written(entry: Entry, before: ExecutionRecord): void {
-    const { state, openQuestions } = entry.record;
+  written(stored: StoredExecution, before: ExecutionRecord): void {
+    const { state, openQuestions } = stored.record;
     this.openQuestions += openQuestions - before.openQuestions;
     if (state === before.state) return;
     this.counts[before.state]--;
     this.counts[state]++;
-    if (before.state === 'queued') this.queued.delete(entry);
-    if (state === 'queued') this.queued.add(entry);
+    if (before.state === 'queued') this.queued.delete(stored);
+    if (state === 'queued') this.queued.add(stored);
   }
 
-  delete(entry: Entry): void {
-    this.all.delete(everybody, entry);
-    this.count(entry, entry.record, -1);
+  delete(stored: StoredExecution): void {
+    this.all.delete(everybody, stored);
+    this.count(stored, stored.record, -1);
   }
 
   clear(): void {
@@ -64,11 +64,11 @@ export class MemoryOverview {
       ...(cursor !== undefined && { cursor }),
     });
     const found: RecordSummary[] = [];
-    for (const entry of looked.entries) {
-      const { record } = entry;
+    for (const stored of looked.items) {
+      const { record } = stored;
       if (state !== undefined && record.state !== state) continue;
       if (component !== undefined && record.component !== component) continue;
-      if (found.length === limit) return { summaries: found, nextCursor: this.all.cursorAt(entry) };
+      if (found.length === limit) return { summaries: found, nextCursor: this.all.cursorAt(stored) };
       found.push(summaryOf(record));
     }
     return { summaries: found, ...(looked.nextCursor !== undefined && { nextCursor: looked.nextCursor }) };
@@ -105,12 +105,12 @@ export class MemoryOverview {
     return [...this.workers].map(([{ running, waiting }, facts]) => ({ ...facts, running, waiting }));
   }
 
-  private count(entry: Entry, { state, openQuestions }: ExecutionRecord, change: 1 | -1): void {
+  private count(stored: StoredExecution, { state, openQuestions }: ExecutionRecord, change: 1 | -1): void {
     this.counts[state] += change;
     this.openQuestions += change * openQuestions;
     if (state !== 'queued') return;
-    if (change === 1) this.queued.add(entry);
-    else this.queued.delete(entry);
+    if (change === 1) this.queued.add(stored);
+    else this.queued.delete(stored);
   }
 }
 

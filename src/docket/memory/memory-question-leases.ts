@@ -1,4 +1,4 @@
-import type { Entry, Shown } from './memory-entry.js';
+import type { StoredExecution, Lease } from './stored-execution.js';
 import {
   sessionsKept,
   takesOver,
@@ -11,10 +11,10 @@ import {
 /** The parts of an engine that its question leases depend on. */
 export interface MemoryQuestionLeasesHost {
   /** Makes a transition with the execution of that key, after running due timers. */
-  stepWith<T>(key: string, transition: (entry: Entry | undefined) => T): Promise<T>;
+  stepWith<T>(key: string, transition: (stored: StoredExecution | undefined) => T): Promise<T>;
   now(): number;
   /** The question needs another connection. */
-  available(entry: Entry, question: string): void;
+  available(stored: StoredExecution, question: string): void;
   report(error: unknown): void;
 }
 
@@ -30,45 +30,47 @@ export class MemoryQuestionLeases implements QuestionLeases {
   }
 
   acquire(key: string, question: string, by: LeaseHolder): Promise<LeaseResult> {
-    return this.host.stepWith(key, (entry) => {
-      const asked = entry?.questions.get(question);
-      if (!entry || !asked || asked.answer) return { granted: false, again: false };
-      const shown = entry.shown?.get(question);
-      const isMoved = shown !== undefined && shown.connection !== by.connection;
-      if (isMoved && !shown.isOver) {
-        if (!takesOver(by, shown)) return { granted: false, again: false };
-        const { connection } = shown;
+    return this.host.stepWith(key, (stored) => {
+      const asked = stored?.questions.get(question);
+      if (!stored || !asked || asked.answer) return { granted: false, again: false };
+      const lease = stored.leases?.get(question);
+      const isMoved = lease !== undefined && lease.connection !== by.connection;
+      if (isMoved && !lease.isReleased) {
+        if (!takesOver(by, lease)) return { granted: false, again: false };
+        const { connection } = lease;
         queueMicrotask(() => this.notifyLost(connection, key, question, by.session));
       }
       const now = this.host.now();
-      const kept = shown && isKept(shown, by) ? now - (shown.restsSince ?? now) : undefined;
-      const others = shown?.sessions.filter((session) => session !== by.session) ?? [];
-      entry.shown ??= new Map();
-      entry.shown.set(question, {
+      const kept = lease && isKept(lease, by) ? now - (lease.restsSince ?? now) : undefined;
+      const others = lease?.sessions.filter((session) => session !== by.session) ?? [];
+      stored.leases ??= new Map();
+      stored.leases.set(question, {
         ...by,
-        isOver: false,
-        isReceived: kept !== undefined,
+        isReleased: false,
+        isAcknowledged: kept !== undefined,
         sessions: [...others, by.session].slice(-sessionsKept),
         ...(by.rests === true && { restsSince: now - (kept ?? 0) }),
       });
-      const again = isMoved && shown.session === by.session;
+      const again = isMoved && lease.session === by.session;
       return { granted: true, again, ...(kept !== undefined && { kept }) };
     });
   }
 
-  received(key: string, question: string, session: string): Promise<void> {
-    return this.host.stepWith(key, (entry) => {
-      const shown = entry?.shown?.get(question);
-      if (shown?.session === session && !shown.isOver) entry?.shown?.set(question, { ...shown, isReceived: true });
+  acknowledge(key: string, question: string, session: string): Promise<void> {
+    return this.host.stepWith(key, (stored) => {
+      const lease = stored?.leases?.get(question);
+      if (lease?.session === session && !lease.isReleased) {
+        stored?.leases?.set(question, { ...lease, isAcknowledged: true });
+      }
     });
   }
 
   release(key: string, question: string, connection: string): Promise<void> {
-    return this.host.stepWith(key, (entry) => {
-      const shown = entry?.shown?.get(question);
-      if (!entry || shown?.connection !== connection || shown.isOver) return;
-      entry.shown?.set(question, { ...shown, isOver: true, isReceived: false });
-      if (!entry.questions.get(question)?.answer) this.host.available(entry, question);
+    return this.host.stepWith(key, (stored) => {
+      const lease = stored?.leases?.get(question);
+      if (!stored || lease?.connection !== connection || lease.isReleased) return;
+      stored.leases?.set(question, { ...lease, isReleased: true, isAcknowledged: false });
+      if (!stored.questions.get(question)?.answer) this.host.available(stored, question);
     });
   }
 
@@ -86,7 +88,7 @@ export class MemoryQuestionLeases implements QuestionLeases {
 }
 
 /** Whether the client has acknowledged the question and still shows it, so that it must not be sent again. */
-function isKept({ isOver, isReceived, connection, session, waits, rests }: Shown, by: LeaseHolder): boolean {
-  if (isOver || !isReceived || session !== by.session) return false;
+function isKept({ isReleased, isAcknowledged, connection, session, waits, rests }: Lease, by: LeaseHolder): boolean {
+  if (isReleased || !isAcknowledged || session !== by.session) return false;
   return connection === by.connection || (by.waits && (waits || rests === true));
 }

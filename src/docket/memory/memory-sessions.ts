@@ -105,7 +105,7 @@ export class MemorySessions implements Sessions {
     });
   }
 
-  leave(id: string, connection: string): Promise<void> {
+  release(id: string, connection: string): Promise<void> {
     return this.host.step(() => {
       const session = this.kept.get(id);
       if (session?.holder !== connection) return;

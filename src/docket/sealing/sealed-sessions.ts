@@ -49,8 +49,8 @@ export class SealedSessions implements Sessions {
     return this.sessions.hold(id, connection);
   }
 
-  leave(id: string, connection: string): Promise<void> {
-    return this.sessions.leave(id, connection);
+  release(id: string, connection: string): Promise<void> {
+    return this.sessions.release(id, connection);
   }
 
   openTasks(id: string): Promise<readonly string[]> {

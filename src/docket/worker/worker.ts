@@ -117,7 +117,7 @@ export class Worker implements DeliveryHandler {
     });
     this.running.set(run, scope);
     try {
-      // Until then a worker that dies does so of something else. A run that was lost meanwhile hears of it by `revoke`.
+      // Until then, a worker that dies does so of something else. `revoke` reports a run that was lost meanwhile.
       if (record.isolated === true) await this.engine.beginAlone(record.key, run);
       if (this.stopping) scope.end(handedBack());
       await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>

@@ -1,22 +1,22 @@
 import { ErrandError, withoutPassword } from '../../base/errors.js';
 
-/** One server of a Redis. */
+/** Host and port of one server. */
 export interface RedisHost {
   readonly host: string;
   readonly port: number;
 }
 
-/** What a docket's URL says. */
+/** The parts of a docket's URL. */
 export interface RedisAddress {
-  /** How it is reached: one server, its socket file, a cluster, or what Sentinels say is the master. */
+  /** One server, its socket file, a cluster, or the master that Sentinels name. */
   readonly kind: 'server' | 'socket' | 'cluster' | 'sentinel';
-  /** The URL as messages may show it. */
+  /** The URL without its password, for messages. */
   readonly shown: string;
-  /** The server, nodes of the cluster, or Sentinels. None for a socket file. */
+  /** The server, the nodes of the cluster, or the Sentinels. Empty for a socket file. */
   readonly hosts: readonly RedisHost[];
-  /** The path of the socket file. */
+  /** Path of the socket file. */
   readonly path?: string;
-  /** What the Sentinels call the master. */
+  /** Name of the master among the Sentinels. */
   readonly master?: string;
   readonly tls: boolean;
   readonly db: number;
@@ -24,13 +24,13 @@ export interface RedisAddress {
   readonly password?: string;
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
-  /** 4 or 6 to use only addresses of that version, 0 for both. */
+  /** IP version of the addresses to use; 0 for both. */
   readonly family: 0 | 4 | 6;
 }
 
 const forms =
   'redis://user:password@host:6379/0, unix:///path/redis.sock?db=0, redis+cluster://host:7000,host:7001 or ' +
-  'redis+sentinel://host:26379,host:26380/master/0, with rediss in the place of redis for TLS';
+  'redis+sentinel://host:26379,host:26380/master/0, with rediss instead of redis for TLS';
 
 /** The schemes, without the `s` for TLS. */
 const kinds = { redis: 'server', unix: 'socket', 'redis+cluster': 'cluster', 'redis+sentinel': 'sentinel' } as const;
@@ -38,8 +38,7 @@ const kinds = { redis: 'server', unix: 'socket', 'redis+cluster': 'cluster', 're
 const parameters = ['db', 'family', 'username', 'password', 'sentinelUsername', 'sentinelPassword'] as const;
 
 /**
- * Reads the URL of a docket. What it says of user and password is decoded: characters that mean something to a URL are
- * written as in `p%40ss`.
+ * Parses the URL of a docket. User and password are decoded, so characters with a meaning in URLs are written as in `p%40ss`.
  *
  * @throws {ErrandError} `DOCKET_URL`
  */
@@ -52,24 +51,24 @@ export function parseAddress(url: string): RedisAddress {
     /^([a-z+]+):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/i.exec(url) ?? [];
   const tls = /^rediss(\+|$)/i.test(scheme);
   const kind = Object.entries(kinds).find(([name]) => name === scheme.toLowerCase().replace(/^rediss/, 'redis'))?.[1];
-  if (kind === undefined) return refuse('that is no URL of a Redis');
+  if (kind === undefined) return refuse('this is not a Redis URL');
 
   const decoded = (text: string): string => {
     try {
       return decodeURIComponent(text);
     } catch {
-      return refuse('a % in it does not begin a character; a % itself is written %25');
+      return refuse('a % in it does not begin an encoded character; write a literal % as %25');
     }
   };
   const given = new Map<string, string>();
   for (const pair of query.split('&').filter(Boolean)) {
     const [, name = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(pair) ?? [];
-    if (!parameters.some((known) => known === name)) refuse(`after the ?, it may have ${parameters.join(', ')}`);
+    if (!parameters.some((known) => known === name)) refuse(`after the ?, only ${parameters.join(', ')} are allowed`);
     given.set(name, decoded(value));
   }
   const parameter = (name: (typeof parameters)[number]): string | undefined => given.get(name);
   if (kind !== 'sentinel' && (given.has('sentinelUsername') || given.has('sentinelPassword'))) {
-    refuse('it has a user or password for Sentinels, and names none');
+    refuse('it has a user or password for Sentinels, but names no Sentinels');
   }
 
   const at = authority.lastIndexOf('@');
@@ -77,17 +76,19 @@ export function parseAddress(url: string): RedisAddress {
   const hosts = readHosts(authority.slice(at + 1), kind === 'sentinel' ? 26_379 : 6_379);
   if (kind === 'socket' ? authority.length > at + 1 : hosts === undefined) {
     refuse(
-      kind === 'socket' ? 'a socket file has no host, but a path that begins with /' : 'it names no host and port',
+      kind === 'socket'
+        ? 'a socket file has no host, only a path that begins with /'
+        : 'it names no valid host and port',
     );
   }
-  if (kind === 'server' && hosts !== undefined && hosts.length > 1) refuse('several hosts make a cluster or Sentinels');
+  if (kind === 'server' && hosts !== undefined && hosts.length > 1) refuse('several hosts need a cluster or Sentinels');
 
-  const place = readPath(kind, decoded(path));
-  if (place === undefined) return refuse(pathFault[kind]);
-  const db = parameter('db') ?? place.db;
-  if (place.db !== undefined && parameter('db') !== undefined) refuse('it names the database twice');
-  if (db !== undefined && !/^\d{1,9}$/.test(db)) refuse('the database is no number');
-  if (kind === 'cluster' && Number(db ?? 0) !== 0) refuse('a cluster has the database 0 alone');
+  const target = readPath(kind, decoded(path));
+  if (target === undefined) return refuse(pathFault[kind]);
+  const db = parameter('db') ?? target.db;
+  if (target.db !== undefined && parameter('db') !== undefined) refuse('it names the database twice');
+  if (db !== undefined && !/^\d{1,9}$/.test(db)) refuse('the database is not a number');
+  if (kind === 'cluster' && Number(db ?? 0) !== 0) refuse('a cluster has only the database 0');
   const family = Number(parameter('family') ?? 0);
   if (family !== 0 && family !== 4 && family !== 6) return refuse('the family is neither 4 nor 6');
 
@@ -97,8 +98,8 @@ export function parseAddress(url: string): RedisAddress {
     kind,
     shown,
     hosts: hosts ?? [],
-    ...some('path', place.path),
-    ...some('master', place.master),
+    ...some('path', target.path),
+    ...some('master', target.master),
     tls,
     db: Number(db ?? 0),
     ...some('username', parameter('username') ?? decoded(user)),
@@ -110,13 +111,13 @@ export function parseAddress(url: string): RedisAddress {
 }
 
 const pathFault = {
-  server: 'after the host, only the number of a database may follow',
+  server: 'only a database number may follow the host',
   socket: 'it names no path',
-  cluster: 'a cluster has the database 0 alone',
-  sentinel: 'after the Sentinels, it names the master, and the number of a database if it is not 0',
+  cluster: 'a cluster has only the database 0',
+  sentinel: 'the Sentinels must be followed by the name of the master, and may be followed by a database number',
 } as const;
 
-/** What follows the hosts; undefined where that makes no sense. */
+/** Reads the path after the hosts. Undefined if it is invalid. */
 function readPath(
   kind: RedisAddress['kind'],
   path: string,
@@ -130,7 +131,7 @@ function readPath(
   return { ...named, ...(db !== '' && { db }) };
 }
 
-/** `host:port,host:port`; undefined where one of them is none. */
+/** Reads `host:port,host:port`. Undefined if one of them is invalid. */
 function readHosts(list: string, defaultPort: number): readonly RedisHost[] | undefined {
   const hosts = list.split(',').map((text) => {
     const [, bracketed, name, port] = /^(?:\[([\da-f:.]+)\]|([^\s:[\]%]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];

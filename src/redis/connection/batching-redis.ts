@@ -1,8 +1,8 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
 /**
- * A connection that sends the commands of one turn of the event loop together. ioredis gives each its own way to the
- * kernel, which costs both sides more than the command itself.
+ * A connection that writes all commands of one turn of the event loop together. ioredis makes one system call for each, which
+ * costs both sides more than the command itself.
  */
 export class BatchingRedis extends Redis {
   private held?: Redis['stream'];
@@ -17,12 +17,12 @@ export class BatchingRedis extends Redis {
   }
 
   private hold(): void {
-    // There is none before the first connection.
+    // Undefined before the first connection.
     const stream = this.stream as Redis['stream'] | undefined;
     if (this.held === stream || !stream?.writable) return;
     this.held = stream;
     stream.cork();
-    // The continuations of what has just been read are run before this.
+    // Runs after the continuations of the replies that were just read.
     process.nextTick(() => {
       this.held = undefined;
       stream.uncork();

@@ -5,33 +5,33 @@ import { asRefusal, reasonOf, wasGivenUp, withoutCommand } from './permanent-err
 import { serverFaults } from './server-check.js';
 import { checkTls, type RedisTls } from './tls.js';
 
-/** How to reach Redis. */
+/** Options of the connections to Redis. */
 export interface ConnectionOptions {
-  /** As {@link parseAddress} takes it. */
+  /** A URL for {@link parseAddress}. */
   readonly url: string;
   readonly tls?: RedisTls | undefined;
-  /** How long the first connection may take, and later each command, in milliseconds. */
+  /** How long the first connection, and later each command, may take, in milliseconds. */
   readonly deadline: number;
-  /** Takes what goes wrong between commands. Redis reconnects by itself. */
+  /** Receives errors that occur between commands. Connections are restored automatically. */
   readonly onError: (error: unknown) => void;
-  /** Called for each connection that was lost and made again. */
+  /** Called for each connection that was lost and restored. */
   readonly onReconnect: () => void;
-  /** Takes what is not wrong yet. */
+  /** Receives warnings about the configuration of the server. */
   readonly onWarning: (warning: string) => void;
 }
 
-/** How long whoever looks whether Redis is there waits for it, in milliseconds: load balancers do not ask for longer. */
-const longestLook = 1_000;
+/** How long a health check waits for Redis, in milliseconds: load balancers do not wait much longer. */
+const probeTimeout = 1_000;
 
 /** The connections of one process to the Redis of its docket. */
 export class RedisConnections {
-  /** For everything that does not wait. A command that finds no Redis fails and is not kept for later. */
+  /** For all commands that do not block. Without a connection, a command fails instead of being queued. */
   readonly commands: RedisClient;
   private readonly all: RedisClient[] = [];
   private readonly address: RedisAddress;
-  /** Why {@link RedisConnections.commands} broke last. */
+  /** The last error of {@link RedisConnections.commands}. */
   private broken: unknown;
-  /** Since when they are broken, by `performance.now()`. */
+  /** When `commands` lost its connection, by `performance.now()`. Undefined while it is connected. */
   private brokenSince: number | undefined;
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS` */
@@ -46,12 +46,12 @@ export class RedisConnections {
   }
 
   /**
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE` when Redis does not answer in time, is too old or a replica; `DOCKET_URL`
-   * when it refuses the user, the password or the database; `DOCKET_TLS` when one side does not trust the other.
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE` if Redis does not answer in time, is too old or is a replica; `DOCKET_URL` if it
+   * refuses the user, the password or the database; `DOCKET_TLS` if one side does not trust the other.
    */
   async start(): Promise<void> {
     try {
-      await this.reached(this.commands);
+      await this.connect(this.commands);
       await this.checkServer();
     } catch (error) {
       await this.close();
@@ -59,12 +59,12 @@ export class RedisConnections {
     }
   }
 
-  /** A connection of its own that never gives a command up, and waits as long as the outage lasts. */
+  /** Opens another connection, whose commands wait for the end of an outage instead of failing. */
   patient(options: Pick<OpenOptions, 'silence' | 'opened'> = {}): RedisClient {
     return this.open(options);
   }
 
-  /** Ends all connections, those that stand in the friendly way: what was sent is done, and no socket is left half open. */
+  /** Closes all connections. Live ones are closed with QUIT: sent commands complete, and no socket stays half open. */
   async close(): Promise<void> {
     const { deadline } = this.options;
     const late = setTimeout(() => this.disconnect(), Math.min(deadline, 1_000));
@@ -73,19 +73,19 @@ export class RedisConnections {
     this.disconnect();
   }
 
-  /** A connection that is ended twice leaves a timer behind. */
+  /** Skips connections that have ended: ending one twice would leave a timer behind. */
   private disconnect(): void {
     for (const redis of this.all.splice(0)) if (redis.status !== 'end') redis.disconnect();
   }
 
   /**
-   * Sends a command only to see whether it is answered, and soon. A connection that has just been lost may be back in that
-   * time; one that was lost before is not waited for.
+   * Sends a command to check that Redis answers promptly. Waits for a connection that was lost a moment ago, but not for one
+   * that was lost earlier.
    *
-   * @throws {ErrandError} `DOCKET_UNAVAILABLE`; and what the command fails with.
+   * @throws {ErrandError} `DOCKET_UNAVAILABLE`; also rejects with the error of the command.
    */
-  async look(command: () => Promise<unknown>): Promise<void> {
-    const limit = Math.min(longestLook, this.options.deadline);
+  async probe(command: () => Promise<unknown>): Promise<void> {
+    const limit = Math.min(probeTimeout, this.options.deadline);
     if (this.brokenSince !== undefined && performance.now() - this.brokenSince > limit) {
       throw this.unavailable(this.broken);
     }
@@ -98,15 +98,15 @@ export class RedisConnections {
             `did not answer within ${limit} ms`,
           ),
         );
-      // Where this process was busy itself, the answer may lie there and be read now.
+      // If this process was busy itself, the answer may have arrived and be read first.
       timer = setTimeout(() => setImmediate(giveUp), limit);
     });
     await Promise.race([command(), tooLong]).finally(() => clearTimeout(timer));
   }
 
-  /** What is thrown for an error of a command. */
+  /** The error to throw for a failed command. */
   unavailable(cause: unknown, what = 'failed'): ErrandError {
-    // A command that found no connection says only that.
+    // The error of a command without a connection does not say why there is none.
     const why = reasonOf(wasGivenUp(cause) ? (this.broken ?? cause) : cause).replace(/\.+$/, '');
     return new ErrandError(
       'DOCKET_UNAVAILABLE',
@@ -115,19 +115,19 @@ export class RedisConnections {
     );
   }
 
-  /** The same for the first commands, of which some will never go better. */
+  /** The error to throw for a failed first command, which may be permanent. */
   refused(cause: unknown): ErrandError {
     return asRefusal(cause, this.address) ?? this.unavailable(cause);
   }
 
   /**
-   * Connects within the deadline. Redis may be about to start as well, so that the first failure is not the last word.
+   * Connects within the deadline. Retries after a failure, since Redis may be starting up as well.
    *
    * @throws {ErrandError} as {@link RedisConnections.start}
    */
-  reached(redis: RedisClient): Promise<void> {
+  connect(redis: RedisClient): Promise<void> {
     const { deadline } = this.options;
-    // Nodes and Sentinels have events of their own, which say more than those of the whole.
+    // Nodes and Sentinels have their own events, which say more than those of the client.
     const events = ['error', 'node error', 'sentinelError'];
     return new Promise((resolve, reject) => {
       let last: unknown;
@@ -153,28 +153,31 @@ export class RedisConnections {
       }, deadline);
       redis.once('ready', succeed).on('close', noteEnd);
       for (const event of events) redis.on(event, note);
-      // What goes wrong comes as an event as well.
+      // Errors are handled by the event listeners above.
       redis.connect().catch(() => undefined);
     });
   }
 
-  /** What may be wrong where Redis says little. One for TLS hangs up, one for none waits, as does one that still reads its data. */
+  /**
+   * Guesses the cause if Redis gives none. A server that wants TLS hangs up. One that does not speak TLS keeps silent, and so
+   * does one that is still loading its data.
+   */
   private guess(last: unknown, hungUp: boolean): string {
     const { tls, kind } = this.address;
     const said = last === undefined ? '' : reasonOf(last);
-    // The client keeps to itself why it does not trust a node or a Sentinel.
+    // The client does not reveal why it does not trust a node or a Sentinel.
     if (tls && (kind === 'cluster' || kind === 'sentinel') && /Connection is closed/.test(said)) {
       return ' (does docket.tls trust it?)';
     }
     if (said !== '' && !/ECONNRESET|ETIMEDOUT/.test(said)) return '';
     if (tls) return ' (does it speak TLS?)';
-    return hungUp ? ' (does it want rediss://?)' : ' (it does not answer; does it still read its data?)';
+    return hungUp ? ' (does it want rediss://?)' : ' (it does not answer; is it still loading its data?)';
   }
 
   private open(options: Omit<OpenOptions, 'deadline' | 'tls'>): RedisClient {
     const { deadline, tls } = this.options;
     const redis = openRedis(this.address, { deadline, tls, ...options });
-    // Each try to reconnect fails with an error of its own. The first tells it all.
+    // Each attempt to reconnect fails with another error. The first one is enough.
     let down = false;
     let isFirst = true;
     redis.on('ready', () => {

@@ -3,33 +3,33 @@ import type { RedisAddress } from './address.js';
 import { BatchingRedis } from './batching-redis.js';
 import type { RedisTls } from './tls.js';
 
-/** A connection to one server, or those to the nodes of a cluster, which behave as one. */
+/** A connection to one server, or those to the nodes of a cluster. */
 export type RedisClient = Redis | Cluster;
 
-/** How a connection behaves. */
+/** Options of one connection. */
 export interface OpenOptions {
   readonly tls?: RedisTls | undefined;
-  /** How long it may take to connect, in milliseconds. */
+  /** How long connecting may take, in milliseconds. */
   readonly deadline: number;
-  /** How long a command may take, in milliseconds. Without it a command is never given up, however long an outage lasts. */
+  /** How long a command may take, in milliseconds. Default: commands wait for the end of an outage, however long it lasts. */
   readonly commandDeadline?: number;
-  /** After how many milliseconds without an answer the connection is taken for dead. */
+  /** After how many milliseconds without an answer the connection counts as dead. */
   readonly silence?: number;
   /**
-   * Whether it is opened at once, and so is each copy of it. BullMQ opens one that is not itself, and takes a first try that
-   * fails for the last word: its worker would take nothing any more.
+   * Whether the connection, and each copy of it, is opened at once. BullMQ opens a connection that is not open, and does not
+   * retry if that fails: its worker would never take a job again.
    */
   readonly opened?: boolean;
 }
 
-/** Makes a connection, which is not opened yet unless it is told to. It is opened again by itself whenever it breaks. */
+/** Creates a connection, which is not open yet unless `opened` is set. It reconnects automatically. */
 export function openRedis(address: RedisAddress, options: OpenOptions): RedisClient {
   const { username, password, db, family, hosts } = address;
   const { deadline, commandDeadline, silence, opened = false } = options;
   const tls = tlsOf(address, options.tls);
   const common: RedisOptions = {
     connectTimeout: deadline,
-    // Nobody waits for what is left on a connection that is ended by force.
+    // Nothing waits for the rest of a connection that is closed by force.
     disconnectTimeout: 100,
     family,
     ...(username !== undefined && { username }),
@@ -39,7 +39,7 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
     ...(commandDeadline === undefined
       ? { maxRetriesPerRequest: null }
       : { maxRetriesPerRequest: 1, commandTimeout: commandDeadline }),
-    // A master that has become a replica keeps its connections where it is not Sentinel that changes it.
+    // A master that becomes a replica keeps its connections, unless Sentinel demotes it.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
   const single: RedisOptions = { ...common, db, lazyConnect: !opened, retryStrategy: pause };
@@ -50,10 +50,10 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
         redisOptions: common,
         clusterRetryStrategy: pause,
         slotsRefreshTimeout: deadline,
-        // What waits for the cluster has no deadline of its own.
+        // Commands in the offline queue have no deadline.
         enableOfflineQueue: commandDeadline === undefined,
-        // A certificate is for a name, which is lost when the client looks its address up.
-        ...(tls && { dnsLookup: (name: string, give: (error: null, address: string) => void) => give(null, name) }),
+        // A certificate is issued for a name, which the client would replace by an address.
+        ...(tls && { dnsLookup: (name: string, done: (error: null, address: string) => void) => done(null, name) }),
       });
     case 'sentinel': {
       const { master = '', sentinelUsername, sentinelPassword } = address;
@@ -62,7 +62,7 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
         sentinels: [...hosts],
         name: master,
         sentinelRetryStrategy: pause,
-        // For some seconds the old master takes what will be lost; Sentinels tell at once whom to leave.
+        // For some seconds the old master accepts writes that will be lost. Sentinels announce the change at once.
         failoverDetector: true,
         sentinelCommandTimeout: deadline,
         ...(sentinelUsername !== undefined && { sentinelUsername }),
@@ -77,7 +77,7 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
   }
 }
 
-/** How long it waits before it tries again, the `times`-th time. */
+/** Milliseconds before the next attempt to reconnect. */
 const pause = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
 
 function tlsOf({ tls }: RedisAddress, given: RedisTls | undefined): NonNullable<RedisOptions['tls']> | undefined {

@@ -1,27 +1,27 @@
 import { ErrandError } from '../../base/errors.js';
 import type { RedisAddress } from './address.js';
 
-/** How a docket and its Redis trust each other. Certificates and keys are given as the text of PEM files, not as paths. */
+/** TLS options of the connections to Redis. Certificates and keys are the text of PEM files, not their paths. */
 export interface RedisTls {
-  /** Whose certificates are trusted. Default: those that Node.js trusts, `NODE_EXTRA_CA_CERTS` included. */
+  /** Trusted certificate authorities. Default: those of Node.js, including `NODE_EXTRA_CA_CERTS`. */
   readonly ca?: string | readonly string[] | undefined;
-  /** The certificate of this process, where Redis wants to see one. */
+  /** Certificate of this process, if Redis requires one. */
   readonly cert?: string | undefined;
-  /** The private key of `cert`. */
+  /** Private key of `cert`. */
   readonly key?: string | undefined;
-  /** For whom the certificate of Redis has to be, where that is not the host in the URL. */
+  /** Expected name in the certificate of Redis. Default: the host in the URL. */
   readonly servername?: string | undefined;
-  /** `false` trusts whoever answers. Default `true`. */
+  /** `false` trusts any certificate. Default `true`. */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
-/** @throws {ErrandError} `DOCKET_TLS` for what cannot be meant. */
+/** @throws {ErrandError} `DOCKET_TLS` for options that contradict each other or the URL. */
 export function checkTls(address: RedisAddress, tls: RedisTls | undefined): void {
   if (tls === undefined) return;
   if (!address.tls) {
     throw new ErrandError(
       'DOCKET_TLS',
-      `docket.tls is given, and docket.url is '${address.shown}', which is not encrypted. Write rediss:// in the URL.`,
+      `docket.tls is set, but docket.url is '${address.shown}', which is not encrypted. Write rediss:// in the URL.`,
     );
   }
   const { ca = [], cert = [], key = [] } = tls;
@@ -29,13 +29,13 @@ export function checkTls(address: RedisAddress, tls: RedisTls | undefined): void
     if ([texts].flat().every((text) => text.includes('-----BEGIN '))) continue;
     throw new ErrandError(
       'DOCKET_TLS',
-      `docket.tls.${name} is no PEM text. Give what is in the file and not its path: readFileSync(path, 'utf8').`,
+      `docket.tls.${name} is not PEM text. Pass the content of the file, not its path: readFileSync(path, 'utf8').`,
     );
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw new ErrandError(
       'DOCKET_TLS',
-      'docket.tls has one of cert and key. A certificate needs its key, so give both.',
+      'docket.tls has only one of cert and key. A certificate needs its key, so pass both.',
     );
   }
 }

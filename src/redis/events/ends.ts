@@ -5,37 +5,37 @@ import { endIn, endOf } from '../codec.js';
 import { unwatchEndScript, watchEndScript } from '../scripts/inbox.js';
 import type { Reply, ScriptRunner } from '../scripts/script.js';
 
-/** Somebody who waits. */
+/** One caller that waits for the end of an execution. */
 interface Waiter {
   readonly listener: (end: ExecutionEnd | undefined) => void;
-  /** The number of the last entry that Redis had sent when it was told of this; unknown until it has answered. */
+  /** Number of the last message that Redis had sent when it registered this process. Absent until Redis has answered. */
   after?: number;
-  /** What came before that answer. */
+  /** Ends received before that answer. */
   readonly early: { readonly number: number; readonly end: ExecutionEnd }[];
 }
 
-/** An execution whose end is waited for here. */
+/** An execution whose end this process awaits. */
 interface Awaited {
   readonly waiters: Set<Waiter>;
-  /** The last entry that Redis had sent when it was told of a waiter; Infinity until that is known. */
+  /** Number of the last message that Redis had sent when it registered this process; Infinity until known. */
   since: number;
-  /** The entry that told of an end: who waited before it Redis has forgotten. */
+  /** Number of the message that reported an end. With it, Redis forgets earlier registrations. */
   ended: number;
 }
 
-/** What ends need of the inbox. */
+/** The parts of the inbox that {@link Ends} uses. */
 export interface EndsHost {
-  /** The name of this process. */
+  /** Id of this process. */
   readonly node: string;
-  /** The number of the last entry that came. */
+  /** Number of the last message received. */
   lastNumber(): number;
-  /** Calls what is not to break the reading. */
+  /** Runs a callback whose errors must not stop the reader. */
   guarded(call: () => void): void;
 }
 
-/** Who waits in this process for the ends of executions. They are told in fewer words than those who watch. */
+/** The callers of this process that wait for the ends of executions. Their messages are shorter than those to watchers. */
 export class Ends {
-  /** Of executions that were added here. */
+  /** Ends of executions that were added in this process. */
   readonly expected = new ExpectedEnds();
   private readonly awaited = new Map<string, Awaited>();
 
@@ -46,21 +46,21 @@ export class Ends {
 
   /** As {@link Engine.watchEnd}. */
   async watch(key: string, listener: Waiter['listener'], generation?: number): Promise<EndWatch> {
-    const stands = this.expected.claim(key, generation);
+    const known = this.expected.handOver(key, generation);
     const awaited = this.awaited.get(key) ?? { waiters: new Set(), since: Infinity, ended: 0 };
     this.awaited.set(key, awaited);
     const waiter: Waiter = { listener, early: [] };
     awaited.waiters.add(waiter);
     const unwatch = (): void => this.forget(key, awaited, waiter);
-    if (stands) {
-      // Redis has known of this since there is something to tell.
+    if (known) {
+      // Redis has reported ends to this process since the execution was added.
       waiter.after = 0;
       awaited.since = awaited.ended;
-      return { now: stands, unwatch };
+      return { now: known, unwatch };
     }
     awaited.since = Infinity;
     try {
-      const [number, now] = await this.tell(key);
+      const [number, now] = await this.register(key);
       const after = number === false ? this.host.lastNumber() : Number(number);
       waiter.after = after;
       awaited.since = after;
@@ -73,23 +73,23 @@ export class Ends {
     }
   }
 
-  /** An entry of the inbox says how an execution stands. */
-  take(fields: Readonly<Record<string, string>>, number: number): void {
+  /** Handles an inbox message with the state of an execution. */
+  receive(fields: Readonly<Record<string, string>>, number: number): void {
     const end = endOf(fields);
-    this.expected.take(end);
+    this.expected.receive(end);
     const awaited = this.awaited.get(end.key);
     if (!awaited) return;
     if (isTerminal(end.state)) awaited.ended = number;
     for (const waiter of [...awaited.waiters]) this.pass(waiter, end, number);
   }
 
-  /** Tells Redis again who waits, and those how their executions stand now. */
+  /** Registers all awaited executions with Redis again and reports their current states. */
   async refresh(): Promise<void> {
     this.expected.clear();
     await Promise.all(
       [...this.awaited].map(async ([key, awaited]) => {
         awaited.since = Infinity;
-        const [, now] = await this.tell(key);
+        const [, now] = await this.register(key);
         this.host.guarded(() => {
           const end = endIn(now);
           for (const { listener, after } of [...awaited.waiters]) {
@@ -106,11 +106,11 @@ export class Ends {
     await Promise.allSettled(keys.map((key) => this.scripts.run(unwatchEndScript, this.host.node, key)));
   }
 
-  private async tell(key: string): Promise<readonly Reply[]> {
+  private async register(key: string): Promise<readonly Reply[]> {
     return (await this.scripts.run(watchEndScript, this.host.node, key)) as readonly Reply[];
   }
 
-  /** What was sent before somebody waited is of no concern to him. */
+  /** Ignores messages sent before the caller began to wait. */
   private pass(waiter: Waiter, end: ExecutionEnd, number: number): void {
     if (waiter.after === undefined) waiter.early.push({ end, number });
     else if (number > waiter.after) this.host.guarded(() => waiter.listener(end));
@@ -120,9 +120,9 @@ export class Ends {
     const known = this.awaited.get(key) === awaited && awaited.waiters.delete(waiter);
     if (!known || awaited.waiters.size > 0) return;
     this.awaited.delete(key);
-    // Nor where it tells of a later one unasked.
-    if (awaited.ended > awaited.since || this.expected.isTold(key)) return;
-    // Steps keep their order: whoever waits again is added after this.
+    // Redis has already forgotten this process, or reports a later execution unasked.
+    if (awaited.ended > awaited.since || this.expected.isReported(key)) return;
+    // Commands keep their order, so a caller that waits again is registered after this.
     this.scripts.run(unwatchEndScript, this.host.node, key).catch(() => undefined);
   }
 }

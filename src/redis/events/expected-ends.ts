@@ -1,83 +1,83 @@
 import { isTerminal, type ExecutionEnd } from '../../docket/engine/record.js';
 
-/** So many executions are remembered: whoever waits for one that he has added mostly begins at once. */
-const mostExpected = 1_000;
+/** Number of executions remembered. A process that waits for an execution it has added usually begins at once. */
+const maxExpected = 1_000;
 
-/** An execution that this process has added, or is about to add, and that nobody has waited for yet. */
+/** An execution that this process has added, or is about to add, and does not await yet. */
 interface Expected {
   readonly component: string;
-  /** Whether Redis tells of its end unasked. */
-  readonly told: boolean;
-  /** How it stood when it was added; undefined until that is known. */
-  stands?: ExecutionEnd;
-  /** The last generation under its key that has ended, or made way, as far as Redis has told. */
+  /** Whether Redis reports its end unasked. */
+  readonly isReported: boolean;
+  /** Its state when it was added. Absent until known. */
+  added?: ExecutionEnd;
+  /** The latest generation of its key that has ended or made way, as far as reported. */
   ended: number;
 }
 
 /**
- * Whose ends are likely to be waited for here. Where somebody has waited for an execution of a component that was added in this
- * process, Redis is asked for the end of the next one when it is added, which spares a way. What is not waited for after all
- * costs an entry, and once it is forgotten its component is not asked for any more.
+ * Predicts which ends this process will await. Once it has awaited an execution of a component that it had added itself, it
+ * registers for the end of the next one as it adds it, which saves a round trip. A wrong prediction costs one message; when
+ * it is forgotten, the component is no longer predicted.
  */
 export class ExpectedEnds {
   private readonly executions = new Map<string, Expected>();
   private readonly components = new Set<string>();
 
-  /** An execution is about to be added: gives what stands for it here. */
+  /** Prepares for an execution that is about to be added. */
   expect(key: string, component: string): Expected {
-    const expected = { component, told: this.components.has(component), ended: 0 };
+    const expected = { component, isReported: this.components.has(component), ended: 0 };
     this.executions.delete(key);
     this.executions.set(key, expected);
-    if (this.executions.size > mostExpected) this.giveUpOldest();
+    if (this.executions.size > maxExpected) this.forgetOldest();
     return expected;
   }
 
-  /** It was added, and stands so; undefined where it was not. */
-  settle(key: string, expected: Expected, stands: ExecutionEnd | undefined): void {
-    // Not the record itself: what was given to the execution is not kept here.
-    if (stands) expected.stands = standing(stands);
-    // Another may have been added under the key meanwhile.
+  /** Remembers the state of the execution as it was added; undefined if it was not. */
+  settle(key: string, expected: Expected, added: ExecutionEnd | undefined): void {
+    // Not the whole record, which would keep the input in memory.
+    if (added) expected.added = endOnly(added);
+    // Another execution may have been added with the same key in the meantime.
     else if (this.executions.get(key) === expected) this.executions.delete(key);
   }
 
-  /** Redis tells how it stands. The news may be faster than the reply to whoever has added it. */
-  take({ key, state, generation }: ExecutionEnd): void {
+  /** Handles a state reported by Redis, which may arrive before the reply to the addition. */
+  receive({ key, state, generation }: ExecutionEnd): void {
     const expected = this.executions.get(key);
     if (expected) expected.ended = Math.max(expected.ended, isTerminal(state) ? generation : generation - 1);
   }
 
-  /** Whether Redis tells of the end of one that nobody waits for yet. */
-  isTold(key: string): boolean {
-    return this.executions.get(key)?.told === true;
+  /** Whether Redis reports the end of an execution that is not awaited yet. */
+  isReported(key: string): boolean {
+    return this.executions.get(key)?.isReported === true;
   }
 
   /**
-   * Somebody waits for the execution of that generation. Gives how it stood when it was added, where its end is told unasked
-   * and was not told yet.
+   * Hands an execution over to a caller that waits for this generation. Returns its state as it was added, if Redis reports
+   * its end unasked and has not done so yet.
    */
-  claim(key: string, generation: number | undefined): ExecutionEnd | undefined {
+  handOver(key: string, generation: number | undefined): ExecutionEnd | undefined {
     const expected = this.executions.get(key);
-    if (!expected?.stands || expected.stands.generation !== generation) return undefined;
+    if (!expected?.added || expected.added.generation !== generation) return undefined;
     this.executions.delete(key);
     this.components.add(expected.component);
-    return expected.told && expected.ended < generation ? expected.stands : undefined;
+    return expected.isReported && expected.ended < generation ? expected.added : undefined;
   }
 
-  /** Something that was told may have been missed. */
+  /** Forgets all executions, because a report may have been missed. */
   clear(): void {
     this.executions.clear();
   }
 
-  private giveUpOldest(): void {
-    for (const [key, { component, told }] of this.executions) {
+  private forgetOldest(): void {
+    for (const [key, { component, isReported }] of this.executions) {
       this.executions.delete(key);
-      if (told) this.components.delete(component);
+      if (isReported) this.components.delete(component);
       return;
     }
   }
 }
 
-const standing = ({ key, state, generation, updatedAt }: ExecutionEnd): ExecutionEnd => ({
+const endOnly = ({ key, state, generation, updatedAt }: ExecutionEnd): ExecutionEnd => ({
   key,
   state,
   generation,

@@ -6,76 +6,76 @@ import { Ends } from './ends.js';
 import { Watchers, type OnError } from '../../docket/engine/watchers.js';
 import { keyOf } from '../keys.js';
 import { eventIn, fieldsOf } from '../codec.js';
-import { beatScript, joinScript, leaveScript, unwatchScript, watchScript } from '../scripts/inbox.js';
+import { renewInboxScript, joinScript, leaveScript, unwatchScript, watchScript } from '../scripts/inbox.js';
 import type { Reply, ScriptRunner } from '../scripts/script.js';
 
-/** How long a process is taken to live, and its inbox kept, without a sign of it; and how often it gives one. */
-const life = 600_000;
-const beat = 20_000;
-/** How long a watch lives without being renewed, which happens with every so-manieth sign. */
-const watchLife = 3_600_000;
-const beatsPerRenewal = 60;
-/** How long Redis lets a read wait; a line on which it says nothing for much longer is dead. */
+/** How long a process counts as alive, and its inbox is kept, without a heartbeat; and the time between heartbeats. */
+const inboxTtl = 600_000;
+const heartbeatInterval = 20_000;
+/** How long a watch lives without renewal, and the number of heartbeats between renewals. */
+const watchTtl = 3_600_000;
+const heartbeatsPerRenewal = 60;
+/** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer is dead. */
 const readWait = 5_000;
-/** Of the connection that reads, in milliseconds. */
+/** After so many silent milliseconds, the connection of the reader counts as dead. */
 export const inboxSilence = 4 * readWait;
 
-/** What an inbox needs of its engine. */
+/** The parts of the engine that an inbox uses. */
 export interface InboxHost {
-  /** A run of this process has lost its execution. */
+  /** Called when a run of this process has lost its execution. */
   revoked(run: string, why: Revocation): void;
-  /** The execution as it is now, with its questions, for watchers that may have missed something. */
+  /** Reads an execution and its questions, for watchers that may have missed something. */
   current(
     key: string,
   ): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
   /** The keys of a session's open tasks. */
   openTasks(session: string): Promise<readonly string[]>;
-  /** News of a session that is served here. */
-  session(entry: Readonly<Record<string, string>>): void;
-  /** News of a place of this process. */
-  taken(entry: Readonly<Record<string, string>>): void;
-  /** News of sessions may be missed: tell how they are now. */
+  /** Receives news of a session that this process serves. */
+  session(message: Readonly<Record<string, string>>): void;
+  /** Called when a connection of this process has lost a question lease. */
+  leaseLost(message: Readonly<Record<string, string>>): void;
+  /** Reports the current state of all sessions, because news may have been missed. */
   refresh(): Promise<void>;
   readonly report: OnError;
 }
 
-/** What is watched here. */
+/** A subject that this process watches. */
 interface Subject {
   readonly of: Watched;
   watching: number;
-  /** Of a session, the tasks that were heard of and have not ended: when entries are missed, one may have been its end. */
+  /** For a session: its tasks seen so far that have not ended. A missed message may have been the end of one of them. */
   readonly open: Set<string>;
-  /** Who is told when the record is no more. */
+  /** Listeners to notify when the record no longer exists. */
   readonly gone: Set<() => void>;
 }
 
 /**
- * What reaches this process from others: one stream, read by one connection that waits, however many executions are
- * watched. The truth is in the records; when entries were lost, watchers are told what it is now.
+ * The messages that other processes send to this one: a single stream, read by one blocking connection, however many
+ * executions are watched. The records are authoritative; after lost messages, watchers get the current state.
  */
 export class Inbox {
-  /** Who waits for the end of an execution. */
+  /** The callers that wait for the end of an execution. */
   readonly ends: Ends;
   private readonly watchers: Watchers;
-  /** How many watch each subject here; Redis knows each of them once. */
+  /** The watched subjects, each with the number of its watchers. Redis knows each subject once. */
   private readonly subjects = new Map<string, Subject>();
-  /** Entries are numbered as they are sent: whoever starts to watch is not told what was sent before. */
+  /** Number of the message that brought an event: a new watcher ignores messages sent before it began. */
   private readonly numbers = new WeakMap<EngineEvent, number>();
-  /** A process joins with the number 1. */
+  /** A process joins with number 1. */
   private lastNumber = 1;
   private lastId = '0-0';
-  /** Entries were lost: the reader tells how things are, before it reads on. */
+  /** Messages were lost: the reader reports the current state before it reads on. */
   private missed = false;
-  /** Redis may not know of this process, or of what it watches: the reader says it again, before it reads on. */
+  /** Redis may have forgotten this process or its watches: the reader joins again before it reads on. */
   private unknown = false;
   private joining?: Promise<void>;
-  private beats = 0;
+  private heartbeats = 0;
   private timer?: NodeJS.Timeout;
   private reading: Promise<void> = Promise.resolve();
   private closed = false;
 
   constructor(
-    /** The name of this process. */
+    /** Id of this process. */
     private readonly node: string,
     private readonly scripts: ScriptRunner,
     private readonly reader: RedisClient,
@@ -91,7 +91,7 @@ export class Inbox {
 
   async open(): Promise<void> {
     await this.join();
-    this.timer = setInterval(() => void this.giveSign().catch(this.host.report), beat).unref();
+    this.timer = setInterval(() => void this.sendHeartbeat().catch(this.host.report), heartbeatInterval).unref();
     this.reading = this.read();
   }
 
@@ -105,28 +105,28 @@ export class Inbox {
       this.scripts.run(unwatchScript, this.node, ...named(of)),
     );
     this.subjects.clear();
-    // What Redis is not told, it forgets by itself after a while.
+    // If any of this does not reach Redis, it expires there.
     await Promise.allSettled([...subjects, this.ends.close(), this.scripts.run(leaveScript, this.node)]);
   }
 
   /**
-   * A connection stands again. What Redis was told last before it went away, it may have forgotten, and what it sent then is
-   * not sent again. The read that waited goes on waiting; the entry that a process is sent when it joins wakes it.
+   * Handles a restored connection. Redis may have forgotten the latest writes before it went away, and does not send again
+   * what it sent then. A read that was blocked stays blocked; the message sent on joining wakes it.
    */
   reconnected(): void {
     this.unknown = true;
     void this.rejoin().catch(this.host.report);
   }
 
-  /** Tells `listener` of everything that happens after the promise has resolved; `gone` is called as the engine says. */
+  /** Passes everything that happens after the promise has resolved to `listener`. Calls `gone` as {@link Engine.watch} says. */
   async watch(of: Watched, listener: (event: EngineEvent) => void, gone = (): void => undefined): Promise<Unwatch> {
     const name = named(of).join(' ');
     const subject = this.subjects.get(name) ?? { of, watching: 0, open: new Set(), gone: new Set() };
     this.subjects.set(name, subject);
     subject.watching++;
-    // Each watch is one, also where two have the same listener.
-    const tellGone = (): void => gone();
-    subject.gone.add(tellGone);
+    // A new function for each watch, since two watches may share a callback.
+    const notifyGone = (): void => gone();
+    subject.gone.add(notifyGone);
     let after: number | undefined;
     const early: EngineEvent[] = [];
     const isNew = (event: EngineEvent): boolean => (this.numbers.get(event) ?? Infinity) > (after ?? Infinity);
@@ -139,14 +139,14 @@ export class Inbox {
       if (!active) return;
       active = false;
       stopListening();
-      subject.gone.delete(tellGone);
+      subject.gone.delete(notifyGone);
       if (--subject.watching > 0 || this.closed) return;
       this.subjects.delete(name);
-      // Commands keep their order: whoever watches again is added after this.
+      // Commands keep their order, so a caller that watches again is added after this.
       this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
     };
     try {
-      const [number] = (await this.scripts.run(watchScript, this.node, watchLife, ...named(of))) as readonly Reply[];
+      const [number] = (await this.scripts.run(watchScript, this.node, watchTtl, ...named(of))) as readonly Reply[];
       after = number == null ? this.lastNumber : Number(number);
       for (const event of early.filter(isNew)) this.guarded(() => listener(event));
       return unwatch;
@@ -157,25 +157,25 @@ export class Inbox {
   }
 
   private async join(): Promise<void> {
-    await this.scripts.run(joinScript, this.node, this.lastNumber, life);
+    await this.scripts.run(joinScript, this.node, this.lastNumber, inboxTtl);
   }
 
-  private async giveSign(): Promise<void> {
-    const known = await this.scripts.run(beatScript, this.node, life, this.lastId);
+  private async sendHeartbeat(): Promise<void> {
+    const known = await this.scripts.run(renewInboxScript, this.node, inboxTtl, this.lastId);
     if (known === 0) {
-      // Others took this process for dead, and sent it nothing.
+      // This process counted as dead, so others sent it nothing.
       this.unknown = true;
-    } else if (++this.beats % beatsPerRenewal === 0) {
+    } else if (++this.heartbeats % heartbeatsPerRenewal === 0) {
       await this.renew();
     }
   }
 
   private rejoin(): Promise<void> {
-    this.joining ??= this.sayAgain().finally(() => (this.joining = undefined));
+    this.joining ??= this.joinAgain().finally(() => (this.joining = undefined));
     return this.joining;
   }
 
-  private async sayAgain(): Promise<void> {
+  private async joinAgain(): Promise<void> {
     this.unknown = false;
     try {
       await this.join();
@@ -190,7 +190,7 @@ export class Inbox {
   private async renew(): Promise<void> {
     const subjects = [...this.subjects.values()].map(({ of }) => named(of));
     for (let index = 0; index < subjects.length; index += 500) {
-      await this.scripts.run(watchScript, this.node, watchLife, ...subjects.slice(index, index + 500).flat());
+      await this.scripts.run(watchScript, this.node, watchTtl, ...subjects.slice(index, index + 500).flat());
     }
   }
 
@@ -199,11 +199,11 @@ export class Inbox {
     while (!this.closed) {
       try {
         if (this.unknown) await this.rejoin();
-        if (this.missed) await this.tellAll();
+        if (this.missed) await this.catchUp();
         const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
         for (const [id, fields] of reply?.[0]?.[1] ?? []) {
           this.lastId = id;
-          this.guarded(() => this.take(fieldsOf(fields)));
+          this.guarded(() => this.receive(fieldsOf(fields)));
         }
       } catch (error) {
         if (this.isClosed()) return;
@@ -213,12 +213,12 @@ export class Inbox {
     }
   }
 
-  /** Closing happens while somebody waits, which the compiler cannot see. */
+  /** A method, because the value changes during an `await`, which the compiler cannot see. */
   private isClosed(): boolean {
     return this.closed;
   }
 
-  private take(fields: Readonly<Record<string, string>>): void {
+  private receive(fields: Readonly<Record<string, string>>): void {
     const number = Number(fields['@number']);
     if (number > this.lastNumber + 1) this.missed = true;
     this.lastNumber = Math.max(number, this.lastNumber);
@@ -226,50 +226,50 @@ export class Inbox {
       this.host.revoked(String(fields['@run']), fields['@why'] as Revocation);
       return;
     }
-    if (fields['@event'] === 'end') return this.ends.take(fields, number);
+    if (fields['@event'] === 'end') return this.ends.receive(fields, number);
     if (fields['@event'] === 'session') return this.host.session(fields);
-    if (fields['@event'] === 'taken') return this.host.taken(fields);
+    if (fields['@event'] === 'taken') return this.host.leaseLost(fields);
     const event = eventIn(fields);
-    if (event) this.tell(event, number);
+    if (event) this.emit(event, number);
   }
 
-  /** Tells the watchers of executions how those are now. */
-  private async tellAll(): Promise<void> {
+  /** Reports the current state to all watchers, since messages were missed. */
+  private async catchUp(): Promise<void> {
     this.missed = false;
     try {
-      await this.tellCurrent();
+      await this.emitCurrent();
     } catch (error) {
       this.missed = true;
       throw error;
     }
   }
 
-  private async tellCurrent(): Promise<void> {
+  private async emitCurrent(): Promise<void> {
     await this.host.refresh();
     await this.ends.refresh();
     const keys = new Set<string>();
     for (const { of, open } of [...this.subjects.values()]) {
-      const concerned = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
-      if ('key' in of) concerned.push(of.key);
-      for (const key of concerned) keys.add(key);
+      const watched = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
+      if ('key' in of) watched.push(of.key);
+      for (const key of watched) keys.add(key);
     }
     for (const key of keys) {
       const current = await this.host.current(key);
       if (!current) {
-        this.tellGone(key);
+        this.notifyGone(key);
         continue;
       }
       const { record, questions } = current;
-      for (const question of questions) this.tell({ type: question.answer ? 'closed' : 'question', record, question });
-      this.tell({ type: 'state', record });
+      for (const question of questions) this.emit({ type: question.answer ? 'closed' : 'question', record, question });
+      this.emit({ type: 'state', record });
     }
   }
 
-  private tellGone(key: string): void {
-    for (const tell of [...(this.subjects.get(named({ key }).join(' '))?.gone ?? [])]) this.guarded(tell);
+  private notifyGone(key: string): void {
+    for (const gone of [...(this.subjects.get(named({ key }).join(' '))?.gone ?? [])]) this.guarded(gone);
   }
 
-  private tell(event: EngineEvent, number = Infinity): void {
+  private emit(event: EngineEvent, number = Infinity): void {
     const { key, session, state } = event.record;
     const subject = session === undefined ? undefined : this.subjects.get(named({ session }).join(' '));
     if (isTerminal(state)) subject?.open.delete(key);
@@ -287,7 +287,7 @@ export class Inbox {
   }
 }
 
-/** A subject as scripts take it. */
+/** A subject as arguments of scripts. */
 function named(of: Watched): [kind: 'key' | 'session' | 'all', name: string] {
   if ('key' in of) return ['key', of.key];
   return 'session' in of ? ['session', of.session] : ['all', ''];

@@ -1,56 +1,56 @@
 import type { OnError } from '../../docket/engine/watchers.js';
-import { goneScript, signScript, signOffScript } from '../scripts/presence.js';
+import { goneScript, heartbeatScript, signOffScript } from '../scripts/presence.js';
 import type { Reply, ScriptRunner } from '../scripts/script.js';
 
-/** How long a process that was killed keeps what it showed, as a part of the lease, and how often others look. */
-const lifePerLease = 1.5;
-const looksPerLease = 2;
-const signsPerLease = 3;
+/** How long a killed process keeps its question leases, in worker leases, and how often others check. */
+const ttlPerLease = 1.5;
+const checksPerLease = 2;
+const heartbeatsPerLease = 3;
 
-/** A place is named by its process and a number. */
-export const placeOf = (node: string, number: number): string => `${node}/${number}`;
-export const nodeOf = (place: string): string => place.slice(0, place.lastIndexOf('/'));
+/** A connection id consists of the id of its process and a number. */
+export const connectionIdOf = (node: string, number: number): string => `${node}/${number}`;
+export const nodeOf = (connectionId: string): string => connectionId.slice(0, connectionId.lastIndexOf('/'));
 
-/** Says that this process is alive, and finds out which of the others, on whom something here depends, are not. */
+/** Sends the heartbeat of this process, and detects the death of others that something here depends on. */
 export class Presence {
   private readonly waiting = new Map<string, Set<() => void>>();
-  /** By name, what Redis is still to be told. */
-  private readonly owed = new Map<string, () => Promise<unknown>>();
-  private signing?: NodeJS.Timeout;
-  private looking?: NodeJS.Timeout;
-  private isLooking = false;
+  /** Releases that have not reached Redis yet, by name. */
+  private readonly unreleased = new Map<string, () => Promise<unknown>>();
+  private heartbeats?: NodeJS.Timeout;
+  private checks?: NodeJS.Timeout;
+  private isChecking = false;
   private closed = false;
 
   constructor(
     private readonly node: string,
     private readonly scripts: ScriptRunner,
-    /** How long a worker that has died keeps its executions, in milliseconds; what a process shows is kept as long and a half. */
+    /** How long a dead worker keeps its executions, in milliseconds. A dead process keeps its question leases half as long again. */
     private readonly lease: number,
     private readonly report: OnError,
   ) {}
 
   async open(): Promise<void> {
-    await this.sign();
-    const every = Math.ceil(this.lease / signsPerLease);
-    this.signing = setInterval(() => void this.sign().catch(this.report), every).unref();
+    await this.sendHeartbeat();
+    const every = Math.ceil(this.lease / heartbeatsPerLease);
+    this.heartbeats = setInterval(() => void this.sendHeartbeat().catch(this.report), every).unref();
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    clearInterval(this.signing);
-    clearInterval(this.looking);
+    clearInterval(this.heartbeats);
+    clearInterval(this.checks);
     this.waiting.clear();
-    this.owed.clear();
-    await this.scripts.run(signOffScript, this.node, 2 * this.life);
+    this.unreleased.clear();
+    await this.scripts.run(signOffScript, this.node, 2 * this.ttl);
   }
 
-  /** Calls back once when that process is gone. Returns what takes the listener away. */
+  /** Calls the listener once when the process is gone. Returns a function that removes the listener. */
   onGone(node: string, listener: () => void): () => void {
     if (this.closed || node === this.node) return () => undefined;
     const listeners = this.waiting.get(node) ?? new Set();
     this.waiting.set(node, listeners.add(listener));
-    const every = Math.ceil(this.lease / looksPerLease);
-    this.looking ??= setInterval(() => void this.look(), every).unref();
+    const every = Math.ceil(this.lease / checksPerLease);
+    this.checks ??= setInterval(() => void this.check(), every).unref();
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.waiting.get(node) === listeners) this.waiting.delete(node);
@@ -58,37 +58,39 @@ export class Presence {
   }
 
   /**
-   * Gives something up. Where Redis cannot be reached now, it is told with the first sign that reaches it: as long as this
-   * process is alive, others would wait for what it does not have any more.
+   * Releases something. If Redis cannot be reached, the release is repeated after the next heartbeat; otherwise others would
+   * wait for it as long as this process is alive.
    */
-  async giveUp(name: string, tell: () => Promise<unknown>): Promise<void> {
-    this.owed.set(name, tell);
-    await tell();
-    if (this.owed.get(name) === tell) this.owed.delete(name);
+  async release(name: string, send: () => Promise<unknown>): Promise<void> {
+    this.unreleased.set(name, send);
+    await send();
+    if (this.unreleased.get(name) === send) this.unreleased.delete(name);
   }
 
-  /** It was taken again, so that it must not be given up later. */
-  tookAgain(name: string): void {
-    this.owed.delete(name);
+  /** Cancels a pending release of something that was acquired again. */
+  acquiredAgain(name: string): void {
+    this.unreleased.delete(name);
   }
 
-  private get life(): number {
-    return Math.ceil(this.lease * lifePerLease);
+  private get ttl(): number {
+    return Math.ceil(this.lease * ttlPerLease);
   }
 
-  private async sign(): Promise<void> {
-    await this.scripts.run(signScript, this.node, this.life);
-    for (const [name, tell] of [...this.owed]) if (this.owed.get(name) === tell) await this.giveUp(name, tell);
+  private async sendHeartbeat(): Promise<void> {
+    await this.scripts.run(heartbeatScript, this.node, this.ttl);
+    for (const [name, send] of [...this.unreleased]) {
+      if (this.unreleased.get(name) === send) await this.release(name, send);
+    }
   }
 
-  private async look(): Promise<void> {
-    if (this.isLooking) return;
+  private async check(): Promise<void> {
+    if (this.isChecking) return;
     if (this.waiting.size === 0) {
-      clearInterval(this.looking);
-      this.looking = undefined;
+      clearInterval(this.checks);
+      this.checks = undefined;
       return;
     }
-    this.isLooking = true;
+    this.isChecking = true;
     try {
       const gone = (await this.scripts.run(goneScript, ...this.waiting.keys())) as readonly Reply[];
       for (const node of gone.map(String)) {
@@ -99,7 +101,7 @@ export class Presence {
     } catch (error) {
       this.report(error);
     } finally {
-      this.isLooking = false;
+      this.isChecking = false;
     }
   }
 

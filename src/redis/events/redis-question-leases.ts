@@ -1,47 +1,47 @@
 import type { LeaseListener, LeaseHolder, QuestionLeases, LeaseResult } from '../../docket/engine/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import { giveUpScript, receivedScript, showScript } from '../scripts/showings.js';
+import { acquireLeaseScript, receivedScript, releaseLeaseScript } from '../scripts/question-leases.js';
 import type { Argument, Reply, Script } from '../scripts/script.js';
 
-/** A place of this process. */
-interface Attending {
+/** A connection of this process that asks for leases. */
+interface Attendee {
   readonly listener: LeaseListener;
-  /** Questions that other processes show; by key and name, what stops waiting for the end of those. */
+  /** Questions leased to other processes, by key and name, each with a function that stops waiting for that process to die. */
   readonly refused: Map<string, () => void>;
 }
 
-/** What the showings need of their engine. */
+/** The parts of the engine that {@link RedisQuestionLeases} uses. */
 export interface RedisQuestionLeasesHost {
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
   readonly presence: Presence;
 }
 
-/** {@link QuestionLeases} of several processes: what a process that was killed showed is free once it gave no sign for long enough. */
+/** {@link QuestionLeases} across processes. The leases of a killed process expire when its heartbeat does. */
 export class RedisQuestionLeases implements QuestionLeases {
-  private readonly places = new Map<string, Attending>();
+  private readonly attendees = new Map<string, Attendee>();
 
   constructor(private readonly host: RedisQuestionLeasesHost) {}
 
-  attend(place: string, listener: LeaseListener): () => void {
-    const attending: Attending = { listener, refused: new Map() };
-    this.places.set(place, attending);
+  attend(connection: string, listener: LeaseListener): () => void {
+    const attendee: Attendee = { listener, refused: new Map() };
+    this.attendees.set(connection, attendee);
     return () => {
-      this.places.delete(place);
-      attending.refused.forEach((stop) => stop());
+      this.attendees.delete(connection);
+      attendee.refused.forEach((stop) => stop());
     };
   }
 
   async acquire(
     key: string,
     question: string,
-    { connection: place, session, waits, rests }: LeaseHolder,
+    { connection, session, waits, rests }: LeaseHolder,
   ): Promise<LeaseResult> {
-    this.forget(place, key, question);
-    this.host.presence.tookAgain(showing(place, key, question));
-    const who = waits ? '1' : rests === true ? 'r' : '0';
-    const reply = await this.host.run(showScript, key, question, place, who, session);
+    this.forget(connection, key, question);
+    this.host.presence.acquiredAgain(leaseName(connection, key, question));
+    const waiting = waits ? '1' : rests === true ? 'r' : '0';
+    const reply = await this.host.run(acquireLeaseScript, key, question, connection, waiting, session);
     const [status, detail, kept] = reply as readonly Reply[];
-    if (status === 'elsewhere') this.waitForEndOf(String(detail), place, key, question);
+    if (status === 'elsewhere') this.waitForEndOf(String(detail), connection, key, question);
     return {
       granted: status === 'granted',
       again: detail === '1',
@@ -49,38 +49,44 @@ export class RedisQuestionLeases implements QuestionLeases {
     };
   }
 
-  async received(key: string, question: string, session: string): Promise<void> {
+  async acknowledge(key: string, question: string, session: string): Promise<void> {
     await this.host.run(receivedScript, key, question, session);
   }
 
-  async release(key: string, question: string, place: string): Promise<void> {
-    // What is not shown here only was waited for.
-    if (this.forget(place, key, question)) return;
-    await this.host.presence.giveUp(showing(place, key, question), () =>
-      this.host.run(giveUpScript, key, question, place),
+  async release(key: string, question: string, connection: string): Promise<void> {
+    // A connection that was refused holds no lease.
+    if (this.forget(connection, key, question)) return;
+    await this.host.presence.release(leaseName(connection, key, question), () =>
+      this.host.run(releaseLeaseScript, key, question, connection),
     );
   }
 
-  /** An entry of the inbox that is about a place of this process. */
-  take(entry: Readonly<Record<string, string>>): void {
-    const { '@place': place = '', '@key': key = '', '@question': question = '', '@session': session = '' } = entry;
-    this.places.get(place)?.listener.onLost(key, question, session);
+  /** Handles an inbox message: another process has taken over a lease of this one. */
+  receive(message: Readonly<Record<string, string>>): void {
+    const {
+      '@place': connection = '',
+      '@key': key = '',
+      '@question': question = '',
+      '@session': session = '',
+    } = message;
+    this.attendees.get(connection)?.listener.onLost(key, question, session);
   }
 
-  private waitForEndOf(shows: string, place: string, key: string, question: string): void {
-    const attending = this.places.get(place);
-    const stop = this.host.presence.onGone(nodeOf(shows), () => {
-      this.forget(place, key, question);
-      attending?.listener.onAvailable(key, question);
+  private waitForEndOf(holder: string, connection: string, key: string, question: string): void {
+    const attendee = this.attendees.get(connection);
+    const stop = this.host.presence.onGone(nodeOf(holder), () => {
+      this.forget(connection, key, question);
+      attendee?.listener.onAvailable(key, question);
     });
-    attending?.refused.set(`${key} ${question}`, stop);
+    attendee?.refused.set(`${key} ${question}`, stop);
   }
 
-  private forget(place: string, key: string, question: string): boolean {
-    const refused = this.places.get(place)?.refused;
+  private forget(connection: string, key: string, question: string): boolean {
+    const refused = this.attendees.get(connection)?.refused;
     refused?.get(`${key} ${question}`)?.();
     return refused?.delete(`${key} ${question}`) === true;
   }
 }
 
-const showing = (place: string, key: string, question: string): string => `showing ${place} ${key} ${question}`;
+const leaseName = (connection: string, key: string, question: string): string =>
+  `lease ${connection} ${key} ${question}`;

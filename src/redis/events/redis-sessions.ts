@@ -11,38 +11,38 @@ import {
   leaveSessionScript,
   openTasksScript,
   saveSessionScript,
-  tellSessionScript,
+  publishSessionScript,
 } from '../scripts/sessions.js';
 import type { Argument, Reply, Script } from '../scripts/script.js';
 
 type Listener = (news: SessionNews) => void;
 
-/** A session that places of this process serve. */
+/** A session that connections of this process serve. */
 interface Served {
-  readonly places: Map<string, Listener>;
-  /** The place that holds it, as far as this process knows, and how often that had changed then. */
+  readonly connections: Map<string, Listener>;
+  /** The connection that holds it, as far as this process knows, and the number of changes of holder until then. */
   holder: string | undefined;
   changes: number;
   stopWaiting: (() => void) | undefined;
 }
 
-/** What the sessions need of their engine. */
+/** The parts of the engine that {@link RedisSessions} uses. */
 export interface RedisSessionsHost {
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
-  /** Has the news of a session sent to this process. Returns what stops that. */
+  /** Subscribes this process to the news of a session. Returns a function that ends the subscription. */
   watch(session: string): Promise<() => void>;
   readonly presence: Presence;
   report(error: unknown): void;
 }
 
-/** {@link Sessions} of several processes. */
+/** {@link Sessions} across processes. */
 export class RedisSessions implements Sessions {
   private readonly served = new Map<string, Served>();
 
   constructor(private readonly host: RedisSessionsHost) {}
 
-  async save(id: string, place: string, { owner, client }: StoredSession, life: number): Promise<void> {
-    await this.host.run(saveSessionScript, id, place, owner, JSON.stringify(client), Math.ceil(life));
+  async save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
+    await this.host.run(saveSessionScript, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
   }
 
   async find(id: string): Promise<StoredSession | undefined> {
@@ -51,38 +51,38 @@ export class RedisSessions implements Sessions {
     return { owner, client: JSON.parse(client) as Json };
   }
 
-  async keep(id: string, place: string, life: number): Promise<boolean> {
-    return (await this.host.run(keepSessionScript, id, place, Math.ceil(life))) === 1;
+  async keep(id: string, connection: string, ttl: number): Promise<boolean> {
+    return (await this.host.run(keepSessionScript, id, connection, Math.ceil(ttl))) === 1;
   }
 
-  async change(id: string, place: string, client: Json): Promise<void> {
-    await this.host.run(changeSessionScript, id, place, JSON.stringify(client));
+  async change(id: string, connection: string, client: Json): Promise<void> {
+    await this.host.run(changeSessionScript, id, connection, JSON.stringify(client));
   }
 
   async end(id: string, lastUsedBy = ''): Promise<void> {
     await this.host.run(endSessionScript, id, lastUsedBy);
   }
 
-  async serve(id: string, place: string, listener: Listener): Promise<() => void> {
+  async serve(id: string, connection: string, listener: Listener): Promise<() => void> {
     const served = this.served.get(id) ?? {
-      places: new Map<string, Listener>(),
+      connections: new Map<string, Listener>(),
       holder: undefined,
       changes: 0,
       stopWaiting: undefined,
     };
     this.served.set(id, served);
-    served.places.set(place, listener);
+    served.connections.set(connection, listener);
     const stop = (): void => {
-      if (!served.places.delete(place) || served.places.size > 0) return;
+      if (!served.connections.delete(connection) || served.connections.size > 0) return;
       served.stopWaiting?.();
       if (this.served.get(id) === served) this.served.delete(id);
     };
     try {
       const unwatch = await this.host.watch(id);
-      // Asked once the news come: whoever holds it from now on is told.
+      // Read after subscribing, so that no later change of holder is missed.
       const [changes, holder] = await this.holderOf(id);
       if (changes >= served.changes) this.holdBy(id, served, changes, holder);
-      if (served.holder !== undefined) this.deliver(id, place, { type: 'held', connection: served.holder });
+      if (served.holder !== undefined) this.deliver(id, connection, { type: 'held', connection: served.holder });
       return () => {
         stop();
         unwatch();
@@ -93,29 +93,29 @@ export class RedisSessions implements Sessions {
     }
   }
 
-  async publish(id: string, place: string, message: Json): Promise<void> {
-    await this.host.run(tellSessionScript, id, place, JSON.stringify(message));
+  async publish(id: string, connection: string, message: Json): Promise<void> {
+    await this.host.run(publishSessionScript, id, connection, JSON.stringify(message));
   }
 
-  async hold(id: string, place: string): Promise<readonly string[]> {
-    this.host.presence.tookAgain(holding(id, place));
-    const [changes, tasks] = (await this.host.run(holdScript, id, place)) as readonly [number, readonly Reply[]];
-    // Where that came first, the same is no news when it comes from Redis.
-    if (changes > 0) this.held(id, changes, place);
+  async hold(id: string, connection: string): Promise<readonly string[]> {
+    this.host.presence.acquiredAgain(holdName(id, connection));
+    const [changes, tasks] = (await this.host.run(holdScript, id, connection)) as readonly [number, readonly Reply[]];
+    // The message from Redis about this change will be ignored, since it has the same number.
+    if (changes > 0) this.held(id, changes, connection);
     return tasks.map(String);
   }
 
-  async leave(id: string, place: string): Promise<void> {
-    await this.host.presence.giveUp(holding(id, place), () => this.host.run(leaveSessionScript, id, place));
+  async release(id: string, connection: string): Promise<void> {
+    await this.host.presence.release(holdName(id, connection), () => this.host.run(leaveSessionScript, id, connection));
   }
 
   async openTasks(id: string): Promise<readonly string[]> {
     return ((await this.host.run(openTasksScript, id)) as readonly Reply[]).map(String);
   }
 
-  /** An entry of the inbox that is about a session. */
-  take(entry: Readonly<Record<string, string>>): void {
-    const { '@session': id = '', '@from': from = '', '@type': type, '@value': value = '' } = entry;
+  /** Handles an inbox message about a session. */
+  receive(message: Readonly<Record<string, string>>): void {
+    const { '@session': id = '', '@from': from = '', '@type': type, '@value': value = '' } = message;
     switch (type) {
       case 'held': {
         const [changes, holder] = [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)];
@@ -130,7 +130,7 @@ export class RedisSessions implements Sessions {
     }
   }
 
-  /** Entries were missed: tells how things are now. What places told each other is lost. */
+  /** Reports the current state of all sessions after messages were missed. Messages between connections are lost. */
   async refresh(): Promise<void> {
     for (const id of [...this.served.keys()]) {
       const stored = await this.find(id);
@@ -141,47 +141,47 @@ export class RedisSessions implements Sessions {
       this.spread(id, { type: 'changed', client: stored.client }, '');
       const [changes, holder] = await this.holderOf(id);
       const served = this.served.get(id);
-      // Also where Redis has lost the last changes.
+      // Even if Redis has lost the latest changes.
       if (served) this.holdBy(id, served, changes, holder);
       this.spread(id, { type: 'held', connection: holder }, '');
     }
   }
 
-  private async holderOf(id: string): Promise<[changes: number, place: string | undefined]> {
-    const [changes, place] = (await this.host.run(holderScript, id)) as readonly [number, string];
-    return [changes, place === '' ? undefined : place];
+  private async holderOf(id: string): Promise<[changes: number, connection: string | undefined]> {
+    const [changes, connection] = (await this.host.run(holderScript, id)) as readonly [number, string];
+    return [changes, connection === '' ? undefined : connection];
   }
 
-  private held(id: string, changes: number, place: string | undefined, from = ''): void {
+  private held(id: string, changes: number, connection: string | undefined, from = ''): void {
     const served = this.served.get(id);
     if (served === undefined || changes <= served.changes) return;
-    this.holdBy(id, served, changes, place);
-    // Who holds it is told as well: each place knows from its news alone who that is.
-    this.spread(id, { type: 'held', connection: place }, place === undefined ? from : '');
+    this.holdBy(id, served, changes, connection);
+    // The new holder is notified too: connections learn who holds the session from these news alone.
+    this.spread(id, { type: 'held', connection }, connection === undefined ? from : '');
   }
 
-  /** A holder whose process is killed says nothing. */
-  private holdBy(id: string, served: Served, changes: number, place: string | undefined): void {
+  /** Remembers the holder and waits for the death of its process, which nothing else would report. */
+  private holdBy(id: string, served: Served, changes: number, connection: string | undefined): void {
     served.stopWaiting?.();
-    served.holder = place;
+    served.holder = connection;
     served.changes = changes;
     const onGone = (): void => {
       served.holder = undefined;
       this.spread(id, { type: 'held', connection: undefined }, '');
     };
-    served.stopWaiting = place === undefined ? undefined : this.host.presence.onGone(nodeOf(place), onGone);
+    served.stopWaiting = connection === undefined ? undefined : this.host.presence.onGone(nodeOf(connection), onGone);
   }
 
   private spread(id: string, news: SessionNews, from: string): void {
-    for (const place of [...(this.served.get(id)?.places.keys() ?? [])]) {
-      if (place !== from) this.deliver(id, place, news);
+    for (const connection of [...(this.served.get(id)?.connections.keys() ?? [])]) {
+      if (connection !== from) this.deliver(id, connection, news);
     }
   }
 
-  private deliver(id: string, place: string, news: SessionNews): void {
+  private deliver(id: string, connection: string, news: SessionNews): void {
     queueMicrotask(() => {
       try {
-        this.served.get(id)?.places.get(place)?.(news);
+        this.served.get(id)?.connections.get(connection)?.(news);
       } catch (error) {
         this.host.report(error);
       }
@@ -189,4 +189,4 @@ export class RedisSessions implements Sessions {
   }
 }
 
-const holding = (session: string, place: string): string => `session ${session} ${place}`;
+const holdName = (session: string, connection: string): string => `session ${session} ${connection}`;

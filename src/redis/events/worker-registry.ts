@@ -5,15 +5,15 @@ import type { WorkerIdentity, WorkerSummary } from '../../docket/engine/queries.
 import type { OnError } from '../../docket/engine/watchers.js';
 import { parsed } from '../codec.js';
 import type { ScriptRunner } from '../scripts/script.js';
-import { workerGoneScript, workerSignScript, workersScript } from '../scripts/workers.js';
+import { workerGoneScript, workerHeartbeatScript, workersScript } from '../scripts/workers.js';
 
-/** What is under way in a worker. */
+/** The number of calls in a worker. */
 interface Load {
   readonly running: number;
   readonly waiting: number;
 }
 
-/** Stops to tell of a worker. */
+/** Removes a worker from the registry. */
 type Leave = () => void;
 
 const Facts = z
@@ -32,22 +32,22 @@ const Facts = z
 
 const Row = z.tuple([z.string(), z.coerce.number(), Facts, z.coerce.number(), z.coerce.number()]);
 
-/** The workers of this process give signs of life, and whoever asks is told of those of all processes. */
+/** Sends the heartbeats of this process's workers, and lists the workers of all processes. */
 export class WorkerRegistry {
-  private readonly signs = new Map<string, () => Promise<void>>();
+  private readonly heartbeats = new Map<string, () => Promise<void>>();
   private readonly leaving = new Set<Promise<unknown>>();
   private timer?: NodeJS.Timeout;
-  /** Whether the last sign failed, which is reported once. */
+  /** Whether the last heartbeat failed. An outage is reported once. */
   private failing = false;
 
   constructor(
     private readonly scripts: ScriptRunner,
-    /** How long a worker is taken to live without a sign, in milliseconds. */
-    private readonly life: number,
+    /** How long a worker counts as alive without a heartbeat, in milliseconds. */
+    private readonly ttl: number,
     private readonly report: OnError,
   ) {}
 
-  /** Tells of a worker from now on; `load` is asked with each sign. */
+  /** Adds a worker. Each heartbeat reports its current `load`. */
   join({ worker, concurrency, version, components = [] }: WorkerIdentity, load: () => Load): Leave {
     const id = randomUUID();
     const facts = JSON.stringify({
@@ -58,31 +58,32 @@ export class WorkerRegistry {
       pid: process.pid,
       concurrency,
     });
-    let told = false;
-    let telling = false;
-    const sign = async (): Promise<void> => {
-      // While Redis is away, one sign waits and not one for each beat.
-      if (telling) return;
-      telling = true;
+    let isKnown = false;
+    let isSending = false;
+    const sendHeartbeat = async (): Promise<void> => {
+      // During an outage, only one heartbeat waits.
+      if (isSending) return;
+      isSending = true;
       try {
         const { running, waiting } = load();
-        const known = await this.scripts.run(workerSignScript, id, this.life, running, waiting, told ? '' : facts);
-        told = known === 1;
+        const description = isKnown ? '' : facts;
+        const known = await this.scripts.run(workerHeartbeatScript, id, this.ttl, running, waiting, description);
+        isKnown = known === 1;
         this.failing = false;
       } catch (error) {
-        told = false;
+        isKnown = false;
         if (!this.failing) this.report(error);
         this.failing = true;
       } finally {
-        telling = false;
+        isSending = false;
       }
     };
-    this.signs.set(id, sign);
-    this.timer ??= setInterval(() => this.giveSigns(), Math.ceil(this.life / 6)).unref();
-    void sign();
+    this.heartbeats.set(id, sendHeartbeat);
+    this.timer ??= setInterval(() => this.sendHeartbeats(), Math.ceil(this.ttl / 6)).unref();
+    void sendHeartbeat();
     return () => {
-      if (!this.signs.delete(id)) return;
-      // What Redis is not told, it forgets by itself.
+      if (!this.heartbeats.delete(id)) return;
+      // If this does not reach Redis, the worker expires there.
       const leaving = this.scripts
         .run(workerGoneScript, id)
         .catch(() => undefined)
@@ -91,7 +92,7 @@ export class WorkerRegistry {
     };
   }
 
-  /** The workers of all processes that live, in the order in which they began. */
+  /** Lists the live workers of all processes, oldest first. */
   async list(): Promise<readonly WorkerSummary[]> {
     const rows = (await this.scripts.run(workersScript)) as readonly unknown[];
     return rows
@@ -103,13 +104,13 @@ export class WorkerRegistry {
       .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
   }
 
-  /** Gives no more signs. Resolves when Redis knows who has left. */
+  /** Stops the heartbeats. Resolves when the removals have reached Redis. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.leaving);
   }
 
-  private giveSigns(): void {
-    for (const sign of this.signs.values()) void sign();
+  private sendHeartbeats(): void {
+    for (const sendHeartbeat of this.heartbeats.values()) void sendHeartbeat();
   }
 }

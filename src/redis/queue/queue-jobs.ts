@@ -3,66 +3,78 @@ import type { RedisClient } from '../connection/open-redis.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { DueTick, Schedules } from './schedules.js';
-import { dueScript, frontScript, ticketedScript } from '../scripts/due.js';
+import { dueScript, frontScript, confirmQueuedScript } from '../scripts/due.js';
 import type { Reply, ScriptRunner } from '../scripts/script.js';
 
-/** At the latest after so many milliseconds a process looks for what is due, whoever made it so. */
-const longestLook = 1_000;
+/** Longest pause between two checks for what is due, in milliseconds. Another process may have made something due. */
+const longestPause = 1_000;
 
-/** So long it waits for more to become due, rather than look for each by itself. */
-const shortestLook = 5;
+/** Shortest pause, in milliseconds, so that one check finds several executions that become due at almost the same time. */
+const shortestPause = 5;
 
-/** So many tickets that are in the line are told of together, or those of so many milliseconds: much less than Redis waits. */
-const mostArrived = 100;
-const arrivalWait = 250;
+/** Queued jobs are confirmed in batches of this size, or after this time in milliseconds: far sooner than Redis adds them again. */
+const confirmationBatch = 100;
+const confirmationDelay = 250;
 
-/** Executions with their tickets and priorities. */
-type Due = readonly (readonly [key: string, ticket: string, priority: string])[];
+/** Executions with the numbers of their queue jobs and their priorities. */
+type Due = readonly (readonly [key: string, jobNumber: string, priority: string])[];
 
-/** What {@link dueScript} gives. */
-type DueReply = readonly [due: Due, missing: Due, ticks: readonly DueTick[], now: string, next: string, called: Called];
+/** The reply of {@link dueScript}. */
+type DueReply = readonly [
+  due: Due,
+  missing: Due,
+  ticks: readonly DueTick[],
+  now: string,
+  next: string,
+  admitted: Admitted,
+];
 
-/** Executions that may pass the gate of their component, each with its ticket. */
-export type Called = readonly (readonly [
+/** Executions that may run within the limits of their component, each with its new queue job. */
+export type Admitted = readonly (readonly [
   key: string,
-  place: readonly [ticket: string, delay: string, priority: string],
+  job: readonly [jobNumber: string, delay: string, priority: string],
 ])[];
 
-/** The place in line that a step has given to an execution. */
-interface Place {
-  readonly ticket: string;
-  /** How long it is until the execution is due, in milliseconds. */
+/** The queue job that a script has created for an execution. */
+interface NewJob {
+  readonly jobNumber: string;
+  /** Milliseconds until the execution is due. */
   readonly delay: number;
   readonly priority: number;
-  /** Whether the step has brought the ticket into the line already. */
-  readonly inLine: boolean;
+  /** Whether the script has already put the job into the waiting list. */
+  readonly isQueued: boolean;
 }
 
-/** A place as steps give it; undefined where they give none. */
-export function placeIn(reply: Reply | undefined): Place | undefined {
+/** Reads a new queue job from the reply of a script. Undefined if there is none. */
+export function newJobIn(reply: Reply | undefined): NewJob | undefined {
   if (!Array.isArray(reply)) return undefined;
-  const [ticket, delay, priority, inLine] = reply as readonly Reply[];
-  return { ticket: String(ticket), delay: Number(delay), priority: Number(priority), inLine: inLine === '1' };
+  const [jobNumber, delay, priority, isQueued] = reply as readonly Reply[];
+  return {
+    jobNumber: String(jobNumber),
+    delay: Number(delay),
+    priority: Number(priority),
+    isQueued: isQueued === '1',
+  };
 }
 
-/** What a ticket of the queue carries: everything else is in the record. */
+/** Data of a queue job. Everything else is in the record of the execution. */
 export interface Ticket {
-  /** Of the execution. */
+  /** Key of the execution. */
   readonly key: string;
-  /** Grows with each place in line that the execution gets; the last one counts. */
+  /** Number of the job. The execution gets a higher one each time it is queued, and only the latest is valid. */
   readonly ticket: string;
 }
 
-/** The line of executions in BullMQ, and what is to be done at a time. */
+/** BullMQ's jobs of a docket, and the periodic check for what is due. */
 export class QueueJobs {
   private readonly queue: Queue<Ticket>;
   private timer?: NodeJS.Timeout;
-  private nextLook = Infinity;
-  /** What is in the line since Redis was told the last time. */
-  private arrived: string[] = [];
-  private arrival?: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
-  /** Whether the last look failed, which is reported once. */
+  private nextCheck = Infinity;
+  /** Numbers and keys of jobs that were queued since the last confirmation. */
+  private unconfirmed: string[] = [];
+  private confirmation?: NodeJS.Timeout | undefined;
+  private checking: Promise<void> = Promise.resolve();
+  /** Whether the last check failed. An outage is reported once. */
   private failing = false;
   private closed = false;
 
@@ -75,104 +87,104 @@ export class QueueJobs {
     this.queue = new Queue(queueName, {
       connection,
       prefix: scripts.prefix,
-      // Nobody reads BullMQ's events: ours say more.
+      // BullMQ's events are not read: ours say more.
       streams: { events: { maxLen: 10 } },
     });
     this.queue.on('error', report);
   }
 
-  /** BullMQ asks Redis what it is, once: where that fails, its queue never works. */
+  /** BullMQ queries the server's version once. If that fails, its queue never works. */
   async ready(): Promise<void> {
     await this.queue.waitUntilReady();
   }
 
   open(): void {
-    this.look(0);
+    this.checkDueIn(0);
   }
 
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    await this.looking;
-    await this.tellArrived();
+    await this.checking;
+    await this.confirmQueued();
     await this.queue.close();
   }
 
-  /** Brings a ticket into the line; to its front where its execution was there before. */
-  async add(key: string, ticket: string, priority: number, front = false): Promise<void> {
+  /** Adds a job to the waiting list; at its front if the execution has waited there before. */
+  async add(key: string, jobNumber: string, priority: number, front = false): Promise<void> {
     await this.queue.add(
       jobName,
-      { key, ticket },
+      { key, ticket: jobNumber },
       {
-        jobId: `t${ticket}`,
-        // BullMQ keeps what has no priority in a list, which costs less.
+        jobId: `t${jobNumber}`,
+        // BullMQ keeps jobs without a priority in a plain list, which is cheaper.
         ...(priority > 0 ? { priority } : { lifo: front }),
         removeOnComplete: true,
         removeOnFail: true,
       },
     );
-    // Where this gets lost, the ticket is added a second time, which changes nothing.
+    // If this gets lost, the job is added a second time, which changes nothing.
     if (front) {
-      this.scripts.run(frontScript, ticket, key).catch(() => undefined);
+      this.scripts.run(frontScript, jobNumber, key).catch(() => undefined);
       return;
     }
-    this.arrived.push(ticket, key);
-    if (this.arrived.length >= 2 * mostArrived) void this.tellArrived();
-    else this.arrival ??= setTimeout(() => void this.tellArrived(), arrivalWait).unref();
+    this.unconfirmed.push(jobNumber, key);
+    if (this.unconfirmed.length >= 2 * confirmationBatch) void this.confirmQueued();
+    else this.confirmation ??= setTimeout(() => void this.confirmQueued(), confirmationDelay).unref();
   }
 
-  /** Brings those that were called back into the line. */
-  async call(called: Called): Promise<void> {
-    await Promise.all(called.map(([key, [ticket, , priority]]) => this.add(key, ticket, Number(priority), true)));
+  /** Adds the jobs of admitted executions at the front of the waiting list. */
+  async admit(admitted: Admitted): Promise<void> {
+    await Promise.all(admitted.map(([key, [number, , priority]]) => this.add(key, number, Number(priority), true)));
   }
 
-  /** Takes a ticket out of the line. One that a worker has already is dropped by that. */
-  async remove(ticket: string): Promise<void> {
-    await this.queue.remove(`t${ticket}`);
+  /** Removes a job from the waiting list. If a worker already has it, the worker drops it. */
+  async remove(jobNumber: string): Promise<void> {
+    await this.queue.remove(`t${jobNumber}`);
   }
 
-  /** Looks for what is due after `delay` milliseconds, if no look comes before. */
-  look(delay: number): void {
-    const wait = Math.min(delay, longestLook);
+  /** Checks for what is due after `delay` milliseconds, unless a check comes sooner. */
+  checkDueIn(delay: number): void {
+    const wait = Math.min(delay, longestPause);
     const at = performance.now() + wait;
-    if (this.closed || at >= this.nextLook) return;
-    this.nextLook = at;
+    if (this.closed || at >= this.nextCheck) return;
+    this.nextCheck = at;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      // What becomes known while it looks sets the time of the next look.
-      this.nextLook = Infinity;
-      this.looking = this.looking.then(() => this.doDue());
+      // Reset first: news that arrives during the check may schedule the next one.
+      this.nextCheck = Infinity;
+      this.checking = this.checking.then(() => this.checkDue());
     }, wait).unref();
   }
 
-  private async tellArrived(): Promise<void> {
-    clearTimeout(this.arrival);
-    this.arrival = undefined;
-    const arrived = this.arrived.splice(0);
-    if (arrived.length > 0) await this.scripts.run(ticketedScript, ...arrived).catch(() => undefined);
+  private async confirmQueued(): Promise<void> {
+    clearTimeout(this.confirmation);
+    this.confirmation = undefined;
+    const queued = this.unconfirmed.splice(0);
+    if (queued.length > 0) await this.scripts.run(confirmQueuedScript, ...queued).catch(() => undefined);
   }
 
   private async tick(due: DueTick, now: number): Promise<void> {
-    const { ticket, wait } = await this.schedules.tick(due, now);
-    this.look(wait);
-    const place = placeIn(ticket);
-    if (place && !place.inLine) await this.add(due[0], place.ticket, place.priority);
+    const { job, wait } = await this.schedules.tick(due, now);
+    this.checkDueIn(wait);
+    const created = newJobIn(job);
+    if (created && !created.isQueued) await this.add(due[0], created.jobNumber, created.priority);
   }
 
-  private async doDue(): Promise<void> {
-    let wait: number = longestLook;
+  private async checkDue(): Promise<void> {
+    let wait: number = longestPause;
     try {
-      const [due, missing, ticks, now, next, called] = (await this.scripts.run(dueScript)) as DueReply;
-      if (next !== '') wait = Math.min(Math.max(Number(next), shortestLook), longestLook);
-      await Promise.all(due.map(([key, ticket, priority]) => this.add(key, ticket, Number(priority))));
-      await this.call(called);
-      for (const [key, ticket, priority] of missing) await this.add(key, ticket, Number(priority), true);
+      const [due, missing, ticks, now, next, admitted] = (await this.scripts.run(dueScript)) as DueReply;
+      if (next !== '') wait = Math.min(Math.max(Number(next), shortestPause), longestPause);
+      await Promise.all(due.map(([key, number, priority]) => this.add(key, number, Number(priority))));
+      await this.admit(admitted);
+      for (const [key, number, priority] of missing) await this.add(key, number, Number(priority), true);
       await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;
     } catch (error) {
       if (!this.failing && !this.closed) this.report(error);
       this.failing = true;
     }
-    this.look(wait);
+    this.checkDueIn(wait);
   }
 }

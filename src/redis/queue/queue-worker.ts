@@ -4,48 +4,48 @@ import type { Delivery } from '../../docket/engine/engine.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { RedisClient } from '../connection/open-redis.js';
-import type { NextTicket } from './redis-runs.js';
+import type { NextJob } from './redis-runs.js';
 import type { Ticket } from './queue-jobs.js';
 
-/** A ticket that a worker has taken. */
+/** A queue job that a worker has locked. */
 export interface HeldJob {
-  /** In BullMQ. */
+  /** Its id in BullMQ. */
   readonly id: string;
-  readonly ticket: Ticket;
-  /** What it is locked by. */
+  readonly data: Ticket;
+  /** The token that locks it. */
   readonly lock: string;
-  /** What it becomes, or has become. */
+  /** The run that the job becomes. */
   readonly run: string;
-  /** Whether that is known; if not, it is to be claimed. */
-  readonly claimed: boolean;
-  /** Absent where the ticket means nothing any more. */
+  /** Whether the run has already been acquired. */
+  readonly isAcquired: boolean;
+  /** Absent if the job is no longer valid. */
   readonly delivery?: Delivery;
 }
 
-/** What the intake of tickets needs. */
+/** Options of a queue worker. */
 export interface QueueWorkerOptions {
   readonly prefix: string;
   readonly connection: RedisClient;
   /** The name of the worker. */
   readonly name: string;
-  /** How long a worker that has died keeps its tickets from others, in milliseconds. */
+  /** How long a dead worker keeps its jobs from others, in milliseconds. */
   readonly lease: number;
-  /** Takes the first ticket in line and makes a run of it in the same step. Absent where BullMQ has to be asked for it alone. */
-  readonly take?: (lock: string, run: string) => Promise<NextTicket | undefined>;
-  /** Leaves the first ticket in line to other workers. */
+  /** Locks the first job of the waiting list and acquires its run in one step. Absent if BullMQ has to do the first part alone. */
+  readonly acquireFirst?: (lock: string, run: string) => Promise<NextJob | undefined>;
+  /** Leaves the first job of the waiting list to other workers. */
   readonly passOn: () => Promise<void>;
-  /** Whether a ticket is still wanted. That may change while it is waited for. */
+  /** Whether a job is still wanted, which may change while the worker waits for one. */
   readonly wants: () => boolean;
   readonly report: OnError;
 }
 
 /**
- * BullMQ's worker, of which the waiting for tickets, their locks and the search for those of dead workers are used. Its loop and
- * its processor are not: what becomes of a ticket is decided elsewhere.
+ * BullMQ's worker, used to wait for jobs, to lock them and to recover those of dead workers. Its loop and its processor are
+ * not used: the consumer decides what becomes of a job.
  */
 export class QueueWorker extends Worker<Ticket> {
   private readonly options: QueueWorkerOptions;
-  /** The run for which a ticket is looked for, and what was found for it. */
+  /** The run that the next job is to become, and the job found for it. */
   private wanted = '';
   private found: HeldJob | undefined;
 
@@ -56,11 +56,11 @@ export class QueueWorker extends Worker<Ticket> {
       prefix,
       name,
       lockDuration: lease,
-      // A lease that has run out is found at the next check: with the lease of ten seconds, nine after the death on average.
+      // The next check finds an expired lease: with a lease of ten seconds, nine seconds after the death on average.
       stalledInterval: Math.ceil(lease / 5),
-      // How often an execution may be lost is the worker's decision, by the losses in the record.
+      // Our worker limits how often an execution may be lost, by the losses in its record.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
-      // Tickets that another worker hands back without a sign are found within this many seconds.
+      // Seconds until a job is found that another worker released without setting the marker.
       drainDelay: 1,
     });
     this.options = options;
@@ -68,50 +68,50 @@ export class QueueWorker extends Worker<Ticket> {
     this.startStalledCheckTimer().catch(report);
   }
 
-  /** The next ticket, for a run. Undefined after a while without one. */
+  /** Waits for the next job, which becomes the run. Undefined if none comes for a while. */
   async fetch(run: string): Promise<HeldJob | undefined> {
     const lock = randomUUID();
     this.wanted = run;
     this.found = undefined;
     const job = (await this.getNextJob(lock)) as Job<Ticket> | undefined;
     const found = this.takeFound();
-    return found ?? (job && { id: String(job.id), ticket: job.data, lock, run, claimed: false });
+    return found ?? (job && { id: String(job.id), data: job.data, lock, run, isAcquired: false });
   }
 
-  /** The line was found empty: there is a sign when that changes. */
+  /** Reports that the waiting list is empty. BullMQ then waits for the marker. */
   async foundNone(): Promise<void> {
     await this.nextJobFromJobData();
   }
 
-  /** A ticket is done with. */
-  async drop(held: HeldJob): Promise<void> {
+  /** Acknowledges a job, which removes it. */
+  async acknowledge(held: HeldJob): Promise<void> {
     await this.jobOf(held).moveToCompleted(null, held.lock, false);
   }
 
-  /** For another worker, or for later. */
-  async putBack(held: HeldJob): Promise<void> {
+  /** Releases a job to the waiting list, for another worker or for later. */
+  async release(held: HeldJob): Promise<void> {
     await this.jobOf(held).moveToWait(held.lock);
   }
 
-  /** Part of BullMQ's worker: it waits, and calls this when there is something to be had. */
+  /** Overrides BullMQ, which calls this once the waiting list has a job. */
   protected override async moveToActive(lock: string, name?: string): Promise<Job<Ticket>> {
-    const { take, passOn, wants } = this.options;
-    if (!take) return super.moveToActive(lock, name);
+    const { acquireFirst, passOn, wants } = this.options;
+    if (!acquireFirst) return super.moveToActive(lock, name);
     if (!wants()) {
-      // The sign for which it waited is gone, and others wait for it as well.
+      // This worker has consumed the marker for which others wait as well.
       await passOn();
       return this.nextJobFromJobData();
     }
     const run = this.wanted;
-    const first = await take(lock, run);
+    const first = await acquireFirst(lock, run);
     if (!first) return this.nextJobFromJobData();
-    this.found = { lock, run, claimed: true, ...first };
+    this.found = { lock, run, isAcquired: true, ...first };
     return this.nextJobFromJobData({} as JobJson, first.id, lock);
   }
 
-  /** Part of BullMQ's worker. To make what nobody looks at would cost more than all else that is done here for a ticket. */
+  /** Overrides BullMQ. Building a job object that nothing reads would cost more than everything else done here for a job. */
   protected override createJob(data: JobJson, id: string): Job<Ticket> {
-    return this.options.take ? standIn(id) : super.createJob(data, id);
+    return this.options.acquireFirst ? placeholder(id) : super.createJob(data, id);
   }
 
   private takeFound(): HeldJob | undefined {
@@ -120,10 +120,10 @@ export class QueueWorker extends Worker<Ticket> {
     return found;
   }
 
-  private jobOf({ id, ticket }: HeldJob): Job<Ticket> {
-    return new Job<Ticket>(this, jobName, ticket, { removeOnComplete: true }, id);
+  private jobOf({ id, data }: HeldJob): Job<Ticket> {
+    return new Job<Ticket>(this, jobName, data, { removeOnComplete: true }, id);
   }
 }
 
-/** What BullMQ takes for a job, and hands on. */
-const standIn = (id: string): Job<Ticket> => ({ id }) as object as Job<Ticket>;
+/** Passes for a job in BullMQ's own code. */
+const placeholder = (id: string): Job<Ticket> => ({ id }) as object as Job<Ticket>;

@@ -6,55 +6,55 @@ import { settlesWithin } from '../../base/disposal.js';
 import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../../docket/engine/engine.js';
 import { RunSlots } from '../../docket/engine/run-slots.js';
 import type { OnError } from '../../docket/engine/watchers.js';
-import type { DoneTicket, FinishedRun, NextTicket } from './redis-runs.js';
+import type { DoneJob, FinishedRun, NextJob } from './redis-runs.js';
 import type { Ticket } from './queue-jobs.js';
 import { QueueWorker, type HeldJob, type QueueWorkerOptions } from './queue-worker.js';
 
-/** What has become of a run that was to be finished, and the ticket that came with that. */
+/** The result of finishing a run: whether it was accepted, and the next job that came with it. */
 interface Finished {
   readonly accepted: boolean;
-  readonly next?: NextTicket;
+  readonly next?: NextJob;
 }
 
-/** What a consumer needs of its engine. */
+/** The parts of the engine that a consumer uses. */
 export interface RedisConsumerHost {
   readonly prefix: string;
   readonly connection: RedisClient;
   /** How long Redis may take to answer, in milliseconds. */
   readonly deadline: number;
-  /** How long a worker that has died keeps its executions from others, in milliseconds. */
+  /** How long a dead worker keeps its executions from others, in milliseconds. */
   readonly lease: number;
-  /** The run that a ticket becomes; undefined where it means nothing any more. */
-  claim(ticket: Ticket, run: string): Promise<Delivery | undefined>;
-  readonly take?: QueueWorkerOptions['take'];
+  /** Acquires the run of a job. Undefined if the job is no longer valid. */
+  acquire(job: Ticket, run: string): Promise<Delivery | undefined>;
+  readonly acquireFirst?: QueueWorkerOptions['acquireFirst'];
   passOn(): Promise<void>;
   /**
-   * A ticket is done with, and the next one becomes the run `coming`; the other way the run of the ticket is finished in the
-   * same step. Absent where BullMQ has to be asked for each by itself.
+   * Acknowledges a job and acquires the run `coming` from the next one. `finish` also settles the run of the job in the same
+   * step. Both are absent if BullMQ must be called for each job by itself.
    */
-  readonly next?: (done: DoneTicket, coming: string) => Promise<NextTicket | undefined>;
-  readonly finish?: (finished: FinishedRun, done: DoneTicket, coming: string) => Promise<Finished>;
-  /** A run that was not begun is as if it had never been. */
-  unclaim(delivery: Delivery): Promise<void>;
-  /** A run has ended; where it was not settled, its execution goes back into the line. */
+  readonly acquireNext?: (done: DoneJob, coming: string) => Promise<NextJob | undefined>;
+  readonly finish?: (finished: FinishedRun, done: DoneJob, coming: string) => Promise<Finished>;
+  /** Undoes the acquisition of a run that never began. */
+  releaseUnstarted(delivery: Delivery): Promise<void>;
+  /** Called after a run. If it was not settled, its execution is queued again. */
   ended(delivery: Delivery): Promise<void>;
-  /** Nothing more is taken, and no run is left. */
+  /** Called once the consumer takes no more jobs and has no run left. */
   done(consumer: RedisConsumer): void;
   readonly report: OnError;
 }
 
 /**
- * The intake of one worker. BullMQ brings tickets, keeps those of other workers from it and brings the tickets of dead
- * workers again; how many runs there are at once is decided here, so that a run that waits costs no slot.
+ * The intake of one worker. BullMQ delivers jobs, locks them and redelivers those of dead workers. The number of concurrent
+ * runs is limited here instead, so that a waiting run takes no slot.
  */
 export class RedisConsumer implements Consumer {
   private readonly slots: RunSlots;
   private readonly worker: QueueWorker;
-  /** Tickets whose lock is renewed, by the run that they have become. */
+  /** Jobs whose locks are renewed, by the run that they have become. */
   private readonly held = new Map<string, HeldJob>();
-  /** Runs that the next tickets are to become. */
+  /** Runs that the next jobs are to become. */
   private readonly coming = new Set<string>();
-  /** Runs that were finished in one step with the next one, until that is begun. */
+  /** Runs that are finished in one step with the acquisition of the next one, until that step is complete. */
   private readonly finishing = new Map<string, { readonly coming: string; readonly step: Promise<Finished> }>();
   /** Runs that were revoked before their handler was called. */
   private readonly early = new Map<string, Revocation>();
@@ -63,9 +63,9 @@ export class RedisConsumer implements Consumer {
   private readonly taking: Promise<void>;
   private renewal = false;
   private wake = (): void => undefined;
-  /** Tickets that come with the end of a run, and begin before any other is fetched: they are older. */
+  /** How many jobs came with the end of a run and have not begun. They begin before another is fetched, since they are older. */
   private handedOver = 0;
-  /** What may still bring a ticket, or is about to give one back. */
+  /** Requests that may still bring a job, or are about to release one. */
   private readonly onTheWay = new Set<Promise<void>>();
   private accepting = true;
   private closing?: Promise<void>;
@@ -78,7 +78,7 @@ export class RedisConsumer implements Consumer {
     const { lease } = host;
     this.slots = new RunSlots(options.concurrency, {
       slotFree: () => this.wake(),
-      revoked: (run, why) => this.tellRevoked(run, why),
+      revoked: (run, why) => this.notifyRevoked(run, why),
       done: () => void this.close(),
     });
     this.worker = new QueueWorker({ ...host, name: options.worker, wants: () => this.mayBegin() });
@@ -86,13 +86,13 @@ export class RedisConsumer implements Consumer {
     this.taking = this.take();
   }
 
-  /** Runs that hold a slot, and runs that wait without one. */
+  /** Number of runs that hold a slot, and of runs that wait without one. */
   get load(): { readonly running: number; readonly waiting: number } {
     const { running, waiting } = this.slots;
     return { running, waiting };
   }
 
-  /** Whether it is a run of this worker. */
+  /** Whether the run belongs to this worker. */
   has(run: string): boolean {
     return this.held.has(run) || this.coming.has(run);
   }
@@ -109,25 +109,25 @@ export class RedisConsumer implements Consumer {
     return this.slots.unpark(run);
   }
 
-  /** Told by the engine. The handler hears of it once its run has begun. */
+  /** Revokes a run. The handler is notified once the run has begun. */
   revoke(run: string, why: Revocation): void {
     if (this.begun.has(run)) this.slots.revoke(run, why);
     else if (this.has(run)) this.early.set(run, why);
   }
 
   /**
-   * Settles a run that is over, and takes the next ticket with the same step. Undefined where it is to be settled alone: there is
-   * no room for another run, or there is only this one, so that whoever waits for its end is to hear of it first.
+   * Settles a finished run and acquires the next one in the same step. Undefined if the run must be settled by itself: there
+   * is no room for another run, or it is the only one, so that its end should be published without delay.
    */
   finish(finished: FinishedRun): Promise<boolean> | undefined {
     const { run } = finished;
-    const ticket = this.held.get(run);
-    if (!this.host.finish || !ticket || this.finishing.has(run)) return undefined;
+    const job = this.held.get(run);
+    if (!this.host.finish || !job || this.finishing.has(run)) return undefined;
     if (this.slots.running < 2 || !this.slots.hasRoomAfter(run)) return undefined;
     const coming = this.expect();
-    // From here on the ticket may go away at any time, which revokes nothing.
+    // From here on the job may disappear at any time, which revokes nothing.
     this.begun.delete(run);
-    const step = this.host.finish(finished, ticket, coming);
+    const step = this.host.finish(finished, job, coming);
     this.finishing.set(run, { coming, step });
     return step.then(({ accepted }) => accepted);
   }
@@ -142,7 +142,7 @@ export class RedisConsumer implements Consumer {
     return this.slots.idle();
   }
 
-  /** Takes nothing more and tells no run. What was under way is delivered again by whoever works on. */
+  /** Stops taking jobs without notifying any run. Other workers receive the unfinished executions again. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -153,21 +153,21 @@ export class RedisConsumer implements Consumer {
     this.slots.close();
     this.wake();
     clearInterval(this.renewing);
-    // Their runs look for nothing any more.
+    // Nothing else awaits the next jobs of these runs, so they are released here.
     for (const run of [...this.finishing.keys()]) {
-      const ticket = this.held.get(run);
-      if (ticket) this.keep(this.complete(ticket).then((next) => next && this.giveBack(next)));
+      const job = this.held.get(run);
+      if (job) this.keep(this.complete(job).then((next) => next && this.release(next)));
     }
-    // What comes when nothing is begun any more goes back first.
+    // Jobs that still arrive are released before the worker closes.
     await settlesWithin(this.arrived(), this.host.deadline, systemClock);
     await this.worker.close(true);
     await this.taking;
     this.host.done(this);
   }
 
-  /** Remembers what is on its way until it has come. */
-  private keep(work: Promise<void | undefined>): void {
-    const kept = work.catch(this.host.report).finally(() => this.onTheWay.delete(kept));
+  /** Tracks a request until it has settled. */
+  private keep(request: Promise<void | undefined>): void {
+    const kept = request.catch(this.host.report).finally(() => this.onTheWay.delete(kept));
     this.onTheWay.add(kept);
   }
 
@@ -183,8 +183,8 @@ export class RedisConsumer implements Consumer {
       }
       const coming = this.expect();
       try {
-        const ticket = await this.worker.fetch(coming);
-        if (ticket) await this.begin(ticket);
+        const job = await this.worker.fetch(coming);
+        if (job) await this.begin(job);
         else this.forget(coming);
       } catch (error) {
         this.forget(coming);
@@ -195,7 +195,7 @@ export class RedisConsumer implements Consumer {
     }
   }
 
-  /** Both change while somebody waits, which the compiler cannot see. */
+  /** A method, as is `isStopping`, because the value changes during an `await`, which the compiler cannot see. */
   private mayBegin(): boolean {
     return this.slots.hasRoom;
   }
@@ -204,120 +204,119 @@ export class RedisConsumer implements Consumer {
     return !this.accepting;
   }
 
-  private async begin(ticket: HeldJob): Promise<void> {
-    const { run } = ticket;
-    // While it was waited for, a run may have come back to the slot, or the worker may have stopped.
-    if (!this.mayBegin()) return this.giveBack(ticket);
-    this.held.set(run, ticket);
+  private async begin(job: HeldJob): Promise<void> {
+    const { run } = job;
+    // While the worker waited for the job, a parked run may have taken the slot again, or the worker may have stopped.
+    if (!this.mayBegin()) return this.release(job);
+    this.held.set(run, job);
     this.coming.delete(run);
     let following: HeldJob | undefined;
     const ended = this.slots.begin(run, async () => {
       try {
-        following = await this.make(ticket);
+        following = await this.runJob(job);
       } catch (error) {
         this.host.report(error);
       }
       this.held.delete(run);
       this.begun.delete(run);
       this.early.delete(run);
-      // Before the slot is given back: who waits for the last run waits for this as well.
+      // Before the slot is free again: a caller that waits for the last run must wait for this as well.
       const next = following;
       if (next) this.keep(ended.then(() => this.follow(next)));
     });
     void ended.catch(this.host.report);
   }
 
-  private async follow(ticket: HeldJob): Promise<void> {
+  private async follow(job: HeldJob): Promise<void> {
     try {
-      await this.begin(ticket);
+      await this.begin(job);
     } finally {
       this.handedOver--;
       this.wake();
     }
   }
 
-  /** For another worker, or for later. */
-  private async giveBack(ticket: HeldJob): Promise<void> {
-    const { run, claimed, delivery } = ticket;
+  /** Releases a job that has not begun, for another worker or for later. */
+  private async release(job: HeldJob): Promise<void> {
+    const { run, isAcquired, delivery } = job;
     this.forget(run);
-    if (claimed && !delivery) return this.worker.drop(ticket);
-    if (delivery) await this.host.unclaim(delivery);
-    await this.worker.putBack(ticket);
+    if (isAcquired && !delivery) return this.worker.acknowledge(job);
+    if (delivery) await this.host.releaseUnstarted(delivery);
+    await this.worker.release(job);
   }
 
-  /** Makes a run of a ticket. Gives the ticket that came with the news that this one is done, if one did. */
-  private async make(ticket: HeldJob): Promise<HeldJob | undefined> {
-    const { run } = ticket;
-    const delivery = ticket.claimed ? ticket.delivery : await this.host.claim(ticket.ticket, run);
+  /** Runs a job and acknowledges it. Returns the next job, if the acknowledgement brought one. */
+  private async runJob(job: HeldJob): Promise<HeldJob | undefined> {
+    const { run } = job;
+    const delivery = job.isAcquired ? job.delivery : await this.host.acquire(job.data, run);
     if (delivery) {
       this.begun.add(run);
       const running = this.handler.run(delivery);
       const why = this.early.get(run);
       if (why) this.slots.revoke(run, why);
       await running.catch(this.host.report);
-      // From here on the ticket may go away at any time, which revokes nothing.
+      // From here on the job may disappear at any time, which revokes nothing.
       this.begun.delete(run);
       if (this.closing) return undefined;
       await this.host.ended(delivery).catch(this.host.report);
     }
     let following: HeldJob | undefined;
     let late = false;
-    const completed = this.complete(ticket).then(async (next) => {
+    const completed = this.complete(job).then(async (next) => {
       if (!next) return;
-      if (late || this.closing) return this.giveBack(next);
+      if (late || this.closing) return this.release(next);
       following = next;
       this.handedOver++;
     });
     this.keep(completed);
-    // A ticket whose lock was lost has become that of another worker, which finds out what it is worth. So does one that
-    // Redis cannot be told of in time: nobody who stops has to wait for the end of an outage.
+    // If the lock was lost, another worker has the job and finds it invalid. The same holds if Redis does not answer in time:
+    // a worker that stops need not wait for the end of an outage.
     await settlesWithin(completed, this.host.deadline, systemClock).catch(() => undefined);
     late = true;
     return following;
   }
 
-  /** The ticket of a run is done with. Asks for the next one with the same step, where there is room for it. */
-  private async complete(ticket: HeldJob): Promise<HeldJob | undefined> {
-    const finishing = this.finishing.get(ticket.run);
-    this.finishing.delete(ticket.run);
-    // A step that failed may have been made all the same: the ticket that came with it is asked for as what it is.
+  /** Acknowledges the job of a run and, if there is room, fetches the next one in the same step. */
+  private async complete(job: HeldJob): Promise<HeldJob | undefined> {
+    const finishing = this.finishing.get(job.run);
+    this.finishing.delete(job.run);
+    // A step that failed may have been carried out all the same, so the next job is requested for the same run.
     const finished = await finishing?.step.catch(() => undefined);
-    if (finishing && finished) return this.followed(finished.next, ticket, finishing.coming);
-    const { next } = this.host;
-    if (!next || (!finishing && !this.slots.hasRoomAfter(ticket.run))) {
-      await this.worker.drop(ticket);
+    if (finishing && finished) return this.nextHeld(finished.next, job, finishing.coming);
+    const { acquireNext } = this.host;
+    if (!acquireNext || (!finishing && !this.slots.hasRoomAfter(job.run))) {
+      await this.worker.acknowledge(job);
       return undefined;
     }
     const coming = finishing?.coming ?? this.expect();
-    const found = await next(ticket, coming).catch((error: unknown) => {
+    const found = await acquireNext(job, coming).catch((error: unknown) => {
       this.forget(coming);
       throw error;
     });
-    return this.followed(found, ticket, coming);
+    return this.nextHeld(found, job, coming);
   }
 
-  /** The ticket that came for a run, if one came. */
-  private async followed(next: NextTicket | undefined, before: HeldJob, coming: string): Promise<HeldJob | undefined> {
-    if (next) return heldBy(before, next, coming);
+  private async nextHeld(next: NextJob | undefined, before: HeldJob, coming: string): Promise<HeldJob | undefined> {
+    if (next) return heldAfter(before, next, coming);
     this.forget(coming);
     await this.worker.foundNone();
     return undefined;
   }
 
-  /** A name for a run that is to come. It may be revoked before it is known here. */
+  /** Returns the token of a run to come, which may be revoked before its job arrives. */
   private expect(): string {
     const coming = randomUUID();
     this.coming.add(coming);
     return coming;
   }
 
-  /** A run that was to come does not begin. */
+  /** Forgets a run that will not begin. */
   private forget(run: string): void {
     this.coming.delete(run);
     this.early.delete(run);
   }
 
-  /** A renewal that waits for the end of an outage is the only one: the locks are asked for as they are then. */
+  /** Renews the locks. During an outage only one renewal waits; it covers the jobs that are held when it began. */
   private async renew(): Promise<void> {
     if (this.renewal || this.held.size === 0) return;
     this.renewal = true;
@@ -339,7 +338,7 @@ export class RedisConsumer implements Consumer {
     });
   }
 
-  private tellRevoked(run: string, why: Revocation): void {
+  private notifyRevoked(run: string, why: Revocation): void {
     try {
       this.handler.revoke(run, why);
     } catch (error) {
@@ -348,10 +347,10 @@ export class RedisConsumer implements Consumer {
   }
 }
 
-/** The ticket that came instead of the one before is held by the lock of that. */
-const heldBy = ({ lock }: HeldJob, next: NextTicket, run: string): HeldJob => ({
+/** A next job is held under the lock of the job before it. */
+const heldAfter = ({ lock }: HeldJob, next: NextJob, run: string): HeldJob => ({
   lock,
   run,
-  claimed: true,
+  isAcquired: true,
   ...next,
 });

@@ -6,187 +6,190 @@ import type { OnError } from '../../docket/engine/watchers.js';
 import type { WaitingList } from './waiting-list.js';
 import { recordIn, repairedFields } from '../codec.js';
 import {
+  acquireFirstScript,
+  acquireNextScript,
+  acquireScript,
   beginAloneScript,
-  claimScript,
   exonerateScript,
   finishScript,
-  nextScript,
   passOnScript,
   reportScript,
   settleScript,
-  takeScript,
-  unclaimScript,
+  releaseUnstartedScript,
 } from '../scripts/runs.js';
 import type { Argument, Reply, Script, ScriptRunner } from '../scripts/script.js';
 import type { Ticket } from './queue-jobs.js';
 
-/** A ticket of the line that a worker has held. */
-export interface DoneTicket {
-  /** Its id in BullMQ, and what it is locked by. */
+/** A queue job that a worker has finished. */
+export interface DoneJob {
+  /** Its id in BullMQ. */
   readonly id: string;
+  /** The token that locks it. */
   readonly lock: string;
 }
 
-/** One that a worker is given, and the run that it has become. */
-export interface NextTicket {
+/** A queue job that a worker has received, with the run that it has become. */
+export interface NextJob {
   readonly id: string;
-  readonly ticket: Ticket;
-  /** Absent where the ticket means nothing any more. */
+  readonly data: Ticket;
+  /** Absent if the job is no longer valid. */
   readonly delivery?: Delivery;
 }
 
-/** Who takes tickets: the name of the worker, and the limits of its components as {@link claimScript} takes them. */
-export interface Taking {
-  /** Tells it from other workers of that name. */
-  readonly intake: string;
+/** The worker that acquires runs. */
+export interface Intake {
+  /** Distinguishes workers of the same name. */
+  readonly id: string;
+  /** Name of the worker. */
   readonly worker: string;
+  /** Limits of its components, as arguments of {@link acquireScript}. */
   readonly limits: readonly Argument[];
 }
 
 /** A run that has ended with an outcome. */
 export interface FinishedRun {
-  /** Of the execution. */
+  /** Key of the execution. */
   readonly key: string;
   readonly run: string;
   readonly settlement: Settlement & { readonly type: 'finish' };
 }
 
-/** What runs need of their engine. */
+/** The parts of the engine that {@link RedisRuns} uses. */
 export interface RedisRunsHost {
-  /** The name of this process. */
+  /** Id of this process. */
   readonly node: string;
-  readonly line: WaitingList;
-  /** How long a worker that has died keeps its executions from others, in milliseconds. */
+  readonly waitingList: WaitingList;
+  /** How long a dead worker keeps its executions from others, in milliseconds. */
   readonly lease: number;
   run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
-  /** For what workers wait for, however long an outage lasts. */
+  /** Runs scripts that workers wait for, however long an outage lasts. */
   readonly workers: () => ScriptRunner;
-  /** Tells one wish from another. */
+  /** Returns a new request id, so that a command sent twice is recognised. */
   request(): string;
   readonly report: OnError;
 }
 
-/** How runs begin and end, and what they tell in between. */
+/** Acquires and settles runs, and publishes what they report. */
 export class RedisRuns {
   constructor(private readonly host: RedisRunsHost) {}
 
-  /** What becomes of a ticket: a run, where it still means one. */
-  async claim({ key, ticket }: Ticket, run: string, { limits }: Taking): Promise<Delivery | undefined> {
-    const reply = await this.list(claimScript, key, ticket, this.host.node, run, ...limits);
-    const [status, value, called] = reply;
-    await this.host.line.call(called);
-    return this.claimed(key, run, status, value);
+  /** Acquires the run of a job. Undefined if the job is no longer valid, or its component's limits keep it waiting. */
+  async acquire({ key, ticket }: Ticket, run: string, { limits }: Intake): Promise<Delivery | undefined> {
+    const reply = await this.list(acquireScript, key, ticket, this.host.node, run, ...limits);
+    const [status, value, admitted] = reply;
+    await this.host.waitingList.admit(admitted);
+    return this.deliveryIn(key, run, status, value);
   }
 
-  /** Takes the first ticket in line under a lock, if there is one, and gives the run that it has become as {@link RedisRuns.next} does. */
-  async take(lock: string, run: string, { intake, worker, limits }: Taking): Promise<NextTicket | undefined> {
-    const { node, lease, workers, line } = this.host;
-    const reply = await workers().run(takeScript, intake, lock, lease, worker, node, run, ...limits);
-    const [first, called] = reply as readonly Reply[];
-    await line.call(called);
-    return this.followed(first, run);
+  /** Locks the first job of the waiting list, if there is one, and acquires its run. */
+  async acquireFirst(lock: string, run: string, { id, worker, limits }: Intake): Promise<NextJob | undefined> {
+    const { node, lease, workers, waitingList } = this.host;
+    const reply = await workers().run(acquireFirstScript, id, lock, lease, worker, node, run, ...limits);
+    const [first, admitted] = reply as readonly Reply[];
+    await waitingList.admit(admitted);
+    return this.nextJobIn(first, run);
   }
 
-  /** A run that was not begun is as if it had never been; its ticket is to be put back. Also while the engine closes. */
-  async unclaim({ record, run }: Delivery): Promise<void> {
-    const [called] = (await this.host.workers().run(unclaimScript, record.key, run)) as readonly Reply[];
-    await this.host.line.call(called);
+  /** Undoes the acquisition of a run that never began, also while the engine closes. The caller releases its job. */
+  async releaseUnstarted({ record, run }: Delivery): Promise<void> {
+    const [admitted] = (await this.host.workers().run(releaseUnstartedScript, record.key, run)) as readonly Reply[];
+    await this.host.waitingList.admit(admitted);
   }
 
-  /** Somebody has seen the sign that there is a ticket in line, and takes none. */
+  /** Restores BullMQ's marker, for a worker that has consumed it and takes no job. */
   async passOn(): Promise<void> {
     await this.host.workers().run(passOnScript);
   }
 
-  /** A ticket is done with: gives the next one, if there is one, and the run that it has become where it still means one. */
-  async next(done: DoneTicket, run: string, taking: Taking): Promise<NextTicket | undefined> {
-    const reply = await this.host.workers().run(nextScript, ...this.following(done, run, taking));
-    const [next, called] = reply as readonly Reply[];
-    await this.host.line.call(called);
-    return this.followed(next, run);
+  /** Acknowledges a job, locks the next one of the waiting list, if there is one, and acquires its run. */
+  async acquireNext(done: DoneJob, run: string, intake: Intake): Promise<NextJob | undefined> {
+    const reply = await this.host.workers().run(acquireNextScript, ...this.nextArguments(done, run, intake));
+    const [next, admitted] = reply as readonly Reply[];
+    await this.host.waitingList.admit(admitted);
+    return this.nextJobIn(next, run);
   }
 
-  /** Both in one step: a run has ended with an outcome, and its ticket is done with. `coming` is the run of the next one. */
+  /** Settles a finished run and does {@link RedisRuns.acquireNext}, all in one step. `coming` is the run of the next job. */
   async finish(
     { key, run, settlement }: FinishedRun,
-    done: DoneTicket,
+    done: DoneJob,
     coming: string,
-    taking: Taking,
-  ): Promise<{ readonly accepted: boolean; readonly next?: NextTicket }> {
+    intake: Intake,
+  ): Promise<{ readonly accepted: boolean; readonly next?: NextJob }> {
     const fields = outcomeFields(settlement);
     const facts = [this.host.request(), key, run, fields.length, ...fields];
-    const reply = await this.list(finishScript, ...facts, ...this.following(done, coming, taking));
-    const [settled, following, called, why] = reply;
-    await this.host.line.call(called);
+    const reply = await this.list(finishScript, ...facts, ...this.nextArguments(done, coming, intake));
+    const [settled, following, admitted, why] = reply;
+    await this.host.waitingList.admit(admitted);
     if (typeof why === 'string') {
-      this.host.report(new ErrandError('DOCKET_UNAVAILABLE', `No next ticket could be taken: ${why}.`));
+      this.host.report(new ErrandError('DOCKET_UNAVAILABLE', `The next queue job could not be taken: ${why}.`));
     }
-    const next = await this.followed(following, coming);
+    const next = await this.nextJobIn(following, coming);
     return { accepted: settled === 'settled', ...(next && { next }) };
   }
 
-  /** What {@link nextScript} takes. */
-  private following({ id, lock }: DoneTicket, run: string, { worker, limits }: Taking): Argument[] {
+  /** Arguments of {@link acquireNextScript}. */
+  private nextArguments({ id, lock }: DoneJob, run: string, { worker, limits }: Intake): Argument[] {
     return [id, lock, this.host.lease, worker, this.host.node, run, ...limits];
   }
 
-  private async followed(next: Reply | undefined, run: string): Promise<NextTicket | undefined> {
+  private async nextJobIn(next: Reply | undefined, run: string): Promise<NextJob | undefined> {
     if (!Array.isArray(next)) return undefined;
     const [status, value, id, key, ticket] = next as readonly Reply[];
-    const delivery = await this.claimed(String(key), run, status, value);
-    return { id: String(id), ticket: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
+    const delivery = await this.deliveryIn(String(key), run, status, value);
+    return { id: String(id), data: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
   }
 
-  private async claimed(
+  private async deliveryIn(
     key: string,
     run: string,
     status: Reply | undefined,
     value: Reply | undefined,
   ): Promise<Delivery | undefined> {
-    const { line, report } = this.host;
+    const { waitingList, report } = this.host;
     if (status === 'run') return this.delivery(key, run, value);
-    if (status === 'wait' && value !== '') line.look(Number(value));
+    if (status === 'wait' && value !== '') waitingList.checkDueIn(Number(value));
     if (status === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
     return undefined;
   }
 
-  /** `false` when the run had lost its execution. */
+  /** Settles a run. Returns `false` if the run had lost its execution. */
   settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
     switch (settlement.type) {
       case 'finish':
-        return this.leave(key, run, settlement.lost === true ? 'giveUp' : 'finish', 0, ...outcomeFields(settlement));
+        return this.settleAs(key, run, settlement.lost === true ? 'giveUp' : 'finish', 0, ...outcomeFields(settlement));
       case 'retry':
-        return this.leave(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
+        return this.settleAs(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
       case 'release':
-        // The scripts know two ways: an interrupted run goes ahead of the others, one that never began waits.
+        // The scripts distinguish two cases: an interrupted run goes to the front, a run that never began waits for the delay.
         return settlement.delay === undefined
-          ? this.leave(key, run, 'handBack')
-          : this.leave(key, run, 'putBack', settlement.delay);
+          ? this.settleAs(key, run, 'handBack')
+          : this.settleAs(key, run, 'putBack', settlement.delay);
     }
   }
 
-  /** An isolated run begins, and nothing runs beside it. */
+  /** Records that an isolated run begins, with nothing running beside it. */
   async beginAlone(key: string, run: string): Promise<void> {
     await this.host.workers().run(beginAloneScript, key, run);
   }
 
-  /** An isolated run has shown that it kills no worker. */
+  /** Clears the component of an isolated run, which has shown that it kills no worker. */
   async exonerate(key: string, run: string): Promise<void> {
-    const [called] = await this.list(exonerateScript, key, run);
-    await this.host.line.call(called);
+    const [admitted] = await this.list(exonerateScript, key, run);
+    await this.host.waitingList.admit(admitted);
   }
 
-  /** A run that ended without a settlement counts as lost. */
-  async vanish({ record, run }: Delivery): Promise<void> {
-    await this.leave(record.key, run, 'vanish');
+  /** Releases a run that ended without a settlement, which counts as lost. */
+  async releaseLost({ record, run }: Delivery): Promise<void> {
+    await this.settleAs(record.key, run, 'vanish');
   }
 
-  /** `false` when the run had lost its execution. */
-  async tell(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
+  /** Publishes progress or a notice of a run. Returns `false` if the run had lost its execution. */
+  async publish(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
     return (await this.host.run(reportScript, key, run, event, value)) === 1;
   }
 
-  /** A record that this process cannot read may be one for a newer one: it goes back, and is counted as a loss. */
+  /** A newer process may be able to read a record that this one cannot. So the run is released, and counted as a loss. */
   private async delivery(key: string, run: string, fields: Reply | undefined): Promise<Delivery | undefined> {
     try {
       return { record: recordIn(fields) as ExecutionRecord, run };
@@ -195,30 +198,30 @@ export class RedisRuns {
     }
     const repaired = repairedFields(fields);
     if (repaired.losses < mostLosses) {
-      await this.leave(key, run, 'vanish', this.host.lease);
+      await this.settleAs(key, run, 'vanish', this.host.lease);
     } else {
       const outcome = JSON.stringify(lostTooOften(`The record of '${key}' could not be read, and it`));
-      await this.leave(key, run, 'giveUp', 0, 'failed', ...repaired.fields, 'outcome', outcome);
+      await this.settleAs(key, run, 'giveUp', 0, 'failed', ...repaired.fields, 'outcome', outcome);
     }
     return undefined;
   }
 
-  private async leave(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const { line } = this.host;
+  private async settleAs(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
+    const { waitingList } = this.host;
     const args = [this.host.request(), key, run, how, delay, ...fields];
-    const [status, place, called] = await this.list(settleScript, ...args);
-    await line.call(called);
-    await line.enqueue(key, place, how === 'handBack' || how === 'vanish');
+    const [status, job, admitted] = await this.list(settleScript, ...args);
+    await waitingList.admit(admitted);
+    await waitingList.enqueue(key, job, how === 'handBack' || how === 'vanish');
     return status === 'settled';
   }
 
-  /** A script whose reply is a list. */
+  /** Runs a script whose reply is a list. */
   private async list(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
     return (await this.host.run(script, ...args)) as readonly Reply[];
   }
 }
 
-/** The state that an outcome brings, then the fields of the record. */
+/** The state that follows from an outcome, then the fields to write to the record. */
 function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {
   const state = 'error' in outcome ? 'failed' : 'completed';
   return [state, 'outcome', JSON.stringify(outcome), ...(isError === true ? ['isError', 1] : [])];
@@ -227,11 +230,11 @@ function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argumen
 const foreignJob = (): ErrandError =>
   new ErrandError(
     'EXECUTION_UNKNOWN',
-    'A job in the line of BullMQ is none of Errand, and was taken out of it. Add work by docket.add.',
+    "A job in BullMQ's waiting list was not added by Errand, and was removed. Add executions with docket.add.",
   );
 
 const recordMissing = (key: string): ErrandError =>
   new ErrandError(
     'EXECUTION_UNKNOWN',
-    `The record of '${key}' was gone when its turn came, so that it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
+    `The record of '${key}' was gone when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
   );

@@ -5,15 +5,15 @@ import { executionFields, scheduleIn, timetableIn } from '../codec.js';
 import { scheduleScript, schedulesScript, tickScript, timeScript, unscheduleScript } from '../scripts/schedules.js';
 import type { Reply, ScriptRunner } from '../scripts/script.js';
 
-/** A tick that is due, as Redis tells it to the process that looked first. */
+/** A tick that is due, as Redis reports it to the process that checks first. */
 export type DueTick = readonly [id: string, when: string, tick: string];
 
 /**
- * The schedules of a docket in Redis. A process counts when the next tick is, from the time of Redis, and Redis takes the
- * tick of whoever comes first.
+ * The schedules of a docket in Redis. Each process computes the next tick from the time of Redis, and Redis accepts it from
+ * the process that comes first.
  */
 export class Schedules {
-  /** Those whose tick failed here, which is reported once: others may know their time zone. */
+  /** Schedules whose tick failed in this process. Each is reported once, since other processes may know its time zone. */
   private readonly failing = new Set<string>();
 
   constructor(
@@ -21,7 +21,7 @@ export class Schedules {
     private readonly report: OnError,
   ) {}
 
-  /** Gives the schedule, and how long it is until its next tick. */
+  /** Returns the schedule and the milliseconds until its next tick. */
   async set({ id, when, ...execution }: NewSchedule): Promise<readonly [record: ScheduleRecord, wait: number]> {
     const first = nextTick(when, Number(await this.scripts.run(timeScript)));
     const fields = executionFields({ key: id, ...execution });
@@ -40,18 +40,18 @@ export class Schedules {
   }
 
   /**
-   * Makes a tick. Gives the ticket of its execution, which there is none of where another process was first or the one before
-   * is alive; and how long it is until the tick that follows.
+   * Adds the execution of a tick. Returns its queue job and the milliseconds until the following tick. There is no job if
+   * another process was first, or if the previous execution has not ended.
    */
   async tick(
     [id, when, tick]: DueTick,
     now: number,
-  ): Promise<{ readonly ticket?: readonly Reply[]; readonly wait: number }> {
+  ): Promise<{ readonly job?: readonly Reply[]; readonly wait: number }> {
     try {
       const following = nextTick(timetableIn(when, id), now, Number(tick));
-      const ticket = (await this.scripts.run(tickScript, id, when, tick, following)) as readonly Reply[] | null;
+      const job = (await this.scripts.run(tickScript, id, when, tick, following)) as readonly Reply[] | null;
       this.failing.delete(id);
-      return { wait: following - now, ...(ticket !== null && { ticket }) };
+      return { wait: following - now, ...(job !== null && { job }) };
     } catch (error) {
       if (!this.failing.has(id)) this.report(error);
       this.failing.add(id);

@@ -1,64 +1,64 @@
 import type { OnError } from '../../docket/engine/watchers.js';
 import type { Reply } from '../scripts/script.js';
-import { placeIn, type Called, type QueueJobs } from './queue-jobs.js';
+import { newJobIn, type Admitted, type QueueJobs } from './queue-jobs.js';
 
-/** What scripts say of the places of executions in line, done with BullMQ's tickets. Nothing is done before the engine has started. */
+/** Carries out in BullMQ's waiting list what the scripts have decided. Does nothing until the engine has started. */
 export class WaitingList {
-  private tickets?: QueueJobs;
-  /** Tickets on their way into the line, or out of it. */
+  private jobs?: QueueJobs;
+  /** Numbers of jobs that are being added or removed. */
   private readonly moving = new Map<string, Promise<void>>();
 
   constructor(private readonly report: OnError) {}
 
-  open(tickets: QueueJobs): void {
-    this.tickets = tickets;
-    tickets.open();
+  open(jobs: QueueJobs): void {
+    this.jobs = jobs;
+    jobs.open();
   }
 
   async close(): Promise<void> {
     await Promise.all(this.moving.values());
-    await this.tickets?.close();
+    await this.jobs?.close();
   }
 
-  /** Looks for what is due after `delay` milliseconds, if no look comes before. */
-  look(delay: number): void {
-    this.tickets?.look(delay);
+  /** Checks for what is due after `delay` milliseconds, unless a check comes sooner. */
+  checkDueIn(delay: number): void {
+    this.jobs?.checkDueIn(delay);
   }
 
   /**
-   * The transition is made, so that nobody has to wait for this. Where the ticket cannot be added now, whoever looks for what is
-   * due adds it.
+   * Adds the job that a script has created. The transition itself is complete, so callers need not wait. If the job cannot be
+   * added now, the next process that checks for what is due adds it.
    */
   async enqueue(key: string, reply: Reply | undefined, front = false): Promise<void> {
-    const place = placeIn(reply);
-    if (!place || place.inLine) return;
-    const { ticket, delay, priority } = place;
-    if (delay > 0) this.tickets?.look(delay);
-    else await this.moved(ticket, this.tickets?.add(key, ticket, priority, front));
+    const job = newJobIn(reply);
+    if (!job || job.isQueued) return;
+    const { jobNumber, delay, priority } = job;
+    if (delay > 0) this.jobs?.checkDueIn(delay);
+    else await this.track(jobNumber, this.jobs?.add(key, jobNumber, priority, front));
   }
 
-  /** Who had to wait for a place, and has one now. The same holds for their tickets. */
-  async call(called: Reply | undefined): Promise<void> {
-    if (!Array.isArray(called) || called.length === 0) return;
-    const work = this.tickets?.call(called as Called).catch(this.report);
-    await Promise.all((called as Called).map(([, [ticket]]) => this.moved(ticket, work)));
+  /** Adds the jobs of executions that their component's limits kept waiting and now admit. As with `enqueue`, none gets lost. */
+  async admit(admitted: Reply | undefined): Promise<void> {
+    if (!Array.isArray(admitted) || admitted.length === 0) return;
+    const adding = this.jobs?.admit(admitted as Admitted).catch(this.report);
+    await Promise.all((admitted as Admitted).map(([, [jobNumber]]) => this.track(jobNumber, adding)));
   }
 
-  /** Only tidiness: the ticket of an execution that has ended is dropped wherever it turns up. It may still be on its way. */
-  discard(ticket: Reply | undefined): void {
-    if (typeof ticket !== 'string') return;
-    const before = this.moving.get(ticket) ?? Promise.resolve();
-    void this.moved(
-      ticket,
-      before.then(() => this.tickets?.remove(ticket)),
+  /** Mere tidiness: a worker drops the job of an ended execution anyway. The job may still be on its way into the list. */
+  remove(jobNumber: Reply | undefined): void {
+    if (typeof jobNumber !== 'string') return;
+    const before = this.moving.get(jobNumber) ?? Promise.resolve();
+    void this.track(
+      jobNumber,
+      before.then(() => this.jobs?.remove(jobNumber)),
     );
   }
 
-  private async moved(ticket: string, work: Promise<void> | undefined): Promise<void> {
-    if (!work) return;
-    const moving = work.catch(this.report);
-    this.moving.set(ticket, moving);
+  private async track(jobNumber: string, change: Promise<void> | undefined): Promise<void> {
+    if (!change) return;
+    const moving = change.catch(this.report);
+    this.moving.set(jobNumber, moving);
     await moving;
-    if (this.moving.get(ticket) === moving) this.moving.delete(ticket);
+    if (this.moving.get(jobNumber) === moving) this.moving.delete(jobNumber);
   }
 }

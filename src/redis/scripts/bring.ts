@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { jobName, queueName } from '../keys.js';
 
 /**
- * The Lua of a step of BullMQ, to be made in the same step as ours; undefined for a BullMQ whose step takes other keys. Their
- * number is in the name of its file.
+ * The Lua of one of BullMQ's scripts, so that ours can run it in the same step. Undefined if the installed BullMQ's script
+ * takes a different number of keys, which is part of its file name.
  */
 function stepOfBullMQ(name: 'addStandardJob' | 'moveToActive' | 'moveToFinished', keys: number): string | undefined {
   const Step = z.object({ [name]: z.object({ content: z.string(), keys: z.literal(keys) }) });
@@ -20,10 +20,10 @@ const addStep = stepOfBullMQ('addStandardJob', 9);
 const takeStep = stepOfBullMQ('moveToActive', 11);
 const finishStep = stepOfBullMQ('moveToFinished', 14);
 
-/** Whether {@link firstJob} and {@link nextJob} work with the BullMQ that is here. */
+/** Whether {@link firstJob} and {@link nextJob} work with the installed BullMQ. */
 export const takesJobs = takeStep !== undefined && finishStep !== undefined;
 
-/** Part of the prelude: the steps of BullMQ, each a function of what BullMQ gives it. Nothing is put into their text. */
+/** Part of the prelude: BullMQ's scripts as functions of the keys and arguments that BullMQ passes. Their text is unchanged. */
 export const stepsOfBullMQ: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries({ addJob: addStep, takeJob: takeStep, finishJob: finishStep }).map(([name, step]) => [
     name,
@@ -31,7 +31,7 @@ export const stepsOfBullMQ: Readonly<Record<string, string>> = Object.fromEntrie
   ]),
 );
 
-/** Part of the prelude: the keys of BullMQ's line by their names there. */
+/** Part of the prelude: keys of BullMQ's queue, by their names in BullMQ. */
 export const lineKeys = `
 local function lineKeys(names)
   local keys = {}
@@ -39,14 +39,14 @@ local function lineKeys(names)
   return keys
 end`;
 
-/** Part of the prelude: whether {@link bring} works with the BullMQ that is here. */
+/** Part of the prelude: whether {@link bring} works with the installed BullMQ. */
 export const brings = `
 local brings = ${addStep !== undefined}`;
 
 /**
- * Part of the prelude: brings a ticket to the end of BullMQ's line, in the step that makes it, by the step with which BullMQ
- * adds a job. That saves each execution a way of its own to Redis, and no ticket gets lost on it. Where this cannot be
- * done, false, the process is told to add the ticket as BullMQ's users do.
+ * Part of the prelude: adds a job to the end of BullMQ's waiting list with BullMQ's own script, in the step that creates the
+ * job. That saves each execution a round trip on which its job could get lost. Returns false if this is not possible; the
+ * process then adds the job through BullMQ's public interface.
  */
 export const bring =
   addStep === undefined
@@ -56,7 +56,7 @@ local function bring() return false end`
 local addKeys, addOptions
 local function bring(key, ticket)
   local base = KEYS[1] .. ':${queueName}:'
-  -- The same for all steps of a command.
+  -- Shared by all steps of a command.
   if not addKeys then
     addKeys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
     addOptions = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
@@ -68,7 +68,7 @@ local function bring(key, ticket)
   return false
 end`;
 
-/** Part of the prelude: the ticket in the data of a job. One that is none of ours means nothing, and is nobody's. */
+/** Part of the prelude: decodes the data of a job. A job that Errand did not add has empty data, which is never valid. */
 export const ticketIn = `
 local function ticketIn(data)
   local known, ticket = pcall(cjson.decode, data)
@@ -79,8 +79,8 @@ local function ticketIn(data)
 end`;
 
 /**
- * Part of the prelude: the id of a job and its ticket, in what BullMQ's steps give of the job that they have made active. Each
- * of them puts up the sign that there is more, which is taken down where the line is empty: workers would look in vain.
+ * Part of the prelude: the id and the data of the job that a script of BullMQ has made active, from its reply. These scripts
+ * always set the marker; if the waiting list is empty it is removed again, since workers would wake up in vain.
  */
 export const jobIn = `
 local function jobIn(reply)
@@ -92,13 +92,13 @@ local function jobIn(reply)
   if redis.call('EXISTS', lineKey(), prioritizedKey()) == 0 then redis.call('ZREM', signKey(), '0') end
 end`;
 
-/** How long it is remembered what a worker took last: longer than an outage in which its command waits, in milliseconds. */
+/** How long a worker's last job is remembered, in milliseconds: longer than any outage during which its command waits. */
 const takenLife = 86_400_000;
 
 /**
- * Part of the prelude: a worker takes the first job of the line under a lock, by the step with which BullMQ does it. Gives its
- * id and its ticket, if there is one. What the worker took last is remembered: where the reply was lost and the command is
- * sent again, it is given the same, or nothing where that has become another worker's meanwhile.
+ * Part of the prelude: locks the first job of the waiting list for a worker, with BullMQ's own script. Returns its id and its
+ * data, if there is a job. The worker's last job is remembered: if the reply was lost and the command is sent again, the
+ * worker receives the same job, or nothing if another worker has it by then.
  */
 export const firstJob = `
 local function firstJob(intake, lock, duration, worker)
@@ -118,9 +118,9 @@ local function firstJob(intake, lock, duration, worker)
 end`;
 
 /**
- * Part of the prelude: a worker is done with the job of a ticket, and takes the next one of the line under the same lock, by
- * the step with which BullMQ does both. Gives its id and its ticket, if there is one. A worker whose lock was lost is given
- * none: its job has become that of another.
+ * Part of the prelude: acknowledges a worker's job and locks the next one under the same lock, with the script of BullMQ that
+ * does both. Returns its id and its data, if there is a job. A worker that has lost its lock receives none, since another
+ * worker has its job.
  */
 export const nextJob = `
 local finishKeys
@@ -133,7 +133,7 @@ local function nextJob(id, lock, duration, worker)
   finishKeys[12] = base .. id
   local reply = finishJob(finishKeys, { id, text(now), 'returnvalue', 'null', 'completed', '1', base, options })
   if reply == -1 then
-    -- The job is gone. Where the reply of this very step was lost and the command sent again, the lock has the next one.
+    -- The job is gone. If the reply to this very step was lost and the command was sent again, the lock holds the next job.
     for _, other in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
       if redis.call('GET', base .. other .. ':lock') == lock then
         return other, ticketIn(redis.call('HGET', base .. other, 'data'))

@@ -1,19 +1,19 @@
 import { Script } from './script.js';
 
-/** How much one step does at most. */
+/** Maximum number of items that one step handles. */
 const most = 100;
 
-/** How long the process that is told of a tick has time for it, before others are told, in milliseconds. */
+/** How long a process has to make a tick before another is asked, in milliseconds. */
 const tickGrace = 1_000;
 
-/** How many that wait again are kept in order; who comes after them may be a little early. */
+/** How many jobs that wait again are kept in order. Later ones may be a little early. */
 const longestFront = 1_000;
 
 /**
- * Does what is due by the time of Redis, whoever asks for it: questions get the answer of their deadline, scheduled
- * executions are queued, what has expired is taken off the lists. Gives the tickets that are to be brought into the line, those
- * that never were seen there, the ticks of schedules for this process to make, the time, how long it is until the
- * next is due, and who was called before a gate.
+ * Does what is due by the time of Redis, whichever process asks: questions get the answer of their deadline, scheduled
+ * executions are queued, and expired ones are removed from the lists. Returns the jobs to add to the waiting list, the jobs
+ * that were never confirmed, the ticks of schedules for this process to make, the time, the milliseconds until more is due,
+ * and the admitted executions.
  */
 export const dueScript = new Script(
   `
@@ -24,7 +24,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
   redis.call('ZREM', dueKey(), member)
   if kind == 'q' then
     local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
-    -- A record that is gone does not come back as one that has nothing but this answer.
+    -- A record that is gone must not come back with nothing but this answer.
     if redis.call('EXISTS', x) == 0 then
       answer = false
       redis.call('DEL', questionsKey(key))
@@ -60,27 +60,27 @@ return { queued, missing, ticks, text(now), following and text(math.max(followin
   { alone: true },
 );
 
-/** ARGV: tickets, each with its key. They are in the queue. */
-export const ticketedScript = new Script(`
+/** Confirms that jobs are in the waiting list. ARGV: job numbers, each followed by its key. */
+export const confirmQueuedScript = new Script(`
 local members = {}
 for i = 1, #ARGV, 2 do members[#members + 1] = 't:' .. ARGV[i] .. ':' .. ARGV[i + 1] end
 return redis.call('ZREM', dueKey(), unpack(members))
 `);
 
 /**
- * ARGV: a ticket that is in the queue, at the front of the line, and its key. What waits again goes before younger work of
- * its priority, but not before older work that waits again too.
+ * Confirms a job at the front of the waiting list, and sorts the front. A job that waits again precedes younger jobs of its
+ * priority, but not older ones that wait again too. ARGV: the job number, its key.
  */
 export const frontScript = new Script(`
 local ticket, key = ARGV[1], ARGV[2]
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
 local priority = tonumber(redis.call('HGET', executionKey(key), 'priority') or 0)
 if priority > 0 then
-  -- BullMQ orders by priority and then by a counter that begins with 1; equals are ordered by their names.
+  -- BullMQ sorts by priority and then by a counter that begins at 1. Equal scores are sorted by name.
   redis.call('ZADD', prioritizedKey(), 'XX', text(priority * 4294967296), 't' .. ticket)
   return 1
 end
--- The next one is the last of the list. What waits again is told by the dot in its ticket.
+-- The last job of the list is the next. A dot in the number marks a job that waits again.
 local again, sorted = {}, true
 for _, job in ipairs(redis.call('LRANGE', lineKey(), -${longestFront}, -1)) do
   if string.find(job, '.', 1, true) then

@@ -1,9 +1,10 @@
 import { Script } from './script.js';
 
 /**
- * ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of open tasks or -1, when it is due
- * or 0, how long it is delayed or 0, the process that waits for its end or '', then the fields of the record. The ticket of
- * one that was replaced before it ran comes fourth, and who was called then.
+ * Adds or replaces an execution. ARGV: the request, key, owner, '1' for a task, '1' to replace, the component, the limit of
+ * open tasks or -1, its due time or 0, its delay or 0, the process that waits for its end or '', then the fields of the
+ * record. Returns a status, the record or what there is to know of it, its new job, the job number of an execution that was
+ * replaced before it ran, and the admitted executions.
  */
 export const addScript = new Script(
   `
@@ -12,7 +13,7 @@ local component, limit, delay = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[9])
 local runAt = delay > 0 and now + delay or tonumber(ARGV[8])
 local x = executionKey(key)
 local known = facts(x)
--- The reply of this very step was lost and the command sent again.
+-- The reply to this very step was lost and the command was sent again.
 if known.addedBy == request then return { 'again', recordOf(x), ticketOf(x) } end
 local live = known.state and not terminal[known.state]
 if live and (not replaces or known.owner ~= owner or known.component ~= component or known.session) then
@@ -46,7 +47,10 @@ return { 'added', { facts(x).generation, facts(x).createdAt, facts(x).runAt or '
   { packed: true },
 );
 
-/** ARGV: the request, key, its generation or nothing, '1' when there is a reason, the reason. Gives the ticket of one that waited, and who was called. */
+/**
+ * Cancels an execution. ARGV: the request, key, its generation or '', '1' if there is a reason, the reason. Returns a status,
+ * the job number of an execution that was waiting, and the admitted executions.
+ */
 export const cancelScript = new Script(`
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
@@ -68,7 +72,7 @@ end
 return { 'cancelled', ticket, called }
 `);
 
-/** ARGV: owner, the sequence number below which to go on or '+inf', how many. The pages are found without scanning. */
+/** Lists an owner's tasks. ARGV: owner, the sequence number below which the page starts or '+inf', how many. Does not scan. */
 export const listScript = new Script(
   `
 local owner, before, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -88,5 +92,5 @@ end
   { alone: true },
 );
 
-/** ARGV: key. */
+/** Reads a record. ARGV: key. */
 export const getScript = new Script(`return redis.call('HGETALL', executionKey(ARGV[1]))`);

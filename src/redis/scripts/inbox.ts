@@ -8,7 +8,7 @@ local function watchSet(kind, name)
   return kind == 'key' and keyWatchKey(name) or sessionWatchKey(name)
 end`;
 
-/** ARGV: the process, the number of the last entry that it has seen, how long it is taken to live without a sign. Numbers do not go back. */
+/** Registers a process. ARGV: the process, the number of the last message it has seen, its TTL. Numbers never decrease. */
 export const joinScript = new Script(`
 local node = ARGV[1]
 local number = math.max(tonumber(redis.call('GET', nodeKey(node)) or 0), tonumber(ARGV[2]))
@@ -18,8 +18,8 @@ redis.call('PEXPIRE', inboxKey(node), ARGV[3])
 return 1
 `);
 
-/** ARGV: the process, how long it lives on, the id up to which it has read. 0 when it was taken for dead. */
-export const beatScript = new Script(`
+/** Heartbeat of a process. ARGV: the process, its TTL, the id of the last message it has read. Returns 0 if it counted as dead. */
+export const renewInboxScript = new Script(`
 local node = ARGV[1]
 if redis.call('PEXPIRE', nodeKey(node), ARGV[2]) == 0 then return 0 end
 redis.call('PEXPIRE', inboxKey(node), ARGV[2])
@@ -27,7 +27,10 @@ redis.call('XTRIM', inboxKey(node), 'MINID', '~', ARGV[3])
 return 1
 `);
 
-/** ARGV: the process, how long a watch lives without being renewed, then pairs of 'key', 'session' or 'all' and a name. Gives the number of the last entry that was sent. */
+/**
+ * Adds or renews watches. ARGV: the process, the TTL of a watch, then pairs of 'key', 'session' or 'all' and a name. Returns
+ * the number of the last message sent to the process.
+ */
 export const watchScript = new Script(`${watchSet}
 for i = 3, #ARGV, 2 do
   local set = watchSet(ARGV[i], ARGV[i + 1])
@@ -38,8 +41,8 @@ return { redis.call('GET', nodeKey(ARGV[1])) }
 `);
 
 /**
- * ARGV: the process, key. Gives the number of the last entry that was sent, and how the execution stands. Who is told of the
- * end is forgotten with that.
+ * Registers a process for the end of an execution, which also ends the registration. ARGV: the process, key. Returns the
+ * number of the last message sent to the process, and the state of the execution.
  */
 export const watchEndScript = new Script(
   `
@@ -47,7 +50,7 @@ local node, x = ARGV[1], executionKey(ARGV[2])
 local stands = redis.call('HMGET', x, ${endFields.map((field) => `'${field}'`).join(', ')}, 'awaitedBy')
 local awaitedBy = table.remove(stands)
 if stands[1] and not terminal[stands[1]] and not string.find(awaitedBy or '', node, 1, true) then
-  -- Who was taken for dead and is not says again for what it waits.
+  -- Dead processes are dropped. One that only counted as dead registers again.
   local nodes = { node }
   for other in string.gmatch(awaitedBy or '', '%S+') do
     if redis.call('EXISTS', nodeKey(other)) == 1 then nodes[#nodes + 1] = other end
@@ -59,7 +62,7 @@ return { redis.call('GET', nodeKey(node)), stands }
   { packed: true },
 );
 
-/** ARGV: the process, key. */
+/** Removes a process from those that wait for the end of an execution. ARGV: the process, key. */
 export const unwatchEndScript = new Script(`
 local node, x = ARGV[1], executionKey(ARGV[2])
 local others = {}
@@ -70,10 +73,10 @@ if others[1] then return redis.call('HSET', x, 'awaitedBy', table.concat(others,
 return redis.call('HDEL', x, 'awaitedBy')
 `);
 
-/** ARGV: the process, 'key', 'session' or 'all', the name. */
+/** Removes a watch. ARGV: the process, 'key', 'session' or 'all', the name. */
 export const unwatchScript = new Script(`${watchSet}
 return redis.call('SREM', watchSet(ARGV[2], ARGV[3]), ARGV[1])
 `);
 
-/** ARGV: the process. */
+/** Removes a process. ARGV: the process. */
 export const leaveScript = new Script(`return redis.call('DEL', nodeKey(ARGV[1]), inboxKey(ARGV[1]))`);

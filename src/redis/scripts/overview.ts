@@ -1,12 +1,12 @@
 import { executionStates, mostLookedAt, summaryFields } from '../../docket/engine/queries.js';
 import { Script } from './script.js';
 
-/** How many queued executions are looked at for the one that waits longest. */
+/** How many queued executions are examined to find the one that waits longest. */
 const waitingLookedAt = 100;
 
 /**
- * ARGV: the number below which to go on or '+inf', how many, the component or '', then the states. Gives the summaries,
- * and the number below which the next page begins or ''.
+ * Reads a page of all executions. ARGV: the number below which the page starts or '+inf', how many, the component or '', then
+ * the states. Returns the summaries and the number below which the next page starts, or ''.
  */
 export const browseScript = new Script(
   `
@@ -30,10 +30,10 @@ return { found, '' }
   { alone: true },
 );
 
-/** Gives how many executions are in each state, how many questions are open, how many workers live, and how long somebody waits or ''. */
+/** Returns the number of executions in each state, of open questions and of live workers, and the longest wait or ''. */
 export const statsScript = new Script(
   `
--- What has expired is not counted; with very much of it the rest is left to others, who take some each second.
+-- Expired executions are not counted. If there are very many, the regular checks remove the rest.
 for _ = 1, 20 do if not forgetExpired(500) then break end end
 local counts = {}
 for i, state in ipairs({ ${executionStates.map((state) => `'${state}'`).join(', ')} }) do
@@ -50,7 +50,7 @@ return { counts, redis.call('SCARD', askedKey()), workers, since and text(math.m
   { alone: true },
 );
 
-/** ARGV: the request, key. The same request is answered the same when it comes again. */
+/** Retries an execution. ARGV: the request, key. A request that is sent again gets the same answer. */
 export const retryScript = new Script(
   `
 local request, key = ARGV[1], ARGV[2]
@@ -59,7 +59,7 @@ local record = facts(x)
 if not record.state then return { 'unknown' } end
 if record.addedBy == request then return { 'retried', recordOf(x), ticketOf(x) } end
 if record.state ~= 'failed' or record.session then return { 'refused', recordOf(x) } end
--- A Redis that is full refuses this, as long as nothing was written before it.
+-- A full Redis refuses this write, provided that the step has written nothing before.
 local number = newTicket()
 redis.call('PERSIST', x)
 drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'suspicions', 'redelivered', 'openQuestions', 'answeredBy')

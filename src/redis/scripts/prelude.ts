@@ -1,25 +1,25 @@
 import { crashesUntilIsolated, crashWindow } from '../../docket/engine/loss-policy.js';
 import { withKeys } from '../keys.js';
 import { bring, brings, firstJob, jobIn, lineKeys, nextJob, stepsOfBullMQ, ticketIn } from './bring.js';
-import { gates } from './gates.js';
+import { gates } from './component-limits.js';
 import { records } from './records.js';
-import { telling } from './telling.js';
+import { publishing } from './publishing.js';
 
-/** How long a component stays isolated of which no call is made any more, in milliseconds. */
-const isolationLife = 86_400_000;
+/** How long a component stays isolated if it is not called, in milliseconds. */
+const isolationTtl = 86_400_000;
 
-/** How long Redis waits for the ticket of an execution before any process makes it again, in milliseconds. */
-const ticketGrace = 5_000;
+/** How long a job may remain unconfirmed before a process adds it again, in milliseconds. */
+const jobGrace = 5_000;
 
-/** How much longer than they need to the lists of ended executions are kept, so that few ends have to say so, in milliseconds. */
+/** Extra TTL of the lists of ended executions, in milliseconds, so that few ends have to extend it. */
 const listSlack = 600_000;
 
-/** What the scripts share, by the name of what each part defines; a part needs only those before it. */
+/** The shared parts of the scripts, by the name that each defines. A part uses only those before it. */
 const shared: Readonly<Record<string, string>> = {
   ...records,
-  ...telling,
+  ...publishing,
 
-  // Brings an execution into a state, and into the list of that.
+  // Moves an execution to a state, and to the list of that state.
   become: `
 local function become(x, key, state, ...)
   local was = facts(x).state
@@ -31,20 +31,20 @@ local function become(x, key, state, ...)
   return at
 end`,
 
-  // Takes executions that have ended out of the lists of those.
+  // Removes executions from the lists of ended ones.
   unlist: `
 local function unlist(...)
   if redis.call('ZREM', expiringKey(), ...) == 0 then return end
   for state in pairs(terminal) do redis.call('ZREM', stateKey(state), ...) end
 end`,
 
-  // Takes an execution whose record is gone before its end out of the lists.
+  // Removes an execution from the lists of live ones, because its record is gone.
   unlistMissing: `
 local function unlistMissing(key)
   for _, state in ipairs({ 'scheduled', 'queued', 'running' }) do redis.call('ZREM', stateKey(state), key) end
 end`,
 
-  // Takes what has expired out of the lists; whether there may be more.
+  // Removes expired executions from the lists. Returns whether there may be more.
   forgetExpired: `
 local function forgetExpired(most)
   local keys = redis.call('ZRANGEBYSCORE', expiringKey(), '-inf', text(now), 'LIMIT', 0, most)
@@ -52,7 +52,7 @@ local function forgetExpired(most)
   return #keys == most
 end`,
 
-  // The lists of what has ended live at least as long as the last record that they name.
+  // Adds an ended execution to the lists, which must live at least as long as the last record in them.
   listUntil: `
 local function listUntil(state, key, expiresAt)
   redis.call('ZADD', expiringKey(), text(expiresAt), key)
@@ -62,17 +62,17 @@ local function listUntil(state, key, expiresAt)
   if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end
 end`,
 
-  // Whether the run still has its execution.
+  // Whether the run still owns its execution.
   owns: `
 local function owns(x, run) return facts(x).run == run end`,
 
-  // A ticket is remembered until it is known to be in the queue.
+  // Remembers a job until it is confirmed to be in the waiting list.
   awaitTicket: `
 local function awaitTicket(key, ticket)
-  redis.call('ZADD', dueKey(), text(now + ${ticketGrace}), 't:' .. ticket .. ':' .. key)
+  redis.call('ZADD', dueKey(), text(now + ${jobGrace}), 't:' .. ticket .. ':' .. key)
 end`,
 
-  // The ticket of an execution that waits, how long until it is due, and its priority. Nil for any other.
+  // The job number of a waiting execution, the milliseconds until it is due, and its priority. Nil for any other execution.
   ticketOf: `
 local function ticketOf(x)
   local record = facts(x)
@@ -80,11 +80,11 @@ local function ticketOf(x)
   return { record.ticket, text(math.max(num(record.runAt, 0) - now, 0)), record.priority or '0' }
 end`,
 
-  // The place in line that goes with a ticket, as a text that sorts.
+  // The position in the waiting list that belongs to a job number, as a text that sorts.
   placeOf: `
 local function placeOf(ticket) return string.format('%016d', string.match(ticket, '^%d+')) end`,
 
-  // A new ticket. With a place, for whoever is to stand there again.
+  // A new job number. With a position, for an execution that takes this position again.
   newTicket: `
 local function newTicket(place)
   local ticket = text(redis.call('INCR', sequenceKey()))
@@ -99,14 +99,14 @@ end`,
 
   bring,
 
-  // Whether a ticket is brought into the line by the step that makes it. What stands there again goes to the front, and what
-  // has a priority has its own place: their process does both.
+  // Whether the step that creates a job also adds it to the waiting list. The process adds jobs that wait again, which go to
+  // the front, and jobs with a priority.
   isBrought: `
 local function isBrought(x, ticket)
   return brings and not facts(x).priority and not string.find(ticket, '.', 1, true)
 end`,
 
-  // Brings the ticket of an execution into the line where that can be done here. Whether it is there: else its process has to.
+  // Adds the job of an execution to the waiting list if the script can do so. Returns whether it did; otherwise the process has to.
   lineUp: `
 local function lineUp(x, key, ticket)
   local inLine = isBrought(x, ticket) and bring(key, ticket)
@@ -114,7 +114,7 @@ local function lineUp(x, key, ticket)
   return inLine
 end`,
 
-  // Gives an execution its ticket for the line, for now or for when its time has come. Whether it is there already comes last.
+  // Queues an execution, now or for its due time. Returns its job; whether that is in the waiting list already comes last.
   enqueue: `
 local function enqueue(x, key, runAt, ticket, ...)
   local inLine = false
@@ -131,7 +131,7 @@ local function enqueue(x, key, runAt, ticket, ...)
   return { ticket, text(math.max(runAt - now, 0)), facts(x).priority or '0', inLine and '1' or '0' }
 end`,
 
-  // What is scheduled has become due. Gives its ticket where that is not in the line yet.
+  // Queues a scheduled execution that has become due. Returns its job number if the process has to add the job.
   promote: `
 local function promote(x, key)
   local ticket = newTicket()
@@ -143,14 +143,14 @@ local function promote(x, key)
   return not inLine and ticket
 end`,
 
-  // Executions that have found a place, each with its ticket, which is to be brought to the front of the line.
+  // Admitted executions, each with its new job, which the process adds at the front of the waiting list.
   called: `
 local called = {}`,
 
-  // What keeps the components that are bound within their limits.
+  // Enforces the limits of components.
   gates,
 
-  // A process died while it ran the component.
+  // Records that a process died while running the component.
   suspect: `
 local function suspect(component, node)
   local crashes = crashesKey(component)
@@ -158,18 +158,18 @@ local function suspect(component, node)
   redis.call('ZADD', crashes, 'NX', text(now), node or '')
   redis.call('PEXPIRE', crashes, ${crashWindow})
   if redis.call('ZCARD', crashes) >= ${crashesUntilIsolated} then
-    redis.call('SET', isolatedKey(component), '1', 'PX', ${isolationLife})
+    redis.call('SET', isolatedKey(component), '1', 'PX', ${isolationTtl})
   end
 end`,
 
-  // A run of the component that was made beside no other has not killed its worker.
+  // Clears the component, because an isolated run of it has not killed its worker.
   exonerate: `
 local function exonerate(component)
   redis.call('DEL', crashesKey(component), isolatedKey(component))
   gates(component).open()
 end`,
 
-  // Closes a question with its answer, and remembers which request gave it.
+  // Closes a question with its answer, and remembers the request that gave it.
   closeQuestion: `
 local function closeQuestion(x, key, name, answer, request)
   redis.call('HSET', questionsKey(key), 'a:' .. name, answer, 'b:' .. name, request)
@@ -181,7 +181,7 @@ local function closeQuestion(x, key, name, answer, request)
   if left == 0 then emit(x, 'state') end
 end`,
 
-  // The names of the questions of an execution, the oldest first.
+  // The names of the questions of an execution, oldest first.
   questionNames: `
 local function questionNames(key)
   local order = {}
@@ -192,7 +192,7 @@ local function questionNames(key)
   return order
 end`,
 
-  // The lists of an owner without open tasks live as long as the last record that they name.
+  // Sets the TTL of an owner's lists: without open tasks, they live as long as the last record in them.
   keepLists: `
 local function keepLists(owner)
   local lists = { tasksKey(owner), endedKey(owner) }
@@ -206,20 +206,19 @@ local function keepLists(owner)
   end
 end`,
 
-  // Makes an execution of these fields, in the place of the one that has ended under its key. Gives its ticket. The process
-  // `awaits` is to be told of its end.
-  // Generations are numbered through the docket: one that has expired is not taken for a later one.
+  // Creates an execution, in place of an ended one with the same key. Returns its job. Registers the process `awaits` for its
+  // end. Generations are numbered across the docket, so an expired one is never confused with a later one.
   create: `
 local function create(x, key, runAt, fields, awaits)
-  -- A Redis that is full refuses this, as long as nothing was written before it.
+  -- A full Redis refuses this write, provided that the step has written nothing before.
   local number = newTicket()
   local known = facts(x)
   if known.state then
     redis.call('DEL', x)
     records[x] = { updatedAt = known.updatedAt }
   end
-  -- Who waits for the end of one that makes way is told of the one that comes, and may wait on.
-  -- Who has gone is left out: a key that is used again and again would collect them.
+  -- Processes that wait for the end of the previous execution are notified of the new one, and may keep waiting.
+  -- Those that are gone are dropped: a key that is used again and again would collect them.
   local waiting, awaitedBy = known.awaitedBy, awaits or ''
   for node in string.gmatch(waiting or '', '%S+') do
     if node ~= awaits and redis.call('EXISTS', nodeKey(node)) == 1 then awaitedBy = awaitedBy .. ' ' .. node end
@@ -239,7 +238,7 @@ local function create(x, key, runAt, fields, awaits)
   return ticket
 end`,
 
-  // Takes from the lists of an owner what has expired.
+  // Removes expired tasks from the lists of an owner.
   purge: `
 local function purge(owner, most)
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', endedKey(owner), '-inf', text(now), 'LIMIT', 0, most)) do
@@ -248,7 +247,7 @@ local function purge(owner, most)
   end
 end`,
 
-  // An execution needs its questions no more.
+  // Closes and deletes the questions of an execution.
   closeQuestions: `
 local function closeQuestions(x, key)
   for _, name in ipairs(questionNames(key)) do
@@ -260,20 +259,20 @@ local function closeQuestions(x, key)
   redis.call('DEL', questionsKey(key))
 end`,
 
-  // Ends an execution. Terminal is final: nothing but a new generation writes to it any more. What is remembered of
-  // requests lets those that are sent again have the same answer.
+  // Ends an execution. A terminal state is final: only a new generation writes to it. The remembered requests let those that
+  // are sent again get the same answer.
   finish: `
 local function finish(x, key, request, state, ...)
   local record, at = facts(x), timeOf(x)
   local awaitedBy = record.awaitedBy
   if record.gate then gates(record.component).leave(x, key) end
-  -- What runs is neither to be looked for in the queue nor to be brought there.
+  -- A running execution has neither a due time nor an unconfirmed job.
   if record.state ~= 'running' then
     redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (record.ticket or '') .. ':' .. key)
   end
-  -- Work of the program that failed can be run again.
+  -- A failed execution that is not a client's task can be retried.
   local kept = state == 'failed' and not record.session
-  -- A Redis that is full lets go on who has begun to take away: what has been done is not done twice for want of memory.
+  -- Deletes first: a full Redis then accepts the writes, so that a finished call is not run again for lack of memory.
   drop(x, 'run', 'node', 'isolated', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
   become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)
   if record.openQuestions then
@@ -286,7 +285,7 @@ local function finish(x, key, request, state, ...)
   end
   emit(x, 'state')
   tellEnd(x, awaitedBy)
-  -- Redis takes a key away in the millisecond after its time.
+  -- Redis deletes a key in the millisecond after its time.
   local expires = at + num(record.ttl, 3600000)
   redis.call('PEXPIREAT', x, text(expires - 1))
   listUntil(state, key, expires)
@@ -308,7 +307,7 @@ end`,
   nextJob,
 };
 
-/** A script with the parts that it names, and those that they name: what a script does not use costs each of its runs. */
+/** Adds to a script the parts that it uses, and those that they use. Unused parts would cost time in each run. */
 export function withShared(body: string): string {
   let text = withKeys(withoutComments(body));
   for (const [name, part] of Object.entries(shared).reverse()) {
@@ -319,5 +318,5 @@ export function withShared(body: string): string {
   return text;
 }
 
-/** Comments have words in them that are no names. */
+/** Comments contain words that would be taken for names. */
 const withoutComments = (lua: string): string => lua.replace(/--\[\[[^]*?\]\]/g, '').replace(/^\s*--.*\n/gm, '');

@@ -1,6 +1,6 @@
 import { Script } from './script.js';
 
-/** ARGV: key, run, name, what is asked, how long it may stay open, what is answered then, how many questions there may be or -1. */
+/** Opens a question. ARGV: key, run, name, its text, its deadline, the answer at the deadline, the limit of questions or -1. */
 export const askScript = new Script(`
 local key, run, name, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[7])
 local x, questions = executionKey(key), questionsKey(ARGV[1])
@@ -22,8 +22,8 @@ return { 'asked', asked, ARGV[5] }
 `);
 
 /**
- * ARGV: the request, key, name, the answer, and perhaps the session from which it comes. The same request gets the same
- * verdict however often it is sent.
+ * Answers a question. ARGV: the request, key, name, the answer, and optionally the session that answers. A request that is
+ * sent again gets the same result.
  */
 export const answerScript = new Script(`
 local request, key, name, session = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
@@ -45,7 +45,7 @@ closeQuestion(x, key, name, ARGV[4], request)
 return 'accepted'
 `);
 
-/** ARGV: key. */
+/** Reads the questions of an execution, oldest first. ARGV: key. */
 export const questionsScript = new Script(`
 local all = {}
 for i, name in ipairs(questionNames(ARGV[1])) do all[i] = question(ARGV[1], name) end

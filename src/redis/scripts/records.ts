@@ -1,10 +1,9 @@
-/** From how many bytes on it pays to leave out an input. */
+/** Inputs of at least this size, in bytes, are read only when needed. */
 const largeInput = 4_096;
 
 /**
- * Part of the prelude: how scripts read and write records. Values that users gave are texts of JSON to them, which they never
- * look inside: Lua's JSON takes an empty list for an empty object. Numbers are written by text(), as Lua would write large
- * ones with an exponent.
+ * Part of the prelude: how scripts read and write records. Scripts treat users' values as opaque JSON text, since Lua's JSON
+ * confuses empty lists with empty objects. Numbers are written by text(), since Lua writes large ones with an exponent.
  */
 export const records: Readonly<Record<string, string>> = {
   now: `
@@ -14,20 +13,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`,
   terminal: `
 local terminal = { completed = true, failed = true, cancelled = true }`,
 
-  // A time so far away that it is no date any more is the last one that is.
+  // Times are capped at the last valid date.
   text: `
 local function text(number) return string.format('%d', number < 8.64e15 and number or 8.64e15) end`,
 
-  // A number in a record, which may be one that this version cannot read.
+  // A number in a record. The record may be one that this version cannot read.
   num: `
 local function num(value, otherwise) return tonumber(value) or otherwise end`,
 
-  // The records of a step by their keys, each read once. From then on they are written by write(), note(), become() and
-  // drop() only.
+  // The records of a step by their keys, each read once. After that, only write(), note(), become() and drop() change them.
   records: `
 local records = {}`,
 
-  // An input may be large, and few steps need it: the empty text stands for one that was not read.
+  // An input may be large, and few steps need it. An empty text stands for one that was not read.
   facts: `
 local function facts(x)
   local record = records[x]
@@ -46,11 +44,11 @@ local function facts(x)
   return record
 end`,
 
-  // What travels beside packed replies.
+  // Large texts that are sent beside the packed replies.
   beside: `
 local beside = {}`,
 
-  // A record for a packed reply. The last that a step does with it.
+  // A record for a packed reply. Must be the last use of the record in a step.
   recordOf: `
 local function recordOf(x)
   local record = facts(x)
@@ -61,11 +59,11 @@ local function recordOf(x)
   return record
 end`,
 
-  // The time that is written into a record, which does not go back.
+  // The time to write into a record. It never goes back.
   timeOf: `
 local function timeOf(x) return math.max(now, num(facts(x).updatedAt, 0)) end`,
 
-  // Writes fields of a record that nobody is told of.
+  // Writes fields of a record without a new revision.
   note: `
 local function note(x, ...)
   local record, fields = facts(x), { ... }
@@ -73,7 +71,7 @@ local function note(x, ...)
   redis.call('HSET', x, ...)
 end`,
 
-  // Writes fields of a record, and the time.
+  // Writes fields of a record, with the time and a new revision.
   write: `
 local function write(x, ...)
   local at = timeOf(x)
@@ -81,7 +79,7 @@ local function write(x, ...)
   return at
 end`,
 
-  // Takes fields out of a record, those that are in it.
+  // Removes fields from a record, if present.
   drop: `
 local function drop(x, ...)
   local record, present = facts(x), {}

@@ -2,13 +2,12 @@ import { crashesUntilIsolated } from '../../docket/engine/loss-policy.js';
 import { Script } from './script.js';
 
 /**
- * What becomes of a ticket: a run, where it still means one, with its record. `limits` are those of {@link claimScript}, from
+ * Acquires the run of a job: returns a status, then the record or the wait. `limits` are those of {@link acquireScript}, from
  * `first` on.
  */
 const claim = `
--- The worker of a run has died, or has lost it. Where nothing ran beside it, it is charged with that, and with the deaths
--- that it was only suspected of. One that still waited for the others to end has done nothing. Gives whether its component is
--- isolated from now on.
+-- Handles a run whose worker has died or has lost it. An isolated run is charged with the loss, and with those that it was only
+-- suspected of, unless it was still waiting for other runs to end. Returns whether its component is isolated from now on.
 local function lose(x, key)
   local record = facts(x)
   local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
@@ -28,7 +27,7 @@ local function lose(x, key)
   post(node, { '@event', 'revoke', '@run', run, '@why', 'lost' })
   if begun then suspect(record.component, node) end
   local nowIsolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
-  -- A place among those that run at once is none beside no other.
+  -- Room among concurrent runs is no room for an isolated one.
   if nowIsolated and not isolated and record.gate then gates(record.component).leave(x, key) end
   return nowIsolated
 end
@@ -41,7 +40,7 @@ local function claim(key, ticket, node, run, limits, first)
     return 'missing'
   end
   if terminal[record.state] or record.ticket ~= ticket then return 'drop' end
-  -- The reply of this very step was lost and the command sent again.
+  -- The reply to this very step was lost and the command was sent again.
   if record.run == run then return 'run', recordOf(x) end
   local isolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
   if record.state == 'running' then
@@ -60,7 +59,7 @@ local function claim(key, ticket, node, run, limits, first)
   elseif record.gate then
     gates(record.component).leave(x, key)
   end
-  -- Where one that is brought got lost on its way, who looks for what is due takes it out.
+  -- A job that the script itself has added was never remembered as unconfirmed.
   if not isBrought(x, ticket) then redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key) end
   if isolated or num(record.suspicions, 0) >= ${crashesUntilIsolated} then note(x, 'isolated', '1') end
   become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
@@ -68,7 +67,7 @@ local function claim(key, ticket, node, run, limits, first)
   return 'run', recordOf(x)
 end`;
 
-/** What has become of a ticket that a worker was given. `args` have the process, the run and the limits, from `first` on. */
+/** The reply for a job that a worker has received. `args` contain the process, the run and the limits, from `first` on. */
 const taken = `
 local function taken(id, ticket, args, first)
   if not id then return false end
@@ -76,7 +75,7 @@ local function taken(id, ticket, args, first)
   return { verdict, value or false, id, ticket.key, ticket.ticket }
 end`;
 
-/** The next run of a worker: the arguments begin at `first`, as those of {@link nextScript}. */
+/** Acquires the next run of a worker. Its arguments are those of {@link acquireNextScript}, from `first` on. */
 const follow = `
 local function follow(args, first)
   local id, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
@@ -84,12 +83,12 @@ local function follow(args, first)
 end`;
 
 /**
- * ARGV: key, ticket, the process, the run, then of each component that is bound its name, how many may run at once, how many
- * may begin in a time, and that time; '' for what is not bound. A ticket that is not the last one of its execution is dropped.
- * One whose execution runs already was delivered before, and the worker that had it is lost, which is counted. Who was called
- * comes third; of one that has to wait, how long it is until the time of the rate has passed comes second.
+ * Acquires the run of a job. ARGV: key, job number, the process, the run, then for each limited component its name, its
+ * concurrency, its maximum rate and the window of the rate; '' for no limit. A job that is not the latest of its execution is
+ * dropped. If the execution is already running, the worker that had it is lost, which is counted. Returns a status, the record
+ * or the milliseconds until the window of the rate ends, and the admitted executions.
  */
-export const claimScript = new Script(
+export const acquireScript = new Script(
   `${claim}
 local verdict, value = claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
 return { verdict, value or false, called }
@@ -98,10 +97,10 @@ return { verdict, value or false, called }
 );
 
 /**
- * ARGV: the intake, a lock, how long that holds, the worker, the process, the run, then limits as in {@link claimScript}. The
- * first ticket in line is taken under that lock, if there is one, and what it becomes as the run is given.
+ * Locks the first job of the waiting list, if there is one, and acquires its run. ARGV: the intake, the lock, its duration, the
+ * worker, the process, the run, then limits as in {@link acquireScript}.
  */
-export const takeScript = new Script(
+export const acquireFirstScript = new Script(
   `${claim}${taken}
 local id, ticket = firstJob(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
 return { taken(id, ticket, ARGV, 5), called }
@@ -109,8 +108,8 @@ return { taken(id, ticket, ARGV, 5), called }
   { packed: true },
 );
 
-/** ARGV: key, run. A run that was not begun is as if it had never been: its ticket goes back to where it was. Gives who was called. */
-export const unclaimScript = new Script(
+/** Undoes the acquisition of a run that never began. ARGV: key, run. Returns the admitted executions. */
+export const releaseUnstartedScript = new Script(
   `
 local key, run = ARGV[1], ARGV[2]
 local x = executionKey(key)
@@ -125,17 +124,17 @@ return { called }
   { packed: true },
 );
 
-/** Puts BullMQ's sign up again, where there is something in line. */
+/** Restores BullMQ's marker, if a waiting list has a job. */
 export const passOnScript = new Script(`
 if redis.call('EXISTS', lineKey(), prioritizedKey()) == 0 then return 0 end
 return redis.call('ZADD', signKey(), 0, '0')
 `);
 
 /**
- * ARGV: the id of a job of BullMQ, its lock, how long that holds, the worker, the process, the run, then limits as in
- * {@link claimScript}. The job is done. Where another is in line it is taken, and what its ticket becomes as the run is given.
+ * Acknowledges a job, locks the next one, if there is one, and acquires its run. ARGV: the id of the job, its lock, the duration
+ * of the lock, the worker, the process, the run, then limits as in {@link acquireScript}.
  */
-export const nextScript = new Script(
+export const acquireNextScript = new Script(
   `${claim}${taken}${follow}
 return { follow(ARGV, 1), called }
 `,
@@ -143,8 +142,9 @@ return { follow(ARGV, 1), called }
 );
 
 /**
- * ARGV: the request, key, run, how it ends, the delay in milliseconds, of a finish the state, then fields of the record. Of
- * several requests that ended runs of the execution, the last is remembered. Gives its ticket if it runs again, and who was called.
+ * Settles a run. ARGV: the request, key, run, the kind of settlement, the delay in milliseconds, the state if it is a finish,
+ * then fields of the record. The last request that settled a run of the execution is remembered. Returns a status, the job of
+ * an execution that runs again, and the admitted executions.
  */
 export const settleScript = new Script(
   `
@@ -152,7 +152,7 @@ local request, key, run, how, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumb
 local x = executionKey(key)
 local record = facts(x)
 if record.run ~= run then
-  -- The reply of this very step was lost and the command sent again.
+  -- The reply to this very step was lost and the command was sent again.
   if record.settledBy == request then return { 'settled', ticketOf(x) or false } end
   return { 'lost' }
 end
@@ -176,9 +176,9 @@ return { 'settled', enqueue(x, key, delay > 0 and now + delay or 0, newTicket(pl
 );
 
 /**
- * ARGV: the request, key, run, how many arguments follow for the finish, those as in {@link settleScript}, then what
- * {@link nextScript} takes. A run is finished and its job is done with: both in one step, with the run that comes after it. Why
- * there is none comes last, where something is wrong.
+ * Settles a finished run and does the same as {@link acquireNextScript}, in one step. ARGV: the request, key, run, the number of
+ * arguments for the finish, those as in {@link settleScript}, then those of {@link acquireNextScript}. If the next run cannot be
+ * acquired, the reason comes last.
  */
 export const finishScript = new Script(
   `${claim}${taken}${follow}
@@ -190,9 +190,9 @@ if settled then
   if record.isolated then exonerate(record.component) end
   finish(x, key, request, unpack(ARGV, 5, last))
 end
--- The reply of this very step may have been lost and the command sent again.
+-- The reply to this very step may have been lost and the command sent again.
 settled = settled or record.settledBy == request
--- Whatever is wrong with the line, the run has ended.
+-- Whatever is wrong with the waiting list, the run has ended.
 local done, next = pcall(follow, ARGV, last + 1)
 local why = not done and (type(next) == 'table' and next.err or tostring(next))
 return { settled and 'settled' or 'lost', done and next, called, why }
@@ -200,7 +200,7 @@ return { settled and 'settled' or 'lost', done and next, called, why }
   { packed: true },
 );
 
-/** ARGV: key, run. An isolated run begins, and nothing runs beside it. Of one that was lost meanwhile nothing is written. */
+/** Records that an isolated run begins, with nothing beside it. ARGV: key, run. Writes nothing if the run was lost meanwhile. */
 export const beginAloneScript = new Script(`
 local x = executionKey(ARGV[1])
 if not owns(x, ARGV[2]) then return 0 end
@@ -208,7 +208,7 @@ note(x, 'alone', ARGV[2])
 return 1
 `);
 
-/** ARGV: key, run. An isolated run has shown that it kills no worker. Gives who was called. */
+/** Clears the component of an isolated run that has killed no worker. ARGV: key, run. Returns the admitted executions. */
 export const exonerateScript = new Script(
   `
 local x = executionKey(ARGV[1])
@@ -220,7 +220,7 @@ return { called }
   { packed: true },
 );
 
-/** ARGV: key, run, the event, the name and the value that it carries. Progress is kept in the record, a notice is not. */
+/** Publishes progress or a notice of a run. ARGV: key, run, the event, its value. Only progress is kept in the record. */
 export const reportScript = new Script(`
 local key, run, event = ARGV[1], ARGV[2], ARGV[3]
 local x = executionKey(key)

@@ -1,11 +1,11 @@
 import { Script } from './script.js';
 
-/** The time of Redis. */
+/** Returns the time of Redis. */
 export const timeScript = new Script(`return text(now)`);
 
 /**
- * ARGV: id, when, the tick that is next if `when` is new, then the fields of the executions. Gives the tick that is next, and how long it is until then. A
- * schedule that is set once more, as each process does at its start, ticks on as it did.
+ * Sets a schedule. ARGV: id, timetable, the next tick if the timetable is new, then the fields of the executions. Returns the
+ * next tick and the milliseconds until then. Each process sets its schedules at its start; the same timetable keeps its tick.
  */
 export const scheduleScript = new Script(`
 local id, when = ARGV[1], ARGV[2]
@@ -18,13 +18,13 @@ if known[1] ~= when then redis.call('ZADD', schedulesKey(), following, id) end
 return { following, text(math.max(following - now, 0)) }
 `);
 
-/** ARGV: id. */
+/** Deletes a schedule. ARGV: id. */
 export const unscheduleScript = new Script(`
 redis.call('ZREM', schedulesKey(), ARGV[1])
 return redis.call('DEL', scheduleKey(ARGV[1]))
 `);
 
-/** Gives id, when, next tick, component and owner of each. */
+/** Returns the id, timetable, next tick, component and owner of each schedule. */
 export const schedulesScript = new Script(
   `
 local all = redis.call('ZRANGE', schedulesKey(), 0, -1)
@@ -38,8 +38,8 @@ return all
 );
 
 /**
- * ARGV: id, when, the tick that is due, the one that follows it. Whoever comes first makes the tick. Gives the ticket of the
- * execution, if there is one: while the one before is alive, the tick is left out.
+ * Makes a tick, if no process has done so yet. ARGV: id, timetable, the tick that is due, the following tick. Returns the job of
+ * the execution, if there is one: while the previous execution is live, the tick is skipped.
  */
 export const tickScript = new Script(`
 local id, following = ARGV[1], tonumber(ARGV[4])
@@ -47,7 +47,7 @@ local s = scheduleKey(id)
 local known = redis.call('HMGET', s, '@when', '@next')
 if known[1] ~= ARGV[2] or known[2] ~= ARGV[3] or tonumber(known[2]) > now then return false end
 if following <= now then
-  -- It took so long that the tick that follows has passed as well: the next look counts again.
+  -- So late that the following tick has passed as well. The next check computes it anew.
   redis.call('ZADD', schedulesKey(), text(now), id)
   return false
 end

@@ -4,26 +4,26 @@ import { isWellFormed } from '../../base/json.js';
 import type { RedisClient } from '../connection/open-redis.js';
 import { withShared } from './prelude.js';
 
-/** What travels to a script. */
+/** An argument of a script. */
 export type Argument = string | number;
 
-/** What comes back: Redis turns tables into arrays and what is false into null. In packed replies hashes are objects. */
+/** The reply of a script. Redis turns tables into arrays and `false` into null. In packed replies, hashes are objects. */
 export type Reply = string | number | boolean | null | readonly Reply[];
 
-/** How many arguments travel together, and how much text: nothing else is done in Redis while it makes these steps. */
+/** Maximum number of arguments and characters in one command. Redis does nothing else while it runs the steps. */
 const mostArguments = 1_000;
 const mostText = 100_000;
 
-/** From how many characters on a text travels beside the others, as it is: to write it as JSON would cost more than it saves. */
+/** Texts of at least this length are sent beside the JSON, which would cost more than it saves. In characters. */
 const largeText = 2_000;
 
-/** How the steps of a script travel. */
+/** Options of a script. */
 export interface ScriptOptions {
-  /** Those that do much travel each alone: Redis does nothing else while it makes those of one command. */
+  /** Whether each step is a command of its own. For long steps: Redis does nothing else while it runs the steps of one command. */
   readonly alone?: boolean;
   /**
-   * The replies come as one text of JSON, which costs both sides less where they have many parts; a large input comes beside
-   * it. An empty list comes as an empty record, and what is false as false.
+   * Whether the replies come as one JSON text, with large inputs beside it. Cheaper for replies with many parts. An empty list
+   * arrives as an empty record, and `false` as `false`.
    */
   readonly packed?: boolean;
 }
@@ -35,7 +35,7 @@ export class Script implements ScriptOptions {
   readonly alone: boolean;
   readonly packed: boolean;
 
-  /** `body` is Lua. It is given the docket's prefix as KEYS[1], and what {@link ScriptRunner.run} is given as ARGV. */
+  /** `body` is Lua. KEYS[1] is the docket's prefix, and ARGV contains the arguments of {@link ScriptRunner.run}. */
   constructor(body: string, { alone = false, packed = false }: ScriptOptions = {}) {
     this.alone = alone;
     this.packed = packed;
@@ -45,8 +45,8 @@ export class Script implements ScriptOptions {
 }
 
 /**
- * Lua that makes a step with each list of arguments. The lists come as JSON; a number in one stands for the text that comes
- * behind them at that place. A step that fails is the failure of the one who asked for it.
+ * Lua that runs a step for each list of arguments. The lists come as JSON; a number in a list is the index of a large text in
+ * ARGV. A failed step fails only its own caller.
  */
 const steps = (body: string, packed: boolean): string => `
 local function step(ARGV)
@@ -63,7 +63,7 @@ for number, own in ipairs(cjson.decode(ARGV[1])) do
   local done, reply = pcall(step, own)
   if not done then
     local why = type(reply) == 'table' and reply.err or tostring(reply)
-    -- What a replica says is for the connection, which looks at replies and not into them: it has to find the master.
+    -- The error of a replica must fail the whole command, so that the connection notices it and looks for the master.
     local replica = string.match(why, 'READONLY .*')
     if replica then return { err = replica } end
     reply = { err = why }
@@ -73,40 +73,40 @@ end
 return ${packed ? '{ cjson.encode(replies), unpack(beside) }' : 'replies'}
 `;
 
-/** Steps of one script that travel together. */
+/** Steps of one script that are sent in one command. */
 interface Batch {
   readonly script: Script;
-  /** The arguments of each step, a number for one that is among the large ones. */
+  /** The arguments of each step. A number is the index of a large text. */
   readonly steps: Argument[][];
   readonly large: string[];
-  /** How many arguments there are in all, and how much text is in them, in characters. */
+  /** Total number of arguments, and their total length in characters. */
   count: number;
   size: number;
-  readonly askers: { readonly resolve: (reply: Reply) => void; readonly reject: (error: unknown) => void }[];
+  readonly callers: { readonly resolve: (reply: Reply) => void; readonly reject: (error: unknown) => void }[];
 }
 
 const sizeOf = (args: readonly Argument[]): number =>
   args.reduce<number>((size, argument) => size + (typeof argument === 'string' ? argument.length : 0), 0);
 
-/** Whether a step may travel with those of the batch. */
+/** Whether a step fits into the batch. */
 const hasRoom = (batch: Batch, script: Script, args: readonly Argument[], size: number): boolean =>
   batch.script === script &&
   !script.alone &&
   batch.count + args.length < mostArguments &&
   batch.size + size <= mostText;
 
-/** Redis knows texts only. Half a character, which its JSON does not take, becomes the sign for one that is unknown. */
-function asSent(argument: Argument, large: string[]): Argument {
+/** Converts an argument to text. An unpaired surrogate, which Redis's JSON rejects, becomes the replacement character. */
+function asText(argument: Argument, large: string[]): Argument {
   if (typeof argument === 'number') return String(argument);
   if (argument.length < largeText) return isWellFormed(argument) ? argument : Buffer.from(argument).toString();
-  // The first text is that of the lists.
+  // ARGV[1] is the JSON of the lists.
   return large.push(argument) + 1;
 }
 
-/** What ioredis makes of an error in a reply. */
+/** The class of ioredis for errors in replies. */
 const StepError = ReplyError as new (message: string) => Error;
 
-/** Replies that are packed. Inputs that came beside them are put where their numbers stand. */
+/** Decodes packed replies. A number as `input` is the index of a large input. */
 function unpacked([text = '', ...beside]: readonly string[]): (Reply | Error)[] {
   const withInputs = (name: string, value: unknown): unknown =>
     name === 'input' && typeof value === 'number' ? beside[value - 1] : value;
@@ -118,7 +118,7 @@ function unpacked([text = '', ...beside]: readonly string[]): (Reply | Error)[] 
 
 /** Runs scripts on the keys of one docket. */
 export class ScriptRunner {
-  /** What this connection was sent the text of. */
+  /** Scripts whose text was sent on this connection. */
   private readonly sent = new Set<Script>();
   private batch: Batch | undefined;
 
@@ -130,25 +130,25 @@ export class ScriptRunner {
   }
 
   /**
-   * Makes a step. Those of one script that are asked for one after the other in one turn of the event loop are one command,
-   * which costs both sides much less; the order in which steps are asked for is that in which they are made.
+   * Runs a step. Consecutive steps of one script in the same turn of the event loop become one command, which costs both sides
+   * much less. Steps run in the order of the calls.
    */
   run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const size = sizeOf(args);
       if (this.batch && !hasRoom(this.batch, script, args, size)) this.flush();
       const batch = (this.batch ??= this.newBatch(script));
-      batch.steps.push(args.map((argument) => asSent(argument, batch.large)));
+      batch.steps.push(args.map((argument) => asText(argument, batch.large)));
       batch.count += args.length;
       batch.size += size;
-      batch.askers.push({ resolve, reject });
+      batch.callers.push({ resolve, reject });
     });
   }
 
   private newBatch(script: Script): Batch {
-    // What follows from what has just been read is asked for before this.
+    // Runs after the continuations of the replies that were just read.
     process.nextTick(() => this.flush());
-    return { script, steps: [], large: [], count: 0, size: 0, askers: [] };
+    return { script, steps: [], large: [], count: 0, size: 0, callers: [] };
   }
 
   private flush(): void {
@@ -157,23 +157,23 @@ export class ScriptRunner {
     if (batch) void this.send(batch);
   }
 
-  private async send({ script, steps, large, askers }: Batch): Promise<void> {
+  private async send({ script, steps, large, callers }: Batch): Promise<void> {
     try {
       const reply = await this.reply(script, [JSON.stringify(steps), ...large]);
       const replies = script.packed ? unpacked(reply as string[]) : (reply as (Reply | Error)[]);
-      askers.forEach(({ resolve, reject }, index) => {
+      callers.forEach(({ resolve, reject }, index) => {
         const reply = replies[index] ?? null;
         if (reply instanceof Error) reject(reply);
         else resolve(reply);
       });
     } catch (error) {
-      for (const { reject } of askers) reject(error);
+      for (const { reject } of callers) reject(error);
     }
   }
 
   /**
-   * Sends the text of a script once on each connection: if that waited until Redis asks for it, later steps would
-   * overtake this one.
+   * Sends the text of a script once on each connection. If it were sent only when Redis asks for it, later steps would overtake
+   * this one.
    */
   private async reply(script: Script, args: readonly string[]): Promise<unknown> {
     if (!this.sent.has(script)) {

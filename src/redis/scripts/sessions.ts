@@ -1,16 +1,16 @@
 import { Script } from './script.js';
 
-/** ARGV: session, place, owner, client, how long it is kept. */
+/** Saves a session. ARGV: session, connection id, owner, client, TTL. */
 export const saveSessionScript = new Script(`
 local s = sessionKey(ARGV[1])
 redis.call('HSET', s, 'user', ARGV[2], 'owner', ARGV[3], 'client', ARGV[4])
 return redis.call('PEXPIRE', s, ARGV[5])
 `);
 
-/** ARGV: session. Gives its owner and its client. */
+/** ARGV: session. Returns its owner and its client. */
 export const findSessionScript = new Script(`return redis.call('HMGET', sessionKey(ARGV[1]), 'owner', 'client')`);
 
-/** ARGV: session, place, how long it is kept. 0 when it has ended. */
+/** Renews a session. ARGV: session, connection id, TTL. Returns 0 if it has ended. */
 export const keepSessionScript = new Script(`
 local s = sessionKey(ARGV[1])
 if redis.call('PEXPIRE', s, ARGV[3]) == 0 then return 0 end
@@ -18,7 +18,7 @@ redis.call('HSET', s, 'user', ARGV[2])
 return 1
 `);
 
-/** ARGV: session, place, client. */
+/** Replaces the client of a session. ARGV: session, connection id, client. */
 export const changeSessionScript = new Script(`
 if redis.call('EXISTS', sessionKey(ARGV[1])) == 0 then return 0 end
 redis.call('HSET', sessionKey(ARGV[1]), 'client', ARGV[3])
@@ -26,7 +26,7 @@ spread(ARGV[1], ARGV[2], 'changed', ARGV[3])
 return 1
 `);
 
-/** ARGV: session, the place that must have used it last or ''. */
+/** Ends a session. ARGV: session, the connection that must have used it last or ''. */
 export const endSessionScript = new Script(`
 local s = sessionKey(ARGV[1])
 if ARGV[2] ~= '' and redis.call('HGET', s, 'user') ~= ARGV[2] then return 0 end
@@ -34,12 +34,12 @@ if redis.call('DEL', s, missedKey(ARGV[1])) > 0 then spread(ARGV[1], '', 'ended'
 return 1
 `);
 
-/** ARGV: session, place, what it tells. */
-export const tellSessionScript = new Script(`return spread(ARGV[1], ARGV[2], 'message', ARGV[3])`);
+/** Publishes a message to the other connections. ARGV: session, connection id, message. */
+export const publishSessionScript = new Script(`return spread(ARGV[1], ARGV[2], 'message', ARGV[3])`);
 
 /**
- * How often the place that holds a session has changed tells later news from earlier, as a process may hear of what others
- * did after the answer to what it did later itself.
+ * Counts the changes of a session's holder. The count orders news: a process may hear of an earlier change by others after
+ * the reply to a later one of its own.
  */
 const becomeHolder = `
 local function becomeHolder(holder)
@@ -50,15 +50,15 @@ local function becomeHolder(holder)
   return number
 end`;
 
-/** ARGV: session. Gives how often its holder has changed, and the place that holds it, where its process is alive. */
+/** ARGV: session. Returns the number of changes of its holder, and the holder if its process is alive. */
 export const holderScript = new Script(`
 local found = redis.call('HMGET', sessionKey(ARGV[1]), 'holds', 'holder')
 return { tonumber(found[1] or 0), found[2] and isThere(found[2]) and found[2] or '' }
 `);
 
 /**
- * ARGV: session, place. Gives how often its holder has changed, 0 where it is not kept; then its open tasks, and those of
- * which nobody heard that they ended.
+ * Makes a connection the holder. ARGV: session, connection id. Returns the number of changes of its holder, or 0 if there is
+ * no such session; then the open tasks, with those that ended unnoticed.
  */
 export const holdScript = new Script(`${becomeHolder}
 local s = sessionKey(ARGV[1])
@@ -70,11 +70,11 @@ for _, key in ipairs(open) do missed[#missed + 1] = key end
 return { becomeHolder(ARGV[2]), missed }
 `);
 
-/** ARGV: session, place. */
+/** Ends the hold of a connection. ARGV: session, connection id. */
 export const leaveSessionScript = new Script(`${becomeHolder}
 if redis.call('HGET', sessionKey(ARGV[1]), 'holder') ~= ARGV[2] then return 0 end
 return becomeHolder('')
 `);
 
-/** ARGV: session. */
+/** Returns the keys of a session's open tasks. ARGV: session. */
 export const openTasksScript = new Script(`return redis.call('SMEMBERS', sessionTasksKey(ARGV[1]))`);

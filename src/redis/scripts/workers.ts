@@ -1,10 +1,10 @@
 import { Script } from './script.js';
 
 /**
- * ARGV: the worker, how long it is taken to live without a sign, how many calls run and wait, what it says of itself or
- * '' for what it said before. 0 when Redis has forgotten that.
+ * Heartbeat of a worker. ARGV: the worker, its TTL, how many calls run and wait, its description, or '' if unchanged. Returns 0
+ * if Redis has forgotten the description.
  */
-export const workerSignScript = new Script(`
+export const workerHeartbeatScript = new Script(`
 local id, life, facts = ARGV[1], ARGV[2], ARGV[5]
 local w = workerKey(id)
 if facts ~= '' then redis.call('HSETNX', w, 'startedAt', text(now)) redis.call('HSET', w, 'facts', facts) end
@@ -17,13 +17,13 @@ if redis.call('PTTL', workersKey()) < tonumber(life) then redis.call('PEXPIRE', 
 return 1
 `);
 
-/** ARGV: the worker. */
+/** Removes a worker. ARGV: the worker. */
 export const workerGoneScript = new Script(`
 redis.call('ZREM', workersKey(), ARGV[1])
 return redis.call('DEL', workerKey(ARGV[1]))
 `);
 
-/** Gives of each worker that lives its id, when it began, what it says of itself, and how many calls run and wait. */
+/** Returns for each live worker its id, its start time, its description, and how many calls run and wait. */
 export const workersScript = new Script(`
 local all = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', workersKey(), text(now), '+inf')) do

@@ -11,13 +11,13 @@ import type {
   Tracing,
 } from '../../telemetry/tracing.js';
 
-/** What spans and measurements are said to come from. */
+/** Instrumentation scope of all spans and measurements. */
 const scope = 'errand';
 
 /**
- * Hands spans and measurements to the SDK of OpenTelemetry that the program has registered before the server starts.
- * Without one, or without `@opentelemetry/api`, nothing is made and nothing costs anything. Gives what takes back what the SDK
- * would otherwise keep as long as the process lives: who is asked for levels.
+ * Connects spans and measurements to the OpenTelemetry SDK that the program registered before the server starts. Without one,
+ * or without `@opentelemetry/api`, nothing is recorded and nothing costs time. Returns a function that removes the gauge
+ * callbacks, which the SDK would otherwise keep as long as the process lives.
  */
 export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Promise<() => void> {
   const nothing = (): void => undefined;
@@ -30,14 +30,14 @@ export async function attachOpenTelemetry(tracing: Tracing, meters: Meters): Pro
   return observeGauges(meter, meters);
 }
 
-/** Until an SDK is registered there is a proxy that stands for none. */
+/** Without a registered SDK, the provider is a proxy that delegates to nothing. */
 function takesSpans({ trace }: typeof Api): boolean {
   const provider: object = trace.getTracerProvider();
   if (!('getDelegateTracer' in provider)) return true;
   return (provider as { getDelegateTracer(name: string): unknown }).getDelegateTracer(scope) !== undefined;
 }
 
-/** Spans as OpenTelemetry has them. */
+/** Records spans with OpenTelemetry. */
 class OpenTelemetrySpans implements TraceSink {
   private readonly tracer: Api.Tracer;
 
@@ -45,10 +45,10 @@ class OpenTelemetrySpans implements TraceSink {
     this.tracer = api.trace.getTracer(scope);
   }
 
-  span<T>(options: SpanOptions, work: (span: OpenSpan) => Promise<T>): Promise<T> {
+  span<T>(options: SpanOptions, run: (span: OpenSpan) => Promise<T>): Promise<T> {
     const { context, trace, SpanKind } = this.api;
     const kind = SpanKind[options.kind.toUpperCase() as keyof typeof SpanKind];
-    const { parent, links } = this.placeOf(options);
+    const { parent, links } = this.parentAndLinks(options);
     const span = this.tracer.startSpan(options.name, { kind, links, attributes: defined(options.attributes) }, parent);
     const within = trace.setSpan(parent, span);
     const open: OpenSpan = {
@@ -58,7 +58,7 @@ class OpenTelemetrySpans implements TraceSink {
     };
     return context.with(within, async () => {
       try {
-        return await work(open);
+        return await run(open);
       } catch (error) {
         this.fail(span, typeOf(error), messageOf(error));
         throw error;
@@ -68,19 +68,19 @@ class OpenTelemetrySpans implements TraceSink {
     });
   }
 
-  /** What a span is a part of, and what it is linked with besides. */
-  private placeOf({ kind, parent, about }: SpanOptions): { parent: Api.Context; links: Api.Link[] } {
+  /** The parent of a span, and its links to other spans. */
+  private parentAndLinks({ kind, parent, about }: SpanOptions): { parent: Api.Context; links: Api.Link[] } {
     const { context, trace, ROOT_CONTEXT } = this.api;
-    // A worker goes on in the context of whatever started it, which has nothing to do with what it works on.
+    // The active context of a worker is that of whatever started it, which has nothing to do with its executions.
     const around = kind === 'consumer' ? ROOT_CONTEXT : context.active();
-    const places = [this.read(parent), trace.getSpan(around) && around, this.read(about)].filter(
-      (place): place is Api.Context => place !== undefined,
+    const contexts = [this.read(parent), trace.getSpan(around) && around, this.read(about)].filter(
+      (linked): linked is Api.Context => linked !== undefined,
     );
-    const links = places.slice(1).flatMap((place) => {
-      const spanContext = trace.getSpanContext(place);
+    const links = contexts.slice(1).flatMap((linked) => {
+      const spanContext = trace.getSpanContext(linked);
       return spanContext === undefined ? [] : [{ context: spanContext }];
     });
-    return { parent: places[0] ?? around, links };
+    return { parent: contexts[0] ?? around, links };
   }
 
   private read(carrier: TraceContext | undefined): Api.Context | undefined {
@@ -90,9 +90,9 @@ class OpenTelemetrySpans implements TraceSink {
     return trace.getSpanContext(read) && read;
   }
 
-  private written(place: Api.Context): TraceContext | undefined {
+  private written(context: Api.Context): TraceContext | undefined {
     const carrier: { traceparent?: string; tracestate?: string } = {};
-    this.api.propagation.inject(place, carrier);
+    this.api.propagation.inject(context, carrier);
     const { traceparent, tracestate } = carrier;
     return traceparent === undefined ? undefined : { traceparent, ...(tracestate !== undefined && { tracestate }) };
   }
@@ -103,7 +103,7 @@ class OpenTelemetrySpans implements TraceSink {
   }
 }
 
-/** Counters and histograms as OpenTelemetry has them, made when they are used first. */
+/** Records counters and histograms with OpenTelemetry. Each instrument is created on first use. */
 class OpenTelemetryMeters implements MeterSink {
   private readonly made = new Map<Instrument, (value: number, attributes: Readonly<Record<string, string>>) => void>();
 
@@ -129,7 +129,7 @@ class OpenTelemetryMeters implements MeterSink {
   }
 }
 
-/** Levels are read together, and only when the SDK collects, until the returned function is called. */
+/** Reads all gauges together, whenever the SDK collects, until the returned function is called. */
 function observeGauges(meter: Api.Meter, meters: Meters): () => void {
   const gauges = new Map<string, Api.ObservableGauge>();
   for (const { name, kind, unit, description } of Object.values(instruments)) {
@@ -146,7 +146,7 @@ function observeGauges(meter: Api.Meter, meters: Meters): () => void {
   return () => meter.removeBatchObservableCallback(read, observables);
 }
 
-/** Of low cardinality, as `error.type` has to be. */
+/** The `error.type` of an error, which must have low cardinality. */
 function typeOf(error: unknown): string {
   if (ErrandError.is(error)) return error.code;
   const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };

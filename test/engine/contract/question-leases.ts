@@ -32,7 +32,7 @@ export function questionLeasesContract(stage: () => Stage): void {
           if (!granted) return 'refused';
           return `${again ? 'again' : 'granted'}${kept === undefined ? '' : `, kept ${kept < 1_000 ? 'now' : 'for long'}`}`;
         },
-        receive: () => engine.questionLeases.received('a', 'q', session),
+        receive: () => engine.questionLeases.acknowledge('a', 'q', session),
         release: (question = 'q') => engine.questionLeases.release('a', question, connection),
       };
     }

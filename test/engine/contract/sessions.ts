@@ -86,9 +86,9 @@ export function sessionsContract(stage: () => Stage): void {
       expect(one.news).toEqual([{ type: 'held', connection: one.connection }]);
       await sessions.hold('s', other.connection);
       expect(other.news.at(-1)).toEqual({ type: 'held', connection: other.connection });
-      await sessions.leave('s', one.connection);
+      await sessions.release('s', one.connection);
       const late = await serve('s');
-      await sessions.leave('s', other.connection);
+      await sessions.release('s', other.connection);
       await eventually(() => {
         expect(one.news).toEqual([
           { type: 'held', connection: one.connection },
@@ -120,7 +120,7 @@ export function sessionsContract(stage: () => Stage): void {
       await end('before');
       expect(await engine.sessions.hold('s', connection)).toEqual(['open']);
       await end('told');
-      await engine.sessions.leave('s', connection);
+      await engine.sessions.release('s', connection);
       await end('missed');
       await engine.cancel('open');
       expect(await engine.sessions.openTasks('s')).toEqual([]);

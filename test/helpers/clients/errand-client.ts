@@ -1,5 +1,5 @@
 import type { TaskCallOptions } from '../../../src/client/options.js';
-import type { TaskHandle } from '../../../src/client/task-handle.js';
+import type { TaskHandle } from '../../../src/client/tasks/task-handle.js';
 import { connect } from '../../../src/client/connect.js';
 import type { MatrixClient, MatrixTask, Target, User } from './matrix-client.js';
 

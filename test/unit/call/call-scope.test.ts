@@ -15,7 +15,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
 const cancelled = (): ErrandError => new ErrandError('CALL_CANCELLED', 'cancelled');
 
 describe('the timeout of a call', () => {
-  it('ends it at that time and not before', async () => {
+  it('ends it exactly then', async () => {
     const clock = new FakeClock();
     const scope = new CallScope(clock, 1_000);
     await clock.advance(999);
@@ -27,7 +27,7 @@ describe('the timeout of a call', () => {
     });
   });
 
-  it('does not count the time in which a question is open', async () => {
+  it('does not count the time while a question is open', async () => {
     const clock = new FakeClock();
     const scope = new CallScope(clock, 1_000);
     await clock.advance(600);
@@ -58,7 +58,7 @@ describe('the timeout of a call', () => {
     expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   });
 
-  it('is none when it is not finite, and no timer is armed', () => {
+  it('does not exist if it is infinite, and no timer is armed', () => {
     const clock = new FakeClock();
     expect(new CallScope(clock, Infinity).over).toBeUndefined();
     expect(clock.armed).toBe(0);
@@ -88,7 +88,7 @@ describe('a call that waits for its slot after an answer', () => {
     }
   }
 
-  it('does not pay for the wait', async () => {
+  it('is not charged for the wait', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
     const scope = new CallScope(clock, 1_000, parking);
@@ -101,7 +101,7 @@ describe('a call that waits for its slot after an answer', () => {
     expect(scope.over).toBeUndefined();
   });
 
-  it('does not pay for it either when it asks again meanwhile', async () => {
+  it('is not charged for it either if it asks again meanwhile', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
     const scope = new CallScope(clock, 1_000, parking);
@@ -123,7 +123,7 @@ describe('a call that waits for its slot after an answer', () => {
     expect(scope.over?.code).toBe('CALL_TIMED_OUT');
   });
 
-  it('has one timer when two answers get their slot together', async () => {
+  it('has one timer if two answers get their slot together', async () => {
     const clock = new FakeClock();
     const parking = new SlowParking();
     const scope = new CallScope(clock, 1_000, parking);
@@ -140,7 +140,7 @@ describe('a call that waits for its slot after an answer', () => {
 });
 
 describe('the end of a call', () => {
-  it('counts once: the first reason stays', () => {
+  it('happens once: the first reason stays', () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
     const heard: unknown[] = [];
@@ -152,7 +152,7 @@ describe('the end of a call', () => {
     expect(heard).toEqual([reason]);
   });
 
-  it('is told at once to who asks afterwards', () => {
+  it('is reported at once to a later listener', () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     const reason = cancelled();
     scope.end(reason);
@@ -161,7 +161,7 @@ describe('the end of a call', () => {
     expect(heard).toEqual([reason]);
   });
 
-  it('turns away everything that waits, and everything that comes later', async () => {
+  it('rejects everything that waits, and everything that comes later', async () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     const waits = Promise.allSettled([
       scope.waitFor(new Promise(() => undefined)),
@@ -177,7 +177,7 @@ describe('the end of a call', () => {
     expect(() => scope.check()).toThrow(reason);
   });
 
-  it('by its own return aborts nothing, but the Context works no longer', async () => {
+  it('by its own return aborts nothing, but the Context no longer works', async () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     const { signal } = scope;
     const heard: unknown[] = [];
@@ -191,7 +191,7 @@ describe('the end of a call', () => {
     await expect(waits).rejects.toMatchObject({ code: 'CALL_ENDED' });
   });
 
-  it('aborts the signal with the reason, whether it was asked for before or after', () => {
+  it('aborts the signal with the reason, whether it is created before or after', () => {
     const reason = cancelled();
     const before = new CallScope(new FakeClock(), 1_000);
     const { signal } = before;
@@ -203,7 +203,7 @@ describe('the end of a call', () => {
     expect([after.signal.aborted, after.signal.reason]).toEqual([true, reason]);
   });
 
-  it('leaves the signal unaborted when it is asked for after the return', () => {
+  it('leaves a signal unaborted that is created after the return', () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     scope.finish();
     expect(scope.over?.code).toBe('CALL_ENDED');
@@ -211,7 +211,7 @@ describe('the end of a call', () => {
     expect(scope.signal).toBe(scope.signal);
   });
 
-  it('hands on the rejection of an answer', async () => {
+  it('passes on the rejection of an answer', async () => {
     const scope = new CallScope(new FakeClock(), 1_000);
     const lost = new Error('lost');
     await expect(scope.waitFor(Promise.reject(lost))).rejects.toBe(lost);

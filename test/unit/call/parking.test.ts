@@ -9,7 +9,7 @@ function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   return { passed, open };
 }
 
-it('counts no time while it waits for a slot to come back to, also when another question is asked meanwhile', async () => {
+it('counts no time while it waits for a slot, even if another question is asked meanwhile', async () => {
   const clock = new FakeClock();
   const slot = gate();
   const scope = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });
@@ -35,7 +35,7 @@ it('counts no time while it waits for a slot to come back to, also when another 
   expect(clock.armed).toBe(0);
 });
 
-it('leaves no timer behind after it has come back twice', async () => {
+it('leaves no timer behind after it has unparked twice', async () => {
   const clock = new FakeClock();
   const slot = gate();
   const scope = new CallScope(clock, 1_000, { park: () => undefined, unpark: () => slot.passed });

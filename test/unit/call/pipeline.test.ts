@@ -138,7 +138,7 @@ describe('a call', () => {
     expect(steps).toEqual(['parse', 'open', 'invoke', 'encode', 'dispose', 'released']);
   });
 
-  it('disposes nothing under a method for which the middleware did not wait', async () => {
+  it('disposes nothing before a method has settled that its middleware did not await', async () => {
     const around: Around = (_frame, next) => {
       void next();
       return Promise.resolve('early');

@@ -16,12 +16,12 @@ function recorded(): { progress: Progress; sent: ProgressState[]; scope: CallSco
 }
 
 describe('Progress', () => {
-  it('starts at nothing', () => {
+  it('starts at zero', () => {
     const { current, total, message } = recorded().progress;
     expect([current, total, message]).toEqual([0, undefined, undefined]);
   });
 
-  it('keeps what is not said anew', async () => {
+  it('keeps what is not set anew', async () => {
     const { progress, sent } = recorded();
     await progress.setTotal(3);
     await progress.setMessage('Copying');
@@ -94,7 +94,7 @@ describe('Progress', () => {
     expect(sent).toEqual([]);
   });
 
-  it('that nobody awaits does not end the process', async () => {
+  it('that nobody awaits does not crash the process', async () => {
     const { progress, scope } = recorded();
     scope.finish();
     const unhandled: unknown[] = [];

@@ -32,7 +32,7 @@ function callerWith(headers: Record<string, string | string[]> = {}): Caller {
 const elsewhere = (snapshot: unknown): never => JSON.parse(JSON.stringify(snapshot)) as never;
 
 describe('a snapshot', () => {
-  it('restores who called and with which client', () => {
+  it('restores the caller and the client', () => {
     const caller = callerWith({ 'X-Request-Id': '42' });
     const restored = restoreSnapshot(elsewhere(takeSnapshot(caller, allowed, client)));
     expect(restored.caller.principal).toEqual(caller.principal);
@@ -51,7 +51,7 @@ describe('a snapshot', () => {
     });
   });
 
-  it('of nobody, with no header that travels, is nothing, and is restored as that', () => {
+  it('of an anonymous caller without travelling headers is undefined, and restored as such', () => {
     const headers = new CurrentHeaders({ cookie: 'a' });
     expect(takeSnapshot({ principal: anonymous, headers }, allowed)).toBeUndefined();
     expect(restoreSnapshot(undefined).caller.principal).toBe(anonymous);
@@ -62,12 +62,12 @@ describe('a snapshot', () => {
     expect(takeSnapshot({ principal: anonymous, headers }, allowed, client)).toMatchObject({ client });
   });
 
-  it('is the same whether it went through JSON or not, so that memory and Redis restore alike', () => {
+  it('is the same with and without a round trip through JSON, so that memory and Redis restore alike', () => {
     const taken = takeSnapshot(callerWith(), allowed, client);
     expect(restoreSnapshot(taken)).toEqual(restoreSnapshot(elsewhere(taken)));
   });
 
-  it('never holds the token, nor the headers that are secret, even when they are allowed [F20]', () => {
+  it('never holds the token or secret headers, even if they are allowed [F20]', () => {
     const headers = {
       Authorization: 'Bearer the-secret-token',
       COOKIE: 'session=the-secret-cookie',
@@ -80,7 +80,7 @@ describe('a snapshot', () => {
     expect(restoreSnapshot(elsewhere(JSON.parse(text))).caller.accessToken?.token).toBeUndefined();
   });
 
-  it('holds the token where it is sealed, so that a worker can call others in the name of its user', () => {
+  it('holds the token if it is sealed, so that a worker can act on behalf of its user', () => {
     const taken = takeSnapshot(callerWith(), { ...allowed, sealed: true }, client);
     expect(restoreSnapshot(elsewhere(taken)).caller.accessToken?.token).toBe('the-secret-token');
   });
@@ -93,13 +93,13 @@ describe('a snapshot', () => {
     expect(restoreSnapshot(taken).caller.headers.entries()).toEqual([['x-request-id', '42']]);
   });
 
-  it('of work that no client asked for has no client', () => {
+  it('of an execution that no client asked for has no client', () => {
     expect(restoreSnapshot(takeSnapshot({ principal: anonymous, headers: new CurrentHeaders() }, allowed))).toEqual({
       caller: { principal: anonymous, headers: new CurrentHeaders() },
     });
   });
 
-  it('that is missing is an anonymous caller', () => {
+  it('that is missing restores an anonymous caller', () => {
     expect(restoreSnapshot(undefined).caller.principal.isAnonymous).toBe(true);
   });
 
@@ -122,7 +122,7 @@ describe('a snapshot', () => {
 });
 
 describe('a principal', () => {
-  it('is one for the same issuer, subject and client, whatever the token', () => {
+  it('is the same for the same issuer, subject and client, whatever the token', () => {
     expect(principalOf({ ...auth, token: 'other', scopes: [] }).id).toBe(principalOf(auth).id);
   });
 
@@ -142,7 +142,7 @@ describe('a principal', () => {
 });
 
 describe('headers', () => {
-  it('are found whatever the case, repeated ones joined, and nothing else is found', () => {
+  it('are found case-insensitively, with repeated ones joined, and nothing else is found', () => {
     const headers = new CurrentHeaders({ 'X-One': '1', 'X-Two': ['a', 'b'], 'X-Three': undefined });
     expect([headers.get('x-one'), headers.get('X-TWO'), headers.get('x-three')]).toEqual(['1', 'a, b', undefined]);
     expect([headers.get('constructor'), headers.get('__proto__'), headers.get('toString')]).toEqual([

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => call.scope.finish());
 
-it('charges a call with what comes from it while it runs, once, and so the next one [A3]', async () => {
+it('charges a running call with its first stray error, and then the next call [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => {
     await Promise.resolve();
@@ -31,7 +31,7 @@ it('charges a call with what comes from it while it runs, once, and so the next 
   });
 });
 
-it('charges nobody with what comes from elsewhere, or from a call that is over [A3]', async () => {
+it('charges no call with errors from elsewhere, or from a call that is over [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => undefined);
   expect(strays.charge(new Error('from elsewhere'))).toBeUndefined();
@@ -40,12 +40,12 @@ it('charges nobody with what comes from elsewhere, or from a call that is over [
   await strays.watch(call, async () => expect(strays.charge(new Error('late'))).toBeUndefined());
 });
 
-it('knows nothing before it is switched on [A3]', async () => {
+it('tracks nothing before it is switched on [A3]', async () => {
   await strays.watch(call, async () => expect(strays.charge(new Error('lost'))).toBeUndefined());
   expect(call.scope.over).toBeUndefined();
 });
 
-it('another attempt may go better [A3]', async () => {
+it('the failure is retryable [A3]', async () => {
   strays.switchOn();
   await strays.watch(call, async () => strays.charge('a text'));
   expect(ErrandError.is(call.scope.over) && call.scope.over.retryable).toBe(true);

@@ -78,7 +78,7 @@ describe('the memory engine keeps nothing', () => {
     await consumer.stopIntake();
   });
 
-  it('of records that were replaced', async () => {
+  it('of replaced records', async () => {
     await engine.add({ ...anExecution('a'), input: held(refs, 'first') });
     await engine.cancel('a');
     await engine.add({ ...anExecution('a'), input: held(refs, 'second') });
@@ -98,7 +98,7 @@ describe('the memory engine keeps nothing', () => {
     await worker.consumer.unpark(run);
   });
 
-  it('of listeners that have stopped, and of workers that have [F18]', async () => {
+  it('of removed listeners and stopped workers [F18]', async () => {
     const listen = async (): Promise<void> => {
       const value = held(refs, 'listener');
       const stop = await engine.watch({ key: 'a' }, () => value.name);
@@ -126,7 +126,7 @@ describe('the memory engine keeps nothing', () => {
     await expectForgotten(refs);
   });
 
-  it('of owners that have no open task any more, in the count of open tasks', async () => {
+  it('of owners without open tasks, in the count of open tasks', async () => {
     const { openTasks } = (engine as unknown as { executions: { openTasks: ReadonlyMap<string, number> } }).executions;
     const worker = stage.work(3);
     for (let index = 0; index < 100; index++) {

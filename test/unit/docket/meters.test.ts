@@ -88,7 +88,7 @@ afterEach(async () => {
 });
 
 describe('what a server counts', () => {
-  it('knows what was added, how late each run began and how long it took', async () => {
+  it('shows what was added, how late each run began and how long it took', async () => {
     await server.docket.add(sleeps, { ms: 3_000 }, { key: 'later', when: '10s' });
     await server.docket.add(sleeps, { ms: 3_000 }, { key: 'later' });
     await clock.advance(9_000);
@@ -101,7 +101,7 @@ describe('what a server counts', () => {
     expect(of('errand.execution.redelivered')).toEqual([]);
   });
 
-  it('tells the ways apart in which runs end', async () => {
+  it('distinguishes the ways in which runs end', async () => {
     await server.docket.add(fails);
     await server.docket.add(sleeps, { ms: 60_000 }, { key: 'cancelled' });
     await clock.advance(5_000);
@@ -119,7 +119,7 @@ describe('what a server counts', () => {
     expect(types).toEqual(['WAIT_TIMED_OUT', 'WAIT_TIMED_OUT', '_OTHER']);
   });
 
-  it('counts what a worker hands back, and the run of the one that gets it', async () => {
+  it('counts a run that a worker releases, and the run that follows elsewhere', async () => {
     const own = { name: 'metered', version: '1', components: [sleeps], docket: { worker: false } };
     await server.close();
     server = serverWithClock({ ...own, logger: new Logger(() => undefined) }, clock, meters);
@@ -173,7 +173,7 @@ describe('what a server counts', () => {
 describe('the table of instruments', () => {
   const all = Object.values(instruments);
 
-  it('names each once, in the words of OpenTelemetry', () => {
+  it('names each once, by the conventions of OpenTelemetry', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { name, unit } of all) {
       expect(name).toMatch(/^[a-z]+(\.[a-z_]+)+$/);

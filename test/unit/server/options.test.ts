@@ -37,7 +37,11 @@ describe('an option of the wrong type is refused in a sentence that names it', (
     ['docket', { docket: 'memory://' }, /^createServer: docket: .+\.$/],
     ['docket', { docket: 5 }, /^createServer: docket: .+\.$/],
     ['docket.url', { docket: { url: 5 } }, /^createServer: docket\.url: .+\.$/],
-    ['docket.name', { docket: { name: 'half \ud83d' } }, /^createServer: docket\.name: has half a character in it\.$/],
+    [
+      'docket.name',
+      { docket: { name: 'half \ud83d' } },
+      /^createServer: docket\.name: contains an unpaired surrogate\.$/,
+    ],
     ['docket.worker', { docket: { worker: 'no' } }, /^createServer: docket\.worker: .+\.$/],
     ['docket.concurrency', { docket: { concurrency: 0 } }, /^createServer: docket\.concurrency: .+\.$/],
     ['docket.concurrency', { docket: { concurrency: 1.5 } }, /^createServer: docket\.concurrency: .+\.$/],

@@ -27,7 +27,7 @@ it('the same trouble is told once a minute, and its end once', async () => {
   expect(said()).toEqual(['refused']);
   log.reconnected();
   log.reconnected();
-  expect(said()).toEqual(['info: The Redis of the docket is reached again']);
+  expect(said()).toEqual(['info: The Redis of the docket can be reached again']);
   log.failed(new Error('refused'));
   expect(said()).toEqual(['refused']);
 });

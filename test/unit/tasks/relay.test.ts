@@ -19,7 +19,7 @@ class CountingEngine extends MemoryEngine {
   }
 }
 
-it('tells how many tasks are, and reads a few of them at once', async () => {
+it('reports the state of many tasks, reading a few at a time', async () => {
   const engine = new CountingEngine();
   const keys = Array.from({ length: 60 }, (_, index) => `task ${index}`);
   for (const key of keys) await engine.add(anExecution(key));

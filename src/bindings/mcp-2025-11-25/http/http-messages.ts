@@ -4,30 +4,30 @@ import { isStream, type HttpExchange, type HttpRequest } from '../../../transpor
 import { hasEnvelope } from '../../../protocol/json-rpc/shapes.js';
 import { idTooLong, isTooLong } from '../component-requests.js';
 
-/** A request for the SDK's transport, which reads no more of it than its head where it is handed the parsed body. */
+/** A request for the SDK's transport, which reads only its head when it gets the parsed body as well. */
 export const toSdkRequest = (request: HttpRequest): Request => request as unknown as Request;
 
-/** Whether a body begins a session. */
+/** Whether a body initializes a session. */
 export function isInitialize(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
 }
 
-/** Clients initialize again when they see this (2025-11-25, basic/transports, session management). */
+/** Makes clients initialize again (2025-11-25, basic/transports, session management). */
 export const sessionNotFound = (): Response => refuse(404, -32001, 'Session not found. Initialize a new one.');
 
-/** The revision that took several messages in one body out of the protocol. */
+/** The revision that removed batches, several messages in one body, from the protocol. */
 export const singleMessagesSince = '2025-06-18';
 
-/** The most messages in one body, in the revisions that take several. */
-const mostMessages = 20;
+/** The maximum number of messages in a batch. */
+const maximumBatch = 20;
 
-/** The answer to several messages in one body. */
+/** Refuses a batch in a revision without batches. */
 export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Response | undefined {
   if (!Array.isArray(body) || protocolVersion < singleMessagesSince) return undefined;
-  return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message in a body, not an array.`);
+  return refuse(400, rpcCode.invalidRequest, `Revision ${protocolVersion} takes one message per body, not an array.`);
 }
 
-/** The ids of the requests in a body that nobody has looked at yet. */
+/** The ids of the requests in an unchecked body. */
 export function requestIds(body: unknown): RequestId[] {
   const messages = (Array.isArray(body) ? body : [body]) as (Partial<
     JSONRPCMessage & { id: RequestId; method: string }
@@ -36,29 +36,29 @@ export function requestIds(body: unknown): RequestId[] {
 }
 
 /**
- * The answer to messages that should not come to the SDK: it lists all keys that it does not know, four times, and repeats
- * an id however long that is.
+ * Refuses messages that must not reach the SDK: its errors list all unknown keys, four times, and repeat an id of any
+ * length.
  */
 export function refuseMessages(body: unknown): Response | undefined {
   if (body === undefined) return undefined;
   const messages: readonly unknown[] = Array.isArray(body) ? body : [body];
-  if (messages.length > mostMessages) {
-    return refuse(400, rpcCode.invalidRequest, `A body may have ${mostMessages} messages.`);
+  if (messages.length > maximumBatch) {
+    return refuse(400, rpcCode.invalidRequest, `A body may have at most ${maximumBatch} messages.`);
   }
-  if (!messages.every(hasEnvelope)) return refuse(400, -32700, 'Parse error: a message is not one of JSON-RPC.');
+  if (!messages.every(hasEnvelope)) return refuse(400, -32700, 'Parse error: this is not a JSON-RPC message.');
   return requestIds(body).some(isTooLong) ? refuse(400, rpcCode.invalidRequest, idTooLong) : undefined;
 }
 
-/** They are answered at once and nothing else is sent for them; who polls did not ask for a stream (basic/utilities/tasks). */
+/** Requests that poll. They are answered at once and need no stream (2025-11-25, basic/utilities/tasks). */
 const polls: ReadonlySet<unknown> = new Set(['tasks/get', 'tasks/list', 'tasks/cancel']);
 
-/** The answer to a request that polls as plain JSON: the SDK writes every answer as a stream. */
+/** Answers a request that polls with plain JSON: the SDK writes every response as a stream. */
 export async function withoutNeedlessStream(body: unknown, response: Response): Promise<Response> {
   const isPoll = typeof body === 'object' && body !== null && 'method' in body && polls.has(body.method);
   if (!isPoll || !isStream(response)) return response;
-  // Not `.`, which ends at the line separators of Unicode as well; JSON writes them as they are.
+  // Not `.`, which also stops at Unicode line separators; JSON leaves those unescaped.
   const [, answer] = /^data: ([^\n]*)/m.exec(await response.text()) ?? [];
-  // The session ended, or the request was cancelled, before there was an answer.
+  // The session ended or the request was cancelled before there was a response.
   if (answer === undefined) return new Response(null, { status: 202 });
   const headers = new Headers(response.headers);
   headers.set('content-type', 'application/json');

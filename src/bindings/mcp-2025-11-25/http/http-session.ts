@@ -18,20 +18,20 @@ import {
 import { SharedSession, type SharedClient, type SharedSessionHost } from './shared-session.js';
 import type { Streams } from '../streams.js';
 
-/** What a new session is made of. */
+/** How to open a session. */
 export interface SessionSetup {
   readonly id: string;
-  /** Whose session it is: for everybody else there is none of this id. */
+  /** For any other principal there is no session with this id. */
   readonly owner: CurrentPrincipal;
-  /** How long it is kept when nobody uses it, in milliseconds. */
+  /** How long it is kept while unused, in milliseconds. */
   readonly idleTimeout: number;
-  /** What is known of its client, where that initialized it at another place. */
+  /** Its client, where that initialized it with another process or listener. */
   readonly client?: SharedClient;
 }
 
 /**
- * One session over Streamable HTTP. The SDK's transport does not tell when a client drops a stream, and sends to a
- * dropped one in silence; the host, which writes the body, knows.
+ * One session over Streamable HTTP, as one listener serves it. The SDK's transport does not report dropped streams, and
+ * sends on them silently; the host, which writes the body, knows.
  */
 export class HttpSession implements Streams, SharedSessionHost {
   readonly single = false;
@@ -39,17 +39,17 @@ export class HttpSession implements Streams, SharedSessionHost {
   readonly silent = false;
   onStandalone?: () => void;
   onReplaced?: () => void;
-  /** When a request last came, by the clock of the core. */
+  /** When the last request came, by the clock of the core. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
-  /** The requests whose response streams are open, each with those who want to know when the client drops it. */
-  private readonly underWay = new Map<RequestId, Set<() => void>>();
-  /** The standalone stream that the client opened last, as long as it is open. */
+  /** The requests whose response streams are open, each with the listeners for a drop by the client. */
+  private readonly openRequests = new Map<RequestId, Set<() => void>>();
+  /** The latest standalone stream, as long as it is open. */
   private standaloneStream: symbol | undefined;
   private openStreams = 0;
   private stopping: Promise<void> | undefined;
   private connection: Connection | undefined;
-  /** Absent where the server has no engine, so that nobody else can serve the session. */
+  /** Undefined where the server has no engine, so that only this listener can serve the session. */
   private readonly shared: SharedSession | undefined;
   readonly id: string;
   readonly owner: CurrentPrincipal;
@@ -67,7 +67,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.shared = new SharedSession(engine, id, engine.newConnectionId(), idleTimeout, clock, logger, this);
   }
 
-  /** Opens a session for a client that initializes it, or one that was initialized at another place. */
+  /** Opens a session for a client that is about to initialize it, or has done so elsewhere. */
   static async open(setup: SessionSetup, core: Core, onClosed: (session: HttpSession) => void): Promise<HttpSession> {
     const session = new HttpSession(setup, core);
     const { shared } = session;
@@ -76,8 +76,8 @@ export class HttpSession implements Streams, SharedSessionHost {
       session: setup.id,
       oneUser: !setup.owner.isAnonymous,
       ...(shared !== undefined && {
-        place: shared.place,
-        onForeignAnswer: (message) => shared.passOn(message),
+        connectionId: shared.connectionId,
+        onForeignAnswer: (message) => shared.forward(message),
         onLevel: (level) => shared.changeLevel(level),
       }),
     };
@@ -96,7 +96,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     return session;
   }
 
-  /** Whether messages that belong to no request reach the client here. */
+  /** Whether the standalone stream of the session is here. */
   get standalone(): boolean {
     return this.hasStream && (this.shared === undefined || this.shared.holder === 'here');
   }
@@ -114,43 +114,44 @@ export class HttpSession implements Streams, SharedSessionHost {
     return this.openStreams === 0;
   }
 
-  /** Whether nobody thinks about a question either, so that nobody would notice if the session were gone. */
+  /** Whether no question is open either, so that nobody would notice if the session were gone. */
   get isIdle(): boolean {
     return this.isAway && this.connection?.isAsking !== true;
   }
 
   isOpen(request: RequestId): boolean {
-    return this.underWay.has(request);
+    return this.openRequests.has(request);
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {
-    const listeners = this.underWay.get(request);
-    // It was dropped before somebody wanted to know.
+    const listeners = this.openRequests.get(request);
+    // It was dropped already.
     if (listeners === undefined) listener();
     listeners?.add(listener);
     return () => void listeners?.delete(listener);
   }
 
   abandon(request: RequestId): void {
-    // Before, other requests may have come in the same body, whose answers are due on the same stream.
+    // In a batch, other responses are due on the same stream.
     const isAlone = (this.connection?.client?.protocolVersion ?? '') >= singleMessagesSince;
     if (!isAlone) return;
     this.transport.closeSSEStream(request);
-    // The SDK forgets a request with its answer only. On the stream that has ended it goes nowhere, of which it complains.
+    // The SDK forgets a request only once it is answered. The answer cannot be sent on the ended stream, so the SDK rejects.
     this.transport.send({ jsonrpc: '2.0', id: request, result: {} }).catch(() => undefined);
   }
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
-    this.passOnCancelled(body);
+    this.forwardCancellation(body);
     const negotiated = this.connection?.client?.protocolVersion;
-    const strange = (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
-    if (strange !== undefined) return { response: strange };
+    const malformed =
+      (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
+    if (malformed !== undefined) return { response: malformed };
     const ids = requestIds(body);
-    const second = this.refuseSecond(ids);
-    if (second !== undefined) return { response: second };
-    for (const id of ids) this.underWay.set(id, new Set());
+    const duplicate = this.refuseDuplicate(ids);
+    if (duplicate !== undefined) return { response: duplicate };
+    for (const id of ids) this.openRequests.set(id, new Set());
     const response = await withoutNeedlessStream(
       body,
       await this.respond(toSdkRequest(request), { parsedBody: body, ...(auth && { authInfo: auth }) }),
@@ -172,57 +173,57 @@ export class HttpSession implements Streams, SharedSessionHost {
     await this.connection?.drain();
   }
 
-  /** Ends it here. Other places may go on serving it. */
+  /** Ends it here. Others may go on serving it. */
   async close(): Promise<void> {
     await this.connection?.close();
     await this.stopping;
   }
 
-  /** Ends it here because nobody uses it; everywhere, where nobody does. */
+  /** Ends it here because it is unused; everywhere, if it is unused everywhere. */
   async expire(): Promise<void> {
-    await this.shared?.unused();
+    await this.shared?.expire();
     await this.close();
   }
 
-  /** The client ended it. */
+  /** Ends it everywhere, because its client said so. */
   async end(): Promise<void> {
     await this.shared?.end();
   }
 
-  /** `false` when it has ended elsewhere, of which nobody told. */
-  async used(): Promise<boolean> {
-    return this.shared === undefined || (await this.shared.used());
+  /** Marks it as in use. Resolves with `false` when it has ended elsewhere without notice. */
+  async keepAlive(): Promise<boolean> {
+    return this.shared === undefined || (await this.shared.keepAlive());
   }
 
-  /** From now on any process can serve it. `params` are those with which it was initialized. */
+  /** Shares it, so that any process can serve it. `params` are those of its `initialize`. */
   async share(params: Record<string, unknown>): Promise<void> {
     const { protocolVersion } = this.connection?.client ?? {};
-    // What was refused is no session.
+    // The initialize was refused.
     if (protocolVersion === undefined) return;
     await this.shared?.save(this.owner.id, { initialize: { ...params, protocolVersion } });
   }
 
-  ended(): void {
+  onEnded(): void {
     void this.close();
   }
 
-  changed({ level }: SharedClient): void {
+  onChanged({ level }: SharedClient): void {
     if (level !== undefined) this.connection?.setLevel(level);
   }
 
-  received(message: JSONRPCMessage): void {
+  onMessage(message: JSONRPCMessage): void {
     this.connection?.receive(message, this.owner.id);
   }
 
-  placed(): void {
+  onHolderChanged(): void {
     this.onStandalone?.();
   }
 
-  async catchUp(tasks: readonly string[], served: boolean): Promise<void> {
-    await this.connection?.catchUp(tasks, served);
+  async catchUp(tasks: readonly string[], servedElsewhere: boolean): Promise<void> {
+    await this.connection?.catchUp(tasks, servedElsewhere);
   }
 
-  /** The SDK knows a client by its handshake alone, so that it gets the same once more. */
+  /** Repeats the handshake, which is all that the SDK knows a client by. */
   private async restore({ initialize, level }: SharedClient): Promise<void> {
     const request: unknown = {
       method: 'POST',
@@ -235,12 +236,12 @@ export class HttpSession implements Streams, SharedSessionHost {
     if (level !== undefined) this.connection?.setLevel(level);
   }
 
-  /** A client that opens its stream again has lost the old one, though nobody may have told this side. */
+  /** A client that opens its standalone stream again has lost the old one, even if that went unnoticed here. */
   private async respond(
     ...request: Parameters<WebStandardStreamableHTTPServerTransport['handleRequest']>
   ): Promise<Response> {
     const response = await this.transport.handleRequest(...request);
-    // The SDK's word for a second standalone stream.
+    // The SDK refuses a second standalone stream.
     if (response.status !== 409) return response;
     this.transport.closeStandaloneSSEStream();
     this.standaloneStream = undefined;
@@ -251,43 +252,43 @@ export class HttpSession implements Streams, SharedSessionHost {
   private openStandalone(onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
     const stream = Symbol('standalone');
     this.standaloneStream = stream;
-    // Once the stream is on its way to the client.
+    // Not before the stream is on its way to the client.
     queueMicrotask(() => {
       if (this.shared === undefined) this.onStandalone?.();
-      else void this.shared.hold();
+      else void this.shared.holdStream();
     });
     return (dropped) => {
       onEnd(dropped);
       if (this.standaloneStream !== stream) return;
       this.standaloneStream = undefined;
       if (this.shared === undefined) this.onStandalone?.();
-      else void this.shared.leave();
+      else void this.shared.releaseStream();
     };
   }
 
-  /** The request that the client cancels may be answered at another place. */
-  private passOnCancelled(body: unknown): void {
+  /** Forwards a cancellation: another connection of the session may be handling the request. */
+  private forwardCancellation(body: unknown): void {
     const message = body as Partial<JSONRPCMessage & { method: string; params: { requestId?: RequestId } }> | null;
     if (message?.method !== 'notifications/cancelled' || this.shared === undefined) return;
     const request = message.params?.requestId;
-    // No more than that: whatever else a client writes would travel through the engine to every place.
+    // Only the id: anything else that a client adds would travel through the engine to every connection.
     const isId = typeof request === 'number' || (typeof request === 'string' && request.length <= longestToken);
-    if (!isId || this.underWay.has(request)) return;
-    this.shared.passOn({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: request } });
+    if (!isId || this.openRequests.has(request)) return;
+    this.shared.forward({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: request } });
   }
 
-  /** The SDK would send the answer to the first of two requests with one id on the stream of the second. */
-  private refuseSecond(ids: readonly RequestId[]): Response | undefined {
-    const second = ids.find((id) => this.underWay.has(id));
-    if (second === undefined) return undefined;
-    const id = shown(JSON.stringify(second));
-    return refuse(400, rpcCode.invalidRequest, `A request with the id ${id} is under way. Use each id once.`);
+  /** The SDK would send the response to the first of two requests with the same id on the stream of the second. */
+  private refuseDuplicate(ids: readonly RequestId[]): Response | undefined {
+    const duplicate = ids.find((id) => this.openRequests.has(id));
+    if (duplicate === undefined) return undefined;
+    const id = shown(JSON.stringify(duplicate));
+    return refuse(400, rpcCode.invalidRequest, `A request with the id ${id} is already in progress. Use each id once.`);
   }
 
   private finish(ids: readonly RequestId[], dropped: boolean): void {
     for (const id of ids) {
-      const listeners = this.underWay.get(id);
-      this.underWay.delete(id);
+      const listeners = this.openRequests.get(id);
+      this.openRequests.delete(id);
       if (dropped) listeners?.forEach((listener) => listener());
     }
   }

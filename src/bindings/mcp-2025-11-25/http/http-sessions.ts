@@ -14,29 +14,29 @@ import { HttpSession, type SessionSetup } from './http-session.js';
 import type { SessionLimits } from '../../../transports/http/http-options.js';
 import { readSharedClient } from './shared-session.js';
 
-/** How often at least and at most sessions are looked through for those that nobody uses, in milliseconds. */
+/** The bounds of the interval at which unused sessions are swept, in milliseconds. */
 const longestSweep = 60_000;
 const shortestSweep = 1_000;
 
-/** The largest `initialize`, in characters of JSON: a session keeps what its client says of itself, and so does each task. */
+/** The maximum size of an `initialize`, in characters of JSON: the session stores its parameters, and each task part of them. */
 const largestInitialize = 64 * 1024;
 
-/** Ids as {@link HttpSessions} makes them; nobody is asked for others. */
+/** Ids as {@link HttpSessions} makes them. Others are not looked up. */
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What is answered where there is no session. Each answer is one of its own. */
+/** Makes the response where there is no session. A response can be sent only once. */
 type Refusal = () => Response;
 
 /**
- * The sessions of a listener over Streamable HTTP. Where the server has an engine, it keeps them for all that share it:
- * a session that another listener or another process began is served here as if it had begun here.
+ * The sessions of a listener over Streamable HTTP. Where the server has an engine, sessions are stored there: one that
+ * began at another listener or process is served here as if it had begun here.
  */
 export class HttpSessions implements HttpEndpoint {
   private readonly sessions = new Map<string, HttpSession>();
-  /** Those that began at another place and are being opened here. */
+  /** Sessions from elsewhere that are being opened here. */
   private readonly attaching = new Map<string, Promise<HttpSession | Refusal>>();
   private stopSweep: (() => void) | undefined;
-  /** Those that are being opened, which count already. */
+  /** Sessions that are being opened count already. */
   private opening = 0;
   private draining = false;
 
@@ -52,7 +52,7 @@ export class HttpSessions implements HttpEndpoint {
     } catch (error) {
       if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
       this.core.logger.error('A session could not be served', { error });
-      return { response: refuse(503, -32000, 'Sessions cannot be looked up now. Try again later.') };
+      return { response: refuse(503, -32000, 'Sessions cannot be looked up at the moment. Try again later.') };
     }
   }
 
@@ -73,7 +73,7 @@ export class HttpSessions implements HttpEndpoint {
     const session = this.sessions.get(id) ?? (await this.attach(id, principal));
     if (typeof session === 'function') return { response: session() };
     if (session.owner.id !== principal.id) return { response: sessionNotFound() };
-    if (!(await session.used())) {
+    if (!(await session.keepAlive())) {
       await session.close();
       return { response: sessionNotFound() };
     }
@@ -88,7 +88,9 @@ export class HttpSessions implements HttpEndpoint {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
     }
     if (JSON.stringify(body).length > largestInitialize) {
-      return { response: refuse(413, -32000, `What initialize says is larger than ${largestInitialize} characters.`) };
+      return {
+        response: refuse(413, -32000, `The initialize request is larger than ${largestInitialize} characters.`),
+      };
     }
     const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
     if (typeof session === 'function') return { response: session() };
@@ -98,7 +100,7 @@ export class HttpSessions implements HttpEndpoint {
       return { response, ...reply };
     }
     if (this.core.engine === undefined) return { response, ...reply };
-    // What was negotiated is known with the answer; and the client may send its next request to another process.
+    // The revision is negotiated once the response is there. The client may send its next request to another process.
     const answer = await response.text();
     try {
       await session.share((body as { params: Record<string, unknown> }).params);
@@ -109,7 +111,7 @@ export class HttpSessions implements HttpEndpoint {
     return { response: new Response(answer, response), ...reply };
   }
 
-  /** Serves a session that began at another place. A stranger's looks like none. */
+  /** Opens a session that began elsewhere. One of another principal looks like none. */
   private attach(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
     const who = `${id} ${principal.id}`;
     let attaching = this.attaching.get(who);
@@ -128,7 +130,7 @@ export class HttpSessions implements HttpEndpoint {
     return this.open({ id, owner: principal, client });
   }
 
-  /** Gives what is to be answered where no session can be opened. */
+  /** Opens a session, or returns the refusal where that is impossible. */
   private async open(setup: Omit<SessionSetup, 'idleTimeout'>): Promise<HttpSession | Refusal> {
     if (this.draining) return shuttingDown;
     if (!this.makeRoom()) return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
@@ -139,7 +141,7 @@ export class HttpSessions implements HttpEndpoint {
     this.opening++;
     const opened = HttpSession.open({ ...setup, idleTimeout }, this.core, onClosed);
     const session = await opened.finally(() => this.opening--);
-    // Whoever drained or closed meanwhile did not see it.
+    // A drain or close meanwhile did not see it.
     if (this.isDraining()) {
       await session.close();
       return shuttingDown;
@@ -149,14 +151,14 @@ export class HttpSessions implements HttpEndpoint {
     return session;
   }
 
-  /** It changes while somebody waits, which the compiler cannot see. */
+  /** Changes during an await, which the compiler cannot see. */
   private isDraining(): boolean {
     return this.draining;
   }
 
   /**
-   * Whether there is room for one more session. Where there was none, the one without a stream goes that was seen longest
-   * ago; one whose client thinks about a question only where there is no other.
+   * Makes room for one more session, and returns whether there is. The least recently used session without a stream goes;
+   * one with an open question goes only when there is no other.
    */
   private makeRoom(): boolean {
     if (this.sessions.size + this.opening < this.limits.maximum) return true;
@@ -174,9 +176,9 @@ export class HttpSessions implements HttpEndpoint {
     return true;
   }
 
-  /** A client that vanished without a DELETE must not keep its session for ever. */
+  /** A client that vanished without a DELETE must not keep its session forever. */
   private scheduleSweep(): void {
-    // Often enough that one with an open stream here is known to be in use before it is too old elsewhere.
+    // Often enough that a session with an open stream here is renewed before it counts as unused elsewhere.
     const pause = Math.min(longestSweep, Math.max(shortestSweep, this.limits.idleTimeout / 3));
     this.stopSweep ??= this.core.clock.schedule(pause, () => {
       this.stopSweep = undefined;
@@ -189,8 +191,8 @@ export class HttpSessions implements HttpEndpoint {
     });
   }
 
-  /** A session with an open stream is in use, though nobody sends anything. */
+  /** A session with an open stream is in use even without requests. */
   private async keep(session: HttpSession): Promise<void> {
-    if (!(await session.used())) await session.close();
+    if (!(await session.keepAlive())) await session.close();
   }
 }

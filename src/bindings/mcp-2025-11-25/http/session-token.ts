@@ -3,22 +3,22 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod';
 import type { ClientFacts } from '../../../call/frame.js';
 
-/** What a client says of itself when it initializes. */
+/** A client, as it introduced itself in `initialize`. */
 export interface KnownClient extends ClientFacts {
   readonly protocolVersion: string;
-  /** Its session, where the transport does not know it. */
+  /** Its session, where the transport has none. */
   readonly sessionId?: string;
 }
 
-/** The longest session id, in characters, so that it fits into a header next to others. */
-const longestClaim = 4096;
+/** The maximum length of a session id, in characters, so that it fits into a header next to others. */
+const longestToken = 4096;
 
-/** That it is there says it all. The SDK lets a client declare with any object, also an array. */
+/** Only its presence counts. The SDK lets a client declare a capability with any object, even an array. */
 const declared = z
   .custom<object>((value) => typeof value === 'object' && value !== null, 'expected an object')
   .transform(() => ({}));
 
-/** What decides whether the client can be asked, and nothing else, so that it stays short. */
+/** The capabilities that decide whether the client can be asked. Nothing else, so that the id stays short. */
 const Capabilities = z.object({
   elicitation: z
     .object({ form: z.object({ applyDefaults: z.boolean().optional() }).optional(), url: declared.optional() })
@@ -41,10 +41,10 @@ const Capabilities = z.object({
     .optional(),
 });
 
-/** Names are for people; what is beyond this many characters of one is not worth a longer header. */
+/** Names are for people; the rest of a long one is not worth a longer header. */
 const Name = z.string().transform((name) => name.slice(0, 128));
 
-const Claim = z.object({
+const TokenContent = z.object({
   version: z.literal(1),
   sessionId: z.string().regex(/^[\w-]{22}$/),
   protocolVersion: z.enum(SUPPORTED_PROTOCOL_VERSIONS),
@@ -53,11 +53,11 @@ const Claim = z.object({
 });
 
 /**
- * The session id that a stateless listener hands out: what the client said when it initialized, for whoever serves its
- * next request. The client could write one itself, which gives it no rights: tasks belong to principals and random ids.
+ * The session id that a stateless listener hands out: the client's introduction, for any process that serves its next
+ * request. A forged one gives no rights: tasks belong to principals and have random ids.
  */
 export function encodeSessionToken({ capabilities, protocolVersion, info }: KnownClient): string {
-  const claim = Claim.parse({
+  const claim = TokenContent.parse({
     version: 1,
     sessionId: randomBytes(16).toString('base64url'),
     protocolVersion,
@@ -67,10 +67,10 @@ export function encodeSessionToken({ capabilities, protocolVersion, info }: Know
   return Buffer.from(JSON.stringify(claim)).toString('base64url');
 }
 
-/** What {@link encodeSessionToken} was given; undefined for any text that does not come from there. */
+/** Reverses {@link encodeSessionToken}; undefined for any other text. */
 export function decodeSessionToken(text: string): KnownClient | undefined {
-  if (text.length > longestClaim || !/^[\w-]+$/.test(text)) return undefined;
-  const claim = Claim.safeParse(jsonOf(Buffer.from(text, 'base64url').toString('utf8')));
+  if (text.length > longestToken || !/^[\w-]+$/.test(text)) return undefined;
+  const claim = TokenContent.safeParse(jsonOf(Buffer.from(text, 'base64url').toString('utf8')));
   if (!claim.success) return undefined;
   const { sessionId, protocolVersion, capabilities, info } = claim.data;
   return { sessionId, protocolVersion, capabilities, ...(info !== undefined && { info }) };

@@ -8,184 +8,195 @@ import type { JSONRPCMessage } from '../../../protocol/json-rpc/messages.js';
 import type { LoggingLevel } from '../../../protocol/types.js';
 import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js';
 
-/** How often at most a session in use is kept anew, in milliseconds, and how much longer than its idle time it is kept. */
-const longestPause = 60_000;
-const spareLife = 2 * longestPause;
+/** The maximum interval at which a session in use is renewed, in milliseconds. */
+const renewalInterval = 60_000;
+/** How much longer than its idle time a session is stored, in milliseconds. */
+const spareTime = 2 * renewalInterval;
 
-/** What of a client's session every place that serves it needs to know. */
+/** The client of a session, for every connection that serves it. */
 const SharedClient = z.object({
-  /** The parameters of its `initialize`, with the version that was negotiated. */
+  /** The parameters of its `initialize`, with the negotiated version. */
   initialize: z.record(z.string(), z.unknown()),
-  /** From which level up it is sent log lines. */
+  /** The minimum level of the log messages that it gets. */
   level: LoggingLevelSchema.optional(),
 });
 
 export type SharedClient = z.infer<typeof SharedClient>;
 
-/** What is kept of a session as this version writes it; undefined where another version wrote it. */
+/** Reads the stored client of a session; undefined where another version of Errand wrote it. */
 export function readSharedClient(client: Json): SharedClient | undefined {
   return SharedClient.safeParse(client).data;
 }
 
-/** What a session does with the news of other places. */
+/** The local side of a shared session. */
 export interface SharedSessionHost {
-  /** It was ended elsewhere. */
-  ended(): void;
-  changed(client: SharedClient): void;
-  /** Its client sent this to another place. */
-  received(message: JSONRPCMessage): void;
-  /** Where messages go out that belong to no request is another place now, or none. */
-  placed(): void;
-  /** Whether there is a stream here on which they could go out. */
+  /** The session was ended elsewhere. */
+  onEnded(): void;
+  /** The client changed its settings on another connection. */
+  onChanged(client: SharedClient): void;
+  /** The client sent this to another connection. */
+  onMessage(message: JSONRPCMessage): void;
+  /** Another connection, or none, has the standalone stream now. */
+  onHolderChanged(): void;
+  /** Whether a standalone stream is open here. */
   readonly hasStream: boolean;
-  /** They go out here, and the client may have missed how these tasks are; `served` where another place may have told it since this one did. */
-  catchUp(tasks: readonly string[], served: boolean): Promise<void>;
+  /**
+   * The standalone stream of the session is here, and the client may have missed news of these tasks. `servedElsewhere`:
+   * another connection may have sent it some of them.
+   */
+  catchUp(tasks: readonly string[], servedElsewhere: boolean): Promise<void>;
 }
 
-/** One of the places that serve a session which any process may serve: what it says to the others, and hears from them. */
+/** One connection's part in a session that any process may serve: what it tells the other connections, and gets from them. */
 export class SharedSession {
-  /** Where messages go out that belong to no request, as far as it is known here. */
+  /** Where the standalone stream of the session is, as far as is known here. */
   holder: 'nobody' | 'here' | 'elsewhere' = 'nobody';
   private client: SharedClient | undefined;
-  private unserve: Unwatch | undefined;
-  private keptAt = -Infinity;
-  /** Whether another place may have told the client things since this one did. */
+  private stopNews: Unwatch | undefined;
+  private renewedAt = -Infinity;
+  /** Whether another connection may have sent the client news since this one did. */
   private servedElsewhere = false;
   private stopped = false;
 
   constructor(
     private readonly engine: Engine,
     private readonly id: string,
-    readonly place: string,
-    /** How long the session is kept when nobody uses it, in milliseconds. */
+    readonly connectionId: string,
+    /** How long the session is kept while unused, in milliseconds. */
     private readonly idleTimeout: number,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly host: SharedSessionHost,
   ) {}
 
-  private get life(): number {
-    return this.idleTimeout + spareLife;
+  private get retention(): number {
+    return this.idleTimeout + spareTime;
   }
 
-  /** Hears what the other places say. */
+  /** Gets the news of the other connections from now on. */
   async join(client?: SharedClient): Promise<void> {
     this.client = client;
     this.servedElsewhere = client !== undefined;
-    this.unserve = await this.engine.sessions.serve(this.id, this.place, (news) => this.hear(news));
+    this.stopNews = await this.engine.sessions.serve(this.id, this.connectionId, (news) => this.onNews(news));
   }
 
-  /** From now on other places can serve it. */
+  /** Stores the session, so that others can serve it. */
   async save(owner: string, client: SharedClient): Promise<void> {
     this.client = client;
-    this.keptAt = this.clock.now();
-    await this.engine.sessions.save(this.id, this.place, { owner, client: client as Json }, this.life);
+    this.renewedAt = this.clock.now();
+    await this.engine.sessions.save(this.id, this.connectionId, { owner, client: client as Json }, this.retention);
   }
 
-  /** It is in use here. `false` when it has ended meanwhile. */
-  async used(): Promise<boolean> {
+  /** Marks the session as in use here. Resolves with `false` when it has ended meanwhile. */
+  async keepAlive(): Promise<boolean> {
     const now = this.clock.now();
-    if (this.client === undefined || now - this.keptAt < Math.min(longestPause, this.idleTimeout / 3)) return true;
-    this.keptAt = now;
+    if (this.client === undefined || now - this.renewedAt < Math.min(renewalInterval, this.idleTimeout / 3)) {
+      return true;
+    }
+    this.renewedAt = now;
     try {
-      return await this.engine.sessions.keep(this.id, this.place, this.life);
+      return await this.engine.sessions.keep(this.id, this.connectionId, this.retention);
     } catch (error) {
-      this.failed('kept', error);
+      this.logFailure('A session could not be renewed', error);
       return true;
     }
   }
 
-  /** Nobody has used it here for too long. Where nobody has elsewhere, it ends. */
-  async unused(): Promise<void> {
-    await this.engine.sessions.end(this.id, this.place).catch((error: unknown) => this.failed('ended', error));
+  /** It was unused here for too long. Ends it, if it is unused elsewhere as well. */
+  async expire(): Promise<void> {
+    await this.engine.sessions
+      .end(this.id, this.connectionId)
+      .catch((error: unknown) => this.logFailure('A session could not be ended', error));
   }
 
-  /** The client ended it. */
+  /** Ends the session everywhere. */
   async end(): Promise<void> {
     await this.engine.sessions.end(this.id);
   }
 
-  /** The client sent something that concerns another place. */
-  passOn(message: JSONRPCMessage): void {
-    this.engine.sessions.publish(this.id, this.place, message as Json).catch((error: unknown) => {
-      this.failed('told of a message', error);
+  /** Forwards a message of the client that concerns another connection. */
+  forward(message: JSONRPCMessage): void {
+    this.engine.sessions.publish(this.id, this.connectionId, message as Json).catch((error: unknown) => {
+      this.logFailure('A message could not be forwarded within its session', error);
     });
   }
 
-  /** The client chose which log lines it is sent. */
+  /** The client set its log level. */
   changeLevel(level: LoggingLevel): void {
     if (this.client === undefined) return;
     this.client = { ...this.client, level };
-    this.engine.sessions.change(this.id, this.place, this.client as Json).catch((error: unknown) => {
-      this.failed('told of a log level', error);
+    this.engine.sessions.change(this.id, this.connectionId, this.client as Json).catch((error: unknown) => {
+      this.logFailure('A log level could not be shared within its session', error);
     });
   }
 
-  /** A stream opened on which messages can go out that belong to no request: from now on they do so here. */
-  async hold(): Promise<void> {
+  /** A standalone stream opened here: from now on the messages that belong to no request go out on it. */
+  async holdStream(): Promise<void> {
     let tasks: readonly string[] = [];
     try {
-      tasks = await this.engine.sessions.hold(this.id, this.place);
+      tasks = await this.engine.sessions.hold(this.id, this.connectionId);
     } catch (error) {
-      this.failed('held', error);
-      // Better at two places than at none; which it is, is told once the engine can be reached.
-      this.heard(this.place);
+      this.logFailure('The standalone stream of a session could not be held', error);
+      // Better two connections than none. The engine reports the holder once it can be reached.
+      this.onHolder(this.connectionId);
     }
-    // Otherwise the others would wait for ever for what a place without a stream tells.
-    if (this.stopped || !this.host.hasStream) return this.leave();
-    // Another place may have it since.
+    // A holder without a stream would leave the others silent forever.
+    if (this.stopped || !this.host.hasStream) return this.releaseStream();
+    // Another connection may hold it since.
     if (this.holder !== 'here') return;
-    const served = this.servedElsewhere;
+    const { servedElsewhere } = this;
     this.servedElsewhere = false;
     try {
-      await this.host.catchUp(tasks, served);
+      await this.host.catchUp(tasks, servedElsewhere);
     } catch (error) {
-      this.logger.warning('A client could not be told how its tasks are', { error });
+      this.logger.warning('A client could not be brought up to date on its tasks', { error });
     }
   }
 
-  /** That stream ended. */
-  async leave(): Promise<void> {
+  /** The standalone stream here ended. */
+  async releaseStream(): Promise<void> {
     if (this.holder === 'here') this.holder = 'nobody';
-    this.host.placed();
-    await this.engine.sessions.leave(this.id, this.place).catch((error: unknown) => this.failed('left', error));
+    this.host.onHolderChanged();
+    await this.engine.sessions
+      .release(this.id, this.connectionId)
+      .catch((error: unknown) => this.logFailure('The standalone stream of a session could not be released', error));
   }
 
-  /** It is not served here any more. */
+  /** Stops serving the session here. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    const held = this.holder === 'here';
-    this.unserve?.();
-    if (held) await this.leave();
+    const wasHolder = this.holder === 'here';
+    this.stopNews?.();
+    if (wasHolder) await this.releaseStream();
   }
 
-  private hear(news: SessionNews): void {
+  private onNews(news: SessionNews): void {
     switch (news.type) {
       case 'ended':
-        return this.host.ended();
+        return this.host.onEnded();
       case 'changed': {
         const client = readSharedClient(news.client);
         if (client === undefined) return;
         this.client = client;
-        return this.host.changed(client);
+        return this.host.onChanged(client);
       }
       case 'message':
-        return this.host.received(news.message as unknown as JSONRPCMessage);
+        return this.host.onMessage(news.message as unknown as JSONRPCMessage);
       case 'held':
-        return this.heard(news.connection);
+        return this.onHolder(news.connection);
     }
   }
 
-  private heard(place: string | undefined): void {
-    // An older stream here serves again, when the newer one has gone.
-    if (place === undefined && this.host.hasStream) return void this.hold();
-    this.holder = place === undefined ? 'nobody' : place === this.place ? 'here' : 'elsewhere';
+  private onHolder(connectionId: string | undefined): void {
+    // The newer stream has gone, so an older one here takes over again.
+    if (connectionId === undefined && this.host.hasStream) return void this.holdStream();
+    this.holder = connectionId === undefined ? 'nobody' : connectionId === this.connectionId ? 'here' : 'elsewhere';
     if (this.holder === 'elsewhere') this.servedElsewhere = true;
-    this.host.placed();
+    this.host.onHolderChanged();
   }
 
-  private failed(what: string, error: unknown): void {
-    if (!this.stopped) this.logger.warning(`A session could not be ${what}`, { error });
+  private logFailure(message: string, error: unknown): void {
+    if (!this.stopped) this.logger.warning(message, { error });
   }
 }

@@ -22,15 +22,15 @@ import {
 import { decodeSessionToken, encodeSessionToken, type KnownClient } from './session-token.js';
 import { responseOnly } from '../streams.js';
 
-/** A connection that lives for one exchange. */
-interface Served {
+/** A connection for one exchange, and its response. */
+interface Exchange {
   readonly connection: Connection;
   readonly response: Response;
 }
 
 /**
- * Answers each request on a connection of its own and keeps nothing between two, so that any listener of any process can
- * serve any request. What the client said when it initialized comes back in its session id; the rest is in the docket.
+ * Answers each request on a connection of its own and keeps nothing in between, so that any listener of any process can
+ * serve any request. The session id carries the client's introduction; everything else is in the docket.
  */
 export class StatelessRequests implements HttpEndpoint {
   private readonly open = new Set<Connection>();
@@ -42,8 +42,8 @@ export class StatelessRequests implements HttpEndpoint {
     const { request, body } = exchange;
     // There is no standalone stream, and no session that a DELETE could end.
     if (request.method !== 'POST') return { response: methodNotAllowed() };
-    const strange = refuseMessages(body);
-    if (strange !== undefined) return { response: strange };
+    const malformed = refuseMessages(body);
+    if (malformed !== undefined) return { response: malformed };
     if (isInitialize(body)) return this.initialize(exchange);
     const client = clientOf(request.headers);
     if (client === undefined) return { response: sessionNotFound() };
@@ -61,7 +61,7 @@ export class StatelessRequests implements HttpEndpoint {
     await Promise.all([...this.open].map((connection) => connection.close()));
   }
 
-  /** The head of the answer carries what was negotiated, so it waits for the body. */
+  /** The session id in the head depends on the negotiated revision, so the head waits for the body. */
   private async initialize(exchange: HttpExchange): Promise<HttpReply> {
     const { connection, response } = await this.serve(exchange);
     const answer = await response.text();
@@ -75,7 +75,7 @@ export class StatelessRequests implements HttpEndpoint {
   private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
     const { connection, response } = await this.serve(exchange, client);
     const finish = (): void => {
-      // A call whose stream was dropped still runs to its end: a lost stream is no cancellation.
+      // A call whose stream was dropped runs to its end: a lost stream is no cancellation.
       connection
         .drain()
         .then(() => connection.close())
@@ -86,7 +86,7 @@ export class StatelessRequests implements HttpEndpoint {
     return { response };
   }
 
-  private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Served> {
+  private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Exchange> {
     const transport = new WebStandardStreamableHTTPServerTransport({});
     const connection = await Connection.open(this.core, transport, (closed) => this.open.delete(closed), {
       streams: responseOnly(),
@@ -94,7 +94,7 @@ export class StatelessRequests implements HttpEndpoint {
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);
-    // Asked once it is open: whoever drained or closed before did not see it.
+    // Checked once it is in `open`: an earlier drain or close did not see it.
     if (this.draining) return { connection, response: shuttingDown() };
     const response = await transport.handleRequest(toSdkRequest(request), {
       parsedBody: body,
@@ -104,7 +104,7 @@ export class StatelessRequests implements HttpEndpoint {
   }
 }
 
-/** What is known of the client that sends these headers; undefined where its session id is none of ours. */
+/** The client that sends these headers; undefined where its session id is not one of ours. */
 function clientOf(headers: Headers): KnownClient | undefined {
   const session = headers.get('mcp-session-id');
   if (session !== null) return decodeSessionToken(session);

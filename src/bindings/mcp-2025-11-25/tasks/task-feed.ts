@@ -7,26 +7,26 @@ import type { QuestionDelivery } from './question-delivery.js';
 import { notificationOf } from '../client-messages.js';
 import { progressTokenOf, relatedTask, statusOf, toTask, type ServedClient } from './task-view.js';
 
-/** What has been told of one task. */
-interface Told {
+/** The news of one task that the client has. */
+interface SentState {
   readonly token: string | number | undefined;
-  /** Absent as long as the client was told none. */
+  /** Undefined until the client has one. */
   status: string | undefined;
   message: string | undefined;
   progress: number;
 }
 
-/** Of how many tasks it is remembered that their end was told. */
-const endsRemembered = 100;
+/** How many tasks that have ended are remembered. */
+const rememberedEnds = 100;
 
-/** Sends what tasks tell to the client of one connection, in the words of this revision. */
+/** Sends the news of tasks to the client of one connection. */
 export class TaskFeed implements TaskListener {
-  private readonly told = new Map<string, Told>();
-  /** The tasks whose end was told last: a request that began before it may find the end once more. */
+  private readonly sent = new Map<string, SentState>();
+  /** The last tasks whose end was sent: a request that began before may find the end again. */
   private readonly ended = new Set<string>();
-  /** Tasks whose id the client does not know yet: what they tell waits until it does. */
+  /** The news of tasks that the client does not know yet. They are sent once it does. */
   private readonly held = new Map<string, (() => void)[]>();
-  /** For tasks of which another connection may have told the client: what it knows already is not known here. */
+  /** For tasks of which another connection may have sent news that this one does not know of. */
   readonly afterAnother: TaskListener = {
     status: (record) => this.status(record),
     progress: (record) => this.skipProgress(record),
@@ -42,73 +42,73 @@ export class TaskFeed implements TaskListener {
     private readonly served: ServedClient,
   ) {}
 
-  /** Until released, what the task tells waits. */
+  /** Holds the news of a task back until {@link TaskFeed.release}. */
   hold(taskId: string): void {
     this.held.set(taskId, []);
   }
 
   /** The client knows the task now. */
   release(taskId: string): void {
-    const waiting = this.held.get(taskId);
+    const held = this.held.get(taskId);
     this.held.delete(taskId);
-    for (const tell of waiting ?? []) tell();
+    for (const send of held ?? []) send();
   }
 
   /** The connection is gone. */
   clear(): void {
-    this.told.clear();
+    this.sent.clear();
     this.ended.clear();
     this.held.clear();
   }
 
   status(record: ExecutionRecord): void {
-    this.tell(record, (told) => {
+    this.whenKnown(record, (sent) => {
       if (isTerminal(record.state)) {
-        this.told.delete(record.key);
+        this.sent.delete(record.key);
         this.delivery.ended(record.key);
         if (!this.reaches(record) || !this.isNews(record.key)) return;
       }
-      if (statusOf(record) !== told.status) this.notifyStatus(record, told);
+      if (statusOf(record) !== sent.status) this.notifyStatus(record, sent);
     });
   }
 
-  /** Under the token of the request that made the task, and only upwards; without one the status carries the message. */
+  /** Progress goes out under the token of the request that made the task, and only upwards. Without a token, the status carries the message. */
   progress(record: ExecutionRecord): void {
-    this.tell(record, (told) => {
+    this.whenKnown(record, (sent) => {
       const { progress } = record;
       if (progress === undefined || isTerminal(record.state) || !this.reaches(record)) return;
-      if (told.token === undefined) {
-        if (progress.message === told.message) return;
-        told.message = progress.message;
-        this.notifyStatus(record, told);
+      if (sent.token === undefined) {
+        if (progress.message === sent.message) return;
+        sent.message = progress.message;
+        this.notifyStatus(record, sent);
         return;
       }
-      if (progress.current <= told.progress) return;
-      told.progress = progress.current;
+      if (progress.current <= sent.progress) return;
+      sent.progress = progress.current;
       const { current, ...rest } = progress;
-      const params = { progressToken: told.token, progress: current, ...rest, _meta: relatedTask(record.key) };
+      const params = { progressToken: sent.token, progress: current, ...rest, _meta: relatedTask(record.key) };
       this.notify(record, 'notifications/progress', params);
     });
   }
 
-  /** Each progress must be greater than the one before: only what comes after this one is so for sure. A status may come twice. */
+  /** Progress must increase, and the client may have this one already: only later progress is sent. A status may come twice. */
   private skipProgress(record: ExecutionRecord): void {
-    this.tell(record, (told) => {
-      if (told.token === undefined) return this.progress(record);
-      told.progress = Math.max(told.progress, record.progress?.current ?? -Infinity);
+    this.whenKnown(record, (sent) => {
+      if (sent.token === undefined) return this.progress(record);
+      sent.progress = Math.max(sent.progress, record.progress?.current ?? -Infinity);
     });
   }
 
   question(record: ExecutionRecord, question: Question): void {
-    this.tell(record, () => this.delivery.add(record, question));
+    this.whenKnown(record, () => this.delivery.add(record, question));
   }
 
   closed(record: ExecutionRecord, question: Question): void {
-    this.tell(record, () => this.delivery.close(record, question));
+    this.whenKnown(record, () => this.delivery.close(record, question));
   }
 
   notice(record: ExecutionRecord, notice: ClientNotice): void {
-    this.tell(record, () => {
+    this.whenKnown(record, () => {
       if (!this.reaches(record) || (notice.type === 'log' && !this.shows(notice.level))) return;
       const { method, params } = notificationOf(notice);
       this.notify(record, method, { ...params, _meta: relatedTask(record.key) });
@@ -123,41 +123,42 @@ export class TaskFeed implements TaskListener {
     if (this.ended.has(ended)) return false;
     this.ended.add(ended);
     const [oldest] = this.ended;
-    if (this.ended.size > endsRemembered && oldest !== undefined) this.ended.delete(oldest);
+    if (this.ended.size > rememberedEnds && oldest !== undefined) this.ended.delete(oldest);
     return true;
   }
 
-  private tell(record: ExecutionRecord, tell: (told: Told) => void): void {
+  /** Runs `send` once the client knows the task. */
+  private whenKnown(record: ExecutionRecord, send: (sent: SentState) => void): void {
     const run = (): void => {
-      // Whoever had lost its connection to the docket may hear of the end before it hears of what led there.
+      // After a lost connection to the docket, the end may come before the news that led there.
       if (!isTerminal(record.state) && this.ended.has(record.key)) return;
-      tell(this.toldOf(record));
+      send(this.sentStateOf(record));
     };
     const held = this.held.get(record.key);
     if (held === undefined) run();
     else held.push(run);
   }
 
-  private toldOf(record: ExecutionRecord): Told {
-    let told = this.told.get(record.key);
-    if (told === undefined) {
-      // The answer that made a task here said that it is `working`, so that is not told again.
+  private sentStateOf(record: ExecutionRecord): SentState {
+    let sent = this.sent.get(record.key);
+    if (sent === undefined) {
+      // The response that made a task here said `working`, so that status is not sent again.
       const isMadeHere = record.session === this.served.session;
-      told = {
+      sent = {
         token: progressTokenOf(record, this.served),
         status: isMadeHere ? 'working' : undefined,
         message: undefined,
         progress: -Infinity,
       };
-      if (!isTerminal(record.state)) this.told.set(record.key, told);
+      if (!isTerminal(record.state)) this.sent.set(record.key, sent);
     }
-    return told;
+    return sent;
   }
 
-  private notifyStatus(record: ExecutionRecord, told: Told): void {
-    // What reached nobody is told when there is somebody again.
+  private notifyStatus(record: ExecutionRecord, sent: SentState): void {
+    // A status that does not reach the client is sent once something does.
     if (!this.reaches(record)) return;
-    told.status = statusOf(record);
+    sent.status = statusOf(record);
     this.notify(record, 'notifications/tasks/status', toTask(record));
   }
 

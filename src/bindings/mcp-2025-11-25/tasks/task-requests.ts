@@ -8,22 +8,21 @@ import { ProtocolError, rpcCode } from '../../../protocol/errors.js';
 import type { RequestId } from '../../../protocol/json-rpc/messages.js';
 import { dispatch } from '../../../tasks/relay.js';
 import type { QuestionDelivery } from './question-delivery.js';
-import type { RequestExtra } from '../session-channel.js';
+import { callerOf, type RequestExtra } from '../request-extra.js';
 import type { Streams } from '../streams.js';
 import type { TaskFeed } from './task-feed.js';
 import { toTask, toTaskResult } from './task-view.js';
-import { callerOf } from '../component-calls.js';
-import { accept } from '../component-requests.js';
+import { parseParams } from '../component-requests.js';
 
 const TaskParams = z.object({ taskId: z.string() });
 const ListParams = z.object({ cursor: z.string().optional() }).optional();
 
-/** How many tasks one page of `tasks/list` has. */
+/** The number of tasks on a page of `tasks/list`. */
 const pageSize = 50;
 
 /** The `tasks/*` requests of one connection. */
 export class TaskRequests {
-  /** Tasks of other sessions that this connection has waited for. */
+  /** Tasks of other sessions that this connection watches because it has waited for them. */
   private readonly followed = new Map<string, Promise<Unwatch>>();
 
   constructor(
@@ -45,7 +44,7 @@ export class TaskRequests {
     return toTask(await this.owned(params, extra));
   }
 
-  /** `tasks/cancel`: cancelled before the answer goes out. */
+  /** `tasks/cancel`: the task is cancelled before the response goes out. */
   async cancel(params: unknown, extra: RequestExtra): Promise<object> {
     const { key } = await this.owned(params, extra);
     const result = await this.engine.cancel(key, 'Cancelled by the client');
@@ -54,7 +53,7 @@ export class TaskRequests {
     if (result === 'terminal') {
       throw new ProtocolError(
         rpcCode.invalidParams,
-        `Cannot cancel task '${key}': it is ${toTask(record).status} already`,
+        `Cannot cancel task '${key}': it is already ${toTask(record).status}`,
       );
     }
     this.logger.info('A task was cancelled by its client', auditFields(record));
@@ -63,7 +62,7 @@ export class TaskRequests {
 
   /** `tasks/list` */
   async list(params: unknown, extra: RequestExtra): Promise<object> {
-    const { cursor } = accept(ListParams, params, 'tasks/list') ?? {};
+    const { cursor } = parseParams(ListParams, params, 'tasks/list') ?? {};
     const owner = callerOf(extra).principal.id;
     try {
       const { records, nextCursor } = await this.engine.list({
@@ -78,41 +77,41 @@ export class TaskRequests {
     }
   }
 
-  /** `tasks/result`: waits for the end, and carries the questions of the task meanwhile. */
+  /** `tasks/result`: waits for the end of the task, and carries its questions meanwhile. */
   async result(params: unknown, extra: RequestExtra): Promise<object> {
     const { requestId, signal } = extra;
-    const gone = new AbortController();
-    const abort = (): void =>
-      gone.abort(new ProtocolError(rpcCode.internalError, 'Nobody waits for this result any more'));
+    const abandoned = new AbortController();
+    const abandon = (): void =>
+      abandoned.abort(new ProtocolError(rpcCode.internalError, 'The client no longer waits for this result'));
     let isDropped = false;
-    // Listening before reading: whoever gives up while the record is read is waited for no longer, and shown nothing.
-    signal.addEventListener('abort', abort, { once: true });
-    // A connection that closes right after the request is gone before the request comes here.
-    if (signal.aborted) abort();
+    // Listens before it reads: a client that gives up while the record is read is shown nothing.
+    signal.addEventListener('abort', abandon, { once: true });
+    // A connection may close before its last request is handled.
+    if (signal.aborted) abandon();
     const forgetDrop = this.streams.onDropped(requestId, () => {
       isDropped = true;
-      abort();
+      abandon();
     });
     try {
       const record = await this.owned(params, extra);
       const ended = isTerminal(record.state)
         ? record
-        : await this.wait(record, requestId, gone.signal, () => isDropped);
+        : await this.wait(record, requestId, abandoned.signal, () => isDropped);
       this.logger.debug('The result of a task was read', auditFields(ended));
       return toTaskResult(ended);
     } finally {
       forgetDrop();
-      signal.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abandon);
     }
   }
 
   private async wait(
     record: ExecutionRecord,
     request: RequestId,
-    gone: AbortSignal,
+    abandoned: AbortSignal,
     isDropped: () => boolean,
   ): Promise<ExecutionRecord> {
-    gone.throwIfAborted();
+    abandoned.throwIfAborted();
     const { key } = record;
     const removeReader = this.delivery.addReader(key, request);
     try {
@@ -123,9 +122,9 @@ export class TaskRequests {
       const ended = {
         ...record,
         openQuestions: 0,
-        ...(await waitForEnd(this.engine, key, { signal: gone }, record.generation)),
+        ...(await waitForEnd(this.engine, key, { signal: abandoned }, record.generation)),
       };
-      // The record may come before the events of its end; the prompts are closed while there is a stream to do it on.
+      // The record may come before the events of its end. The prompts are closed while there is a stream to do it on.
       this.delivery.ended(key);
       if (this.followed.has(key)) this.feed.status(ended);
       this.unfollow(key);
@@ -140,8 +139,8 @@ export class TaskRequests {
   }
 
   /**
-   * The relay brings what the tasks of this session say. A task of another one is followed from the first wait to its end,
-   * so that a prompt that was shown here is closed here, whoever answers it.
+   * The relay carries the events of this session's tasks. A task of another session is watched from the first wait to its
+   * end, so that a prompt shown here is closed here, whichever connection it is answered on.
    */
   private async follow(key: string): Promise<void> {
     let following = this.followed.get(key);
@@ -163,9 +162,9 @@ export class TaskRequests {
     following?.then((unwatch) => unwatch()).catch(() => undefined);
   }
 
-  /** The task of this principal. Another's looks exactly like one that does not exist. */
+  /** The task, if it is this principal's. Any other looks exactly like one that does not exist. */
   private async owned(params: unknown, extra: RequestExtra): Promise<ExecutionRecord> {
-    const { taskId } = accept(TaskParams, params, 'task request');
+    const { taskId } = parseParams(TaskParams, params, 'task request');
     const record = await this.engine.get(taskId);
     if (record === undefined || record.owner !== callerOf(extra).principal.id || !isTask(record)) {
       throw notFound(taskId);

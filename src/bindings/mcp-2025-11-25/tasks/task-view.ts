@@ -4,24 +4,24 @@ import type { ExecutionRecord } from '../../../docket/engine/record.js';
 import { ProtocolError, rpcCode } from '../../../protocol/errors.js';
 import type { CallToolResult, Task } from '../../../protocol/types.js';
 
-/** How often a client should ask for the status, in milliseconds. Notifications come in between. */
+/** How often a client should poll the status, in milliseconds. Notifications come in between. */
 const pollInterval = 500;
 
 /**
- * A status says what the matter is; all of it is in the result. A page of `tasks/list` with fifty results of the largest
- * size would be larger than a string can be.
+ * The maximum length of a status message, in characters; the result has the whole text. A page of `tasks/list` with fifty
+ * results of the maximum size would exceed the longest string.
  */
 const longestStatusMessage = 1_000;
 
 /** The `_meta` key that ties a message to its task (2025-11-25, basic/utilities/tasks). */
 export const relatedTaskKey = 'io.modelcontextprotocol/related-task';
 
-/** `_meta` of everything that belongs to a task. */
+/** The `_meta` of every message that belongs to a task. */
 export function relatedTask(taskId: string): Record<string, { taskId: string }> {
   return { [relatedTaskKey]: { taskId } };
 }
 
-/** A record as the task of this revision. */
+/** The record of an execution as a task of this revision. */
 export function toTask(record: ExecutionRecord): Task {
   const statusMessage = statusMessageOf(record);
   return {
@@ -36,8 +36,8 @@ export function toTask(record: ExecutionRecord): Task {
 }
 
 /**
- * In this revision a result with `isError` is `failed`, and a task with an open question is `input_required`, also while
- * no worker runs it: the answer is kept for the run that comes.
+ * The status of a task. In this revision a result with `isError` is `failed`, and a task with an open question is
+ * `input_required` even while no worker runs it: the answer is kept for the next run.
  */
 export function statusOf(record: ExecutionRecord): Task['status'] {
   switch (record.state) {
@@ -68,7 +68,7 @@ function statusMessageOf(record: ExecutionRecord): string | undefined {
 }
 
 /**
- * What `tasks/result` answers: exactly what the request itself would have been answered, with the related task added.
+ * The response to `tasks/result`: exactly the response that the call would have had, with the related task added.
  *
  * @throws {ProtocolError} the stored error; `-32603` for a cancelled task, which has no result.
  */
@@ -83,21 +83,21 @@ export function toTaskResult(record: ExecutionRecord): CallToolResult {
   return { ...result, _meta: { ...result._meta, ...relatedTask(key) } };
 }
 
-/** Which client a connection serves: by the connection's own session, or where that does not last by the client's. */
+/** The client of a connection, by the connection's own session, or by the client's where the connection does not last. */
 export interface ServedClient {
   readonly session: string;
   readonly clientSession: string | undefined;
 }
 
 /**
- * The progress token of the request that made the task; valid for the task's life. Only the client that gave it has one:
- * to others who follow the task the same token may be that of a request of their own.
+ * The progress token of the request that made the task, valid as long as the task lives. Only the client that sent it gets
+ * it: for another client that follows the task, the same token may belong to a request of its own.
  */
 export function progressTokenOf(
   record: ExecutionRecord,
   { session, clientSession }: ServedClient,
 ): string | number | undefined {
   const { client } = restoreSnapshot(record.snapshot);
-  const isItsOwn = record.session === session || (clientSession !== undefined && client?.sessionId === clientSession);
-  return isItsOwn ? client?.progressToken : undefined;
+  const isOwn = record.session === session || (clientSession !== undefined && client?.sessionId === clientSession);
+  return isOwn ? client?.progressToken : undefined;
 }

@@ -9,20 +9,20 @@ const question = (message: string, key?: string): QuestionIdentity => ({
   ...(key !== undefined && { key }),
 });
 
-describe('the id that belongs to a question', () => {
-  it('is the same in every run of an execution, and another in another execution', () => {
+describe('the id of a question', () => {
+  it('is the same in every run of an execution, and differs between executions', () => {
     const ids = ['task 1', 'task 1', 'task 2'].map((secret) => new Journal(secret).idFor('q-1'));
     expect(ids[1]).toBe(ids[0]);
     expect(ids[2]).not.toBe(ids[0]);
     expect(ids[0]).toMatch(/^[\w-]{22}$/);
   });
 
-  it('is another for another question', () => {
+  it('differs between questions', () => {
     const journal = new Journal('task');
     expect(journal.idFor('q-2')).not.toBe(journal.idFor('q-1'));
   });
 
-  it('is known to nobody else where there is only one run', () => {
+  it('is unguessable if there is only one run', () => {
     const [one, two] = [new Journal(), new Journal()];
     expect(one.idFor('q-1')).toBe(one.idFor('q-1'));
     expect(two.idFor('q-1')).not.toBe(one.idFor('q-1'));
@@ -30,7 +30,7 @@ describe('the id that belongs to a question', () => {
 });
 
 describe('the key of a question', () => {
-  it('is the same in every run that asks the same, in whatever order', () => {
+  it('is the same in every run that asks the same, in any order', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string(), { minLength: 1 }), fc.infiniteStream(fc.nat()), (messages, random) => {
         const first = new Journal();
@@ -43,7 +43,7 @@ describe('the key of a question', () => {
     );
   });
 
-  it('counts how often the same was asked, one after the other', () => {
+  it('counts repetitions of the same question', () => {
     const ask = (journal: Journal): string => {
       const name = journal.name(question('Sure?'));
       journal.close(name);
@@ -55,7 +55,7 @@ describe('the key of a question', () => {
     expect([ask(two), ask(two), ask(two)]).toEqual(names);
   });
 
-  it('is of letters that may be part of a message id, whatever the author gives', () => {
+  it('consists of characters allowed in a message id, whatever the author gives', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string(), (key, message) => {
         expect(new Journal().name(question(message, key))).toMatch(/^[\w-]{1,80}$/);
@@ -63,7 +63,7 @@ describe('the key of a question', () => {
     );
   });
 
-  it('is another for another key, kind of key, message or schema', () => {
+  it('differs for another key, kind of key, message or schema', () => {
     const journal = new Journal();
     const names = [
       journal.name(question('Sure?')),
@@ -76,7 +76,7 @@ describe('the key of a question', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('is refused while the same question is open, and is free again afterwards', () => {
+  it('is refused while the same question is open, and available again afterwards', () => {
     const journal = new Journal();
     const name = journal.name(question('Sure?'));
     expect(refusalOf(() => journal.name(question('Sure?')))).toEqual({

@@ -28,13 +28,13 @@ describe('a cron timetable', () => {
     ]);
   });
 
-  it('is in the time zone that it names, wherever the process runs', () => {
+  it('applies in its own time zone, wherever the process runs', () => {
     expect(toTimetable({ cron: ' 0 3 * * * ' })).toEqual({ cron: '0 3 * * *', timezone: 'UTC' });
     expect(ticks(berlin('0 3 * * *'), '2026-11-20T12:00:00Z', 1)).toEqual(['2026-11-21T02:00:00.000Z']);
     expect(ticks(berlin('0 3 * * *'), '2026-07-20T12:00:00Z', 1)).toEqual(['2026-07-21T01:00:00.000Z']);
   });
 
-  it('comes once on the day on which summer time skips its time, right after the gap', () => {
+  it('ticks once on the day that summer time skips its time, right after the gap', () => {
     expect(ticks(berlin('30 2 * * *'), '2026-03-28T00:00:00Z', 3)).toEqual([
       '2026-03-28T01:30:00.000Z',
       '2026-03-29T01:00:00.000Z',
@@ -47,7 +47,7 @@ describe('a cron timetable', () => {
     ]);
   });
 
-  it('comes once on the day on which its time comes twice; one for every hour comes in both', () => {
+  it('ticks once on the day that its time occurs twice; one for every hour ticks in both', () => {
     expect(ticks(berlin('30 2 * * *'), '2026-10-24T00:00:00Z', 3)).toEqual([
       '2026-10-24T00:30:00.000Z',
       '2026-10-25T00:30:00.000Z',
@@ -82,7 +82,7 @@ describe('a cron timetable', () => {
 });
 
 describe('an interval', () => {
-  it('ticks on in the same beat, however many ticks were missed', () => {
+  it('keeps its beat, however many ticks were missed', () => {
     const every = toTimetable({ every: '15m' });
     expect(every).toEqual({ every: 900_000 });
     expect(nextTick(every, 1_000)).toBe(901_000);

@@ -26,7 +26,7 @@ describe('Watchers', () => {
     expect(heard).toEqual(['a', 'a']);
   });
 
-  it('delivers in order also what listeners set off', async () => {
+  it('also delivers events in order that listeners cause', async () => {
     const watchers = new Watchers(() => undefined);
     const heard: string[] = [];
     watchers.add({ session: 's' }, (event) => {
@@ -40,7 +40,7 @@ describe('Watchers', () => {
     expect(heard).toEqual(['first', 'second', 'set-off']);
   });
 
-  it('does not deliver to who has stopped, nor what was before the start', async () => {
+  it('delivers nothing after a watch has stopped, and nothing from before it began', async () => {
     const watchers = new Watchers(() => undefined);
     const heard: string[] = [];
     const stop = watchers.add({ key: 'a' }, () => heard.push('stopped'));
@@ -51,7 +51,7 @@ describe('Watchers', () => {
     expect(heard).toEqual([]);
   });
 
-  it('keeps nothing of who has stopped', () => {
+  it('keeps nothing of stopped watches', () => {
     const watchers = new Watchers(() => undefined);
     const stops = Array.from({ length: 100 }, (_, index) => [
       watchers.add({ key: `k${index}` }, () => undefined),

@@ -23,7 +23,7 @@ describe('MemoryEngine', () => {
   });
   afterEach(() => stage.close());
 
-  it('keeps a finished record to the millisecond', async () => {
+  it('keeps an ended record to the millisecond', async () => {
     await worker.finish(await stage.begin('a', worker, { ttl: 1000 }));
     await clock.advance(999);
     expect(await stage.record('a')).toMatchObject({ state: 'completed' });
@@ -39,7 +39,7 @@ describe('MemoryEngine', () => {
     expect(worker.begun).toHaveLength(1);
   });
 
-  it('shows nobody an expired record, and lets nobody overtake what is due, when its own timer is late', async () => {
+  it('shows no expired record, and lets nothing overtake due executions, even if its own timer is late', async () => {
     await stage.begin('busy', worker);
     await stage.add('gone', { ttl: 100 });
     await engine.cancel('gone');
@@ -55,7 +55,7 @@ describe('MemoryEngine', () => {
     await eventually(() => expect(worker.begun[1]?.record.key).toBe('due'));
   });
 
-  it('never lets updatedAt go back, though the clock does', async () => {
+  it('never lets updatedAt go back, even if the clock does', async () => {
     const { record, run } = await stage.begin('a', worker);
     clock.jump(-10_000);
     await engine.progress('a', run, { current: 1 });
@@ -115,7 +115,7 @@ describe('MemoryEngine', () => {
     expect(await stage.record('a')).toMatchObject({ state: 'cancelled', attempt: 2, redelivered: true });
   });
 
-  it('swallows nothing when nobody takes the errors: the process hears of it', async () => {
+  it('swallows no errors: without a handler they become uncaught exceptions', async () => {
     const program = `
       import { MemoryEngine } from './src/docket/memory/memory-engine.ts';
       const engine = new MemoryEngine();
@@ -131,7 +131,7 @@ describe('MemoryEngine', () => {
     expect(stdout).toBe('heard: of a listener\n');
   });
 
-  it('lets timers and sockets have their turn while it drains', async () => {
+  it('gives timers and sockets their turn while it drains', async () => {
     await worker.consumer.stopIntake();
     for (let index = 0; index < 2000; index++) await stage.add(`k${index}`);
     let left = 2000;
@@ -152,7 +152,7 @@ describe('MemoryEngine', () => {
     await consumer.idle();
   });
 
-  it('also when there is room for all of them at once', async () => {
+  it('even if there is room for all of them at once', async () => {
     await worker.consumer.stopIntake();
     for (let index = 0; index < 500; index++) await stage.add(`k${index}`);
     const wide = stage.work(1000);

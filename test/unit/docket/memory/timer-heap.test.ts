@@ -5,7 +5,7 @@ import { TimerHeap } from '../../../../src/docket/memory/timer-heap.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
 
 describe('Heap', () => {
-  it('gives the same as a sorted list, whatever is pushed, popped and taken out of the middle', () => {
+  it('matches a sorted list, whatever is pushed, popped and removed from the middle', () => {
     const step = fc.oneof(
       {
         weight: 3,
@@ -49,7 +49,7 @@ describe('Heap', () => {
 });
 
 describe('TimerHeap', () => {
-  it('runs at the due times, in order, those of the same time as they came', async () => {
+  it('runs timers when due and in order, those of the same time in order of arrival', async () => {
     const clock = new FakeClock(0);
     const timers = new TimerHeap(clock);
     const ran: string[] = [];
@@ -62,7 +62,7 @@ describe('TimerHeap', () => {
     expect(ran).toEqual(['a at 10', 'b at 20', 'c at 30', 'd at 30']);
   });
 
-  it('arms one timer however many are due, and none when nothing is', async () => {
+  it('arms one system timer however many there are, and none if there are none', async () => {
     const clock = new FakeClock(0);
     const timers = new TimerHeap(clock);
     expect(clock.armed).toBe(0);
@@ -81,7 +81,7 @@ describe('TimerHeap', () => {
     expect([clock.armed, timers.size]).toEqual([0, 0]);
   });
 
-  it('is armed for the earliest: an earlier one that comes later is not late', async () => {
+  it('is armed for the earliest, even if that is added last', async () => {
     const clock = new FakeClock(0);
     const timers = new TimerHeap(clock);
     const ran: number[] = [];
@@ -93,7 +93,7 @@ describe('TimerHeap', () => {
     expect(ran).toEqual([10, 100]);
   });
 
-  it('takes what is added while it runs, and never runs it synchronously', async () => {
+  it('accepts timers added while it runs, and never runs them synchronously', async () => {
     const clock = new FakeClock(0);
     const timers = new TimerHeap(clock);
     const ran: string[] = [];
@@ -109,7 +109,7 @@ describe('TimerHeap', () => {
     expect(ran).toEqual(['at once', 'first', 'second']);
   });
 
-  it('makes up for a clock that jumped as soon as somebody looks, and once only', async () => {
+  it('makes up for a clock that jumped at the next read, and only once', async () => {
     const clock = new FakeClock(0);
     const timers = new TimerHeap(clock);
     let ran = 0;
@@ -121,7 +121,7 @@ describe('TimerHeap', () => {
     expect(ran).toBe(1);
   });
 
-  it('waits on when the timer of the machine fires too early', () => {
+  it('keeps waiting if the system timer fires too early', () => {
     let now = 0;
     const armed: { delay: number; run: () => void }[] = [];
     const timers = new TimerHeap({ now: () => now, schedule: (delay, run) => (armed.push({ delay, run }), () => 0) });

@@ -14,7 +14,7 @@ describe('a sealer', () => {
     (value) => expect(sealer.open(sealer.seal(value, place), place)).toEqual(value),
   );
 
-  it('shows nothing of the value, and seals the same value differently each time', () => {
+  it('reveals nothing of the value, and seals the same value differently each time', () => {
     const [one, other] = [sealer.seal('the secret', place), sealer.seal('the secret', place)];
     expect(one).not.toBe(other);
     expect(Buffer.from(one.split(':').at(-1)!, 'base64url').toString('latin1')).not.toContain('secret');
@@ -42,7 +42,7 @@ describe('a sealer', () => {
     });
   });
 
-  it('does not open what was changed, whichever byte', () => {
+  it('does not open a value with any byte changed', () => {
     const sealed = sealer.seal('text', place);
     const start = sealed.lastIndexOf(':') + 1;
     const bytes = Buffer.from(sealed.slice(start), 'base64url');
@@ -59,7 +59,7 @@ describe('a sealer', () => {
     (value) => expect(refusalOf(() => sealer.open(value, place))).toMatchObject({ code: 'SEAL_INVALID' }),
   );
 
-  it('does not open what is too short to hold nonce and tag', () => {
+  it('does not open a value too short to hold nonce and tag', () => {
     const sealed = sealer.seal('text', place);
     for (let length = 0; length < 40; length++) {
       const cut = sealed.slice(0, sealed.lastIndexOf(':') + 1 + length);
@@ -67,7 +67,7 @@ describe('a sealer', () => {
     }
   });
 
-  it('names what is wrong and not the value', () => {
+  it('names the problem, and not the value', () => {
     const sealed = new Sealer([second], 'reports').seal('the secret', place);
     const { message } = refusalOf(() => sealer.open(sealed, place));
     expect(message).toMatch(

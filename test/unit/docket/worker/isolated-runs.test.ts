@@ -42,7 +42,7 @@ async function begin(key: string): Promise<Delivery> {
   return worker.begun.at(-1)!;
 }
 
-it('a worker waits for the others twice as long each time that it gave up, and from the start once it got its way [A3]', async () => {
+it('a worker waits twice as long after each time it gave up, and starts over once a run was alone [A3]', async () => {
   const other = await begin('other');
   for (const patience of [30_000, 60_000, 120_000]) {
     const mine = await begin(`after ${patience}`);
@@ -80,7 +80,7 @@ it.each(['its run is revoked', 'the worker stops'])('the wait ends at once when 
   for (const delivery of [other, mine]) await worker.finish(delivery);
 });
 
-it('a run that waits for an answer keeps its worker for ten seconds, and is harmless after that [A3]', async () => {
+it('a run that waits for an answer keeps its worker for ten seconds, and then counts as harmless [A3]', async () => {
   const mine = await begin('mine');
   expect(await runs.enter(mine.run)).toBe(true);
   await engine.add(anExecution('waiting'));

@@ -69,30 +69,33 @@ beforeEach(() => {
 
 afterEach(() => engine.close());
 
-it.each(['later', 'foreground'])('puts back what it cannot make, says so, and never ends it: %s', async (component) => {
-  const worker = work('old', 1, known, foreground);
-  await engine.add(execution(component));
-  await engine.add(execution('known'));
-  await clock.advance(0);
-  expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
-  expect(await engine.get('known')).toMatchObject({ state: 'completed', outcome: { result: 'made' } });
-  expect(log).toEqual([
-    {
-      message: 'An execution of an unknown component was released',
-      fields: { component, key: component, attempt: 1, worker: 'old' },
-    },
-  ]);
-  expect(counted.slice(0, 2)).toEqual([
-    `errand.execution.unknown_component ${component}`,
-    `errand.run.ended ${component} put_back`,
-  ]);
-  await clock.advance(60_000);
-  expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0 });
-  expect(log.length).toBeLessThan(20);
-  await worker.stop();
-});
+it.each(['later', 'foreground'])(
+  'releases a run whose component it cannot run, says so, and never ends it: %s',
+  async (component) => {
+    const worker = work('old', 1, known, foreground);
+    await engine.add(execution(component));
+    await engine.add(execution('known'));
+    await clock.advance(0);
+    expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
+    expect(await engine.get('known')).toMatchObject({ state: 'completed', outcome: { result: 'made' } });
+    expect(log).toEqual([
+      {
+        message: 'An execution of an unknown component was released',
+        fields: { component, key: component, attempt: 1, worker: 'old' },
+      },
+    ]);
+    expect(counted.slice(0, 2)).toEqual([
+      `errand.execution.unknown_component ${component}`,
+      `errand.run.ended ${component} put_back`,
+    ]);
+    await clock.advance(60_000);
+    expect(await engine.get(component)).toMatchObject({ state: 'scheduled', attempt: 0 });
+    expect(log.length).toBeLessThan(20);
+    await worker.stop();
+  },
+);
 
-it('leaves what it does not know to a worker that does', async () => {
+it('leaves an unknown component to a worker that knows it', async () => {
   const old = work('old', 1, known);
   await engine.add(execution('later'));
   await clock.advance(0);
@@ -102,7 +105,7 @@ it('leaves what it does not know to a worker that does', async () => {
   await Promise.all([old.stop(), current.stop()]);
 });
 
-it('looks again soon for as many as others have room for, and later for the rest', async () => {
+it('delays as many as others have room for briefly, and the rest for longer', async () => {
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
   const current = engine.consume(
@@ -145,7 +148,7 @@ async function loseAll(count: number): Promise<void> {
   await losing.idle();
 }
 
-it('has as many attempts for a call as its retry allows, however often it was lost', async () => {
+it('makes as many attempts as the retry option allows, however often the call was lost', async () => {
   let calls = 0;
   const failing = defineJob({
     name: 'failing',
@@ -165,7 +168,7 @@ it('has as many attempts for a call as its retry allows, however often it was lo
   await worker.stop();
 });
 
-it('gives up what is lost again and again, because it may crash its workers', async () => {
+it('gives up an execution that is lost again and again, because it may crash its workers', async () => {
   let runs = 0;
   const crashing = engine.consume(
     { worker: 'crashing', concurrency: 1 },
@@ -187,7 +190,7 @@ it('gives up what is lost again and again, because it may crash its workers', as
   await worker.stop();
 });
 
-it('makes a call again that could not reach its docket, which is counted as a loss and is no failure', async () => {
+it('runs a call again that could not reach its docket, as a loss and not a failure', async () => {
   let calls = 0;
   const cut = defineJob({
     name: 'cut',
@@ -212,7 +215,7 @@ it('makes a call again that could not reach its docket, which is counted as a lo
   await worker.stop();
 });
 
-it('tells the client of a task no more of a snapshot that it cannot read than of any other error', async () => {
+it('masks the error of an unreadable snapshot from the client, like any other', async () => {
   const tool = defineTool({ name: 'tool', task: 'optional', run: () => 'made' });
   const worker = work('old', 1, tool);
   await engine.add({ ...execution('tool'), session: 'of anna', snapshot: { version: 2, secret: 'of tomorrow' } });

@@ -1,20 +1,17 @@
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import { ErrandError } from '../../base/errors.js';
-import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
-import type { CallScope } from '../../call/call-scope.js';
-import { principalOf } from '../../call/principal.js';
-import type { LoggingLevel } from '../../protocol/types.js';
-import { notificationOf } from './client-messages.js';
+import type { ServerNotification } from '@modelcontextprotocol/sdk/types.js';
+import { ErrandError } from '../../../base/errors.js';
+import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../../call/channel.js';
+import type { CallScope } from '../../../call/call-scope.js';
+import { principalOf } from '../../../call/principal.js';
+import type { LoggingLevel } from '../../../protocol/types.js';
+import { notificationOf } from '../client-messages.js';
 import type { ForegroundQuestions } from './foreground-questions.js';
-import type { Streams } from './streams.js';
+import type { RequestExtra } from '../request-extra.js';
+import type { Streams } from '../streams.js';
 
-/** What the SDK knows of the request that a handler answers. */
-export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
-
-/** How a foreground call reaches its client: on the stream of the request itself. */
-export class SessionChannel implements ClientChannel {
-  private sent = -Infinity;
+/** The channel of a foreground call: the stream of its request. */
+export class ForegroundChannel implements ClientChannel {
+  private lastProgress = -Infinity;
 
   constructor(
     private readonly extra: RequestExtra,
@@ -29,7 +26,7 @@ export class SessionChannel implements ClientChannel {
     if (!this.streams.lasting) throw unreachable();
     if (!this.streams.isOpen(requestId)) throw dropped();
     let stopDeadline = (): void => undefined;
-    // A stream that is dropped later is no end: the client has the question, and answers it by a request of its own.
+    // A stream that is dropped later ends nothing: the client has the question, and answers it by a request of its own.
     const expired = new Promise<Answer>((resolve) => {
       stopDeadline = scope.clock.schedule(question.deadline, () => resolve(question.onDeadline));
     });
@@ -42,10 +39,10 @@ export class SessionChannel implements ClientChannel {
     }
   }
 
-  /** Values must increase on the wire (2025-11-25, basic/utilities/progress); the rest waits for the next step. */
+  /** Values must increase on the wire (2025-11-25, basic/utilities/progress); a new message waits for the next step. */
   async progress({ current, total, message }: ProgressState): Promise<void> {
-    if (this.progressToken === undefined || current <= this.sent) return;
-    this.sent = current;
+    if (this.progressToken === undefined || current <= this.lastProgress) return;
+    this.lastProgress = current;
     const rest = { ...(total !== undefined && { total }), ...(message !== undefined && { message }) };
     const params = { progressToken: this.progressToken, progress: current, ...rest };
     await this.extra.sendNotification({ method: 'notifications/progress', params });
@@ -58,11 +55,13 @@ export class SessionChannel implements ClientChannel {
 }
 
 const dropped = (): ErrandError =>
-  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which it would be asked.', { exposed: true });
+  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which the question would be sent.', {
+    exposed: true,
+  });
 
 const unreachable = (): ErrandError =>
   new ErrandError(
     'CLIENT_UNREACHABLE',
-    'This call has to ask its client, but the listener keeps no sessions, so no answer could come back to the call. Run it as a task, or listen with sessions.',
+    'This call has to ask its client, but the listener keeps no sessions, so no answer could reach the call. Run it as a task, or listen with sessions.',
     { exposed: true },
   );

@@ -6,7 +6,7 @@ import type { LeaseHolder } from '../engine/sessions.js';
 import type { Timer } from './timer-heap.js';
 
 /** An execution and everything that belongs to it. Each write replaces the record, so that readers keep the one they have. */
-export interface Entry {
+export interface StoredExecution {
   record: ExecutionRecord;
   /** Grows with each add, and orders lists. */
   readonly sequence: number;
@@ -15,7 +15,7 @@ export interface Entry {
   /** Its position among equals in the waiting list. An interrupted run keeps it, so that it goes before younger ones. */
   position: number;
   /** Set while queued. */
-  queued?: HeapNode<Entry>;
+  queued?: HeapNode<StoredExecution>;
   /** Set while scheduled, and from the end until it expires. */
   timer?: Timer;
   /** Set while running. */
@@ -25,15 +25,15 @@ export interface Entry {
   /** The deadlines of the open questions. */
   readonly deadlines: Map<string, Timer>;
   /** The lease of each question, or its last one. */
-  shown?: Map<string, Shown>;
+  leases?: Map<string, Lease>;
 }
 
 /** The lease of a question. */
-export interface Shown extends LeaseHolder {
+export interface Lease extends LeaseHolder {
   /** Whether it was released. */
-  readonly isOver: boolean;
+  readonly isReleased: boolean;
   /** Whether the client has acknowledged the question. */
-  readonly isReceived: boolean;
+  readonly isAcknowledged: boolean;
   /** Since when no request has waited. */
   readonly restsSince?: number;
   /** The sessions that the question was shown to, the latest last. */

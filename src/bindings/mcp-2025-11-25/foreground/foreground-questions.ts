@@ -1,36 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import type { Answer, ClientQuestion } from '../../call/channel.js';
-import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
-import { requestOf } from './client-messages.js';
-import { questionIdPrefix } from './wire-transport.js';
+import type { Answer, ClientQuestion } from '../../../call/channel.js';
+import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
+import { requestOf } from '../client-messages.js';
+import { questionIdPrefix } from '../wire-transport.js';
 
-/** Whether an id on the wire can be one of a question of a foreground call, here or at another place. */
+/** Whether an id on the wire can be that of a foreground call's question, on any connection. */
 export const isForegroundQuestion = (id: string): boolean => /^errand:[\w-]{8}-\d{1,15}$/.test(id);
 
 /** A question that was sent. */
 export interface SentQuestion {
-  /** Rejects when it could not be sent. */
+  /** Rejects when the question could not be sent. */
   readonly answer: Promise<Answer>;
-  /** Nobody waits for the answer any more. Closes the prompt, unless it was answered. */
+  /** Stops waiting for the answer. Closes the prompt, unless it was answered. */
   close(): void;
 }
 
 /** A question that waits for its answer. */
-interface Open {
-  /** Who was asked. Several principals may send on one connection. */
+interface OpenQuestion {
+  /** The principal that was asked. Several principals may send on one connection. */
   readonly principal: string;
   readonly settle: (answer: Answer) => void;
 }
 
 /**
- * The open questions of the foreground calls of one connection. Their ids are ours and not the SDK's, which counts from 0
- * and whose client cannot close the prompt of a request with the id 0; and what is answered reaches the rules for answers
- * here also where the SDK would drop it.
+ * The open questions of the foreground calls of one connection. Their ids are ours: the SDK counts from 0, and its client
+ * cannot close the prompt of a request with the id 0. Also, answers that the SDK would drop are checked and logged here.
  */
 export class ForegroundQuestions {
-  private readonly open = new Map<string, Open>();
-  /** Other places may serve the same session: their questions have other ids. */
-  private readonly mark = randomBytes(6).toString('base64url');
+  private readonly open = new Map<string, OpenQuestion>();
+  /** Tells our ids from those of other connections of the session. */
+  private readonly idPart = randomBytes(6).toString('base64url');
   private sent = 0;
 
   constructor(private readonly send: (message: JSONRPCMessage, related: RequestId) => Promise<void>) {}
@@ -40,9 +39,9 @@ export class ForegroundQuestions {
     return this.open.size > 0;
   }
 
-  /** Asks on the stream of the request that the call answers, of whom that came. */
+  /** Asks the principal that made a request, on the stream of that request. */
   ask(question: ClientQuestion, related: RequestId, principal: string): SentQuestion {
-    const id = `${questionIdPrefix}${this.mark}-${++this.sent}`;
+    const id = `${questionIdPrefix}${this.idPart}-${++this.sent}`;
     const answer = new Promise<Answer>((settle, reject) => {
       this.open.set(id, { principal, settle });
       this.send({ jsonrpc: '2.0', id, ...requestOf(question) }, related).catch(reject);
@@ -50,7 +49,7 @@ export class ForegroundQuestions {
     return { answer, close: () => this.close(id, related) };
   }
 
-  /** A principal answered. Gives whether somebody waits for that. */
+  /** A principal answered. Returns whether a call waits for that. */
   answered(id: string, answer: Answer, principal: string): boolean {
     const asked = this.open.get(id);
     if (asked?.principal !== principal) return false;
@@ -62,7 +61,7 @@ export class ForegroundQuestions {
   private close(id: string, related: RequestId): void {
     if (!this.open.delete(id)) return;
     const params = { requestId: id, reason: 'The question needs no answer any more' };
-    // Where the connection is gone, so is the prompt.
+    // If the connection is gone, so is the prompt.
     this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, related).catch(() => undefined);
   }
 }

@@ -1,17 +1,17 @@
-import { ErrandError } from '../../base/errors.js';
-import type { CallScope } from '../../call/call-scope.js';
-import type { RequestId } from '../../protocol/json-rpc/messages.js';
+import { ErrandError } from '../../../base/errors.js';
+import type { CallScope } from '../../../call/call-scope.js';
+import type { RequestId } from '../../../protocol/json-rpc/messages.js';
 
 /**
- * The foreground calls of one connection. Cancellation comes here straight from the wire: a listener on the SDK's abort
+ * The foreground calls of one connection. Cancellations come here straight from the wire: a listener on the SDK's abort
  * signal for each call would cost as much as the injection.
  */
 export class ForegroundCalls {
   private readonly scopes = new Map<RequestId, CallScope>();
-  private underWay = 0;
+  private running = 0;
   private onIdle: (() => void) | undefined;
 
-  /** Whether a request of this id is being answered. */
+  /** Whether a request with this id is in progress. */
   has(request: RequestId): boolean {
     return this.scopes.has(request);
   }
@@ -19,10 +19,10 @@ export class ForegroundCalls {
   /** A call begins. */
   enter(request: RequestId, scope: CallScope): void {
     this.scopes.set(request, scope);
-    this.underWay++;
+    this.running++;
   }
 
-  /** The call has been answered; it may still be settling. */
+  /** The call has its response; it may still be settling. */
   answered(request: RequestId): void {
     this.scopes.delete(request);
     this.checkIdle();
@@ -30,7 +30,7 @@ export class ForegroundCalls {
 
   /** The call has settled. */
   readonly leave = (): void => {
-    this.underWay--;
+    this.running--;
     this.checkIdle();
   };
 
@@ -47,7 +47,7 @@ export class ForegroundCalls {
     for (const scope of this.scopes.values()) scope.end(gone);
   }
 
-  /** Resolves when no call is under way, and the answers of all have been handed to the transport. */
+  /** Resolves once no call is running and all responses have been handed to the transport. */
   async idle(): Promise<void> {
     if (!this.isIdle) {
       await new Promise<void>((resolve) => {
@@ -58,12 +58,12 @@ export class ForegroundCalls {
         };
       });
     }
-    // The SDK sends an answer some microtasks after it got it; all of them run before this.
+    // The SDK sends a response some microtasks after it gets it; all of them run before this.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
   private get isIdle(): boolean {
-    return this.underWay === 0 && this.scopes.size === 0;
+    return this.running === 0 && this.scopes.size === 0;
   }
 
   private checkIdle(): void {

@@ -1,23 +1,23 @@
 import { endFields } from '../../docket/engine/record.js';
 import { endsKept } from '../../docket/engine/sessions.js';
 
-/** How many events a process may be behind before it has to read again what it watches. */
+/** Events kept in an inbox. A process that falls further behind must read again what it watches. */
 const longestInbox = 10_000;
 
-/** How long it is remembered that tasks of a session ended unheard, in milliseconds. */
-const missedLife = 3_600_000;
+/** How long tasks of a session that ended unnoticed are remembered, in milliseconds. */
+const missedTtl = 3_600_000;
 
-/** Part of the prelude: how processes are told what has happened. */
-export const telling: Readonly<Record<string, string>> = {
+/** Part of the prelude: how events are published to processes. */
+export const publishing: Readonly<Record<string, string>> = {
   unseen: `
 local unseen = { input = true, run = true, node = true, ticket = true, gate = true,
   addedBy = true, settledBy = true, answeredBy = true, awaitedBy = true }`,
 
-  // Sends an entry to a process, unless that has gone.
+  // Sends a message to a process, unless that is gone.
   post: `
 local function post(node, entry)
   local number = redis.call('INCR', nodeKey(node))
-  -- Who joins begins with 1: where this is the first number there is no such process.
+  -- A process joins with number 1. If this is the first number, there is no such process.
   if number == 1 then
     redis.call('DEL', nodeKey(node))
     return false
@@ -26,12 +26,12 @@ local function post(node, entry)
   return true
 end`,
 
-  // The process of a place, and whether it is there.
+  // The process of a connection.
   nodeOf: `
 local function nodeOf(place) return string.match(place, '^(.*)/') or '' end`,
 
-  // Whether a process is alive. Where there was no sign of anybody for as long as one lives without, it was Redis that could
-  // not be reached: who comes back has time to say so, and keeps what it had.
+  // Whether a process is alive. If no process has sent a heartbeat for a whole TTL, Redis itself was unreachable. Processes then
+  // get time to send one, and keep what they hold.
   isAlive: `
 local function isAlive(node)
   local sign = redis.call('GET', aliveKey(node))
@@ -40,10 +40,11 @@ local function isAlive(node)
   return not untold or now < tonumber(untold)
 end`,
 
+  // Whether the process of a connection is alive.
   isThere: `
 local function isThere(place) return nodeOf(place) ~= '' and isAlive(nodeOf(place)) end`,
 
-  // Tells every process that serves a session.
+  // Publishes news to every process that serves a session.
   spread: `
 local function spread(session, from, kind, value)
   local entry = { '@event', 'session', '@session', session, '@from', from, '@type', kind, '@value', value }
@@ -53,7 +54,7 @@ local function spread(session, from, kind, value)
   return 1
 end`,
 
-  // A task of a session has ended. Where it had a place to be told at and has none now, that is remembered.
+  // Removes an ended task from its session. If the session had a holder that is now gone, the task is remembered.
   leaveSession: `
 local function leaveSession(session, key)
   redis.call('SREM', sessionTasksKey(session), key)
@@ -61,10 +62,10 @@ local function leaveSession(session, key)
   if not holder or isThere(holder) then return end
   redis.call('RPUSH', missedKey(session), key)
   redis.call('LTRIM', missedKey(session), -${endsKept}, -1)
-  redis.call('PEXPIRE', missedKey(session), ${missedLife})
+  redis.call('PEXPIRE', missedKey(session), ${missedTtl})
 end`,
 
-  // Sends an event with the record as it is now to every process that watches the execution, its session or everything.
+  // Sends an event with the current record to every process that watches the execution, its session or everything.
   emit: `
 local function emit(x, event, ...)
   local record = facts(x)
@@ -86,7 +87,7 @@ local function emit(x, event, ...)
   end
 end`,
 
-  // How an execution stands, for those who wait for its end.
+  // The state of an execution, for those who wait for its end.
   standing: `
 local function standing(x)
   local record, all = facts(x), {}
@@ -99,7 +100,7 @@ local function standing(x)
   return all
 end`,
 
-  // Tells the processes that wait for the end of an execution how it stands. They are in its record, by their names.
+  // Sends the state of an execution to the processes that wait for its end. Their ids are in its record.
   tellEnd: `
 local function tellEnd(x, awaitedBy)
   if not awaitedBy then return end
@@ -107,7 +108,7 @@ local function tellEnd(x, awaitedBy)
   for node in string.gmatch(awaitedBy, '%S+') do post(node, entry) end
 end`,
 
-  // A question as pairs of names and values.
+  // A question as alternating names and values.
   question: `
 local function question(key, name)
   local questions = questionsKey(key)

@@ -2,15 +2,15 @@ import { sessionsKept } from '../../docket/engine/sessions.js';
 import { Script } from './script.js';
 
 /**
- * What is kept of a showing, beside the question: `s:` the place or '-', who waits ('1' somebody, '0' nobody, 'r' nobody any
- * more), the session; `v:` where the client said that it has it, since when nobody waits, or 0; `w:` the sessions to which it was
- * shown, each with a line break.
+ * Acquires the lease of a question. Stored beside the question: `s:` the connection or '-', whether it waits ('1' yes, '0' no,
+ * 'r' no longer), the session; `v:` exists if the client confirmed the question: when waiting ended, or 0; `w:` the sessions
+ * that have shown it, each with a line break.
  *
- * ARGV: key, name, then the same of who wants to show it. Gives 'granted', with '1' where its client may still show it, and
- * for how long it has been kept where it is; or 'elsewhere' with the place; or 'closed'. The rules are those of takesOver
- * and isKept.
+ * ARGV: key, name, then connection, waiting and session of the applicant. Returns 'granted', with '1' if its client may still
+ * show the question, and for how long it has been kept, if it is; or 'elsewhere' with the holder; or 'closed'. The rules are
+ * those of takesOver and isKept.
  */
-export const showScript = new Script(`
+export const acquireLeaseScript = new Script(`
 local key, name, place, waits, session = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local questions = questionsKey(key)
 local asked = redis.call('HMGET', questions, 'q:' .. name, 'a:' .. name, 's:' .. name, 'v:' .. name, 'w:' .. name)
@@ -49,7 +49,7 @@ if shown ~= asked[5] then redis.call('HSET', questions, 'w:' .. name, shown) end
 return { 'granted', again and '1' or '0', kept and text(kept) or nil }
 `);
 
-/** ARGV: key, name, session. */
+/** Confirms that the client has the question. ARGV: key, name, session. */
 export const receivedScript = new Script(`
 local key, name, session = ARGV[1], ARGV[2], ARGV[3]
 local shown = redis.call('HGET', questionsKey(key), 's:' .. name)
@@ -59,8 +59,8 @@ if shows == '-' or heldSession ~= session then return 0 end
 return redis.call('HSETNX', questionsKey(key), 'v:' .. name, '0')
 `);
 
-/** ARGV: key, name, place. */
-export const giveUpScript = new Script(`
+/** Releases the lease of a question. ARGV: key, name, connection id. */
+export const releaseLeaseScript = new Script(`
 local key, name, place = ARGV[1], ARGV[2], ARGV[3]
 local questions = questionsKey(key)
 local asked = redis.call('HMGET', questions, 'a:' .. name, 's:' .. name)

@@ -1,29 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '../../../../src/base/logger.js';
-import { QuestionDelivery } from '../../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
-import type { RequestExtra } from '../../../../src/bindings/mcp-2025-11-25/session-channel.js';
-import type { Streams } from '../../../../src/bindings/mcp-2025-11-25/streams.js';
-import { TaskFeed } from '../../../../src/bindings/mcp-2025-11-25/tasks/task-feed.js';
-import { TaskRequests } from '../../../../src/bindings/mcp-2025-11-25/tasks/task-requests.js';
-import { anonymous } from '../../../../src/call/principal.js';
-import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
-import type { EngineEvent, Unwatch, Watched } from '../../../../src/docket/engine/engine.js';
-import type { ExecutionRecord, Question } from '../../../../src/docket/engine/record.js';
-import type { QuestionLeases, LeaseResult } from '../../../../src/docket/engine/sessions.js';
-import type { JSONRPCMessage, RequestId } from '../../../../src/protocol/json-rpc/messages.js';
-import { relayTo } from '../../../../src/tasks/relay.js';
-import { aQuestion, Stage } from '../../../engine/contract/stage.js';
-import { eventually } from '../../../helpers/eventually.js';
-import { FakeClock } from '../../../helpers/fake-clock.js';
-import { rejection } from '../../../helpers/raw-calls.js';
+import { Logger } from '../../../../../src/base/logger.js';
+import { QuestionDelivery } from '../../../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
+import type { RequestExtra } from '../../../../../src/bindings/mcp-2025-11-25/request-extra.js';
+import type { Streams } from '../../../../../src/bindings/mcp-2025-11-25/streams.js';
+import { TaskFeed } from '../../../../../src/bindings/mcp-2025-11-25/tasks/task-feed.js';
+import { TaskRequests } from '../../../../../src/bindings/mcp-2025-11-25/tasks/task-requests.js';
+import { anonymous } from '../../../../../src/call/principal.js';
+import { MemoryEngine } from '../../../../../src/docket/memory/memory-engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../../../../../src/docket/engine/engine.js';
+import type { ExecutionRecord, Question } from '../../../../../src/docket/engine/record.js';
+import type { QuestionLeases, LeaseResult } from '../../../../../src/docket/engine/sessions.js';
+import type { JSONRPCMessage, RequestId } from '../../../../../src/protocol/json-rpc/messages.js';
+import { relayTo } from '../../../../../src/tasks/relay.js';
+import { aQuestion, Stage } from '../../../../engine/contract/stage.js';
+import { eventually } from '../../../../helpers/eventually.js';
+import { FakeClock } from '../../../../helpers/fake-clock.js';
+import { rejection } from '../../../../helpers/raw-calls.js';
 
-/** An engine that is far away: what it reads is on its way until the test lets it arrive. */
+/** A remote engine: what it reads is on its way until the test lets it arrive. */
 class DistantEngine extends MemoryEngine {
-  /** What takes its time. */
+  /** Which reads are slow. */
   distant: 'records' | 'questions' | 'leases' | undefined;
-  /** Whether events stay on their way. */
+  /** Whether events are held up. */
   silent = false;
-  /** Whether nobody can begin to watch, nor hears whether a question may be shown. */
+  /** Whether `watch` and `acquireLease` fail. */
   broken = false;
   private readonly underWay: (() => void)[] = [];
 
@@ -39,9 +39,8 @@ class DistantEngine extends MemoryEngine {
     return questions;
   }
 
-  /** Whether a question may be shown. */
-  async lease(...asked: Parameters<QuestionLeases['acquire']>): Promise<LeaseResult> {
-    const result = await this.questionLeases.acquire(...asked);
+  async acquireLease(...wanted: Parameters<QuestionLeases['acquire']>): Promise<LeaseResult> {
+    const result = await this.questionLeases.acquire(...wanted);
     if (this.distant === 'leases') await this.journey();
     if (this.broken) throw new Error('The line is down');
     return result;
@@ -66,7 +65,7 @@ class DistantEngine extends MemoryEngine {
   }
 }
 
-/** Streams of which the test decides when they are dropped. */
+/** Streams that the test drops. */
 class TestStreams implements Streams {
   readonly single = false;
   readonly lasting = true;
@@ -100,27 +99,27 @@ class TestStreams implements Streams {
 
 /** The part of a connection that has to do with tasks. */
 class TestConnection {
-  private readonly place = engine.newConnectionId();
+  private readonly connectionId = engine.newConnectionId();
   readonly sent: { readonly message: JSONRPCMessage; readonly related: RequestId | undefined }[] = [];
   readonly streams = new TestStreams();
-  readonly delivery = new QuestionDelivery(
-    this.streams,
+  readonly delivery = new QuestionDelivery({
+    streams: this.streams,
     clock,
-    (message, related) => this.sent.push({ message, related }),
-    () => Promise.resolve(),
-    () => true,
-    {
+    send: (message, related) => this.sent.push({ message, related }),
+    processed: () => Promise.resolve(),
+    mayAsk: () => true,
+    leases: {
       session: 'of anna',
-      ask: (taskId, question, waiting) =>
-        engine.lease(taskId, question, {
-          connection: this.place,
+      acquire: (taskId, question, readers) =>
+        engine.acquireLease(taskId, question, {
+          connection: this.connectionId,
           session: 'of anna',
-          waits: waiting === 'somebody',
-          rests: waiting === 'gave up',
+          waits: readers === 'waiting',
+          rests: readers === 'gave up',
         }),
-      giveUp: (taskId, question) => void engine.questionLeases.release(taskId, question, this.place),
+      release: (taskId, question) => void engine.questionLeases.release(taskId, question, this.connectionId),
     },
-  );
+  });
   readonly feed = new TaskFeed(
     this.delivery,
     () => true,
@@ -142,17 +141,17 @@ class TestConnection {
     return connection;
   }
 
-  /** What was sent under that method. */
+  /** The messages that were sent with this method. */
   of(method: string): unknown[] {
     return this.sent.filter(({ message }) => 'method' in message && message.method === method);
   }
 
-  /** How many tasks something is remembered of. */
+  /** The number of tasks that are remembered. */
   get remembered(): number {
     return (this.delivery as unknown as { tasks: Map<string, unknown> }).tasks.size;
   }
 
-  /** Sends a `tasks/result`, and gives how it ends and what cancels it. */
+  /** Sends a `tasks/result`. Returns how it ends and what cancels it. */
   wait(requestId: RequestId, controller = new AbortController()): { outcome: Promise<Error>; cancel: () => void } {
     const extra = { requestId, signal: controller.signal } as unknown as RequestExtra;
     const outcome = rejection(this.requests.result({ taskId: 'task' }, extra));
@@ -161,7 +160,7 @@ class TestConnection {
 }
 
 const asked = 'elicitation/create';
-const nobodyWaits = 'Nobody waits for this result any more';
+const noLongerWaits = 'The client no longer waits for this result';
 
 let clock: FakeClock;
 let engine: DistantEngine;
@@ -175,35 +174,35 @@ beforeEach(async () => {
 
 afterEach(() => stage.close());
 
-/** A task of everybody that has asked something. */
+/** An anonymous task that has asked something. */
 async function askedTask(session = 'of anna'): Promise<void> {
   const { run } = await stage.begin('task', stage.work(), { owner: anonymous.id, session });
   await engine.ask('task', run, aQuestion('q1'));
 }
 
-describe('a tasks/result that is given up while the record is read', () => {
+describe('a tasks/result that is abandoned while the record is read', () => {
   it.each<[string, (connection: TestConnection, cancel: () => void) => void]>([
     ['because its stream is dropped', ({ streams }) => streams.drop(1)],
     ['because it is cancelled', (_connection, cancel) => cancel()],
-  ])('%s, ends, and is shown nothing [MR4]', async (_why, giveUp) => {
+  ])('%s, ends and carries no question [MR4]', async (_why, giveUp) => {
     await askedTask();
     const connection = await TestConnection.open();
     engine.distant = 'records';
     const { outcome, cancel } = connection.wait(1);
     giveUp(connection, cancel);
     await engine.arrive();
-    expect((await outcome).message).toBe(nobodyWaits);
+    expect((await outcome).message).toBe(noLongerWaits);
     expect(connection.sent).toEqual([]);
     expect(connection.streams.listening).toBe(0);
     expect(connection.remembered).toBe(0);
   });
 
-  it('before it began, ends as well: a connection may close right after its last request', async () => {
+  it('ends even when it was abandoned before it began: a connection may close right after its last request', async () => {
     await askedTask();
     const connection = await TestConnection.open();
     const closed = new AbortController();
     closed.abort();
-    expect((await connection.wait(1, closed).outcome).message).toBe(nobodyWaits);
+    expect((await connection.wait(1, closed).outcome).message).toBe(noLongerWaits);
     expect(connection.sent).toEqual([]);
     expect(connection.streams.listening).toBe(0);
     expect(connection.remembered).toBe(0);
@@ -228,17 +227,17 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     await waiting.outcome;
   });
 
-  it('one that is answered is not shown any more', async () => {
+  it('one that is answered meanwhile is not shown', async () => {
     await stage.quiet();
     await engine.answer('task', 'q1', { result: 'elsewhere' });
     await engine.arrive();
     await stage.quiet();
     waiting.cancel();
-    expect((await waiting.outcome).message).toBe(nobodyWaits);
+    expect((await waiting.outcome).message).toBe(noLongerWaits);
     expect(connection.of(asked)).toEqual([]);
   });
 
-  it('one of a task that ends is not shown any more, and nothing is remembered', async () => {
+  it('one whose task ends is not shown, and nothing is remembered', async () => {
     await stage.quiet();
     await engine.cancel('task');
     await engine.arrive();
@@ -248,7 +247,7 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     expect(connection.remembered).toBe(0);
   });
 
-  it('one of a task that ends is not shown either when the news of the end are late', async () => {
+  it('one whose task ends is not shown even when the news of the end is late', async () => {
     await stage.quiet();
     engine.silent = true;
     await engine.cancel('task');
@@ -259,14 +258,14 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
     expect(connection.remembered).toBe(0);
   });
 
-  it('and the connection is closed, none is shown and nothing is remembered', async () => {
+  it('none is shown once the connection closes, and nothing is remembered', async () => {
     await stage.quiet();
     connection.requests.close();
     connection.delivery.clear();
     connection.feed.clear();
     waiting.cancel();
     await engine.arrive();
-    expect((await waiting.outcome).message).toBe(nobodyWaits);
+    expect((await waiting.outcome).message).toBe(noLongerWaits);
     await clock.advance(10_000);
     expect(connection.of(asked)).toEqual([]);
     expect(connection.remembered).toBe(0);
@@ -275,7 +274,7 @@ describe.each(['of anna', 'of another device of hers'])('while the questions of 
 });
 
 describe('a task of another session', () => {
-  it('is followed by the next tasks/result when it could not be by the first', async () => {
+  it('is watched by the next tasks/result when the first one could not', async () => {
     await askedTask('of another device of hers');
     const connection = await TestConnection.open();
     engine.broken = true;
@@ -291,7 +290,7 @@ describe('a task of another session', () => {
 });
 
 describe('a connection that is closed', () => {
-  it('asks nothing later, and keeps no timer', async () => {
+  it('asks nothing afterwards and keeps no timer', async () => {
     const connection = await TestConnection.open();
     await askedTask();
     await stage.quiet();
@@ -304,7 +303,7 @@ describe('a connection that is closed', () => {
   });
 });
 
-describe('a question that nobody can show any more', () => {
+describe('a question that this connection can no longer show', () => {
   const mayBeShownElsewhere = async (): Promise<void> => {
     const elsewhere = { connection: engine.newConnectionId(), session: 'of bob', waits: true };
     await eventually(async () => {
@@ -312,7 +311,7 @@ describe('a question that nobody can show any more', () => {
     });
   };
 
-  it('because the connection closed before it heard that it may, can be shown elsewhere', async () => {
+  it('because it closed before it got the lease, can be shown elsewhere', async () => {
     await askedTask();
     const connection = await TestConnection.open();
     engine.distant = 'leases';
@@ -326,7 +325,7 @@ describe('a question that nobody can show any more', () => {
     await mayBeShownElsewhere();
   });
 
-  it('because it was not heard that it may, can be shown elsewhere', async () => {
+  it('because the reply with the lease was lost, can be shown elsewhere', async () => {
     await askedTask();
     const connection = await TestConnection.open();
     connection.streams.standalone = false;
@@ -342,7 +341,7 @@ describe('a question that nobody can show any more', () => {
     await mayBeShownElsewhere();
   });
 
-  it('because its answer was lost on the way, can be shown elsewhere', async () => {
+  it('because its answer was lost, can be shown elsewhere', async () => {
     await askedTask();
     const connection = await TestConnection.open();
     const { outcome, cancel } = connection.wait(1);
@@ -351,13 +350,13 @@ describe('a question that nobody can show any more', () => {
     cancel();
     await outcome;
     connection.streams.standalone = false;
-    connection.delivery.lost({ taskId: 'task', question: 'q1' });
+    connection.delivery.answerLost({ taskId: 'task', question: 'q1' });
     await mayBeShownElsewhere();
   });
 });
 
 describe('the end of a task of another session', () => {
-  it('is told once, also when a second tasks/result was on its way meanwhile [MN1]', async () => {
+  it('is sent once, even when a second tasks/result was on its way meanwhile [MN1]', async () => {
     await askedTask('of bob');
     const connection = await TestConnection.open();
     const first = connection.wait(1);
@@ -374,8 +373,8 @@ describe('the end of a task of another session', () => {
   });
 });
 
-describe('news that come after the end', () => {
-  it('are not told: whoever was cut off from the docket hears of the end first', async () => {
+describe('news that arrives after the end', () => {
+  it('is not sent: after a lost connection to the docket, the end may come first', async () => {
     const connection = await TestConnection.open();
     await stage.add('late');
     const before = await stage.record('late');

@@ -1,54 +1,54 @@
 import { ErrorCode, McpError, type Result } from '@modelcontextprotocol/sdk/types.js';
-import { longestTimer } from '../base/clock.js';
-import { ErrandError } from '../base/errors.js';
-import type { Task } from '../protocol/types.js';
-import type { CallProgress, TaskHandlers } from './options.js';
-import { callSafely } from './progress.js';
-import type { ElicitHandler } from './questions.js';
+import { longestTimer } from '../../base/clock.js';
+import { ErrandError } from '../../base/errors.js';
+import type { Task } from '../../protocol/types.js';
+import type { CallProgress, TaskHandlers } from '../options.js';
+import { callSafely } from '../progress.js';
+import type { ElicitHandler } from '../questions.js';
 
-/** What is asked of a server about its tasks. */
+/** The requests about a task that a client sends. */
 export interface TaskRequests {
-  /** Whether there is a connection to ask over. */
+  /** Whether the connection is open. */
   readonly isOpen: boolean;
   get(taskId: string): Promise<Task>;
-  /** Waits for the end, however long that takes. */
+  /** Waits for the task to end, however long that takes. */
   result(taskId: string): Promise<Result>;
-  /** A task is known to have ended: whoever waits for its result is to get it soon. */
-  hasEnded(taskId: string): void;
+  /** Reports that a task has ended, so that its result is due. */
+  taskEnded(taskId: string): void;
   cancel(taskId: string): Promise<Task>;
 }
 
-/** Somebody who waits for news, so that the server is asked for them while it does not send any. */
+/** Waits for news of a task. As long as a task has a watcher, its status is polled while the server sends nothing. */
 export interface Watcher {
   status(task: Task): void;
   progress?(progress: CallProgress): void;
-  /** The server cannot be asked; there will be no more news. */
+  /** The server cannot be reached, so there will be no more news. */
   failed(error: unknown): void;
 }
 
-/** Between two polls when the server does not say, in milliseconds. */
+/** Pause between two polls if the server names none, in milliseconds. */
 const defaultInterval = 1_000;
-/** A server that wishes to be polled without any pause is not, in milliseconds. */
-const leastInterval = 10;
+/** Shortest pause between two polls, even if the server asks for less, in milliseconds. */
+const minInterval = 10;
 
-/** Whether a task has ended, and so for ever. */
+/** Whether a task has ended. A terminal status never changes. */
 export function isTerminal({ status }: Task): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
-/** What a client knows of one task; the handles of the task share it. */
+/** A client's view of one task, shared by all handles of the task. */
 export class TrackedTask {
-  /** Asks the user of this task. */
+  /** Asks the user on behalf of this task. */
   onElicit: ElicitHandler | undefined;
-  /** Under which progress comes that does not name the task. */
+  /** Identifies progress that does not name the task. */
   token: string | undefined;
-  /** The last progress that came. */
+  /** The latest progress. */
   lastProgress: CallProgress | undefined;
   private readonly watchers = new Set<Watcher>();
   private readonly statusListeners = new Set<(task: Task) => unknown>();
   private readonly progressListeners = new Set<(progress: CallProgress) => unknown>();
   private latest: Task | undefined;
-  /** When the server last told the status, and when it did so unasked. */
+  /** When the server last sent the status, and when it last did so unprompted. */
   private heardAt = -Infinity;
   private pushedAt = -Infinity;
   private polling = false;
@@ -59,16 +59,16 @@ export class TrackedTask {
     readonly taskId: string,
     private readonly requests: TaskRequests,
     private readonly report: (error: unknown) => void,
-    /** Told when nothing more is asked or told of the task. */
-    private readonly onOver: (task: TrackedTask) => void,
+    /** Called when the task will neither ask nor report anything more. */
+    private readonly onEnd: (task: TrackedTask) => void,
   ) {}
 
-  /** The last status that is known, however old. */
+  /** The last known status, however old. */
   get known(): Task | undefined {
     return this.latest;
   }
 
-  /** The task is known by the answer that made it, which says how it began and not how it is; progress may have overtaken it. */
+  /** Takes over the answer that created the task. It may be outdated: later messages may have arrived first. */
   begin(task: Task, token?: string, progress?: CallProgress): this {
     this.latest ??= task;
     this.lastProgress ??= progress;
@@ -76,15 +76,15 @@ export class TrackedTask {
     return this;
   }
 
-  /** Handlers for what the task asks and tells. */
-  handle({ onElicit, onProgress }: TaskHandlers): this {
+  /** Adds handlers for the task's questions and progress. */
+  addHandlers({ onElicit, onProgress }: TaskHandlers): this {
     this.onElicit = onElicit ?? this.onElicit;
     if (onProgress !== undefined) this.progressListeners.add(onProgress);
     return this;
   }
 
-  /** A status came: unasked, or as the answer to a request that was sent at `askedAt`. */
-  heard(task: Task, askedAt?: number): void {
+  /** Handles a status that was sent unprompted, or in answer to a request sent at `askedAt`. */
+  receiveStatus(task: Task, askedAt?: number): void {
     const before = this.latest;
     if (before !== undefined && (isTerminal(before) || this.isOutdated(task, before, askedAt))) return;
     this.latest = task;
@@ -95,24 +95,24 @@ export class TrackedTask {
       for (const listener of [...this.statusListeners]) callSafely(this.report, () => listener(task));
     }
     if (isTerminal(task)) {
-      this.over();
-      this.requests.hasEnded(this.taskId);
+      this.release();
+      this.requests.taskEnded(this.taskId);
     } else if (task.status === 'input_required') {
-      // A server may send its questions to nobody but who waits for the result.
+      // A server may send the task's questions only to a client that waits for the result.
       this.result().catch(() => undefined);
     }
     this.schedule();
   }
 
-  /** Progress came. */
-  progressed(progress: CallProgress): void {
+  /** Handles progress of the task. */
+  receiveProgress(progress: CallProgress): void {
     if (this.hasEnded) return;
     this.lastProgress = progress;
     for (const listener of [...this.progressListeners]) callSafely(this.report, () => listener(progress));
     for (const watcher of [...this.watchers]) watcher.progress?.(progress);
   }
 
-  /** The status: the last one for ever, one that the server just sent, else a fresh one. */
+  /** Returns the terminal status or one that the server has just sent; otherwise asks for it. */
   async status(): Promise<Task> {
     const { latest } = this;
     if (latest === undefined) return this.ask();
@@ -120,17 +120,17 @@ export class TrackedTask {
     return isTerminal(latest) || isFresh ? latest : this.ask();
   }
 
-  /** Waits until `isReached`, which has to be so for every status in which a task has ended. */
+  /** Waits until `isReached`, which must hold for every terminal status. */
   until(isReached: (task: Task) => boolean, timeout = Infinity): Promise<Task> {
     const { latest } = this;
     if (latest !== undefined && isReached(latest) && (isTerminal(latest) || this.nextPoll() > 0)) {
       return Promise.resolve(latest);
     }
     return new Promise((resolve, reject) => {
-      const settle = (give: () => void): void => {
+      const settle = (finish: () => void): void => {
         clearTimeout(deadline);
         stop();
-        give();
+        finish();
       };
       const stop = this.watch({
         status: (task) => isReached(task) && settle(() => resolve(task)),
@@ -141,7 +141,7 @@ export class TrackedTask {
     });
   }
 
-  /** Brings news until the returned function is called: what the server sends, and while it sends nothing what it is asked for. */
+  /** Passes news to the watcher until the returned function is called. Polls while the server sends nothing. */
   watch(watcher: Watcher): () => void {
     this.watchers.add(watcher);
     this.schedule();
@@ -151,18 +151,18 @@ export class TrackedTask {
     };
   }
 
-  /** Calls back at each change of the status, and for a task that has ended once with that. Returns what ends it. */
+  /** Calls the listener on each change of status, or once for an ended task. Returns a function that removes it. */
   onStatusChange(listener: (task: Task) => unknown): () => void {
-    const entry = (task: Task): unknown => this.statusListeners.has(entry) && listener(task);
-    this.statusListeners.add(entry);
+    const registration = (task: Task): unknown => this.statusListeners.has(registration) && listener(task);
+    this.statusListeners.add(registration);
     const { latest } = this;
     if (latest !== undefined && isTerminal(latest)) {
-      queueMicrotask(() => callSafely(this.report, () => entry(latest)));
+      queueMicrotask(() => callSafely(this.report, () => registration(latest)));
     }
-    return () => this.statusListeners.delete(entry);
+    return () => this.statusListeners.delete(registration);
   }
 
-  /** What `tasks/result` answers. An answer is kept, an error of the protocol too; a failure of the connection is not. */
+  /** Returns the answer to `tasks/result`. Results and protocol errors are kept; a failure of the connection is not. */
   result(): Promise<Result> {
     this.outcome ??= this.fetchResult();
     return this.outcome;
@@ -171,11 +171,11 @@ export class TrackedTask {
   async cancel(): Promise<Task> {
     const askedAt = performance.now();
     const task = await this.requests.cancel(this.taskId);
-    this.heard(task, askedAt);
+    this.receiveStatus(task, askedAt);
     return this.latest ?? task;
   }
 
-  /** There will be no more news: the connection is gone, or the server cannot be asked. */
+  /** Fails all watchers, because the connection is gone or the server cannot be reached. */
   fail(error: unknown): void {
     const watchers = [...this.watchers];
     this.watchers.clear();
@@ -186,10 +186,10 @@ export class TrackedTask {
   private async fetchResult(): Promise<Result> {
     try {
       const result = await this.requests.result(this.taskId);
-      this.over();
+      this.release();
       return result;
     } catch (error) {
-      if (isAnswer(error)) this.over();
+      if (isAnswer(error)) this.release();
       else this.outcome = undefined;
       throw error;
     }
@@ -199,10 +199,10 @@ export class TrackedTask {
     const askedAt = performance.now();
     try {
       const task = await this.requests.get(this.taskId);
-      this.heard(task, askedAt);
+      this.receiveStatus(task, askedAt);
       return this.latest ?? task;
     } catch (error) {
-      if (isUnknownTask(error)) this.over();
+      if (isUnknownTask(error)) this.release();
       throw error;
     }
   }
@@ -229,22 +229,22 @@ export class TrackedTask {
     this.schedule();
   }
 
-  /** In how many milliseconds the server may be asked again; what cannot be asked says so at once. */
+  /** Milliseconds until the next poll; 0 if the connection is closed, so that the poll fails at once. */
   private nextPoll(): number {
     if (!this.requests.isOpen) return 0;
     return this.heardAt + intervalOf(this.latest) - performance.now();
   }
 
-  /** What arrives late may be older than what is known. The answer to a request that nothing overtook never is, whatever clocks say. */
+  /** A late message may be older than the known status. An answer that nothing overtook never is, whatever clocks say. */
   private isOutdated(task: Task, known: Task, askedAt: number | undefined): boolean {
     const mayBeLate = askedAt === undefined || askedAt < this.heardAt;
     return mayBeLate && !isTerminal(task) && Date.parse(task.lastUpdatedAt) < Date.parse(known.lastUpdatedAt);
   }
 
-  private over(): void {
+  private release(): void {
     this.onElicit = undefined;
     this.progressListeners.clear();
-    this.onOver(this);
+    this.onEnd(this);
   }
 
   private timedOut(timeout: number): ErrandError {
@@ -253,17 +253,17 @@ export class TrackedTask {
   }
 }
 
-const intervalOf = (task: Task | undefined): number => Math.max(task?.pollInterval ?? defaultInterval, leastInterval);
+const intervalOf = (task: Task | undefined): number => Math.max(task?.pollInterval ?? defaultInterval, minInterval);
 
-/** The error with which everything ends when the connection does. */
+/** The error with which requests and watchers fail when the connection closes. */
 export const connectionClosed = (): McpError => new McpError(ErrorCode.ConnectionClosed, 'Connection closed');
 
-/** Whether the server said so itself, and would say so again. */
+/** Whether the error is an answer of the server, which it would give again. */
 function isAnswer(error: unknown): error is McpError {
   return error instanceof McpError && error.message !== connectionClosed().message;
 }
 
-/** Whether the server does not know the task (any more). */
+/** Whether the server does not know the task, or no longer does. */
 export function isUnknownTask(error: unknown): boolean {
   return isAnswer(error) && error.code === (ErrorCode.InvalidParams as number);
 }

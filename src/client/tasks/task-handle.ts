@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Result } from '@modelcontextprotocol/sdk/types.js';
-import type { CallToolResult, GetPromptResult, ReadResourceResult, Task } from '../protocol/types.js';
-import type { CallProgress } from './options.js';
+import type { CallToolResult, GetPromptResult, ReadResourceResult, Task } from '../../protocol/types.js';
+import type { CallProgress } from '../options.js';
 import { isTerminal, TrackedTask } from './tracked-task.js';
 
-/** What a task tells while it runs, for `for await`. */
+/** An event of a running task, for `for await`. */
 export type TaskEvent =
   | {
       /** The status changed. */
@@ -13,28 +13,28 @@ export type TaskEvent =
       readonly task: Task;
     }
   | ({
-      /** It came further. */
+      /** The task made progress. */
       readonly type: 'progress';
     } & CallProgress);
 
-/** What a handle is made of. */
+/** Parts of a handle. */
 export interface HandleParts<R> {
   readonly tracked: TrackedTask;
-  /** What the server answered, as the result of the request. */
+  /** Parses the server's answer into the result of the request. */
   readonly parse: (answer: Result) => R;
   readonly returnedImmediately: boolean;
   readonly immediateResponse?: string;
 }
 
-/** How much an iteration keeps for a slow reader before it leaves out progress in between; never a status. */
+/** Events kept for a slow reader before intermediate progress is dropped. A change of status never is. */
 const longestQueue = 100;
 
 /**
- * A request that runs as a task: follow it, wait for it, cancel it. A handle has no `then`, so that `await
- * client.callTool(…)` gives the handle and not what it stands for: `await handle.result()`.
+ * A request that runs as a task: follow it, wait for it, cancel it. A handle has no `then`, so `await client.callTool(…)`
+ * returns the handle itself; `await handle.result()` returns the result.
  *
- * Where the server makes no tasks of such requests, or answered at once, the handle holds the answer and asks the server
- * nothing: see {@link TaskHandle.returnedImmediately}.
+ * If the server does not run such requests as tasks, or answered at once, the handle holds the answer and sends no requests:
+ * see {@link TaskHandle.returnedImmediately}.
  *
  * @example
  * ```ts
@@ -50,11 +50,11 @@ const longestQueue = 100;
  * ```
  */
 export class TaskHandle<R extends object = object> {
-  /** The id that the server gave the task; `immediate-` and a UUID where it made none. Another client may use it after a reconnect. */
+  /** The task's id, also usable by another client after a reconnect. `immediate-` and a UUID if the server created no task. */
   readonly taskId: string;
   /** Whether the server answered with the result instead of a task. */
   readonly returnedImmediately: boolean;
-  /** What a host may give its model while the task runs, where the server says so. */
+  /** Text that a host may give its model while the task runs, if the server sent one. */
   readonly immediateResponse: string | undefined;
   private readonly tracked: TrackedTask;
   private readonly parse: (answer: Result) => R;
@@ -70,23 +70,23 @@ export class TaskHandle<R extends object = object> {
   }
 
   /**
-   * The task as it stands now. A status that the server sent unasked within the last poll interval counts as that; once
-   * the task has ended, the server is not asked again.
+   * Returns the current state of the task. Sends no request if the task has ended, or if the server sent a status unprompted
+   * within the last poll interval.
    *
-   * @throws McpError `-32602` when the server does not know the task (any more).
+   * @throws McpError `-32602` if the server does not know the task, or no longer does.
    */
   status(): Promise<Task> {
     return this.tracked.status();
   }
 
   /**
-   * Waits until the task is in one of the given states, by default until it has ended. Resolves also when the task has
-   * ended without coming there. The server is asked once per poll interval (as it says; without a word of it, each
-   * second), and what it sends unasked is heard at once.
+   * Waits until the task is in one of the given states, by default until it has ended. Also resolves if the task ends
+   * without reaching one of them. Polls at the server's interval (default: one second) and reacts at once to what the server
+   * sends unprompted.
    *
-   * @param options - `state`: one or several; `timeout` in milliseconds (default: as long as the task runs)
-   * @throws {ErrandError} `WAIT_TIMED_OUT`
-   * @throws McpError when the server does not know the task (any more), or the connection ends.
+   * @param options - `state`: one or several; `timeout` in milliseconds (default: none)
+   * @throws {ErrandError} `WAIT_TIMED_OUT` after `timeout`
+   * @throws McpError if the server does not know the task, or no longer does, or if the connection closes.
    */
   wait(
     options: { readonly state?: Task['status'] | readonly Task['status'][]; readonly timeout?: number } = {},
@@ -96,11 +96,11 @@ export class TaskHandle<R extends object = object> {
   }
 
   /**
-   * Waits until the task has ended and gives its result: exactly what the request itself would have been answered, also a
-   * tool's result with `isError`. It is kept: asking again gives the same object and costs nothing, also after the
-   * connection was closed. After a failure of the connection it can be asked for again.
+   * Waits for the result: exactly the answer that the request itself would have received, including a tool's result with
+   * `isError`. Later calls return the same object without a request, even after the connection is closed. If the connection
+   * fails first, call it again.
    *
-   * @throws McpError with the code, message and data that the request itself would have failed with.
+   * @throws McpError with the code, message and data with which the request itself would have failed.
    */
   async result(): Promise<R> {
     const answer = await this.tracked.result();
@@ -108,34 +108,34 @@ export class TaskHandle<R extends object = object> {
   }
 
   /**
-   * Cancels the task, and gives it as it is then.
+   * Cancels the task and returns its new state.
    *
-   * @throws McpError `-32602` when it had ended already.
+   * @throws McpError `-32602` if the task had already ended.
    */
   cancel(): Promise<Task> {
     return this.tracked.cancel();
   }
 
   /**
-   * Calls back at each change of the status that the client learns of, from the server or because somebody waits for the
-   * task; for a task that has ended already, once with that. What the listener throws goes to the client's `onError`.
+   * Calls the listener on each change of status that the client learns of, from the server or while something waits for the
+   * task. For a task that has already ended, calls it once. Errors of the listener go to the client's `onError`.
    *
-   * @returns what ends it
+   * @returns a function that removes the listener
    */
   onStatusChange(listener: (task: Task) => void | Promise<void>): () => void {
     return this.tracked.onStatusChange(listener);
   }
 
   /**
-   * What the task tells, from its status and progress now to the status in which it ends; asks the server as
+   * Iterates over the task's events, from its current status and progress to its final status. Polls the server as
    * {@link TaskHandle.wait} does.
    *
-   * @throws McpError when the server does not know the task (any more), or the connection ends.
+   * @throws McpError if the server does not know the task, or no longer does, or if the connection closes.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TaskEvent, void, undefined> {
     const queue: TaskEvent[] = [];
     let failure: { readonly error: unknown } | undefined;
-    let told: Task['status'] | undefined;
+    let lastStatus: Task['status'] | undefined;
     let wake = (): void => undefined;
     const push = (event: TaskEvent): void => {
       if (queue.length >= longestQueue && event.type === 'progress' && queue.at(-1)?.type === 'progress') queue.pop();
@@ -143,8 +143,8 @@ export class TaskHandle<R extends object = object> {
       wake();
     };
     const status = (task: Task): void => {
-      if (task.status === told) return;
-      told = task.status;
+      if (task.status === lastStatus) return;
+      lastStatus = task.status;
       push({ type: 'status', task });
     };
     const stop = this.tracked.watch({
@@ -177,24 +177,24 @@ export class TaskHandle<R extends object = object> {
   }
 }
 
-/** What a tool answered, its structured content typed where that is known. */
+/** The result of a tool call. Its structured content is typed if the type of the tool is known. */
 export type ToolCallResult<Structured = unknown> = unknown extends Structured
   ? CallToolResult
   : CallToolResult & {
-      /** What the tool gave; absent when it failed. */
+      /** Structured content of the result. Absent if the tool failed. */
       readonly structuredContent?: Structured;
     };
 
 /** A tool call that runs as a task. */
 export class ToolTask<Structured = unknown> extends TaskHandle<ToolCallResult<Structured>> {}
 
-/** A prompt that is made by a task. */
+/** A prompt rendered by a task. */
 export class PromptTask extends TaskHandle<GetPromptResult> {}
 
-/** A resource that is read by a task. */
+/** A resource read by a task. */
 export class ResourceTask extends TaskHandle<ReadResourceResult> {}
 
-/** What a handle is made of where the server answered with the result: a task that has ended, and nobody to ask. */
+/** An ended task for a request that the server answered with its result, without creating a task. */
 export function immediately(answer: Result, report: (error: unknown) => void): TrackedTask {
   const now = new Date().toISOString();
   const task: Task = {
@@ -208,7 +208,7 @@ export function immediately(answer: Result, report: (error: unknown) => void): T
     isOpen: false,
     get: () => Promise.resolve(task),
     result: () => Promise.resolve(answer),
-    hasEnded: () => undefined,
+    taskEnded: () => undefined,
     cancel: () => Promise.resolve(task),
   };
   return new TrackedTask(task.taskId, requests, report, () => undefined).begin(task);

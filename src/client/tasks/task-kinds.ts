@@ -5,15 +5,15 @@ import {
   type Result,
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { GetPromptResult, ReadResourceResult } from '../protocol/types.js';
+import type { GetPromptResult, ReadResourceResult } from '../../protocol/types.js';
 import { PromptTask, ResourceTask, ToolTask, type HandleParts, type ToolCallResult } from './task-handle.js';
 
-/** One of the requests that may run as a task. */
+/** A kind of request that can run as a task. */
 export interface Kind<R extends object, Handle> {
   readonly method: string;
   readonly parse: (answer: Result) => R;
   readonly Handle: new (parts: HandleParts<R>) => Handle;
-  /** Whether the server makes tasks of such requests. */
+  /** Whether the server declares that it runs such requests as tasks. */
   readonly isDeclared: (server: ServerCapabilities) => boolean;
 }
 
@@ -38,7 +38,7 @@ export const resourceRead: Kind<ReadResourceResult, ResourceTask> = {
   isDeclared: (server) => declares(server, 'resources', 'read'),
 };
 
-/** The SDK knows tasks of tools only; the other two are declared in the same place by those who have them. */
+/** The SDK knows tasks of tools only. Servers that have the other two declare them in the same place. */
 function declares({ tasks }: ServerCapabilities, what: 'prompts' | 'resources', method: string): boolean {
   const requests = tasks?.requests as Record<string, Record<string, unknown> | undefined> | undefined;
   return requests?.[what]?.[method] !== undefined;

@@ -1,23 +1,23 @@
-/** How much one step does at most. */
+/** Maximum number of items that one step handles. */
 const most = 100;
 
-/** After so long at the latest it is looked whether somebody before a gate may go on, in milliseconds. */
+/** Longest pause between two checks whether a waiting execution can be admitted, in milliseconds. */
 const longestWait = 10_000;
 
 /**
- * Part of the prelude: what bounds the runs of a component. A ticket that comes when there is no place is given up, and its
- * execution waits before the gate, in the order of the line; whoever leaves calls the next one, with a ticket for the front
- * of the line. It has no place until that is claimed: what is called holds up nothing that goes before it. The field `gate`
- * of a record says where it is. All of it is inside of one function, which costs nothing where nobody calls that.
+ * Part of the prelude: enforces the limits of a component. If they leave no room for a run, its job is dropped and the
+ * execution is blocked, in the order of the waiting list. A run that ends admits the next one, which gets a job at the front of
+ * the list. It takes no room until that job is acquired, so an admitted execution delays none that precedes it. The field
+ * `gate` of a record says where the execution is. Everything is inside one function, which costs nothing until it is called.
  */
 export const gates = `
 local function gates(component)
   local function at(part) return gateKey(part .. ':' .. component) end
 
-  -- How an execution stands before a gate: its place in line, then its key.
+  -- The member of a blocked execution in the sorted set: its position in the waiting list, then its key.
   local function atGate(x, key) return placeOf(facts(x).ticket) .. ':' .. key end
 
-  -- Takes an execution from where its component has it.
+  -- Removes an execution from the set that it is in.
   local function take(x, key)
     local record = facts(x)
     if record.gate == 'running' then redis.call('SREM', at('running'), key)
@@ -25,7 +25,7 @@ local function gates(component)
     elseif record.gate == 'blocked' then redis.call('ZREM', at('blocked'), atGate(x, key)) end
   end
 
-  -- How many more runs may begin, and how long it is until the time of the rate has passed if that is why there are none.
+  -- How many more runs may begin. If the rate allows none, also the milliseconds until its window ends.
   local function roomFor(concurrency, max)
     local room, wait = math.huge, nil
     if concurrency then room = concurrency - redis.call('SCARD', at('running')) end
@@ -37,7 +37,7 @@ local function gates(component)
     return room, wait
   end
 
-  -- Calls as many as may begin. Gives how long it is until somebody has to look again, if anybody waits on.
+  -- Admits as many as may begin. Returns the milliseconds until the next check, if any are still blocked.
   local function tend()
     local blocked = at('blocked')
     local wait
@@ -76,21 +76,21 @@ local function gates(component)
     if redis.call('EXISTS', at('running'), at('called')) == 0 then redis.call('DEL', at('limits')) end
   end
 
-  -- An execution neither runs nor waits for its turn any more.
+  -- Removes an execution that no longer runs or waits for admission.
   local function leave(x, key)
     take(x, key)
     drop(x, 'gate')
     tend()
   end
 
-  -- One that may run has not begun: nobody is to wait for the time of the rate on its account.
+  -- Removes an admitted run that never began, and does not count it against the rate.
   local function undo(x, key)
     if facts(x).gate == 'running' and redis.call('EXISTS', at('starts')) == 1 then redis.call('DECR', at('starts')) end
     leave(x, key)
   end
 
-  -- Whether an execution whose ticket was claimed may run. If not, it waits before the gate; how long it is until somebody has to
-  -- look comes second. Limits that there are none of are nil. One that ran already has its place.
+  -- Whether an execution whose job was acquired may run. If not, it is blocked, and the milliseconds until the next check come
+  -- second. An absent limit is nil. An execution that is already running keeps its room.
   local function pass(x, key, concurrency, max, duration)
     local record = facts(x)
     if record.gate == 'running' then return true end
@@ -112,7 +112,7 @@ local function gates(component)
     return false, tend()
   end
 
-  -- Takes from a gate what is there no more, as it may be after a loss of data, and calls who may go on.
+  -- Removes executions that should not be here, as after a loss of data, and admits those that may begin.
   local function repair()
     for gate, set in pairs({ running = at('running'), called = at('called') }) do
       for _, key in ipairs(redis.call('SRANDMEMBER', set, ${most})) do
@@ -122,7 +122,8 @@ local function gates(component)
     end
     tend()
   end
-  -- What bounds the component is unknown until the next claim says it. Whoever waits here is called meanwhile.
+
+  -- The limits of the component are unknown until the next acquisition. All blocked executions are admitted until then.
   local function open()
     if redis.call('EXISTS', at('limits')) == 0 then return end
     redis.call('HSET', at('limits'), 'concurrency', '')

@@ -1,11 +1,11 @@
-import type { Task } from '../protocol/types.js';
-import type { CallProgress } from './options.js';
-import type { ProgressRouter } from './progress.js';
+import type { Task } from '../../protocol/types.js';
+import type { CallProgress } from '../options.js';
+import type { ProgressRouter } from '../progress.js';
 import { TrackedTask, type TaskRequests } from './tracked-task.js';
 
 /**
- * The tasks that a client knows. One that may still ask or tell something is held, whether anybody holds a handle of it or
- * not; one that is over only as long as somebody does.
+ * The tasks that a client knows. A live task is held strongly, since it may still ask or report something; an ended one is
+ * held weakly, so that it goes with its last handle.
  */
 export class TaskBook {
   private readonly open = new Set<TrackedTask>();
@@ -21,7 +21,7 @@ export class TaskBook {
     private readonly report: (error: unknown) => void,
   ) {}
 
-  /** All that are known, in the order in which they became known. */
+  /** All known tasks, oldest first. */
   get all(): TrackedTask[] {
     return [...this.known.values()].flatMap((reference) => reference.deref() ?? []);
   }
@@ -30,18 +30,18 @@ export class TaskBook {
     return this.known.get(taskId)?.deref();
   }
 
-  /** The task, known from now on. */
+  /** Finds the task, or adds it. */
   track(taskId: string): TrackedTask {
     const found = this.find(taskId);
     if (found !== undefined) return found;
-    const task = new TrackedTask(taskId, this.requests, this.report, (over) => this.over(over));
+    const task = new TrackedTask(taskId, this.requests, this.report, (ended) => this.release(ended));
     this.open.add(task);
     this.known.set(taskId, new WeakRef(task));
     this.collected.register(task, taskId);
     return task;
   }
 
-  /** A request is under way that makes a task: what the task asks and tells may come before its id is known here. */
+  /** Awaits a request that creates a task. The task's questions and news may arrive before its id is known here. */
   async duringCreation<T>(request: Promise<T>): Promise<T> {
     this.creating.add(request);
     try {
@@ -51,30 +51,30 @@ export class TaskBook {
     }
   }
 
-  /** The task, once no request is under way that might make it. */
+  /** Finds the task, if necessary after waiting for the requests that may be creating it. */
   async findLater(taskId: string): Promise<TrackedTask | undefined> {
     if (this.find(taskId) === undefined) await Promise.allSettled(this.creating);
     return this.find(taskId);
   }
 
-  /** The server told a status unasked. */
-  async heard(task: Task): Promise<void> {
-    (this.find(task.taskId) ?? (await this.findLater(task.taskId)))?.heard(task);
+  /** Handles a status that the server sent unprompted. */
+  async receiveStatus(task: Task): Promise<void> {
+    (this.find(task.taskId) ?? (await this.findLater(task.taskId)))?.receiveStatus(task);
   }
 
-  /** Progress came that names its task. False when the task is not known. */
-  progressed(taskId: string, progress: CallProgress): boolean {
+  /** Handles progress that names its task. Returns false if the task is unknown. */
+  receiveProgress(taskId: string, progress: CallProgress): boolean {
     const task = this.find(taskId);
-    task?.progressed(progress);
+    task?.receiveProgress(progress);
     return task !== undefined;
   }
 
-  /** The connection is gone: whoever waits for news of a task learns it now. */
+  /** Fails everyone who waits for news, because the connection is gone. */
   fail(error: unknown): void {
     for (const task of this.all) task.fail(error);
   }
 
-  private over(task: TrackedTask): void {
+  private release(task: TrackedTask): void {
     this.open.delete(task);
     if (task.token !== undefined) this.progress.forget(task.token);
   }

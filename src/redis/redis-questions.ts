@@ -1,0 +1,42 @@
+import type { Answer, ClientQuestion } from '../call/channel.js';
+import type { AnswerResult } from '../docket/engine/engine.js';
+import type { Question } from '../docket/engine/record.js';
+import { tooManyQuestions } from '../docket/engine/size-limits.js';
+import { questionIn, questionText } from './codec.js';
+import type { WaitingList } from './queue/waiting-list.js';
+import { answerScript, askScript, questionsScript } from './scripts/questions.js';
+import type { Argument, Reply, Script } from './scripts/script.js';
+
+/** The parts of the engine that {@link RedisQuestions} uses. */
+export interface RedisQuestionsHost {
+  readonly waitingList: WaitingList;
+  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  /** Returns a new request id, so that a command sent twice is recognised. */
+  request(): string;
+}
+
+/** Stores the questions of executions and their answers. */
+export class RedisQuestions {
+  constructor(private readonly host: RedisQuestionsHost) {}
+
+  async ask(key: string, run: string, asked: ClientQuestion, limit: number): Promise<Question | undefined> {
+    const most = Number.isFinite(limit) ? limit : -1;
+    const onDeadline = JSON.stringify(asked.onDeadline);
+    const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
+    const [status, question, wait] = (await this.host.run(askScript, ...args)) as readonly Reply[];
+    if (status === 'limit') throw tooManyQuestions(limit);
+    if (status === 'lost') return undefined;
+    this.host.waitingList.checkDueIn(Number(wait));
+    return questionIn(question);
+  }
+
+  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
+    const args = [this.host.request(), key, question, JSON.stringify(answer)];
+    if (session !== undefined) args.push(session);
+    return (await this.host.run(answerScript, ...args)) as AnswerResult;
+  }
+
+  async list(key: string): Promise<readonly Question[]> {
+    return ((await this.host.run(questionsScript, key)) as readonly Reply[]).map(questionIn);
+  }
+}
