@@ -299,8 +299,8 @@ export class RedisEngine implements Engine {
     return accepted;
   }
 
-  beginAlone(key: string, run: string): Promise<void> {
-    return this.runs.beginAlone(key, run);
+  beginAlone(key: string, run: string, shared: boolean): Promise<void> {
+    return this.runs.beginAlone(key, run, shared);
   }
 
   exonerate(key: string, run: string): Promise<void> {

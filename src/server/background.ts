@@ -51,13 +51,19 @@ export class Background {
     readonly engine: Engine,
     private readonly options: ResolvedOptions,
     private readonly catalog: Catalog<CallFrame>,
+    /** Whether this process serves clients as well. */
+    private readonly serves: () => boolean,
   ) {}
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE` */
-  static async start(options: ResolvedOptions, catalog: Catalog<CallFrame>): Promise<Background> {
+  static async start(
+    options: ResolvedOptions,
+    catalog: Catalog<CallFrame>,
+    serves: () => boolean,
+  ): Promise<Background> {
     const engine = await makeEngine(options);
     await engine.start();
-    const background = new Background(engine, options, catalog);
+    const background = new Background(engine, options, catalog, serves);
     options.meters.observe(() => background.workerReadings());
     options.meters.observe(() => background.docketReadings());
     if (options.docket.worker) background.startWorker();
@@ -83,6 +89,7 @@ export class Background {
       catalog,
       limits,
       strays: options.strays,
+      sharesProcess: () => this.workers.size > 1 || this.serves(),
       version: options.version,
       taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
     });

@@ -347,7 +347,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     await this.injector.start();
     if (catalog.hasBackground) {
       const { Background } = await import('./background.js');
-      this.background ??= await Background.start(options, catalog);
+      this.background ??= await Background.start(options, catalog, () => this.open.size > 0);
     }
     this.isReady = true;
     return coreOf(options, catalog, this.background?.engine);

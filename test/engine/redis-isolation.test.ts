@@ -45,11 +45,11 @@ async function survivor(concurrency: number, limits?: Limits): Promise<TestWorke
 const add = (key: string, options: Partial<NewExecution> = {}) => client.add({ ...anExecution(key), ...options });
 
 /** One worker after the other dies while it runs all that there is. */
-async function deaths(count: number, runs: number): Promise<void> {
+async function deaths(count: number, runs: number, shared = false): Promise<void> {
   for (let death = 0; death < count; death++) {
     const { worker, die } = await process(runs);
     await eventually(() => expect(worker.begun).toHaveLength(runs));
-    for (const { record, run } of worker.begun) if (record.isolated) await client.beginAlone(record.key, run);
+    for (const { record, run } of worker.begun) if (record.isolated) await client.beginAlone(record.key, run, shared);
     await die();
   }
 }
@@ -157,7 +157,7 @@ describe('a component whose runs were lost with three workers', () => {
       const waiting = await worker.next();
       expect(waiting.record).toMatchObject({ isolated: true, suspicions: 3, losses: 0, attempt: 1 });
       // What an earlier run began says nothing of this one.
-      if (death === 0) await client.beginAlone('a', 'another run');
+      if (death === 0) await client.beginAlone('a', 'another run', false);
       await die();
     }
     expect(await docket.redis.zcard(`${docket.prefix}:crashes:report`)).toBe(3);
@@ -225,5 +225,19 @@ it('an execution that was lost with three workers is isolated, however long that
   const [first, second] = await begun(2, worker);
   expect(first!.record).toMatchObject({ key: 'a', isolated: true });
   expect(second!.record).not.toHaveProperty('isolated');
+  for (const delivery of worker.begun) await worker.finish(delivery);
+});
+
+it('a process that also runs foreground calls charges its deaths to an isolated run only after nine of them [A3]', async () => {
+  await add('a');
+  await docket.redis.hset(`${docket.prefix}:execution:a`, { suspicions: 8 });
+  await deaths(1, 1, true);
+  const second = await process(1);
+  const { record, run } = await second.worker.next();
+  expect(record).toMatchObject({ isolated: true, losses: 0, suspicions: 9, attempt: 1 });
+  await client.beginAlone('a', run, true);
+  await second.die();
+  const worker = await survivor(1);
+  expect((await worker.next()).record).toMatchObject({ losses: 10 });
   for (const delivery of worker.begun) await worker.finish(delivery);
 });

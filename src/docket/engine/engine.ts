@@ -273,8 +273,11 @@ export interface Engine {
    * the run goes on, so that an engine may already fetch the next one; the handler must return soon.
    */
   settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean>;
-  /** An isolated run begins, with nothing beside it: only from here on is it charged with the death of its worker. */
-  beginAlone(key: string, run: string): Promise<void>;
+  /**
+   * An isolated run begins, with nothing beside it in its worker: from here on the death of that is charged to it. Where the
+   * process is `shared` with foreground calls or another worker, that takes more deaths.
+   */
+  beginAlone(key: string, run: string, shared: boolean): Promise<void>;
   /** An isolated run has proved harmless: its component is no longer isolated. */
   exonerate(key: string, run: string): Promise<void>;
   /** Stores progress. `false` if the run had lost its execution. */

@@ -10,6 +10,12 @@ export const mostLosses = 3;
  */
 export const crashesUntilIsolated = 3;
 
+/**
+ * With this many deaths behind it an isolated execution is charged with the next one, even if its process also runs
+ * foreground calls or another worker: one that really kills its worker must end.
+ */
+export const crashesUntilCharged = 9;
+
 /** How long the death of a worker counts against the components that it ran, in milliseconds. */
 export const crashWindow = 600_000;
 

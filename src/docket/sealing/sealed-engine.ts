@@ -163,8 +163,8 @@ export class SealedEngine implements Engine {
     return this.engine.settle(key, run, this.sealedSettlement(key, settlement), over);
   }
 
-  beginAlone(key: string, run: string): Promise<void> {
-    return this.engine.beginAlone(key, run);
+  beginAlone(key: string, run: string, shared: boolean): Promise<void> {
+    return this.engine.beginAlone(key, run, shared);
   }
 
   exonerate(key: string, run: string): Promise<void> {

@@ -51,6 +51,11 @@ export class IsolatedRuns {
     });
   }
 
+  /** Whether the run waits for the others to end. */
+  isEntering(run: string): boolean {
+    return this.entering.has(run);
+  }
+
   /** Ends the wait of a run that must not begin. */
   giveUp(run: string): void {
     this.entering.get(run)?.();

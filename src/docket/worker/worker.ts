@@ -34,6 +34,9 @@ import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 const releaseDelay = 5_000;
 const shortDelay = 250;
 
+/** How often a worker that waits to run a call alone looks for an idle one, in milliseconds. */
+const lookInterval = 1_000;
+
 /** The parts of a server that its worker depends on. */
 export interface WorkerHost extends CallSettings {
   readonly catalog: Catalog<CallFrame>;
@@ -43,6 +46,8 @@ export interface WorkerHost extends CallSettings {
   /** The channel between a task and its client. */
   taskChannel(delivery: Delivery): ClientChannel;
   readonly strays: StrayErrors;
+  /** Whether foreground calls or other workers run in the process as well. */
+  sharesProcess(): boolean;
 }
 
 /** Runs the calls of a docket. */
@@ -118,7 +123,7 @@ export class Worker implements DeliveryHandler {
     this.running.set(run, scope);
     try {
       // Until then, a worker that dies does so of something else. `revoke` reports a run that was lost meanwhile.
-      if (record.isolated === true) await this.engine.beginAlone(record.key, run);
+      if (record.isolated === true) await this.engine.beginAlone(record.key, run, this.host.sharesProcess());
       if (this.stopping) scope.end(handedBack());
       await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
         this.host.tracing.span(
@@ -138,11 +143,18 @@ export class Worker implements DeliveryHandler {
   private async isIsolated(delivery: Delivery): Promise<boolean> {
     const { record, run } = delivery;
     const entering = this.isolation.enter(run);
-    const isBusy = this.running.size > this.parked.size;
-    // Before this worker leaves its slots empty, check for another that is idle.
-    const isIdleElsewhere = isBusy && (await this.others.hasIdle(record.component));
-    if (isIdleElsewhere) this.isolation.giveUp(run);
-    if (await entering) {
+    const elsewhere = { isIdle: false };
+    let stopLooking = (): void => undefined;
+    // Rather than leave its slots empty, this worker hands the run to one that is idle.
+    const look = async (): Promise<void> => {
+      elsewhere.isIdle = await this.others.hasIdle(record.component);
+      if (elsewhere.isIdle) this.isolation.giveUp(run);
+      else if (this.isolation.isEntering(run)) stopLooking = this.host.clock.schedule(lookInterval, () => void look());
+    };
+    if (this.running.size > this.parked.size) void look();
+    const isAlone = await entering;
+    stopLooking();
+    if (isAlone) {
       this.loggerFor(record).warning('A call runs alone: workers have died while running its component', {
         suspicions: record.suspicions ?? 0,
         losses: record.losses,
@@ -150,7 +162,7 @@ export class Worker implements DeliveryHandler {
       return true;
     }
     if (this.stopping) await this.engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
-    else await this.release(delivery, 'not-alone', isIdleElsewhere ? shortDelay : releaseDelay);
+    else await this.release(delivery, 'not-alone', elsewhere.isIdle ? shortDelay : releaseDelay);
     return false;
   }
 

@@ -169,8 +169,8 @@ export class RedisRuns {
   }
 
   /** Records that an isolated run begins, with nothing running beside it. */
-  async beginAlone(key: string, run: string): Promise<void> {
-    await this.host.workers().run(beginAloneScript, key, run);
+  async beginAlone(key: string, run: string, shared: boolean): Promise<void> {
+    await this.host.workers().run(beginAloneScript, key, run, shared ? '1' : '0');
   }
 
   /** Clears the component of an isolated run, which has shown that it kills no worker. */

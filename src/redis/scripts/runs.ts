@@ -1,4 +1,4 @@
-import { crashesUntilIsolated } from '../../docket/engine/loss-policy.js';
+import { crashesUntilCharged, crashesUntilIsolated } from '../../docket/engine/loss-policy.js';
 import { Script } from './script.js';
 
 /**
@@ -11,11 +11,12 @@ const claim = `
 local function lose(x, key)
   local record = facts(x)
   local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
-  local begun = not isolated or record.alone == run
+  local shared = record.alone == run .. ' shared'
+  local begun = not isolated or shared or record.alone == run
   drop(x, 'run', 'node', 'isolated')
   if not begun then
     become(x, key, 'queued', 'dueAt', text(now), 'attempt', num(record.attempt, 1) - 1)
-  elseif isolated then
+  elseif isolated and (not shared or suspicions >= ${crashesUntilCharged}) then
     drop(x, 'suspicions')
     become(x, key, 'queued', 'dueAt', text(now), 'redelivered', 1, 'losses', num(record.losses, 0) + 1 + suspicions,
       'attempt', num(record.attempt, 1) + suspicions)
@@ -200,11 +201,14 @@ return { settled and 'settled' or 'lost', done and next, called, why }
   { packed: true },
 );
 
-/** Records that an isolated run begins, with nothing beside it. ARGV: key, run. Writes nothing if the run was lost meanwhile. */
+/**
+ * Records that an isolated run begins, with nothing beside it in its worker. ARGV: key, run, '1' where its process is shared
+ * with foreground calls or other workers. Writes nothing if the run was lost meanwhile.
+ */
 export const beginAloneScript = new Script(`
 local x = executionKey(ARGV[1])
 if not owns(x, ARGV[2]) then return 0 end
-note(x, 'alone', ARGV[2])
+note(x, 'alone', ARGV[3] == '1' and ARGV[2] .. ' shared' or ARGV[2])
 return 1
 `);
 

@@ -38,6 +38,7 @@ function work(name: string, concurrency: number, ...components: DefinedComponent
     meters,
     tracing: new Tracing(),
     strays: new StrayErrors(),
+    sharesProcess: () => false,
     logger: new Logger((_level, message, fields) => log.push({ message, fields })),
     disclosure: 'mask',
     grace: 1_000,
