@@ -101,7 +101,7 @@ function living(): Record<string, number> {
 
 /** The memory engine, as far as it is looked into. */
 interface Inside {
-  readonly executions: { readonly entries: ReadonlyMap<string, { readonly record: ExecutionRecord }> };
+  readonly executions: { readonly byKey: ReadonlyMap<string, { readonly record: ExecutionRecord }> };
   readonly watchers: { readonly size: number };
   readonly closeListeners: { readonly size: number };
 }
@@ -111,8 +111,8 @@ const inside = (): Inside => server['background']!.engine as unknown as Inside;
 /** What the engine holds. */
 function held(): Record<'tasks' | 'watched' | 'waiting', number> {
   const { executions, watchers, closeListeners } = inside();
-  const { entries } = executions;
-  return { tasks: entries.size, watched: watchers.size, waiting: closeListeners.size };
+  const { byKey } = executions;
+  return { tasks: byKey.size, watched: watchers.size, waiting: closeListeners.size };
 }
 
 /** A person who looks at a prompt and says nothing. */
@@ -179,7 +179,7 @@ const pasts: Record<string, (peer: Peer) => Promise<unknown>> = {
     await request(peer.client, 'tasks/cancel', { taskId });
   },
   'the task of another session, followed by its id': async (peer) => {
-    const [taskId] = inside().executions.entries.keys();
+    const [taskId] = inside().executions.byKey.keys();
     ignoringItsEnd(request(peer.client, 'tasks/result', { taskId }));
     await request(peer.client, 'tasks/get', { taskId });
   },
@@ -209,13 +209,13 @@ async function leaveTask(connect: () => Promise<Peer>): Promise<void> {
 /** Nothing of the sessions is left, and nothing at all once their tasks have ended and were forgotten. */
 async function expectNothingLeft(): Promise<void> {
   await eventually(() => expect(living()).toEqual({}));
-  const { entries } = inside().executions;
-  const asking = [...entries.values()].filter(({ record }) => record.openQuestions > 0);
+  const { byKey } = inside().executions;
+  const asking = [...byKey.values()].filter(({ record }) => record.openQuestions > 0);
   expect(asking.length).toBeGreaterThan(0);
   // The runs that ask watch for their answers.
-  expect(held()).toEqual({ tasks: entries.size, watched: asking.length, waiting: 0 });
+  expect(held()).toEqual({ tasks: byKey.size, watched: asking.length, waiting: 0 });
 
-  for (const key of entries.keys()) await server.docket.cancel(key);
+  for (const key of byKey.keys()) await server.docket.cancel(key);
   await clock.advance(2 * hour);
   expect(held()).toEqual({ tasks: 0, watched: 0, waiting: 0 });
 }
