@@ -42,11 +42,11 @@ export type {
   PromptOptions,
   ResourceOptions,
   ComponentLimitOptions,
-  RetryOption,
   TaskMode,
   TaskOption,
   ToolOptions,
 } from './components/options.js';
+export type { RetryOption } from './components/retry-policy.js';
 export {
   audio,
   file,

@@ -8,16 +8,8 @@ import type { DeclaredMethod, MethodDeclaration } from './decorators/declaration
 import type { DefinedComponent } from './define.js';
 import { toForm } from './schema/form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './schema/json-schema.js';
-import {
-  noRetry,
-  toComponentLimits,
-  toPriority,
-  toRetryPolicy,
-  toTaskMode,
-  type ComponentLimits,
-  type RetryPolicy,
-  type TaskMode,
-} from './options.js';
+import { toComponentLimits, toPriority, toTaskMode, type ComponentLimits, type TaskMode } from './options.js';
+import { noRetry, toRetryPolicy, type RetryPolicy } from './retry-policy.js';
 import { toMilliseconds } from '../base/duration.js';
 import { compileOutput, type Output } from './results/output.js';
 import { promptArguments } from './decorators/prompt.js';

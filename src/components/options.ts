@@ -2,26 +2,13 @@ import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import type { Annotations, Icon, ToolAnnotations } from '../protocol/types.js';
+import type { RetryOption } from './retry-policy.js';
 
 /** Whether a component may run in the background. `true` means `'optional'`, `false` means `'forbidden'`. */
 export type TaskOption = boolean | TaskMode;
 
 /** Whether calls run as tasks, as in `execution.taskSupport` of MCP 2025-11-25. */
 export type TaskMode = 'optional' | 'required' | 'forbidden';
-
-/** When a failed background call is retried: the number of attempts, alone or with the delays between them. */
-export type RetryOption =
-  | number
-  | {
-      /** The number of attempts, including the first. */
-      readonly attempts: number;
-      /** The delay before the second attempt. Default: `'1s'`. */
-      readonly delay?: Duration;
-      /** `fixed` keeps the delay, `exponential` doubles it each time. Default: `'exponential'`. */
-      readonly backoff?: 'fixed' | 'exponential';
-      /** The longest delay. Default: `'1m'`. */
-      readonly maximumDelay?: Duration;
-    };
 
 /**
  * Limits on a component's background calls, across all workers of the docket. A call over the limit stays `queued` and
@@ -110,35 +97,6 @@ export interface JobOptions<Input extends z.ZodType | undefined, Output extends 
   extends RunOptions<Input>, OutputOption<Output> {
   /** The name in records of the docket. Default: `Class.method`. */
   readonly name?: string;
-}
-
-/** A retry option with all defaults filled in. Delays are in milliseconds. */
-export interface RetryPolicy {
-  readonly attempts: number;
-  readonly delay: number;
-  readonly backoff: 'fixed' | 'exponential';
-  readonly maximumDelay: number;
-}
-
-/** The policy without a `retry` option: one attempt. */
-export const noRetry: RetryPolicy = { attempts: 1, delay: 1_000, backoff: 'exponential', maximumDelay: 60_000 };
-
-/** @throws {ErrandError} `OPTIONS_INVALID` */
-export function toRetryPolicy(option: unknown, where: string): RetryPolicy {
-  const given = (typeof option === 'object' ? (option ?? {}) : { attempts: option }) as Partial<RetryPolicy>;
-  const { attempts = 0, backoff = noRetry.backoff } = given;
-  if (!Number.isSafeInteger(attempts) || attempts < 1 || !['fixed', 'exponential'].includes(backoff)) {
-    throw new ErrandError(
-      'OPTIONS_INVALID',
-      `${where}: retry is ${JSON.stringify(option)}. Give the number of attempts (1 or more) or { attempts, delay, backoff: 'fixed' | 'exponential', maximumDelay }.`,
-    );
-  }
-  return {
-    attempts,
-    backoff,
-    delay: toMilliseconds(given.delay ?? noRetry.delay, `${where}: retry.delay`),
-    maximumDelay: toMilliseconds(given.maximumDelay ?? noRetry.maximumDelay, `${where}: retry.maximumDelay`),
-  };
 }
 
 /** The last priority that BullMQ has. */

@@ -1,6 +1,6 @@
 import type { Duration } from '../base/duration.js';
 import type { CurrentAccessToken, CurrentPrincipal } from '../call/principal.js';
-import type { RetryOption } from '../components/options.js';
+import type { RetryOption } from '../components/retry-policy.js';
 import type { Method } from '../components/decorators/tool.js';
 import type { Docket } from './docket.js';
 import type { CurrentExecution, CurrentWorker } from '../call/worker-tokens.js';

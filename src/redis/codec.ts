@@ -5,7 +5,7 @@ import { describeIssues } from '../base/issues.js';
 import type { TraceContext } from '../telemetry/tracing.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { Outcome } from '../call/outcome.js';
-import { noRetry, type RetryPolicy } from '../components/options.js';
+import { noRetry, type RetryPolicy } from '../components/retry-policy.js';
 import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine/engine.js';
 import { copyOfRecord, newRecord } from '../docket/engine/new-record.js';
 import { summaryFields, type RecordSummary } from '../docket/engine/queries.js';

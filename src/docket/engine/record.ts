@@ -2,7 +2,7 @@ import type { Json } from '../../base/json.js';
 import type { TraceContext } from '../../telemetry/tracing.js';
 import type { Answer, ProgressState, QuestionKind } from '../../call/channel.js';
 import type { Outcome } from '../../call/outcome.js';
-import type { RetryPolicy } from '../../components/options.js';
+import type { RetryPolicy } from '../../components/retry-policy.js';
 import type { WireError } from '../../protocol/errors.js';
 
 /** The state of an execution. The last three are terminal, which is final. */

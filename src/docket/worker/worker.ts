@@ -20,7 +20,7 @@ import type {
   Revocation,
   Settlement,
 } from '../engine/engine.js';
-import type { RetryPolicy } from '../../components/options.js';
+import { retryDelay } from '../../components/retry-policy.js';
 import { lostTooOften, mostLosses } from '../engine/loss-policy.js';
 import { outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
 import { IsolatedRuns } from './isolated-runs.js';
@@ -382,8 +382,3 @@ const revocations: Readonly<Record<Revocation, () => ErrandError>> = {
 
 const handedBack = (): ErrandError =>
   new ErrandError('CALL_HANDED_BACK', 'The worker is stopping, so the call goes back to the docket.');
-
-/** The delay before the next attempt, in milliseconds. */
-function retryDelay({ delay, backoff, maximumDelay }: RetryPolicy, failures: number): number {
-  return backoff === 'fixed' ? delay : Math.min(delay * 2 ** (failures - 1), maximumDelay);
-}

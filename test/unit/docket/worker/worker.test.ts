@@ -7,7 +7,7 @@ import type { CallFrame } from '../../../../src/call/frame.js';
 import { StrayErrors } from '../../../../src/call/stray-errors.js';
 import { Catalog } from '../../../../src/components/catalog.js';
 import { defineJob, defineTool, type DefinedComponent } from '../../../../src/components/define.js';
-import { noRetry } from '../../../../src/components/options.js';
+import { noRetry } from '../../../../src/components/retry-policy.js';
 import type { NewExecution } from '../../../../src/docket/engine/engine.js';
 import type { SizeLimits } from '../../../../src/docket/engine/size-limits.js';
 import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
