@@ -98,8 +98,8 @@ describe('a rejection that nobody handles', () => {
       try {
         served.call(1, 'stray', { how, ms: 30_000 }, {});
         const { taskId } = (await served.answer(1)).result!.task!;
-        await eventually(() => expect(served.errors).toContain('nobody handles that'));
-        const line = served.errors.split('\n').find((each) => each.includes('nobody handles that'));
+        await eventually(() => expect(served.errors).toContain('A promise was rejected and not handled'));
+        const line = served.errors.split('\n').find((each) => each.includes('A promise was rejected and not handled'));
         expect(line).toContain(error);
         expect(line).toContain(`"component":"stray","key":"${taskId}"`);
       } finally {
