@@ -45,7 +45,7 @@ export interface OpenedQueue<Queue> {
  * ```
  */
 export async function openQueue<Queue = unknown>(options: OpenQueueOptions): Promise<OpenedQueue<Queue>> {
-  const module = await withPeers(import('./queue/open-queue.js'));
-  const opened = await module.openQueue(options);
+  const { openTicketQueue } = await withPeers(import('./queue/ticket-queue.js'));
+  const opened = await openTicketQueue(options);
   return { queue: opened.queue as unknown as Queue, close: () => opened.close() };
 }

@@ -16,7 +16,7 @@ export interface TicketQueue {
 }
 
 /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `DOCKET_UNAVAILABLE` */
-export async function openQueue(options: TicketQueueOptions): Promise<TicketQueue> {
+export async function openTicketQueue(options: TicketQueueOptions): Promise<TicketQueue> {
   const { url, tls, name, deadline = 5_000, onError = () => undefined } = options;
   const ignore = (): void => undefined;
   const connections = new RedisConnections({ url, tls, deadline, onError, onReconnect: ignore, onWarning: ignore });
