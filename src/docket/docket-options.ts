@@ -6,7 +6,7 @@ import { readEncryptionKey } from './sealing/sealer.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A name that may become part of a key in Redis. */
-export const nameOption = z.string().min(1).refine(isWellFormed, 'has half a character in it');
+export const nameOption = z.string().min(1).refine(isWellFormed, 'contains an unpaired surrogate');
 
 /** An invalid key is reported without the key. */
 const EncryptionKey = z.string().transform((text, ctx) => {

@@ -30,7 +30,7 @@ describe.each(['memory', 'redis'])('what a docket on %s is told', (engine) => {
   };
 
   it.each([
-    ['half a character, which Redis would take for another', '\ud800', '"\\ud800"'],
+    ['an unpaired surrogate, which Redis would take for another', '\ud800', '"\\ud800"'],
     ['nothing', '', '""'],
     ['no text', 5n, '5n'],
   ])('is refused where a key is %s', async (_, key, shown) => {
