@@ -60,6 +60,7 @@ export {
   type ToolResult,
 } from './components/results/results.js';
 
+export type { SamplingMessageContentBlock, ToolResultContent, ToolUseContent } from './protocol/sampling.js';
 export type {
   Annotations,
   AudioContent,
@@ -73,13 +74,10 @@ export type {
   PromptMessage,
   ResourceContents,
   ResourceLink,
-  SamplingMessageContentBlock,
   TextContent,
   ToolAnnotations,
   ToolMap,
-  ToolResultContent,
   ToolShape,
-  ToolUseContent,
 } from './protocol/types.js';
 export type { AuthInfo } from './protocol/auth.js';
 export type { MessageExtra, SendOptions, Transport } from './protocol/transport.js';

@@ -10,7 +10,7 @@ export interface ProgressState {
   readonly current: number;
   /** How much there is to do, where the call has said so. */
   readonly total?: number;
-  /** What it is doing, for people. */
+  /** The current step, for people. */
   readonly message?: string;
 }
 

@@ -28,7 +28,7 @@ export function readArguments<const Options extends CommandOptions>(
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    // What Node.js says after that is of no use here: it tells how to give what looks like an option and is none.
+    // The rest of Node.js's message explains how to pass a value that looks like an option, which helps nobody here.
     const [what = ''] = messageOf(error).split('. To specify');
     throw new ErrandError('OPTIONS_INVALID', `${what.replace(/\.?$/, '.')}\nUsage:\n${usage}`);
   }

@@ -1,4 +1,4 @@
-/** What a terminal would obey, or show other than it is: control characters, and those that turn the direction of text. */
+/** Characters that a terminal obeys or that disguise text: control characters, and those that change its direction. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /** Text of others on one line, with nothing in it that a terminal obeys. */

@@ -1,18 +1,25 @@
 export { ErrandError, type ErrandErrorCode } from '../base/errors.js';
 export type { Transport } from '../protocol/transport.js';
 export type {
+  CreateMessageResult,
+  CreateMessageResultWithTools,
+  ModelPreferences,
+  SamplingMessage,
+  SamplingMessageContentBlock,
+  ToolChoice,
+  ToolResultContent,
+  ToolUseContent,
+} from '../protocol/sampling.js';
+export type {
   Annotations,
   AudioContent,
   CallToolResult,
   ContentBlock,
-  CreateMessageResult,
-  CreateMessageResultWithTools,
   EmbeddedResource,
   GetPromptResult,
   Icon,
   ImageContent,
   LoggingLevel,
-  ModelPreferences,
   Prompt,
   PromptArgument,
   PromptMessage,
@@ -22,17 +29,12 @@ export type {
   ResourceLink,
   ResourceTemplate,
   Root,
-  SamplingMessage,
-  SamplingMessageContentBlock,
   Task,
   TextContent,
   Tool,
   ToolAnnotations,
-  ToolChoice,
   ToolMap,
-  ToolResultContent,
   ToolShape,
-  ToolUseContent,
 } from '../protocol/types.js';
 export { connect, type ConnectableServer, type ConnectTarget, type ServerCommand } from './connect.js';
 export type { Client, ClientOf } from './client.js';

@@ -2,7 +2,7 @@ import type {
   CreateMessageRequestParams,
   CreateMessageResult,
   CreateMessageResultWithTools,
-} from '../protocol/types.js';
+} from '../protocol/sampling.js';
 
 /** Where a question comes from, and whether it is still open. */
 interface Asked {

@@ -55,7 +55,7 @@ export interface Component<Frame> {
   /** Parses the whole input. The schema of an empty object for a component without input. */
   readonly schema: z.ZodType;
   readonly inputJsonSchema: ObjectJsonSchema;
-  /** What `docket.add` takes: one value, or nothing. Only clients can pass arguments named by `@param`. */
+  /** The input that `docket.add` takes: one value, or nothing. Only clients can pass arguments named by `@param`. */
   readonly takes: 'input' | 'nothing' | 'named arguments';
   /** Whether parsed input can be encoded again, as adding it to the docket requires. */
   readonly encodable: boolean;

@@ -68,7 +68,7 @@ export class DocketClient {
   async get(key: string, options: { readonly input?: boolean } = {}): Promise<ExecutionDetails | undefined> {
     const record = await this.engine.get(key);
     if (record === undefined) return undefined;
-    // What has ended keeps none.
+    // Executions that have ended keep none.
     const questions = isTerminal(record.state) ? [] : await this.engine.questions(key);
     return toDetails(record, questions, options);
   }
@@ -118,7 +118,7 @@ export class DocketClient {
   }
 
   /**
-   * What happens in the docket, from the first `next()` on: with a `key`, the execution as it is and each change of it until
+   * Events of the docket, from the first `next()` on: with a `key`, the execution as it is and each change of it until
    * it has ended; without one, all changes of all executions until the signal aborts. A reader that falls more than 1,000
    * events behind misses the oldest ones. The process stays alive while somebody iterates.
    *

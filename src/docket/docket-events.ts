@@ -14,7 +14,7 @@ export interface DocketEvent {
   readonly execution: ExecutionSummary;
 }
 
-/** What is followed, and for how long. */
+/** The executions to follow, and for how long. */
 export interface SubscribeOptions {
   /** Only the execution with this key, until it has ended. Default: everything that happens in the docket. */
   readonly key?: string;
@@ -120,7 +120,7 @@ class PendingEvents {
     this.over = true;
   }
 
-  /** What has happened before is still to be read. */
+  /** Whether earlier events are still to be read. */
   fail(reason: unknown): void {
     if (this.over) return;
     this.over = true;

@@ -43,7 +43,7 @@ export interface ExecutionDetails extends ExecutionSummary {
   readonly questions: readonly QuestionSummary[];
   /** Its input as it was stored, where it was asked for and is still kept. */
   readonly input?: unknown;
-  /** What it returned, as it was stored. */
+  /** Its result, as stored. */
   readonly result?: unknown;
   /** Why it failed. */
   readonly error?: StoredError;

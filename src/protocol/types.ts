@@ -5,11 +5,11 @@ export type LoggingLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | '
 export type Icon = {
   /** Its URL: https or data. */
   src: string;
-  /** Its media type, where the URL does not tell. */
+  /** Its media type, if the URL does not show it. */
   mimeType?: string;
   /** Such as `'48x48'`, or `'any'`. */
   sizes?: string[];
-  /** The theme that it is made for. */
+  /** The theme it is designed for. */
   theme?: 'light' | 'dark';
 };
 
@@ -21,38 +21,38 @@ export type Implementation = {
   version: string;
   /** Its name, for people. */
   title?: string;
-  /** What it does, for people. */
+  /** A description for people. */
   description?: string;
-  /** Where people read more. */
+  /** A web page for people. */
   websiteUrl?: string;
-  /** Pictures that show it. */
+  /** Icons to show next to it. */
   icons?: Icon[];
 };
 
 /** The capabilities that a client can declare, in either generation. */
 export type ClientCapabilities = {
-  /** Capabilities that no specification has. */
+  /** Capabilities outside the specification. */
   experimental?: Record<string, object>;
-  /** It lets its model answer; also with context, or with tools. */
+  /** The client lets servers ask its model. */
   sampling?: {
     /** With context of servers. */
     context?: object;
     /** With tools. */
     tools?: object;
   };
-  /** It asks its user; with forms, or at a URL. */
+  /** The client lets servers ask its user. */
   elicitation?: {
     /** With forms. */
     form?: { [name: string]: unknown };
     /** At a URL. */
     url?: object;
   };
-  /** It tells which folders the server may work on. */
+  /** The client lists the folders that the server may work on. */
   roots?: {
     /** It notifies the server when they change. */
     listChanged?: boolean;
   };
-  /** Its own requests that may become tasks. */
+  /** The requests to the client that may run as tasks. */
   tasks?: { [name: string]: unknown };
   /** Extensions of the protocol, by their names. */
   extensions?: Record<string, object>;
@@ -60,7 +60,7 @@ export type ClientCapabilities = {
 
 /** The audience and importance of a piece of content. */
 export type Annotations = {
-  /** For whom it is. */
+  /** The audience. */
   audience?: ('user' | 'assistant')[];
   /** From 0 to 1. */
   priority?: number;
@@ -68,7 +68,8 @@ export type Annotations = {
   lastModified?: string;
 };
 
-type Meta = { [name: string]: unknown };
+/** Metadata of MCP (`_meta`), by key. */
+export type Meta = { [name: string]: unknown };
 
 /** Text for the model or the user. */
 export type TextContent = {
@@ -76,11 +77,12 @@ export type TextContent = {
   type: 'text';
   /** The text. */
   text: string;
-  /** For whom it is, and how much it matters. */
+  /** Its audience and importance. */
   annotations?: Annotations;
   /** Metadata of MCP. */
   _meta?: Meta;
 };
+
 /** A picture in base64. */
 export type ImageContent = {
   /** Always `image`. */
@@ -89,11 +91,12 @@ export type ImageContent = {
   data: string;
   /** The media type. */
   mimeType: string;
-  /** For whom it is, and how much it matters. */
+  /** Its audience and importance. */
   annotations?: Annotations;
   /** Metadata of MCP. */
   _meta?: Meta;
 };
+
 /** Sound in base64. */
 export type AudioContent = {
   /** Always `audio`. */
@@ -102,11 +105,12 @@ export type AudioContent = {
   data: string;
   /** The media type. */
   mimeType: string;
-  /** For whom it is, and how much it matters. */
+  /** Its audience and importance. */
   annotations?: Annotations;
   /** Metadata of MCP. */
   _meta?: Meta;
 };
+
 /** The contents of a resource: text, or bytes in base64. */
 export type ResourceContents =
   | {
@@ -129,17 +133,19 @@ export type ResourceContents =
       /** Metadata of MCP. */
       _meta?: Meta;
     };
+
 /** A resource with its contents. */
 export type EmbeddedResource = {
   /** Always `resource`. */
   type: 'resource';
   /** The contents. */
   resource: ResourceContents;
-  /** For whom it is, and how much it matters. */
+  /** Its audience and importance. */
   annotations?: Annotations;
   /** Metadata of MCP. */
   _meta?: Meta;
 };
+
 /** A resource that can be read by its URI. */
 export type ResourceLink = Resource & {
   /** Always `resource_link`. */
@@ -151,7 +157,7 @@ export type ContentBlock = TextContent | ImageContent | AudioContent | EmbeddedR
 
 /** The result of a tool. Records store it in this form; a binding translates it for its generation. */
 export type CallToolResult = {
-  /** What the model and the user see. */
+  /** The content for the model and the user. */
   content: ContentBlock[];
   /** The result for programs. */
   structuredContent?: { [name: string]: unknown };
@@ -164,15 +170,15 @@ export type CallToolResult = {
 
 /** One message of a prompt. */
 export type PromptMessage = {
-  /** Who says it. */
+  /** Who speaks. */
   role: 'user' | 'assistant';
-  /** What is said. */
+  /** The content of the message. */
   content: ContentBlock;
 };
 
 /** The result of a prompt. */
 export type GetPromptResult = {
-  /** What the prompt is for. */
+  /** A description of the prompt. */
   description?: string;
   /** Its messages, in order. */
   messages: PromptMessage[];
@@ -196,9 +202,9 @@ export type PromptArgument = {
   name: string;
   /** Its name, for people. */
   title?: string;
-  /** What it is for. */
+  /** Its purpose. */
   description?: string;
-  /** Whether it has to be given. */
+  /** Whether it must be given. */
   required?: boolean;
 };
 
@@ -208,11 +214,11 @@ export type Prompt = {
   name: string;
   /** Its name, for people. */
   title?: string;
-  /** What it is for. */
+  /** Its purpose. */
   description?: string;
-  /** Pictures that show it. */
+  /** Icons to show next to it. */
   icons?: Icon[];
-  /** What it takes. */
+  /** Its arguments. */
   arguments?: PromptArgument[];
   /** Metadata of MCP. */
   _meta?: Meta;
@@ -226,15 +232,15 @@ export type Resource = {
   name: string;
   /** Its name, for people. */
   title?: string;
-  /** What it is. */
+  /** A description. */
   description?: string;
   /** Its media type. */
   mimeType?: string;
-  /** In bytes. */
+  /** Its size in bytes. */
   size?: number;
-  /** Pictures that show it. */
+  /** Icons to show next to it. */
   icons?: Icon[];
-  /** For whom it is, and how much it matters. */
+  /** Its audience and importance. */
   annotations?: Annotations;
   /** Metadata of MCP. */
   _meta?: Meta;
@@ -242,7 +248,7 @@ export type Resource = {
 
 /** A resource template, as listed. */
 export type ResourceTemplate = Omit<Resource, 'uri' | 'size'> & {
-  /** RFC 6570. */
+  /** A URI template (RFC 6570). */
   uriTemplate: string;
 };
 
@@ -250,13 +256,13 @@ export type ResourceTemplate = Omit<Resource, 'uri' | 'size'> & {
 export type ToolAnnotations = {
   /** Its name, for people. */
   title?: string;
-  /** It changes nothing. */
+  /** The tool changes nothing. */
   readOnlyHint?: boolean;
-  /** What it changes may be lost. */
+  /** Its changes may destroy or overwrite something. */
   destructiveHint?: boolean;
   /** A second call with the same arguments changes nothing more. */
   idempotentHint?: boolean;
-  /** It reaches the outside world. */
+  /** The tool reaches beyond the server, to the web for example. */
   openWorldHint?: boolean;
 };
 
@@ -274,7 +280,7 @@ export type Tool = {
   name: string;
   /** Its name, for people. */
   title?: string;
-  /** What it does, for the model. */
+  /** A description for the model. */
   description?: string;
   /** The JSON schema of its arguments. */
   inputSchema: ObjectSchema;
@@ -282,11 +288,11 @@ export type Tool = {
   outputSchema?: ObjectSchema;
   /** Hints about it. */
   annotations?: ToolAnnotations;
-  /** Pictures that show it. */
+  /** Icons to show next to it. */
   icons?: Icon[];
-  /** Whether it may, or has to, run as a task. */
+  /** How it may run. */
   execution?: {
-    /** Default `forbidden`. */
+    /** Whether it can or must run as a task. Default `forbidden`. */
     taskSupport?: 'optional' | 'required' | 'forbidden';
   };
   /** Metadata of MCP. */
@@ -297,9 +303,9 @@ export type Tool = {
 export type Task = {
   /** Its id. */
   taskId: string;
-  /** Where it stands. */
+  /** Its status. */
   status: 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled';
-  /** The same for people. */
+  /** The status for people. */
   statusMessage?: string;
   /** ISO 8601. */
   createdAt: string;
@@ -319,123 +325,6 @@ export type Root = {
   name?: string;
   /** Metadata of MCP. */
   _meta?: Meta;
-};
-
-/** The qualities that matter in the choice of a model. */
-export type ModelPreferences = {
-  /** Names of models, or parts of them, the best first. */
-  hints?: {
-    /** A part of the name. */
-    name?: string;
-  }[];
-  /** From 0 to 1, as the others. */
-  costPriority?: number;
-  /** How much speed matters. */
-  speedPriority?: number;
-  /** How much ability matters. */
-  intelligencePriority?: number;
-};
-
-/** Whether the model has to use a tool. */
-export type ToolChoice = {
-  /** Default `auto`: as the model likes. */
-  mode?: 'auto' | 'required' | 'none';
-};
-
-/** A model's use of a tool. */
-export type ToolUseContent = {
-  /** Always `tool_use`. */
-  type: 'tool_use';
-  /** Its id, which the result repeats. */
-  id: string;
-  /** The name of the tool. */
-  name: string;
-  /** The arguments. */
-  input: { [name: string]: unknown };
-  /** Metadata of MCP. */
-  _meta?: Meta;
-};
-/** The result of a tool that a model used. */
-export type ToolResultContent = {
-  /** Always `tool_result`. */
-  type: 'tool_result';
-  /** The id of the use. */
-  toolUseId: string;
-  /** What the model sees. */
-  content: ContentBlock[];
-  /** The result for programs. */
-  structuredContent?: { [name: string]: unknown };
-  /** Whether the tool failed. */
-  isError?: boolean;
-  /** Metadata of MCP. */
-  _meta?: Meta;
-};
-
-/** One piece of content of a message to or from a model. */
-export type SamplingMessageContentBlock =
-  TextContent | ImageContent | AudioContent | ToolUseContent | ToolResultContent;
-
-/** A message to or from a model. */
-export type SamplingMessage = {
-  /** Who says it. */
-  role: 'user' | 'assistant';
-  /** What is said. */
-  content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
-  /** Metadata of MCP. */
-  _meta?: Meta;
-};
-
-/** A sampling request: the parameters of a question to a model. */
-export type CreateMessageRequestParams = {
-  /** The conversation so far. */
-  messages: SamplingMessage[];
-  /** The most tokens to generate. */
-  maxTokens: number;
-  /** What the model should be good at. */
-  modelPreferences?: ModelPreferences;
-  /** What the model is told first; the client may change it. */
-  systemPrompt?: string;
-  /** The context of which servers the client adds. */
-  includeContext?: 'none' | 'thisServer' | 'allServers';
-  /** How much chance there is in the answer. */
-  temperature?: number;
-  /** Texts at which the model stops. */
-  stopSequences?: string[];
-  /** Parameters for the provider of the model. */
-  metadata?: object;
-  /** Tools that the model may use. */
-  tools?: Tool[];
-  /** Whether it has to use one. */
-  toolChoice?: ToolChoice;
-  /** Asks for a task. */
-  task?: object;
-  /** Metadata of MCP. */
-  _meta?: Meta;
-};
-
-/** The answer of a model. */
-export type CreateMessageResult = {
-  /** The model that answered. */
-  model: string;
-  /** Who says it. */
-  role: 'user' | 'assistant';
-  /** The answer. */
-  content: TextContent | ImageContent | AudioContent;
-  /** Why the model stopped. */
-  stopReason?: string;
-  /** Metadata of MCP. */
-  _meta?: Meta;
-  [name: string]: unknown;
-};
-
-/** The answer of a model that was given tools. */
-export type CreateMessageResultWithTools = Omit<CreateMessageResult, 'content'> & {
-  /** The model that answered. */
-  model: string;
-  /** Who says it. */
-  role: 'user' | 'assistant';
-  /** The answer, or the tools that the model wants to use. */
-  content: SamplingMessageContentBlock | SamplingMessageContentBlock[];
 };
 
 /** The types of a tool, for typed clients. */

@@ -9,7 +9,7 @@ import type { ResolvedOptions } from './options.js';
  */
 export const processContract: unique symbol = Symbol.for('errand.process:1');
 
-/** What the process of a server, its crash guard and the command `errand`, needs of it beyond the public methods. */
+/** The parts of a server that its process (the crash guard, the command `errand`) needs beyond the public methods. */
 export interface ProcessContract {
   /** How long calls may take to end when the server closes, in milliseconds. */
   readonly grace: number;

@@ -59,7 +59,7 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
   }
 }
 
-/** What {@link relayAnswer} needs of its server. */
+/** The parts of a server that {@link relayAnswer} needs. */
 export interface AnswerHost {
   readonly limits: SizeLimits;
   readonly logger: Logger;

@@ -35,7 +35,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     throw new ErrandError('OPTIONS_INVALID', '--monitor-host has nothing to bind. Give --monitor-port <port> as well.');
   }
   const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
-  // What a file prints while it loads must not reach the protocol either.
+  // Output of a file while it loads must not reach the protocol either.
   if (port === undefined) sendConsoleToStderr();
   const server = await loadServer(file);
   installCrashGuard(server);

@@ -43,7 +43,7 @@ function lineOf(execution: ExecutionSummary): string {
   return [key, component, state, tried, whatNow(execution)].filter(Boolean).map(printable).join('  ');
 }
 
-/** What there is to say about an execution in its state. */
+/** The details of an execution worth showing in its state. */
 export function whatNow(execution: ExecutionSummary): string {
   const { state, runAt, openQuestions, progress, reason, failedForClient } = execution;
   const parts: string[] = [];

@@ -183,7 +183,7 @@ export interface Consumer {
 }
 
 /**
- * What a docket runs on. Every transition is one atomic step, guarded so that a terminal state is final and only the
+ * The engine of a docket. Every transition is one atomic step, guarded so that a terminal state is final and only the
  * current run can write to an execution. An ended execution keeps neither input, snapshot nor questions. A failed one that
  * no client asked for does keep its input and snapshot, so that it can be run again. Callers pass values that have been
  * through JSON.

@@ -24,7 +24,7 @@ export interface ExecutionRecord {
   readonly session?: string;
   /** The span that added it. Its runs continue that trace. */
   readonly trace?: TraceContext;
-  /** What the worker restores before user code runs; opaque to the engine. */
+  /** The values that the worker restores before user code runs; opaque to the engine. */
   readonly snapshot?: Json;
   readonly retry: RetryPolicy;
   /** How long one attempt may run, in milliseconds, not counting open questions. */

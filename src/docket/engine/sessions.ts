@@ -4,7 +4,7 @@ import type { Json } from '../../base/json.js';
 export interface StoredSession {
   /** The id of the principal that the session belongs to. */
   readonly owner: string;
-  /** What a binding needs to serve the client; opaque to the engine. */
+  /** The state that a binding needs to serve the client; opaque to the engine. */
   readonly client: Json;
 }
 

@@ -36,7 +36,7 @@ export interface Step<Frame = unknown> {
   readonly path: { toString(): string };
 }
 
-/** What a `lazy` function builds. */
+/** The value that a `lazy` function builds. */
 export interface LazyRoot<Frame = unknown> {
   target: Step<Frame> | undefined;
   /** The target and everything below it, in the order of creation. */

@@ -46,7 +46,7 @@ export type JsonRpcError = {
   jsonrpc: '2.0';
   /** The id of the request. */
   id?: RequestId;
-  /** What went wrong. */
+  /** The message of the error. */
   error: {
     /** A code of JSON-RPC or MCP. */
     code: number;

@@ -9,7 +9,7 @@ export type TicketQueueOptions = Pick<RedisEngineOptions, 'url' | 'tls' | 'name'
 
 /** BullMQ's queue of a docket. */
 export interface TicketQueue {
-  /** What Bull Board takes. */
+  /** BullMQ's queue, as Bull Board takes it. */
   readonly queue: Queue<Ticket>;
   /** Ends its connection. */
   close(): Promise<void>;

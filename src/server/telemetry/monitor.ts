@@ -31,7 +31,7 @@ export interface Monitor {
   close(): Promise<void>;
 }
 
-/** What a monitor tells of. */
+/** The parts of a server that a monitor reports on. */
 export interface Monitored {
   readonly meters: Meters;
   readonly logger: Logger;
@@ -154,7 +154,7 @@ function write(response: ServerResponse, { status, type, body }: Reply): void {
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...(status === 405 && { allow: 'GET, HEAD' }),
-    // What follows a request that is refused, such as its body, is not read.
+    // The body of a refused request is not read.
     ...(status >= 400 && status < 500 && { connection: 'close' }),
   });
   response.end(body);

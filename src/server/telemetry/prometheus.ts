@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { instruments, type Instrument } from '../../telemetry/instruments.js';
 import type { Meters } from '../../telemetry/meters.js';
 
-/** What a server counts and measures, from now on, as the text that Prometheus scrapes. */
+/** The measurements of a server from now on, as the text that Prometheus scrapes. */
 export class PrometheusMeters {
   private readonly registry = new Registry();
   private readonly counters = new Map<string, Counter>();
