@@ -120,7 +120,7 @@ class PendingEvents {
     this.over = true;
   }
 
-  /** Whether earlier events are still to be read. */
+  /** Earlier events can still be read. */
   fail(reason: unknown): void {
     if (this.over) return;
     this.over = true;
