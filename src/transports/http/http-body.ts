@@ -4,25 +4,25 @@ import { refusalOfJson } from './json-body.js';
 /** The maximum size of a body, in bytes. */
 const maximumSize = 4 * 1024 * 1024;
 
-/** Room for the first part of a body, in bytes; most need no more. */
-const firstRoom = 4 * 1024;
+/** Room for a body of several chunks, in bytes, at first. */
+const leastRoom = 4 * 1024;
 
 /** Reads and parses a body. Refuses one that is too large or not JSON. */
 export async function readJson(
   incoming: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly json: unknown } | { readonly refused: Response }> {
-  // Copied at once: a client may send its body in chunks of one byte, each of which would be kept as an object.
-  let room = Buffer.allocUnsafe(firstRoom);
+  let room: Buffer = Buffer.alloc(0);
   let size = 0;
   for await (const chunk of incoming) {
     const end = size + chunk.length;
     if (end > maximumSize) return { refused: refuse(413, -32000, `The body is larger than ${maximumSize} bytes.`) };
-    if (end > room.length) {
-      const larger = Buffer.allocUnsafe(Math.max(end, room.length * 2));
-      room.copy(larger, 0, 0, size);
-      room = larger;
+    // Most bodies are one chunk. More are copied at once: of chunks of one byte, each would be kept as an object.
+    if (size === 0) {
+      room = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    } else {
+      if (end > room.length) room = Buffer.concat([room], Math.max(end, size * 2, leastRoom));
+      room.set(chunk, size);
     }
-    room.set(chunk, size);
     size = end;
   }
   const body = room.subarray(0, size);

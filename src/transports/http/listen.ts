@@ -115,7 +115,11 @@ export async function listen(options: ListenOptions, errand: ListeningServer): P
 const healthPath = '/healthz';
 
 function isHealthRequest({ method, url = '/' }: IncomingMessage): boolean {
-  return url.split('?')[0] === healthPath && (method === 'GET' || method === 'HEAD');
+  return (
+    url.startsWith(healthPath) &&
+    ['', '?'].includes(url.charAt(healthPath.length)) &&
+    (method === 'GET' || method === 'HEAD')
+  );
 }
 
 function toRequest(incoming: IncomingMessage): IncomingRequest {

@@ -29,10 +29,9 @@ export function refuseBatch({ body }: HttpExchange, protocolVersion: string): Re
 
 /** The ids of the requests in an unchecked body. */
 export function requestIds(body: unknown): RequestId[] {
-  const messages = (Array.isArray(body) ? body : [body]) as (Partial<
-    JSONRPCMessage & { id: RequestId; method: string }
-  > | null)[];
-  return messages.flatMap((message) => (message?.id !== undefined && message.method !== undefined ? [message.id] : []));
+  if (Array.isArray(body)) return body.flatMap(requestIds);
+  const message = body as Partial<JSONRPCMessage & { id: RequestId; method: string }> | null | undefined;
+  return message?.id !== undefined && message.method !== undefined ? [message.id] : [];
 }
 
 /**
