@@ -1,4 +1,4 @@
 import base from './jest.config.js';
 
-/** What takes longer than `npm test` may: real waits, long fuzzing, chaos. */
+/** Tests that take longer than `npm test` may: real waits, a poisoned fleet. */
 export default { ...base, testMatch: ['<rootDir>/test/**/*.soak.ts'], testTimeout: 600_000 };

@@ -2,15 +2,15 @@ import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
 import { flushed } from '../base/flushed.js';
 
-/** How long the readers of what a command printed may take to read it, in milliseconds, where the command does not say. */
+/** How long a command waits for its output to be read before it exits, in milliseconds, unless it says otherwise. */
 const readersGrace = 10_000;
 
-/** A reader that goes away must not crash the command: what it does not want is lost, and that is all. */
+/** Keeps the command running when the reader of its output goes away. Unread output is lost. */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }
 
-/** Ends the command when the reader of stdout goes away: it may have read enough. */
+/** Ends the command when the reader of stdout goes away, as `head` does once it has enough. */
 export function endWithReader(): void {
   process.stdout.on('error', () => void exitOnceRead());
 }

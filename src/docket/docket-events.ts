@@ -3,29 +3,29 @@ import { isTerminal, type ExecutionRecord } from './engine/record.js';
 import { toSummary, type ExecutionSummary } from './execution-summary.js';
 import { closedMeanwhile, keepAlive, onAbort, unknownExecution, waitForEnd } from './wait.js';
 
-/** Something that happened to an execution of the docket. */
+/** An event of an execution in the docket. */
 export interface DocketEvent {
   /**
-   * `now`: as it was found when somebody began to follow it; `state`: it has another state, or was found ended; `progress`:
-   * it has reported how far it is; `question`: it asks its client something; `closed`: a question needs no answer any more.
+   * `now`: the execution as it was when the subscription began; `state`: its state changed, or it had already ended;
+   * `progress`: it reported progress; `question`: it asks its client a question; `closed`: a question was closed.
    */
   readonly type: 'now' | 'state' | 'progress' | 'question' | 'closed';
-  /** The execution as it was then. */
+  /** The execution at the time of the event. */
   readonly execution: ExecutionSummary;
 }
 
 /** The executions to follow, and for how long. */
 export interface SubscribeOptions {
-  /** Only the execution with this key, until it has ended. Default: everything that happens in the docket. */
+  /** Follows only the execution with this key, until it ends. Default: all events of the docket. */
   readonly key?: string;
   /** Ends the iteration, which rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The most events that wait for a slow reader. */
+/** How many events are buffered for a slow reader. Beyond that, the oldest are dropped. */
 const mostPending = 1_000;
 
-/** See `DocketClient.subscribe`. */
+/** Implements `DocketClient.subscribe`. */
 export async function* docketEvents(
   engine: Engine,
   { key, signal }: SubscribeOptions,
@@ -35,7 +35,7 @@ export async function* docketEvents(
   const stops = [
     engine.onClose(() => events.fail(closedMeanwhile(key ?? 'the next event'))),
     onAbort(signal, (reason) => events.fail(reason)),
-    // The engine's own timers let the process end.
+    // The engine's own timers do not keep the process alive.
     keepAlive(undefined, () => undefined),
   ];
   const local = new AbortController();
@@ -54,15 +54,15 @@ export async function* docketEvents(
   }
 }
 
-/** Resolves with what stops it, once the execution was found. */
+/** Resolves with a function that stops following, once the execution has been found. */
 async function followOne(engine: Engine, key: string, events: PendingEvents, signal: AbortSignal): Promise<() => void> {
   let found: ExecutionRecord | undefined;
   const early: EngineEvent[] = [];
   const take = (event: EngineEvent): void => {
-    // The end is waited for below, which misses it in no outage.
+    // `untilEnd` reports the end, which it does not miss even in an outage.
     if (!isTerminal(event.record.state)) events.take(event);
   };
-  // Watching before reading: what happens in between is seen by one of the two.
+  // Watch before reading, so that no change in between is missed.
   const unwatch = await engine.watch({ key }, (event) => {
     if (found) take(event);
     else early.push(event);
@@ -92,11 +92,11 @@ async function untilEnd(
 ): Promise<ExecutionRecord> {
   const end = await waitForEnd(engine, key, { signal });
   const last = await engine.get(key);
-  // It may have expired, or be another one under the key already.
+  // It may have expired, or the key may belong to another execution by now.
   return last?.generation === end.generation ? last : { ...now, openQuestions: 0, ...end };
 }
 
-/** Events that were not read yet. */
+/** The events not read yet. */
 class PendingEvents {
   private readonly pending: DocketEvent[] = [];
   private over = false;
@@ -114,13 +114,13 @@ class PendingEvents {
     this.wake();
   }
 
-  /** The last event. */
+  /** Adds the last event. */
   end(event: DocketEvent): void {
     this.push(event);
     this.over = true;
   }
 
-  /** Earlier events can still be read. */
+  /** Ends with an error, after the buffered events have been read. */
   fail(reason: unknown): void {
     if (this.over) return;
     this.over = true;
@@ -132,13 +132,13 @@ class PendingEvents {
     return this.pending.shift();
   }
 
-  /** Whether nothing more will come. @throws why, where that is not the end of the execution. */
+  /** Whether no more events will come. @throws the reason, if the execution has not ended. */
   isOver(): boolean {
     if (this.failure) throw this.failure.reason;
     return this.over;
   }
 
-  /** Resolves when there is something to read. To be called when there is nothing. */
+  /** Resolves when there is something to read. Call it only when there is nothing. */
   next(): Promise<void> {
     return new Promise((resolve) => (this.wake = resolve));
   }

@@ -36,7 +36,7 @@ export interface WorkerOptions {
 export interface WorkOptions extends WorkerOptions {
   /** The Redis of the docket, whatever `docket.url` and the environment say. */
   readonly docketUrl?: string;
-  /** Where health and metrics are told, from before the worker takes anything. Default: nowhere. */
+  /** Serves health and metrics, from before the worker takes any work. Default: not served. */
   readonly monitor?: MonitorOptions;
 }
 

@@ -16,7 +16,7 @@ export abstract class CurrentServer {
   abstract readonly name: string;
   /** Version of the server, as sent to clients. */
   abstract readonly version: string;
-  /** The server's own docket. Executions added here have no principal; in a call, inject `CurrentDocket` instead. */
+  /** The server's own docket. Its executions belong to the principal `anonymous`; in a call, inject `CurrentDocket` instead. */
   abstract readonly docket: Docket;
 }
 

@@ -26,8 +26,8 @@ export interface CrashGuard {
  *
  * Foreground calls are not charged with errors: tracking which call an error belongs to would slow down all of them.
  *
- * @param server - the server of this process, from before it serves or works
- * @throws {ErrandError} `OPTIONS_INVALID` for what is no server
+ * @param server - the server of this process, before it starts to serve or work
+ * @throws {ErrandError} `OPTIONS_INVALID` if `server` was not made by `createServer`
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export function installCrashGuard(server: ErrandServer): CrashGuard {
   let crashing = false;
 
   const describe = (error: unknown): Record<string, unknown> => {
-    // Anything can be thrown: nothing at all, or what no log can write.
+    // Anything can be thrown, even `undefined` or an object that no logger can serialize.
     const known = types.isNativeError(error) ? error : inspect(error);
     return { error: known, ...contract.chargeStray(error) };
   };

@@ -75,7 +75,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   readonly name: string;
   /** The version that clients see. */
   readonly version: string;
-  /** The server's own docket. What is added here belongs to no principal. */
+  /** The server's own docket. What is added here belongs to the principal `anonymous`. */
   readonly docket: Docket;
   private readonly injector: Injector<CallFrame>;
   private readonly catalog: Catalog<CallFrame>;
@@ -221,11 +221,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   /**
    * Makes this process a worker of the server's docket on Redis, as `errand worker` does: no embedded worker runs beside it,
-   * whatever `docket.worker` says, and another process serves the clients. Call it before anything else has started the server,
-   * and {@link ErrandServer.close} in the end. Rejects when the worker cannot start; an outage later ends nothing.
+   * whatever `docket.worker` says, and another process serves the clients. Call it before anything else starts the server,
+   * and call {@link ErrandServer.close} at the end. Rejects when the worker cannot start; an outage later ends nothing.
    *
-   * @throws {ErrandError} `SERVER_FILE` where the server has started already, `DOCKET_URL` for a docket in memory,
-   * `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`, also where no component runs in the background, `LISTEN_REFUSED` for the port of `monitor`,
+   * @throws {ErrandError} `SERVER_FILE` if the server has already started, `DOCKET_URL` for a docket in memory,
+   * `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE` (also if no component runs in the background), `LISTEN_REFUSED` for the port of `monitor`,
    * `OPTIONS_INVALID`, `SERVER_CLOSED`.
    */
   async work({

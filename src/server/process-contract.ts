@@ -4,8 +4,8 @@ import type { LogFields } from '../base/logger.js';
 import type { ResolvedOptions } from './options.js';
 
 /**
- * Under which a server carries its {@link ProcessContract}. The command `errand` may be another copy of the package than
- * the one that a server file imports, so the symbol is the same in all of them. What changes incompatibly gets a new one.
+ * The key of a server's {@link ProcessContract}. The command `errand` may be another copy of the package than
+ * the one that a server file imports, so the symbol is the same in all of them. An incompatible change needs a new symbol.
  */
 export const processContract: unique symbol = Symbol.for('errand.process:1');
 
@@ -17,7 +17,7 @@ export interface ProcessContract {
   readonly clock: Clock;
   /** Writes to the log of the server. */
   logError(message: string, fields: LogFields): void;
-  /** From here on, background calls are watched, so that stray errors can be charged to them. */
+  /** Watches background calls from now on, so that stray errors can be charged to them. */
   watchStrays(): void;
   /** Fails the background call that a stray error belongs to, where that is certain. */
   chargeStray(error: unknown): { readonly component: string; readonly key: string } | undefined;
@@ -28,15 +28,18 @@ export interface HasProcess {
   readonly [processContract]: ProcessContract;
 }
 
-/** Whether `value` is a server, be it one of another copy of the package. */
+/** Whether `value` is a server, even one made by another copy of the package. */
 export function hasProcess(value: unknown): value is HasProcess {
   return typeof value === 'object' && value !== null && processContract in value;
 }
 
-/** @throws {ErrandError} `OPTIONS_INVALID` for what is no server */
+/** @throws {ErrandError} `OPTIONS_INVALID` if `server` was not made by `createServer` */
 export function processOf(server: unknown, where: string): ProcessContract {
   if (hasProcess(server)) return server[processContract];
-  throw new ErrandError('OPTIONS_INVALID', `${where}: that is no server. Give what createServer() returned.`);
+  throw new ErrandError(
+    'OPTIONS_INVALID',
+    `${where}: that is not a server. Pass the one that createServer() returned.`,
+  );
 }
 
 /** The contract of a server with these options. */

@@ -55,10 +55,9 @@ export class Meters {
     this.record(name, milliseconds / 1_000, attributes);
   }
 
-  /** Adds a gauge to read on demand. Returns a function that removes it. */
-  observe(gauge: Gauge): () => void {
+  /** Adds a gauge to read on demand. */
+  observe(gauge: Gauge): void {
     this.gauges.add(gauge);
-    return () => this.gauges.delete(gauge);
   }
 
   /** Reads all gauges. Leaves out those that fail, for example because the docket cannot be reached. */

@@ -166,8 +166,10 @@ describe('a client that gave up its tasks/result', () => {
     const taskId = await askAndGiveUp(peer);
     await clock.advance(9_000);
     const { tasks } = peer.client.experimental;
-    const soon = rejection(tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: 200 }));
+    const gone = new AbortController();
+    const soon = rejection(tasks.getTaskResult(taskId, CallToolResultSchema, { signal: gone.signal }));
     await untilShown(server, taskId, { waits: true });
+    gone.abort();
     await soon;
     await untilShown(server, taskId, { rests: true });
     expect(prompts).toHaveLength(1);

@@ -79,8 +79,8 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
     fc.constant<Settlement>({ type: 'finish', outcome: { result: 1 } }),
     fc.constant<Settlement>({ type: 'finish', outcome: { error: { code: 1, message: 'no' } } }),
     delay.map((ms): Settlement => ({ type: 'retry', error: { code: 1, message: 'again' }, delay: ms })),
-    delay.map((ms): Settlement => ({ type: 'release', reason: 'unknown-component', delay: ms })),
-    fc.constant<Settlement>({ type: 'release', reason: 'shutdown' }),
+    delay.map((ms): Settlement => ({ type: 'release', delay: ms })),
+    fc.constant<Settlement>({ type: 'release' }),
   );
   return [
     fc.tuple(key, delay, fc.constantFrom(2, keys.length), work).map(([name, ms, limit, what]) =>

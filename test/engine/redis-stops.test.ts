@@ -175,7 +175,7 @@ it('what a worker puts back has not used up the rate', async () => {
   const worker = new TestWorker(engine, 1, { report: { rate: { max: 1, duration: 60_000 } } });
   await other.add(anExecution('a'));
   const { run } = await worker.next();
-  expect(await engine.settle('a', run, { type: 'release', reason: 'unknown-component', delay: 60_000 })).toBe(true);
+  expect(await engine.settle('a', run, { type: 'release', delay: 60_000 })).toBe(true);
   worker.end({ record: worker.begun[0]!.record, run });
   await other.add(anExecution('b'));
   const next = await worker.next();

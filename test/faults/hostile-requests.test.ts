@@ -65,7 +65,9 @@ async function initialize(protocolVersion: string): Promise<string> {
     clientInfo: { name: 'stranger', version: '1' },
   };
   const { headers } = await send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }), {});
-  return headers.get('mcp-session-id')!;
+  const session = headers.get('mcp-session-id');
+  expect(session).not.toBeNull();
+  return session!;
 }
 
 async function send(
@@ -144,6 +146,10 @@ const shapes: Record<string, () => string> = {
   'array of people': () => full(call('"people":[', '{}]'), '{"name":"x","mail":"y","age":"z"},'),
   'array of unions': () => full(call('"unions":[', '1]'), '[1,2,3,4,5,6,7],'),
   'array of objects of unions': () => full(call('"unions":[', '1]'), '{"name":1,"mail":2,"b":3,"c":4},'),
+  'as many unions as are parsed': () => full(call('"unions":[', '1]'), '[1,2,3,4,5,6,7],', 85_000),
+  'as many kinds as are parsed': () => full(call('"kinds":[', '{}]'), '{"kind":"abcdefgh"},', 170_000),
+  'as wide a tree as is parsed': () =>
+    full(call('"tree":{"name":"x","children":[', '1]}'), '{"name":"x","children":[{"name":1}]},', 85_000),
   'array of kinds': () => full(call('"kinds":[', '{}]'), '{"kind":"abcdefgh"},'),
   'array of enums': () => full(call('"enums":[', '""]'), '"abcdefghijkl",'),
   'array of codecs': () => full(call('"codecs":[', '""]'), '"abcdefghijkl",'),
@@ -233,6 +239,22 @@ const shapes: Record<string, () => string> = {
   'a batch of empty objects': () => filled('[', '{"a":"abcdefghijklmnopqrstuvwxyz"},', '{}]'),
 };
 
+/** The shapes whose parsing alone would cost too much. All others are parsed. */
+const tooCostly: ReadonlySet<string> = new Set([
+  'array of wrong numbers',
+  'array of empty strings',
+  'array of doubles',
+  'array of empty objects',
+  'array of empty arrays',
+  'array of unions',
+  'array of kinds',
+  'record of wrong values',
+  'nested arrays',
+  'nested arrays that are closed',
+  'nested objects',
+  'a wide tree',
+]);
+
 function check(name: string, text: string, peak: number, times = 1): void {
   if (process.env['SHOW_COSTS'] !== undefined) {
     process.stderr.write(`${name}: ${(peak / mib).toFixed(0)} MiB, ${text.length} characters: ${text.slice(0, 120)}\n`);
@@ -250,6 +272,8 @@ describe('a request of 4 MB', () => {
     expect(body.length).toBeLessThanOrEqual(4 * mib);
     const { result, peak } = await peakOf(() => post(body));
     check(name, result.text, peak);
+    expect(result.status === 413).toBe(tooCostly.has(name));
+    expect(result.status).not.toBe(404);
     await healthy();
   });
 

@@ -3,6 +3,7 @@ import type { TraceContext } from '../../telemetry/tracing.js';
 import { principalOf } from '../../call/principal.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Core } from '../core.js';
+import { isTaskMethod } from './capabilities.js';
 import { taskMethods } from './component-requests.js';
 import type { RequestExtra } from './request-extra.js';
 
@@ -80,7 +81,7 @@ export async function observed(core: Core, request: ObservedRequest, handle: () 
 
 /** The component that a request names, if there is one: attributes must not take any value that a client makes up. */
 function targetOf({ catalog }: Core, method: string, name: string | undefined) {
-  const kind = method in taskMethods ? taskMethods[method as keyof typeof taskMethods] : undefined;
+  const kind = isTaskMethod(method) ? taskMethods[method] : undefined;
   if (name === undefined || (kind !== 'tool' && kind !== 'prompt')) return { attributes: {} };
   if (catalog.named(kind, name) === undefined) return { attributes: {} };
   return { name, attributes: kind === 'tool' ? { 'gen_ai.tool.name': name } : { 'gen_ai.prompt.name': name } };

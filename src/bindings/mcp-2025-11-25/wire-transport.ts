@@ -51,9 +51,7 @@ export class WireTransport implements Transport {
     };
     inner.onmessage = (message, extra) => {
       if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principalOf(extra?.authInfo).id);
-      if ('method' in message && message.method === 'notifications/cancelled') {
-        this.cancelled(message.params?.requestId);
-      }
+      this.tapCancellation(message);
       if ('id' in message && 'method' in message) {
         if (isTooLong(message.id)) return this.refuseLongId();
         if (message.method === 'initialize') this.initializeId = message.id;
@@ -65,9 +63,7 @@ export class WireTransport implements Transport {
   /** Receives a message that `principal` sent to another connection of the session. */
   receive(message: JSONRPCMessage, principal: string): void {
     if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principal);
-    if ('method' in message && message.method === 'notifications/cancelled') {
-      this.cancelled(message.params?.requestId);
-    }
+    this.tapCancellation(message);
     this.onmessage?.(message);
   }
 
@@ -107,7 +103,9 @@ export class WireTransport implements Transport {
     this.inner.send({ jsonrpc: '2.0', error }).catch((failed: unknown) => this.onerror?.(failed as Error));
   }
 
-  private cancelled(request: unknown): void {
+  private tapCancellation(message: JSONRPCMessage): void {
+    if (!('method' in message) || message.method !== 'notifications/cancelled') return;
+    const request: unknown = message.params?.['requestId'];
     if (typeof request === 'string' || typeof request === 'number') this.taps.onCancelled(request);
   }
 

@@ -124,13 +124,7 @@ export type Settlement =
    * execution is queued at once, ahead of younger ones, and marked as redelivered. With `delay` the call never began: it
    * is queued again after that many milliseconds.
    */
-  | { readonly type: 'release'; readonly reason: ReleaseReason; readonly delay?: number };
-
-/**
- * Why a worker releases a run: it shuts down, does not know the component, cannot run the call alone, or the call made way
- * for a question of its client.
- */
-export type ReleaseReason = 'shutdown' | 'unknown-component' | 'not-alone' | 'suspended';
+  | { readonly type: 'release'; readonly delay?: number };
 
 /** Why a run no longer owns its execution: it was cancelled, lost to another worker, or replaced by a newer execution. */
 export type Revocation = 'cancelled' | 'lost' | 'replaced';

@@ -11,15 +11,7 @@ import type { StrayErrors } from '../../call/stray-errors.js';
 import { restoreSnapshot, type RestoredSnapshot } from '../../call/snapshot.js';
 import type { Catalog } from '../../components/catalog.js';
 import type { Component } from '../../components/component.js';
-import type {
-  Consumer,
-  Delivery,
-  DeliveryHandler,
-  Engine,
-  ReleaseReason,
-  Revocation,
-  Settlement,
-} from '../engine/engine.js';
+import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Settlement } from '../engine/engine.js';
 import { retryDelay } from '../../components/retry-policy.js';
 import { lostTooOften, mostLosses } from '../engine/loss-policy.js';
 import { outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
@@ -122,7 +114,7 @@ export class Worker implements DeliveryHandler {
     });
     this.running.set(run, scope);
     try {
-      // Until then, a worker that dies does so of something else. `revoke` reports a run that was lost meanwhile.
+      // A death of the worker before this is not charged to the run. `revoke` reports a run that was lost meanwhile.
       if (record.isolated === true) await this.engine.beginAlone(record.key, run, this.host.sharesProcess());
       if (this.stopping) scope.end(handedBack());
       await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
@@ -161,8 +153,8 @@ export class Worker implements DeliveryHandler {
       });
       return true;
     }
-    if (this.stopping) await this.engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
-    else await this.release(delivery, 'not-alone', elsewhere.isIdle ? shortDelay : releaseDelay);
+    if (this.stopping) await this.engine.settle(record.key, run, { type: 'release' });
+    else await this.release(delivery, elsewhere.isIdle ? shortDelay : releaseDelay);
     return false;
   }
 
@@ -171,18 +163,14 @@ export class Worker implements DeliveryHandler {
     const { component } = delivery.record;
     this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    await this.release(
-      delivery,
-      'unknown-component',
-      (await this.others.hasRoom(component)) ? shortDelay : releaseDelay,
-    );
+    await this.release(delivery, (await this.others.hasRoom(component)) ? shortDelay : releaseDelay);
   }
 
   /** Gives back a run that has not begun. It comes again after `delay` milliseconds, and no attempt is counted. */
-  private async release({ record, run }: Delivery, reason: ReleaseReason, delay: number): Promise<void> {
+  private async release({ record, run }: Delivery, delay: number): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
-    await this.engine.settle(key, run, { type: 'release', reason, delay });
+    await this.engine.settle(key, run, { type: 'release', delay });
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {
@@ -239,7 +227,7 @@ export class Worker implements DeliveryHandler {
       settlement = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
     } else if (ended.type === 'suspended') {
       // Tasks wait for answers in their worker, so nothing suspends one yet. If something does, it begins anew.
-      settlement = { type: 'release', reason: 'suspended' };
+      settlement = { type: 'release' };
     } else {
       const { thrown } = ended;
       span.fail(meter.threw(thrown), messageOf(thrown));
@@ -325,7 +313,7 @@ export class Worker implements DeliveryHandler {
   ): Settlement {
     if (scope.over?.code === 'CALL_HANDED_BACK') {
       logger.info('A call was released', { reason: scope.over.message });
-      return { type: 'release', reason: 'shutdown' };
+      return { type: 'release' };
     }
     // A lost run is not a failure.
     const failures = record.attempt - record.losses;

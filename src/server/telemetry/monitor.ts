@@ -21,13 +21,13 @@ export interface MonitorOptions {
   readonly host?: string;
 }
 
-/** A port that tells health and metrics. */
+/** A port that serves health and metrics. */
 export interface Monitor {
-  /** Where it is asked, without a path. */
+  /** Its URL, without a path. */
   readonly url: string;
   /** The port that it is bound to. */
   readonly port: number;
-  /** Stops telling; resolves when the port is free and what was told has been read. */
+  /** Stops serving. Resolves when the port is free and clients have read their responses. */
   close(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export interface Monitored {
   readonly meters: Meters;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** In milliseconds. Those who ask have half of it to read what they were told when the monitor closes. */
+  /** In milliseconds. When the monitor closes, clients have half of it to read their responses. */
   readonly grace: number;
   health(): Promise<ServerHealth>;
 }
@@ -46,7 +46,7 @@ const Options = z.strictObject({
   host: z.string().min(1).default(loopback),
 });
 
-/** Where those who scrape look for metrics of OpenTelemetry when nobody told them. */
+/** The port where scrapers look for OpenTelemetry metrics by default. */
 const usualPort = 9_464;
 
 /** How long a request may take to arrive, in milliseconds: it is a line and a few headers. */
@@ -58,14 +58,14 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `monitor: ${describeIssues(given.error)}.`);
   const { port, host } = given.data;
   const prometheus = await makePrometheus(monitored.meters);
-  // Who opened the port to others is asked by names that nobody can tell beforehand, such as the address of a pod.
+  // If other machines can reach the port, the Host header cannot be predicted: it may be the address of a pod.
   const guard = isLoopback(host) ? new HostGuard(host, undefined, undefined) : undefined;
   const timeouts = { headersTimeout: longestRequest, requestTimeout: longestRequest };
   const server = createServer({ ...timeouts, connectionsCheckingInterval: longestRequest }, (request, response) => {
     answer(request, { ...monitored, prometheus, guard })
       .catch((error: unknown) => {
         monitored.logger.error('A request for health or metrics failed', { error });
-        return plain(500, 'This cannot be told now; the log says why.');
+        return plain(500, 'Something failed; see the log.');
       })
       .then((reply) => write(response, reply))
       .catch(() => response.destroy());
@@ -92,7 +92,7 @@ export async function openMonitor(options: MonitorOptions, monitored: Monitored)
   };
 }
 
-/** Only those who scrape metrics install the package that writes them; health is told without it. */
+/** prom-client is optional: without it, health is served and metrics are not. */
 async function makePrometheus(meters: Meters): Promise<PrometheusMeters | undefined> {
   try {
     const { PrometheusMeters } = await import('./prometheus.js');

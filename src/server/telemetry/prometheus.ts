@@ -27,10 +27,10 @@ export class PrometheusMeters {
 
   async text(): Promise<string> {
     const readings = await this.meters.readings();
-    // A worker that has gone has no level any more.
+    // Drop the values of workers that are gone.
     for (const { gauge, isLabelled } of this.gauges.values()) {
       gauge.reset();
-      // It is 0 after that, which nobody has said.
+      // A reset gauge reads 0, which nobody measured.
       if (!isLabelled) gauge.remove();
     }
     for (const { instrument, value, attributes } of readings) {

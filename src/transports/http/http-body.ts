@@ -4,8 +4,8 @@ import { refusalOfJson } from './json-body.js';
 /** The maximum size of a body, in bytes. */
 const maximumSize = 4 * 1024 * 1024;
 
-/** Room for a body of several chunks, in bytes, at first. */
-const leastRoom = 4 * 1024;
+/** The initial size of the buffer for a body of several chunks, in bytes. */
+const initialSize = 4 * 1024;
 
 /** Reads and parses a body. Refuses one that is too large or not JSON. */
 export async function readJson(
@@ -16,11 +16,12 @@ export async function readJson(
   for await (const chunk of incoming) {
     const end = size + chunk.length;
     if (end > maximumSize) return { refused: refuse(413, -32000, `The body is larger than ${maximumSize} bytes.`) };
-    // Most bodies are one chunk. More are copied at once: of chunks of one byte, each would be kept as an object.
+    // Most bodies are a single chunk. Further chunks are copied right away: kept one by one, chunks of one byte would each
+    // cost an object.
     if (size === 0) {
       room = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     } else {
-      if (end > room.length) room = Buffer.concat([room], Math.max(end, size * 2, leastRoom));
+      if (end > room.length) room = Buffer.concat([room], Math.max(end, size * 2, initialSize));
       room.set(chunk, size);
     }
     size = end;

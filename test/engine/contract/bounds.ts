@@ -88,10 +88,7 @@ export function boundsContract(stage: () => Stage): void {
         (worker, run) => settle(worker, run, { type: 'finish', outcome: { error: { code: 'E', message: '' } } }),
       ],
       ['is tried again later', (worker, run) => settle(worker, run, retryIn(60_000))],
-      [
-        'is released with a delay',
-        (worker, run) => settle(worker, run, { type: 'release', reason: 'unknown-component', delay: 60_000 }),
-      ],
+      ['is released with a delay', (worker, run) => settle(worker, run, { type: 'release', delay: 60_000 })],
       ['is cancelled', () => stage().engine.cancel('a')],
     ];
     it.each(ways)('has room again when its run %s', async (_, leave) => {
@@ -111,7 +108,7 @@ export function boundsContract(stage: () => Stage): void {
     });
 
     const interruptions: readonly (readonly [string, (worker: TestWorker, run: Delivery) => Promise<unknown>])[] = [
-      ['is released', (worker, run) => settle(worker, run, { type: 'release', reason: 'shutdown' })],
+      ['is released', (worker, run) => settle(worker, run, { type: 'release' })],
       [
         'is lost',
         (worker, run) => {

@@ -140,8 +140,8 @@ export function eventsContract(stage: () => Stage): void {
       const { engine } = stage();
       const settlements = [
         { type: 'retry', error: { code: 1, message: '' }, delay: 50 },
-        { type: 'release', reason: 'unknown-component', delay: 50 },
-        { type: 'release', reason: 'shutdown' },
+        { type: 'release', delay: 50 },
+        { type: 'release' },
       ] as const;
       await stage().add('a');
       for (const settlement of settlements) {

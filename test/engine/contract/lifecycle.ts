@@ -28,7 +28,7 @@ export function lifecycleContract(stage: () => Stage): void {
         list: () => engine.list({ owner: 'anna', limit: 1 }),
         cancel: () => engine.cancel('a'),
         watch: () => engine.watch({ key: 'a' }, () => undefined),
-        settle: () => engine.settle('a', 'run', { type: 'release', reason: 'shutdown' }),
+        settle: () => engine.settle('a', 'run', { type: 'release' }),
         progress: () => engine.progress('a', 'run', { current: 1 }),
         notify: () => engine.notify('a', 'run', { type: 'log', level: 'info', data: null }),
         ask: () => engine.ask('a', 'run', aQuestion('q')),

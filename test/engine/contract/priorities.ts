@@ -59,12 +59,10 @@ export function prioritiesContract(stage: () => Stage): void {
       await leaving.consumer.stopIntake();
       await stage().add('younger', { priority });
       await Promise.all(
-        [begun[1]!, begun[3]!].map(({ record, run }) =>
-          stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' }),
-        ),
+        [begun[1]!, begun[3]!].map(({ record, run }) => stage().engine.settle(record.key, run, { type: 'release' })),
       );
       for (const { record, run } of [begun[0]!, begun[2]!]) {
-        await stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
+        await stage().engine.settle(record.key, run, { type: 'release' });
       }
       for (const delivery of begun) leaving.end(delivery);
       await leaving.consumer.idle();
@@ -78,7 +76,7 @@ export function prioritiesContract(stage: () => Stage): void {
       for (const key of ['a', 'b', 'c']) begun.push(await stage().begin(key, leaving, { priority }));
       await leaving.consumer.stopIntake();
       const release = ({ record, run }: Delivery): Promise<boolean> =>
-        stage().engine.settle(record.key, run, { type: 'release', reason: 'shutdown' });
+        stage().engine.settle(record.key, run, { type: 'release' });
       await release(begun[0]!);
       leaving.end(begun[0]!);
       const second = stage().work();

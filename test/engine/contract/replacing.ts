@@ -94,7 +94,7 @@ export function replacingContract(stage: () => Stage): void {
         [generation, 0],
       ]);
       expect(await engine.settle('a', old.run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', old.run, { type: 'release', reason: 'shutdown' })).toBe(false);
+      expect(await engine.settle('a', old.run, { type: 'release' })).toBe(false);
       expect(await engine.progress('a', old.run, { current: 8 })).toBe(false);
       expect(await engine.ask('a', old.run, aQuestion('more'))).toBeUndefined();
       expect(await engine.questions('a')).toEqual([]);
@@ -160,7 +160,7 @@ export function replacingContract(stage: () => Stage): void {
     const rivals: [string, (run: string) => Promise<unknown>, unknown][] = [
       ['finish', (run) => stage().engine.settle('a', run, { type: 'finish', outcome: { result: 'old' } }), true],
       ['cancel', () => stage().engine.cancel('a'), 'cancelled'],
-      ['release', (run) => stage().engine.settle('a', run, { type: 'release', reason: 'shutdown' }), true],
+      ['release', (run) => stage().engine.settle('a', run, { type: 'release' }), true],
     ];
     it.each(rivals)('racing a %s is atomic, in either order', async (_name, rival, won) => {
       for (const replaceFirst of [true, false]) {

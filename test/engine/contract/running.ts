@@ -154,7 +154,7 @@ export function runningContract(stage: () => Stage): void {
       const staying = stage().work();
       const other = await stage().begin('other', staying);
       await stage().add('b');
-      expect(await stage().engine.settle('a', first.run, { type: 'release', reason: 'shutdown' })).toBe(true);
+      expect(await stage().engine.settle('a', first.run, { type: 'release' })).toBe(true);
       expect(await stage().record('a')).toMatchObject({ state: 'queued', attempt: 0, redelivered: true });
       leaving.end(first);
       await staying.finish(other);
@@ -166,7 +166,7 @@ export function runningContract(stage: () => Stage): void {
     it('is released with a delay: scheduled, not counted, not marked', async () => {
       const worker = stage().work();
       const first = await stage().begin('a', worker);
-      await stage().engine.settle('a', first.run, { type: 'release', reason: 'unknown-component', delay: 100 });
+      await stage().engine.settle('a', first.run, { type: 'release', delay: 100 });
       worker.end(first);
       expect(await stage().record('a')).toMatchObject({ state: 'scheduled', attempt: 0, redelivered: false });
       await stage().pass(100);
@@ -189,7 +189,7 @@ export function runningContract(stage: () => Stage): void {
   describe('the run token', () => {
     const interruptions: [string, Settlement][] = [
       ['retry', { type: 'retry', error: failure, delay: 0 }],
-      ['release', { type: 'release', reason: 'shutdown' }],
+      ['release', { type: 'release' }],
       ['finish', { type: 'finish', outcome: { result: 'mine' } }],
     ];
     it.each(interruptions)('fences a run out after %s', async (_name, settlement) => {
@@ -199,7 +199,7 @@ export function runningContract(stage: () => Stage): void {
       const { engine } = stage();
       const before = settlement.type === 'finish' ? undefined : await worker.next();
       expect(await engine.settle('a', run, { type: 'finish', outcome: { result: 'stale' } })).toBe(false);
-      expect(await engine.settle('a', run, { type: 'release', reason: 'shutdown' })).toBe(false);
+      expect(await engine.settle('a', run, { type: 'release' })).toBe(false);
       expect(await engine.progress('a', run, { current: 1 })).toBe(false);
       expect(await engine.notify('a', run, { type: 'log', level: 'info', data: 'stale' })).toBe(false);
       expect(await engine.ask('a', run, aQuestion('q'))).toBeUndefined();

@@ -207,7 +207,7 @@ export async function expectEvents(events: readonly EngineEvent[], expected: rea
 
 /** The ways in which a run returns its execution to the queue. */
 export const waysBack = (delay: number): [string, Settlement][] => [
-  ['release', { type: 'release', reason: 'shutdown' }],
-  ['release with a delay', { type: 'release', reason: 'unknown-component', delay }],
+  ['release', { type: 'release' }],
+  ['release with a delay', { type: 'release', delay }],
   ['retry', { type: 'retry', error: { code: 'Error', message: 'no' }, delay }],
 ];

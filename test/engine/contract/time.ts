@@ -36,7 +36,7 @@ export function timeContract(stage: () => Stage): void {
       const first = await worker.next();
       expect(first.record.dueAt).toBe(runAt);
       await stage().pass(30);
-      await stage().engine.settle('a', first.run, { type: 'release', reason: 'shutdown' });
+      await stage().engine.settle('a', first.run, { type: 'release' });
       const { dueAt, updatedAt } = await stage().record('a');
       expect(dueAt).toBe(updatedAt);
       expect(dueAt).toBeGreaterThanOrEqual(first.record.updatedAt + 20);

@@ -10,17 +10,7 @@ import {
   prompt,
   resource,
 } from '../../../src/index.js';
-
-interface Tree {
-  readonly name: string;
-  readonly children: readonly Tree[];
-}
-const Tree: z.ZodType<Tree> = z.object({
-  name: z.string(),
-  get children() {
-    return z.array(Tree);
-  },
-});
+import { Tree } from '../../helpers/tree.js';
 
 const Person = z.object({ name: z.string().min(3), mail: z.email(), age: z.int() });
 

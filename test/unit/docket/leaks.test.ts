@@ -112,7 +112,7 @@ describe('the memory engine keeps nothing', () => {
       const value = held(refs, 'worker');
       const handler = {
         run: async () => {
-          await engine.settle('b', value.name, { type: 'release', reason: 'shutdown' });
+          await engine.settle('b', value.name, { type: 'release' });
         },
         revoke: () => undefined,
       };

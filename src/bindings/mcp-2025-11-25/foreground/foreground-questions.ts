@@ -24,7 +24,8 @@ interface OpenQuestion {
 
 /**
  * The open questions of the foreground calls of one connection. Their ids are ours: the SDK counts from 0, and its client
- * cannot close the prompt of a request with the id 0. Also, answers that the SDK would drop are checked and logged here.
+ * cannot close the prompt of a request with the id 0. Besides, the SDK would drop an answer that no call waits for; by its id
+ * it comes to us, to be forwarded or logged.
  */
 export class ForegroundQuestions {
   private readonly open = new Map<string, OpenQuestion>();

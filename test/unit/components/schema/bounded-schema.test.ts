@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { describeIssues } from '../../../../src/base/issues.js';
 import { boundedSchema } from '../../../../src/components/schema/bounded-schema.js';
+import { Tree } from '../../../helpers/tree.js';
 
 const wrong = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const wrongByKey = (count: number): object => Object.fromEntries(wrong(count).map((value) => [`k${value}`, value]));
@@ -15,17 +16,6 @@ function counting(): { readonly schema: z.ZodType; seen(): number } {
 }
 
 type Case = readonly [name: string, of: (item: z.ZodType) => z.ZodType, value: unknown];
-
-interface Tree {
-  readonly name: string;
-  readonly children: readonly Tree[];
-}
-const Tree: z.ZodType<Tree> = z.object({
-  name: z.string(),
-  get children() {
-    return z.array(Tree);
-  },
-});
 
 const cases: readonly Case[] = [
   ['array', (item) => z.array(item), wrong(5_000)],
