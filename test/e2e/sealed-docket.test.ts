@@ -85,6 +85,8 @@ beforeEach(async () => {
   docket = new TestDocket(redis.url);
   servers = [];
   [log, commands, runs] = ['', '', []];
+  // ioredis fails on a command that Redis reports along with its reply to MONITOR, such as the connection's own first INFO.
+  await docket.redis.ping();
   const monitor = await docket.redis.monitor();
   monitor.on('monitor', (_time: string, args: string[]) => {
     if (args.some((arg) => arg.includes(docket.prefix))) commands += `${args.join(' ')}\n`;
