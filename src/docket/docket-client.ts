@@ -4,7 +4,7 @@ import type { DocketStats, WorkerSummary } from './engine/queries.js';
 import { isTerminal } from './engine/record.js';
 import { toDetails, type ExecutionDetails } from './execution-details.js';
 import {
-  retryRefused,
+  runAgain,
   toBrowseQuery,
   toPage,
   toSummary,
@@ -101,10 +101,7 @@ export class DocketClient {
    * ```
    */
   async retry(key: string): Promise<ExecutionSummary> {
-    const { retried, record } = await this.engine.retry(key);
-    if (record === undefined) throw unknownExecution(key);
-    if (!retried) throw retryRefused(record);
-    return toSummary(record);
+    return toSummary(await runAgain(this.engine, key));
   }
 
   /**

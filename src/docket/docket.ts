@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { ErrandError } from '../base/errors.js';
 import type { Meters } from '../telemetry/meters.js';
 import type { Tracing } from '../telemetry/tracing.js';
-import type { CallFrame, Caller } from '../call/frame.js';
+import type { Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders } from '../call/principal.js';
-import type { Component } from '../components/component.js';
 import type { DefinedComponent } from '../components/define.js';
 import type { Class } from '../injection/tokens.js';
 import type {
@@ -17,14 +14,12 @@ import type {
   ScheduleOptions,
 } from './add-types.js';
 import type { Engine, ScheduleRecord } from './engine/engine.js';
-import { Execution, type Waiting } from './execution.js';
-import { retryRefused, toBrowseQuery, toPage, type ExecutionPage, type ListOptions } from './execution-summary.js';
+import type { Execution, Waiting } from './execution.js';
+import type { ExecutionPage, ListOptions } from './execution-summary.js';
 import type { DocketStats, WorkerSummary } from './engine/queries.js';
-import { checkedKey, dueTime, prepareSubmission, type SubmissionHost } from './submission.js';
+import type { SubmissionHost } from './submission.js';
 import type { ExecutionRecord } from './engine/record.js';
-import { inSendingSpan } from './engine/spans.js';
 import type { ScheduleWhen, Timetable } from './engine/timetable.js';
-import { unknownExecution } from './wait.js';
 
 /** A schedule of the docket. */
 export interface Schedule {
@@ -46,7 +41,7 @@ export interface DocketHost extends SubmissionHost {
   engine(): Promise<Engine>;
 }
 
-/** The queue of work of one server. */
+/** The queue of work of one server. Its parts are loaded when they are first used, so that servers start faster. */
 export class Docket {
   /** @internal */
   constructor(
@@ -110,19 +105,11 @@ export class Docket {
   private async enter(
     how: 'add' | 'replace',
     target: Class<object> | DefinedComponent,
-    rest: unknown[],
+    rest: readonly unknown[],
   ): Promise<Execution> {
-    const where = `docket.${how}`;
-    const { component, options, work } = await prepareSubmission(how, target, rest, this.host, this.caller);
-    const { when } = options;
-    const key = how === 'add' && options.key === undefined ? randomUUID() : options.key;
-    const due = when === undefined ? {} : dueTime(when, where);
-    const engine = await this.host.engine();
-    const execution = { key: checkedKey(key, `${where}: key`), ...work, ...due };
-    const { added, record } = await inSendingSpan(this.host.tracing, execution, (traced) => engine[how](traced));
-    if (added) this.host.meters.count('executionsAdded', { 'errand.component': component.name });
-    else this.refuseForeign(record, component, how);
-    return new Execution(record, added, engine, this.waiting);
+    const { enterExecution } = await import('./adding.js');
+    const { record, added, engine } = await enterExecution(how, target, rest, this.host, this.caller);
+    return this.handle(record, added, engine);
   }
 
   /**
@@ -169,13 +156,8 @@ export class Docket {
     target: Class<object> | DefinedComponent,
     ...rest: unknown[]
   ): Promise<Schedule> {
-    const key = checkedKey(id, 'docket.schedule: id');
-    // Loaded on demand: few dockets have schedules, and only those need a cron parser.
-    const { toTimetable } = await import('./engine/timetable.js');
-    const timetable = toTimetable(when);
-    const { work } = await prepareSubmission('schedule', target, rest, this.host, this.caller);
-    const engine = await this.host.engine();
-    return toSchedule(await engine.schedule({ id: key, when: timetable, ...work }));
+    const { enterSchedule } = await import('./adding.js');
+    return toSchedule(await enterSchedule(id, when, target, rest, this.host, this.caller));
   }
 
   /** Removes a schedule. Calls it has already added stay. `false` if no schedule has that id. */
@@ -188,22 +170,11 @@ export class Docket {
     return (await (await this.host.engine()).schedules()).map(toSchedule);
   }
 
-  /** `add` is idempotent for the same component and principal. A key shared by different ones is a mistake. */
-  private refuseForeign(record: ExecutionRecord, component: Component<CallFrame>, how: 'add' | 'replace'): void {
-    const same = record.component === component.name && record.owner === this.caller.principal.id;
-    if (same && how === 'add') return;
-    const whose = same ? 'a task that a client asked for' : 'a live execution of another component or principal';
-    throw new ErrandError(
-      'KEY_TAKEN',
-      `docket.${how}: the key '${record.key}' belongs to ${whose}. Put the component or the principal into the key.`,
-    );
-  }
-
   /** Finds an execution by its key; undefined if there is none, or its record has expired. */
   async get(key: string): Promise<Execution | undefined> {
     const engine = await this.host.engine();
     const record = await engine.get(key);
-    return record && new Execution(record, false, engine, this.waiting);
+    return record && this.handle(record, false, engine);
   }
 
   /** Cancels an execution, running or not. `false` if there is none, or it has already ended. */
@@ -219,10 +190,8 @@ export class Docket {
    */
   async retry(key: string): Promise<Execution> {
     const engine = await this.host.engine();
-    const { retried, record } = await engine.retry(key);
-    if (record === undefined) throw unknownExecution(key);
-    if (!retried) throw retryRefused(record);
-    return new Execution(record, true, engine, this.waiting);
+    const { runAgain } = await import('./execution-summary.js');
+    return this.handle(await runAgain(engine, key), true, engine);
   }
 
   /**
@@ -231,6 +200,7 @@ export class Docket {
    * @throws {ErrandError} `OPTIONS_INVALID`, `CURSOR_INVALID`, `DOCKET_UNAVAILABLE`
    */
   async list(options: ListOptions = {}): Promise<ExecutionPage> {
+    const { toBrowseQuery, toPage } = await import('./execution-summary.js');
     const query = toBrowseQuery(options);
     return toPage(await (await this.host.engine()).browse(query));
   }
@@ -243,6 +213,11 @@ export class Docket {
   /** Lists the live workers of all processes. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
   async workers(): Promise<readonly WorkerSummary[]> {
     return (await this.host.engine()).workers();
+  }
+
+  private async handle(record: ExecutionRecord, added: boolean, engine: Engine): Promise<Execution> {
+    const { Execution } = await import('./execution.js');
+    return new Execution(record, added, engine, this.waiting);
   }
 }
 

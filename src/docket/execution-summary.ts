@@ -1,8 +1,10 @@
 import { ErrandError } from '../base/errors.js';
 import { shown } from '../base/shown.js';
 import type { ProgressState } from '../call/channel.js';
+import type { Engine } from './engine/engine.js';
 import { executionStates, type BrowseQuery, type RecordSummary, type SummaryPage } from './engine/queries.js';
 import { hasFailedForClient, isTask, type ExecutionRecord, type ExecutionState } from './engine/record.js';
+import { unknownExecution } from './wait.js';
 
 /** Options of `docket.list`. */
 export interface ListOptions {
@@ -109,8 +111,16 @@ export function toSummary(record: RecordSummary): ExecutionSummary {
   };
 }
 
+/** Runs an execution again. @throws {ErrandError} `EXECUTION_UNKNOWN`, `RETRY_REFUSED` */
+export async function runAgain(engine: Engine, key: string): Promise<ExecutionRecord> {
+  const { retried, record } = await engine.retry(key);
+  if (record === undefined) throw unknownExecution(key);
+  if (!retried) throw retryRefused(record);
+  return record;
+}
+
 /** The error for an execution that cannot be run again. */
-export function retryRefused({ key, state, ...record }: ExecutionRecord): ErrandError {
+function retryRefused({ key, state, ...record }: ExecutionRecord): ErrandError {
   const why = isTask(record)
     ? 'is a task: to the client that asked for it, an ended task stays ended. The client may ask again'
     : `is ${state}. Only a failed one can be run again`;

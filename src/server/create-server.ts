@@ -22,7 +22,6 @@ import type { HttpHandler } from '../transports/http/http-handler.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { contractOf, processContract, type ProcessContract } from './process-contract.js';
-import { attachOpenTelemetry } from './telemetry/open-telemetry.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
 import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
 import { coreOf } from './core.js';
@@ -342,7 +341,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   private async makeReady(): Promise<Core> {
     const { options, catalog } = this;
-    this.observed ??= attachOpenTelemetry(options.tracing, options.meters);
+    this.observed ??= import('./telemetry/open-telemetry.js').then(({ attachOpenTelemetry }) =>
+      attachOpenTelemetry(options.tracing, options.meters),
+    );
     await this.observed;
     await this.injector.start();
     if (catalog.hasBackground) {
