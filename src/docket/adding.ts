@@ -5,18 +5,12 @@ import type { Component } from '../components/component.js';
 import type { DefinedComponent } from '../components/define.js';
 import type { Class } from '../injection/tokens.js';
 import type { DocketHost } from './docket.js';
-import type { Engine, ScheduleRecord } from './engine/engine.js';
+import type { ScheduleRecord } from './engine/engine.js';
 import type { ExecutionRecord } from './engine/record.js';
 import { inSendingSpan } from './engine/spans.js';
 import { toTimetable, type ScheduleWhen } from './engine/timetable.js';
+import { Execution, type Waiting } from './execution.js';
 import { checkedKey, dueTime, prepareSubmission } from './submission.js';
-
-/** The execution with the key: the new one, or the one that already had it. */
-export interface Entered {
-  readonly record: ExecutionRecord;
-  readonly added: boolean;
-  readonly engine: Engine;
-}
 
 /** Does the work of `docket.add` and `docket.replace`. `rest` are their arguments after the target. */
 export async function enterExecution(
@@ -25,7 +19,8 @@ export async function enterExecution(
   rest: readonly unknown[],
   host: DocketHost,
   caller: Caller,
-): Promise<Entered> {
+  waiting: Waiting,
+): Promise<Execution> {
   const where = `docket.${how}`;
   const { component, options, work } = await prepareSubmission(how, target, rest, host, caller);
   const { when } = options;
@@ -36,7 +31,7 @@ export async function enterExecution(
   const { added, record } = await inSendingSpan(host.tracing, execution, (traced) => engine[how](traced));
   if (added) host.meters.count('executionsAdded', { 'errand.component': component.name });
   else refuseForeign(record, component, how, caller);
-  return { record, added, engine };
+  return new Execution(record, added, engine, waiting);
 }
 
 /** Does the work of `docket.schedule`. */

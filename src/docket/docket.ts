@@ -37,11 +37,13 @@ export interface Schedule {
 export interface DocketHost extends SubmissionHost {
   readonly meters: Meters;
   readonly tracing: Tracing;
+  /** Loads what adds executions, when it is first used: servers start faster without it. */
+  adding(): Promise<typeof import('./adding.js')>;
   /** Resolves with the started engine. Rejects if the server has no background component or is closed. */
   engine(): Promise<Engine>;
 }
 
-/** The queue of work of one server. Its parts are loaded when they are first used, so that servers start faster. */
+/** The queue of work of one server. */
 export class Docket {
   /** @internal */
   constructor(
@@ -107,9 +109,8 @@ export class Docket {
     target: Class<object> | DefinedComponent,
     rest: readonly unknown[],
   ): Promise<Execution> {
-    const { enterExecution } = await import('./adding.js');
-    const { record, added, engine } = await enterExecution(how, target, rest, this.host, this.caller);
-    return this.handle(record, added, engine);
+    const { enterExecution } = await this.host.adding();
+    return enterExecution(how, target, rest, this.host, this.caller, this.waiting);
   }
 
   /**
@@ -156,7 +157,7 @@ export class Docket {
     target: Class<object> | DefinedComponent,
     ...rest: unknown[]
   ): Promise<Schedule> {
-    const { enterSchedule } = await import('./adding.js');
+    const { enterSchedule } = await this.host.adding();
     return toSchedule(await enterSchedule(id, when, target, rest, this.host, this.caller));
   }
 

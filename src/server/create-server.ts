@@ -356,7 +356,10 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   private docketHost(): DocketHost {
     const { options } = this;
+    let adding: ReturnType<DocketHost['adding']> | undefined;
     return {
+      // Kept, since each import() costs about as much as the rest of an addition.
+      adding: () => (adding ??= import('../docket/adding.js')),
       catalog: () => this.catalog,
       meters: options.meters,
       tracing: options.tracing,
