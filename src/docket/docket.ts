@@ -4,6 +4,7 @@ import type { Caller } from '../call/frame.js';
 import { anonymous, CurrentHeaders } from '../call/principal.js';
 import type { DefinedComponent } from '../components/define.js';
 import type { Class } from '../injection/tokens.js';
+import type * as Adding from './adding.js';
 import type {
   AddArguments,
   DefinitionArguments,
@@ -38,7 +39,7 @@ export interface DocketHost extends SubmissionHost {
   readonly meters: Meters;
   readonly tracing: Tracing;
   /** Loads what adds executions, when it is first used: servers start faster without it. */
-  adding(): Promise<typeof import('./adding.js')>;
+  adding(): Promise<typeof Adding>;
   /** Resolves with the started engine. Rejects if the server has no background component or is closed. */
   engine(): Promise<Engine>;
 }

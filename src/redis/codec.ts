@@ -12,7 +12,7 @@ import { summaryFields, type RecordSummary } from '../docket/engine/queries.js';
 import { endFields, type ExecutionEnd, type ExecutionRecord, type Question } from '../docket/engine/record.js';
 import { Timetable } from '../docket/engine/timetable.js';
 import type { WireError } from '../protocol/errors.js';
-import type { Argument, Reply } from './scripts/script.js';
+import type { Argument, Reply } from './connection/script-runner.js';
 
 /** JSON that we wrote ourselves, so its shape is not checked. */
 const json = <T>() =>

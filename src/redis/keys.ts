@@ -1,5 +1,5 @@
-/** The part of each key between the docket's prefix and a name. No other file builds keys. */
-const parts = {
+/** The part of each key between the docket's prefix and a name. Nothing else builds keys: Lua takes them from here as well. */
+export const keyParts = {
   /** Hash: the record of an execution. */
   execution: 'execution:',
   /** Hash: the questions of an execution, until its end. */
@@ -50,6 +50,8 @@ const parts = {
   isolated: 'isolated:',
   /** Sorted set: the ids of the schedules, by the time at which a process is asked to make the next tick. */
   schedules: 'schedules',
+  /** BullMQ's queue. The name of a key is what BullMQ calls it, or the id of a job. */
+  queue: 'tickets:',
   /** List: BullMQ's waiting list of jobs without a priority. The last one is next. */
   line: 'tickets:wait',
   /** Sorted set: BullMQ's waiting list of jobs with a priority. */
@@ -72,7 +74,7 @@ const parts = {
   mark: 'mark',
 } as const;
 
-type Part = keyof typeof parts;
+type Part = keyof typeof keyParts;
 
 /** Name of the docket's queue in BullMQ. Its keys are the docket's prefix followed by this name. */
 export const queueName = 'tickets';
@@ -87,15 +89,4 @@ export const jobName = 'run';
 export const prefixOf = (docket: string): string => `{errand:${encodeURIComponent(docket)}}`;
 
 /** Builds a key. `name` is empty for what a docket has only one of. */
-export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${parts[part]}${name}`;
-
-/**
- * Replaces `executionKey(name)` and the like in Lua by the expression that builds the key, which is cheaper than a call.
- * Scripts receive the prefix as their first key. The name must not contain parentheses.
- */
-export function withKeys(lua: string): string {
-  return lua.replace(/\b(\w+)Key\(([^()]*)\)/g, (call, part: string, name: string) => {
-    if (!Object.hasOwn(parts, part)) return call;
-    return `(KEYS[1] .. ':${parts[part as Part]}'${name === '' ? '' : ` .. (${name} or '')`})`;
-  });
-}
+export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${keyParts[part]}${name}`;

@@ -43,11 +43,12 @@ import { RedisQuestions } from './redis-questions.js';
 import { RedisRuns, type DoneJob, type FinishedRun } from './queue/redis-runs.js';
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
-import { takesJobs } from './scripts/bring.js';
+import { bullMqSteps, untestedBullMq } from './queue/bullmq-steps.js';
 import { Schedules } from './queue/schedules.js';
-import { ScriptRunner, type Argument, type Reply, type Script } from './scripts/script.js';
+import { ScriptRunner, Scripts, type Argument, type Reply } from './connection/script-runner.js';
 import { QueueJobs } from './queue/queue-jobs.js';
 import { WorkerRegistry } from './events/worker-registry.js';
+import type { BullMqSteps, LuaStep } from './lua/lua-step.js';
 
 /** How long the key written by a health check stays in Redis, in milliseconds. */
 const healthTtl = 10_000;
@@ -73,6 +74,11 @@ export interface RedisEngineOptions {
   readonly onReconnect?: () => void;
   /** Receives warnings for people to read, such as a Redis that may evict tasks. Default: they are dropped. */
   readonly onWarning?: (warning: string) => void;
+  /**
+   * BullMQ's own scripts, to run within ours; undefined to use only BullMQ's public interface. Default: those of the installed
+   * version, if they were tested.
+   */
+  readonly bullmq?: BullMqSteps | undefined;
 }
 
 /**
@@ -90,6 +96,8 @@ export class RedisEngine implements Engine {
   private readonly inbox: Inbox;
   private readonly presence: Presence;
   private readonly report: OnError;
+  private readonly warn: (warning: string) => void;
+  private readonly bullmq: BullMqSteps | undefined;
   private readonly deadline: number;
   private readonly lease: number;
   private readonly reader: RedisClient;
@@ -130,7 +138,10 @@ export class RedisEngine implements Engine {
     }
     this.lease = lease;
     this.connections = new RedisConnections({ url, tls, deadline, onError: this.report, onReconnect, onWarning });
-    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name));
+    this.bullmq = 'bullmq' in options ? options.bullmq : bullMqSteps();
+    this.warn = onWarning;
+    const scripts = new Scripts(this.bullmq);
+    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts);
     this.timetables = new Schedules(this.scripts, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
@@ -150,13 +161,13 @@ export class RedisEngine implements Engine {
       report: this.report,
     });
     this.presence = new Presence(this.node, this.scripts, lease, this.report);
-    const run = (script: Script, ...args: readonly Argument[]): Promise<Reply> =>
-      this.guard(() => this.scripts.run(script, ...args));
+    const run = (step: LuaStep, ...args: readonly Argument[]): Promise<Reply> =>
+      this.guard(() => this.scripts.run(step, ...args));
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { node, presence, report } = this;
     this.waitingList = new WaitingList(report);
     const workers = (): ScriptRunner =>
-      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix));
+      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts));
     const request = (): string => this.request();
     const { expected } = this.inbox.ends;
     const { waitingList } = this;
@@ -267,7 +278,7 @@ export class RedisEngine implements Engine {
       lease: this.lease,
       acquire: (job, run) => this.runs.acquire(job, run, intake),
       passOn: () => this.runs.passOn(),
-      ...(takesJobs && {
+      ...(this.bullmq && {
         acquireFirst: (lock: string, run: string) => this.runs.acquireFirst(lock, run, intake),
         acquireNext: (done: DoneJob, coming: string) => this.runs.acquireNext(done, coming, intake),
         finish: (finished: FinishedRun, done: DoneJob, coming: string) =>
@@ -345,6 +356,7 @@ export class RedisEngine implements Engine {
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }
+    if (!this.bullmq) this.warn(untestedBullMq());
     this.waitingList.open(jobs);
   }
 

@@ -4,9 +4,9 @@ import type { ExecutionRecord } from '../docket/engine/record.js';
 import type { ExpectedEnds } from './events/expected-ends.js';
 import type { WaitingList } from './queue/waiting-list.js';
 import { addedRecord, executionFields, recordIn } from './codec.js';
-import { addScript, cancelScript, getScript } from './scripts/executions.js';
-import { retryScript } from './scripts/overview.js';
-import type { Argument, Reply, Script } from './scripts/script.js';
+import type { Argument, Reply } from './connection/script-runner.js';
+import { lua } from './lua/bundle.js';
+import type { LuaStep } from './lua/lua-step.js';
 
 /** The parts of the engine that {@link RedisExecutions} uses. */
 export interface RedisExecutionsHost {
@@ -15,7 +15,7 @@ export interface RedisExecutionsHost {
   readonly waitingList: WaitingList;
   /** Executions whose ends are likely to be awaited in this process. */
   readonly expected: ExpectedEnds;
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   /** Returns a new request id, so that a command sent twice is recognised. */
   request(): string;
 }
@@ -40,11 +40,11 @@ export class RedisExecutions {
   }
 
   async get(key: string): Promise<ExecutionRecord | undefined> {
-    return recordIn(await this.host.run(getScript, key));
+    return recordIn(await this.host.run(lua.executions.get, key));
   }
 
   async retry(key: string): Promise<Retried> {
-    const [status, value, job] = await this.list(retryScript, this.host.request(), key);
+    const [status, value, job] = await this.list(lua.executions.retry, this.host.request(), key);
     await this.host.waitingList.enqueue(key, job);
     const record = recordIn(value);
     return { retried: status === 'retried', ...(record && { record }) };
@@ -53,7 +53,7 @@ export class RedisExecutions {
   async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelResult> {
     const { waitingList } = this.host;
     const args = [this.host.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
-    const [result, jobNumber, admitted] = await this.list(cancelScript, ...args);
+    const [result, jobNumber, admitted] = await this.list(lua.executions.cancel, ...args);
     waitingList.remove(jobNumber);
     await waitingList.admit(admitted);
     return result as CancelResult;
@@ -70,7 +70,7 @@ export class RedisExecutions {
     const most = Number.isFinite(limit) ? limit : -1;
     const [task, replace] = [session === undefined ? '0' : '1', replaces ? '1' : '0'];
     const facts = [this.host.request(), key, owner, task, replace, component, most, runAt, delay, awaits];
-    const reply = await this.list(addScript, ...facts, ...executionFields(execution));
+    const reply = await this.list(lua.executions.add, ...facts, ...executionFields(execution));
     const [status, value, job, replacedJob, admitted] = reply;
     if (status === 'limit') throw tooManyTasks(limit, Number(value));
     if (status === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
@@ -83,7 +83,7 @@ export class RedisExecutions {
   }
 
   /** Runs a script whose reply is a list. */
-  private async list(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.host.run(script, ...args)) as readonly Reply[];
+  private async list(step: LuaStep, ...args: readonly Argument[]): Promise<readonly Reply[]> {
+    return (await this.host.run(step, ...args)) as readonly Reply[];
   }
 }

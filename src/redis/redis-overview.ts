@@ -10,13 +10,13 @@ import {
 import type { ExecutionRecord } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
 import { recordIn, summaryIn } from './codec.js';
-import { listScript } from './scripts/executions.js';
-import { browseScript, statsScript } from './scripts/overview.js';
-import type { Argument, Reply, Script } from './scripts/script.js';
+import type { Argument, Reply } from './connection/script-runner.js';
+import { lua } from './lua/bundle.js';
+import type { LuaStep } from './lua/lua-step.js';
 
 /** The parts of the engine that {@link RedisOverview} uses. */
 export interface RedisOverviewHost {
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   readonly report: OnError;
 }
 
@@ -32,7 +32,7 @@ export class RedisOverview {
   }
 
   async list({ owner, cursor, limit }: ListQuery): Promise<RecordPage> {
-    const found = (await this.host.run(listScript, owner, this.before(cursor), limit)) as [string, Reply][];
+    const found = (await this.host.run(lua.executions.list, owner, this.before(cursor), limit)) as [string, Reply][];
     const page = found.slice(0, limit);
     const last = found.length > page.length ? page.at(-1) : undefined;
     const read = (fields: Reply): ExecutionRecord[] => [recordIn(fields) ?? []].flat();
@@ -45,7 +45,7 @@ export class RedisOverview {
   /** Returns a page of all executions. The lists of the states are paged together, since each is in the order of addition. */
   async browse({ state, component = '', cursor, limit }: BrowseQuery): Promise<SummaryPage> {
     const states = state === undefined ? executionStates : [state];
-    const reply = await this.host.run(browseScript, this.before(cursor), limit, component, ...states);
+    const reply = await this.host.run(lua.executions.browse, this.before(cursor), limit, component, ...states);
     const [found, next] = reply as readonly [found: readonly Reply[], next: string];
     const read = (fields: Reply): RecordSummary[] => [summaryIn(fields)];
     return {
@@ -56,7 +56,7 @@ export class RedisOverview {
 
   /** Counts executions by the length of the lists, so that no crash can leave a wrong count. */
   async stats(): Promise<DocketStats> {
-    const reply = await this.host.run(statsScript);
+    const reply = await this.host.run(lua.executions.stats);
     const [counts, openQuestions, workers, waiting] = reply as readonly [readonly number[], number, number, string];
     const states = executionStates.map((state, index) => [state, counts[index] ?? 0] as const);
     return {

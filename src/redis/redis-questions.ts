@@ -4,13 +4,14 @@ import type { Question } from '../docket/engine/record.js';
 import { tooManyQuestions } from '../docket/engine/size-limits.js';
 import { questionIn, questionText } from './codec.js';
 import type { WaitingList } from './queue/waiting-list.js';
-import { answerScript, askScript, questionsScript } from './scripts/questions.js';
-import type { Argument, Reply, Script } from './scripts/script.js';
+import type { Argument, Reply } from './connection/script-runner.js';
+import { lua } from './lua/bundle.js';
+import type { LuaStep } from './lua/lua-step.js';
 
 /** The parts of the engine that {@link RedisQuestions} uses. */
 export interface RedisQuestionsHost {
   readonly waitingList: WaitingList;
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   /** Returns a new request id, so that a command sent twice is recognised. */
   request(): string;
 }
@@ -23,7 +24,7 @@ export class RedisQuestions {
     const most = Number.isFinite(limit) ? limit : -1;
     const onDeadline = JSON.stringify(asked.onDeadline);
     const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
-    const [status, question, wait] = (await this.host.run(askScript, ...args)) as readonly Reply[];
+    const [status, question, wait] = (await this.host.run(lua.questions.ask, ...args)) as readonly Reply[];
     if (status === 'limit') throw tooManyQuestions(limit);
     if (status === 'lost') return undefined;
     this.host.waitingList.checkDueIn(Number(wait));
@@ -33,10 +34,10 @@ export class RedisQuestions {
   async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
     const args = [this.host.request(), key, question, JSON.stringify(answer)];
     if (session !== undefined) args.push(session);
-    return (await this.host.run(answerScript, ...args)) as AnswerResult;
+    return (await this.host.run(lua.questions.answer, ...args)) as AnswerResult;
   }
 
   async list(key: string): Promise<readonly Question[]> {
-    return ((await this.host.run(questionsScript, key)) as readonly Reply[]).map(questionIn);
+    return ((await this.host.run(lua.questions.list, key)) as readonly Reply[]).map(questionIn);
   }
 }

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
-import { settleScript } from '../../src/redis/scripts/runs.js';
-import { ScriptRunner } from '../../src/redis/scripts/script.js';
+import { ScriptRunner, Scripts } from '../../src/redis/connection/script-runner.js';
+import { lua } from '../../src/redis/lua/bundle.js';
 import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -121,9 +121,9 @@ describe('a component that is bound, on several engines', () => {
     await here.add(anExecution('b'));
     await eventually(async () => expect(await docket.redis.exists(`${docket.prefix}:gate:blocked:report`)).toBe(1));
     // What a process does that ends in the middle: the step is made, and the ticket of 'b' is not brought into the line.
-    const dying = new ScriptRunner(docket.redis, docket.prefix);
+    const dying = new ScriptRunner(docket.redis, docket.prefix, new Scripts(undefined));
     const ending = ['finish', 0, 'completed', 'outcome', '{"result":null}'];
-    await dying.run(settleScript, 'of nobody', 'a', first.run, ...ending);
+    await dying.run(lua.runs.settle, 'of nobody', 'a', first.run, ...ending);
     const second = await worker.next();
     expect(second.record.key).toBe('b');
     worker.end(first);

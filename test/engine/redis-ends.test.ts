@@ -3,7 +3,8 @@ import type { Delivery, NewExecution } from '../../src/docket/engine/engine.js';
 import { Execution } from '../../src/docket/execution.js';
 import type { ExecutionEnd } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
-import { watchEndScript } from '../../src/redis/scripts/inbox.js';
+import { Scripts } from '../../src/redis/connection/script-runner.js';
+import { lua } from '../../src/redis/lua/bundle.js';
 import { eventually } from '../helpers/eventually.js';
 import { rejection } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -53,8 +54,8 @@ async function waitOnce(component?: string): Promise<void> {
 /** How often Redis was asked by whoever waits. */
 async function asked(): Promise<number> {
   const log = (await docket.redis.call('SLOWLOG', 'GET', '-1')) as [number, number, number, string[]][];
-  return log.filter(([, , , command]) => command.includes(watchEndScript.sha) || command[1] === watchEndScript.text)
-    .length;
+  const { sha, text } = new Scripts(undefined).of(lua.inbox.watchEnd);
+  return log.filter(([, , , command]) => command.includes(sha) || command[1] === text).length;
 }
 
 beforeEach(async () => {

@@ -5,8 +5,8 @@ import type { Engine } from '../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { Schedules, type DueTick } from '../../src/redis/queue/schedules.js';
-import { dueScript } from '../../src/redis/scripts/due.js';
-import { ScriptRunner, type Reply } from '../../src/redis/scripts/script.js';
+import { ScriptRunner, Scripts, type Reply } from '../../src/redis/connection/script-runner.js';
+import { lua } from '../../src/redis/lua/bundle.js';
 import { asBuilt, root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
@@ -82,7 +82,7 @@ describe('a tick', () => {
   let schedules: Schedules;
   let reported: unknown[];
   const look = async (): Promise<{ readonly ticks: readonly DueTick[]; readonly now: number }> => {
-    const [, , ticks, now] = (await scripts.run(dueScript)) as readonly [Reply, Reply, readonly DueTick[], string];
+    const [, , ticks, now] = (await scripts.run(lua.queue.due)) as readonly [Reply, Reply, readonly DueTick[], string];
     return { ticks, now: Number(now) };
   };
   /** Makes the next tick one of the past. */
@@ -94,7 +94,7 @@ describe('a tick', () => {
   };
   beforeEach(() => {
     reported = [];
-    scripts = new ScriptRunner(docket.redis, docket.prefix);
+    scripts = new ScriptRunner(docket.redis, docket.prefix, new Scripts(undefined));
     schedules = new Schedules(scripts, (error) => reported.push(error));
   });
 

@@ -1,16 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Script, ScriptRunner, type Reply } from '../../src/redis/scripts/script.js';
+import { ScriptRunner, Scripts, type Reply } from '../../src/redis/connection/script-runner.js';
+import { lua } from '../../src/redis/lua/bundle.js';
+import type { LuaStep } from '../../src/redis/lua/lua-step.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, TestWorker } from './contract/stage.js';
 
-const echo = new Script(`return { ARGV[1] or 'none', #ARGV }`);
-const count = new Script(`return redis.call('INCR', KEYS[1] .. ':' .. ARGV[1])`);
+/** A step of the test's own. */
+const step = (body: string): LuaStep => ({ ...lua.schedules.time, name: 'test', body });
+
+const echo = step(`return { ARGV[1] or 'none', #ARGV }`);
+const count = step(`return redis.call('INCR', KEYS[1] .. ':' .. ARGV[1])`);
 
 let docket: TestDocket;
 let scripts: ScriptRunner;
 beforeEach(async () => {
   docket = await TestDocket.alone();
-  scripts = new ScriptRunner(docket.redis, docket.prefix);
+  scripts = new ScriptRunner(docket.redis, docket.prefix, new Scripts(undefined));
 });
 afterEach(() => docket.dispose());
 
@@ -26,7 +31,7 @@ async function inOneTurn(...steps: (() => Promise<Reply>)[]): Promise<{ replies:
   };
 }
 
-describe('steps of one script that are asked for in one turn', () => {
+describe('calls of one step in one turn of the event loop', () => {
   it('are one command, each with its own arguments', async () => {
     const steps = [[], ['one'], ['a', 2, '']].map((args) => () => scripts.run(echo, ...args));
     expect(await inOneTurn(...steps)).toEqual({
@@ -64,7 +69,7 @@ describe('steps of one script that are asked for in one turn', () => {
   });
 
   it('travel alone where each does much', async () => {
-    const long = new Script(`return redis.call('EXISTS', KEYS[1])`, { alone: true });
+    const long = { ...step(`return redis.call('EXISTS', KEYS[1])`), alone: true };
     const { replies, commands } = await inOneTurn(...[1, 2, 3].map(() => () => scripts.run(long)));
     expect(replies).toEqual([0, 0, 0]);
     expect(commands).toBe(3);

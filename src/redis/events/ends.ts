@@ -2,8 +2,8 @@ import type { EndWatch } from '../../docket/engine/engine.js';
 import { isTerminal, type ExecutionEnd } from '../../docket/engine/record.js';
 import { ExpectedEnds } from './expected-ends.js';
 import { endIn, endOf } from '../codec.js';
-import { unwatchEndScript, watchEndScript } from '../scripts/inbox.js';
-import type { Reply, ScriptRunner } from '../scripts/script.js';
+import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** One caller that waits for the end of an execution. */
 interface Waiter {
@@ -103,11 +103,11 @@ export class Ends {
   async close(): Promise<void> {
     const keys = [...this.awaited.keys()];
     this.awaited.clear();
-    await Promise.allSettled(keys.map((key) => this.scripts.run(unwatchEndScript, this.host.node, key)));
+    await Promise.allSettled(keys.map((key) => this.scripts.run(lua.inbox.unwatchEnd, this.host.node, key)));
   }
 
   private async register(key: string): Promise<readonly Reply[]> {
-    return (await this.scripts.run(watchEndScript, this.host.node, key)) as readonly Reply[];
+    return (await this.scripts.run(lua.inbox.watchEnd, this.host.node, key)) as readonly Reply[];
   }
 
   /** Ignores messages sent before the caller began to wait. */
@@ -123,6 +123,6 @@ export class Ends {
     // Redis has already forgotten this process, or reports a later execution unasked.
     if (awaited.ended > awaited.since || this.expected.isReported(key)) return;
     // Commands keep their order, so a caller that waits again is registered after this.
-    this.scripts.run(unwatchEndScript, this.host.node, key).catch(() => undefined);
+    this.scripts.run(lua.inbox.unwatchEnd, this.host.node, key).catch(() => undefined);
   }
 }

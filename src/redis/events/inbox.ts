@@ -6,8 +6,8 @@ import { Ends } from './ends.js';
 import { Watchers, type OnError } from '../../docket/engine/watchers.js';
 import { keyOf } from '../keys.js';
 import { eventIn, fieldsOf } from '../codec.js';
-import { renewInboxScript, joinScript, leaveScript, unwatchScript, watchScript } from '../scripts/inbox.js';
-import type { Reply, ScriptRunner } from '../scripts/script.js';
+import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** How long a process counts as alive, and its inbox is kept, without a heartbeat; and the time between heartbeats. */
 const inboxTtl = 600_000;
@@ -102,11 +102,11 @@ export class Inbox {
     this.reader.disconnect();
     await this.reading;
     const subjects = [...this.subjects.values()].map(({ of }) =>
-      this.scripts.run(unwatchScript, this.node, ...named(of)),
+      this.scripts.run(lua.inbox.unwatch, this.node, ...named(of)),
     );
     this.subjects.clear();
     // If any of this does not reach Redis, it expires there.
-    await Promise.allSettled([...subjects, this.ends.close(), this.scripts.run(leaveScript, this.node)]);
+    await Promise.allSettled([...subjects, this.ends.close(), this.scripts.run(lua.inbox.leave, this.node)]);
   }
 
   /**
@@ -143,10 +143,10 @@ export class Inbox {
       if (--subject.watching > 0 || this.closed) return;
       this.subjects.delete(name);
       // Commands keep their order, so a caller that watches again is added after this.
-      this.scripts.run(unwatchScript, this.node, ...named(of)).catch(() => undefined);
+      this.scripts.run(lua.inbox.unwatch, this.node, ...named(of)).catch(() => undefined);
     };
     try {
-      const [number] = (await this.scripts.run(watchScript, this.node, watchTtl, ...named(of))) as readonly Reply[];
+      const [number] = (await this.scripts.run(lua.inbox.watch, this.node, watchTtl, ...named(of))) as readonly Reply[];
       after = number == null ? this.lastNumber : Number(number);
       for (const event of early.filter(isNew)) this.guarded(() => listener(event));
       return unwatch;
@@ -157,11 +157,11 @@ export class Inbox {
   }
 
   private async join(): Promise<void> {
-    await this.scripts.run(joinScript, this.node, this.lastNumber, inboxTtl);
+    await this.scripts.run(lua.inbox.join, this.node, this.lastNumber, inboxTtl);
   }
 
   private async sendHeartbeat(): Promise<void> {
-    const known = await this.scripts.run(renewInboxScript, this.node, inboxTtl, this.lastId);
+    const known = await this.scripts.run(lua.inbox.renew, this.node, inboxTtl, this.lastId);
     if (known === 0) {
       // This process counted as dead, so others sent it nothing.
       this.unknown = true;
@@ -190,7 +190,7 @@ export class Inbox {
   private async renew(): Promise<void> {
     const subjects = [...this.subjects.values()].map(({ of }) => named(of));
     for (let index = 0; index < subjects.length; index += 500) {
-      await this.scripts.run(watchScript, this.node, watchTtl, ...subjects.slice(index, index + 500).flat());
+      await this.scripts.run(lua.inbox.watch, this.node, watchTtl, ...subjects.slice(index, index + 500).flat());
     }
   }
 

@@ -1,6 +1,6 @@
 import type { OnError } from '../../docket/engine/watchers.js';
-import { goneScript, heartbeatScript, signOffScript } from '../scripts/presence.js';
-import type { Reply, ScriptRunner } from '../scripts/script.js';
+import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** How long a killed process keeps its question leases, in worker leases, and how often others check. */
 const ttlPerLease = 1.5;
@@ -41,7 +41,7 @@ export class Presence {
     clearInterval(this.checks);
     this.waiting.clear();
     this.unreleased.clear();
-    await this.scripts.run(signOffScript, this.node, 2 * this.ttl);
+    await this.scripts.run(lua.presence.signOff, this.node, 2 * this.ttl);
   }
 
   /** Calls the listener once when the process is gone. Returns a function that removes the listener. */
@@ -77,7 +77,7 @@ export class Presence {
   }
 
   private async sendHeartbeat(): Promise<void> {
-    await this.scripts.run(heartbeatScript, this.node, this.ttl);
+    await this.scripts.run(lua.presence.heartbeat, this.node, this.ttl);
     for (const [name, send] of [...this.unreleased]) {
       if (this.unreleased.get(name) === send) await this.release(name, send);
     }
@@ -92,7 +92,7 @@ export class Presence {
     }
     this.isChecking = true;
     try {
-      const gone = (await this.scripts.run(goneScript, ...this.waiting.keys())) as readonly Reply[];
+      const gone = (await this.scripts.run(lua.presence.gone, ...this.waiting.keys())) as readonly Reply[];
       for (const node of gone.map(String)) {
         const listeners = this.waiting.get(node);
         this.waiting.delete(node);

@@ -1,7 +1,8 @@
 import type { LeaseListener, LeaseHolder, QuestionLeases, LeaseResult } from '../../docket/engine/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import { acquireLeaseScript, receivedScript, releaseLeaseScript } from '../scripts/question-leases.js';
-import type { Argument, Reply, Script } from '../scripts/script.js';
+import type { Argument, Reply } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
+import type { LuaStep } from '../lua/lua-step.js';
 
 /** A connection of this process that asks for leases. */
 interface Attendee {
@@ -12,7 +13,7 @@ interface Attendee {
 
 /** The parts of the engine that {@link RedisQuestionLeases} uses. */
 export interface RedisQuestionLeasesHost {
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   readonly presence: Presence;
 }
 
@@ -39,7 +40,7 @@ export class RedisQuestionLeases implements QuestionLeases {
     this.forget(connection, key, question);
     this.host.presence.acquiredAgain(leaseName(connection, key, question));
     const waiting = waits ? '1' : rests === true ? 'r' : '0';
-    const reply = await this.host.run(acquireLeaseScript, key, question, connection, waiting, session);
+    const reply = await this.host.run(lua.questions.acquireLease, key, question, connection, waiting, session);
     const [status, detail, kept] = reply as readonly Reply[];
     if (status === 'elsewhere') this.waitForEndOf(String(detail), connection, key, question);
     return {
@@ -50,14 +51,14 @@ export class RedisQuestionLeases implements QuestionLeases {
   }
 
   async acknowledge(key: string, question: string, session: string): Promise<void> {
-    await this.host.run(receivedScript, key, question, session);
+    await this.host.run(lua.questions.acknowledgeLease, key, question, session);
   }
 
   async release(key: string, question: string, connection: string): Promise<void> {
     // A connection that was refused holds no lease.
     if (this.forget(connection, key, question)) return;
     await this.host.presence.release(leaseName(connection, key, question), () =>
-      this.host.run(releaseLeaseScript, key, question, connection),
+      this.host.run(lua.questions.releaseLease, key, question, connection),
     );
   }
 

@@ -1,19 +1,9 @@
 import type { Json } from '../../base/json.js';
 import type { SessionNews, Sessions, StoredSession } from '../../docket/engine/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import {
-  changeSessionScript,
-  endSessionScript,
-  findSessionScript,
-  holderScript,
-  holdScript,
-  keepSessionScript,
-  leaveSessionScript,
-  openTasksScript,
-  saveSessionScript,
-  publishSessionScript,
-} from '../scripts/sessions.js';
-import type { Argument, Reply, Script } from '../scripts/script.js';
+import type { Argument, Reply } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
+import type { LuaStep } from '../lua/lua-step.js';
 
 type Listener = (news: SessionNews) => void;
 
@@ -28,7 +18,7 @@ interface Served {
 
 /** The parts of the engine that {@link RedisSessions} uses. */
 export interface RedisSessionsHost {
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   /** Subscribes this process to the news of a session. Returns a function that ends the subscription. */
   watch(session: string): Promise<() => void>;
   readonly presence: Presence;
@@ -42,25 +32,25 @@ export class RedisSessions implements Sessions {
   constructor(private readonly host: RedisSessionsHost) {}
 
   async save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
-    await this.host.run(saveSessionScript, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
+    await this.host.run(lua.sessions.save, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
   }
 
   async find(id: string): Promise<StoredSession | undefined> {
-    const [owner, client] = (await this.host.run(findSessionScript, id)) as readonly Reply[];
+    const [owner, client] = (await this.host.run(lua.sessions.find, id)) as readonly Reply[];
     if (typeof owner !== 'string' || typeof client !== 'string') return undefined;
     return { owner, client: JSON.parse(client) as Json };
   }
 
   async keep(id: string, connection: string, ttl: number): Promise<boolean> {
-    return (await this.host.run(keepSessionScript, id, connection, Math.ceil(ttl))) === 1;
+    return (await this.host.run(lua.sessions.keep, id, connection, Math.ceil(ttl))) === 1;
   }
 
   async change(id: string, connection: string, client: Json): Promise<void> {
-    await this.host.run(changeSessionScript, id, connection, JSON.stringify(client));
+    await this.host.run(lua.sessions.change, id, connection, JSON.stringify(client));
   }
 
   async end(id: string, lastUsedBy = ''): Promise<void> {
-    await this.host.run(endSessionScript, id, lastUsedBy);
+    await this.host.run(lua.sessions.end, id, lastUsedBy);
   }
 
   async serve(id: string, connection: string, listener: Listener): Promise<() => void> {
@@ -94,23 +84,28 @@ export class RedisSessions implements Sessions {
   }
 
   async publish(id: string, connection: string, message: Json): Promise<void> {
-    await this.host.run(publishSessionScript, id, connection, JSON.stringify(message));
+    await this.host.run(lua.sessions.publish, id, connection, JSON.stringify(message));
   }
 
   async hold(id: string, connection: string): Promise<readonly string[]> {
     this.host.presence.acquiredAgain(holdName(id, connection));
-    const [changes, tasks] = (await this.host.run(holdScript, id, connection)) as readonly [number, readonly Reply[]];
+    const [changes, tasks] = (await this.host.run(lua.sessions.hold, id, connection)) as readonly [
+      number,
+      readonly Reply[],
+    ];
     // The message from Redis about this change will be ignored, since it has the same number.
     if (changes > 0) this.held(id, changes, connection);
     return tasks.map(String);
   }
 
   async release(id: string, connection: string): Promise<void> {
-    await this.host.presence.release(holdName(id, connection), () => this.host.run(leaveSessionScript, id, connection));
+    await this.host.presence.release(holdName(id, connection), () =>
+      this.host.run(lua.sessions.release, id, connection),
+    );
   }
 
   async openTasks(id: string): Promise<readonly string[]> {
-    return ((await this.host.run(openTasksScript, id)) as readonly Reply[]).map(String);
+    return ((await this.host.run(lua.sessions.openTasks, id)) as readonly Reply[]).map(String);
   }
 
   /** Handles an inbox message about a session. */
@@ -148,7 +143,7 @@ export class RedisSessions implements Sessions {
   }
 
   private async holderOf(id: string): Promise<[changes: number, connection: string | undefined]> {
-    const [changes, connection] = (await this.host.run(holderScript, id)) as readonly [number, string];
+    const [changes, connection] = (await this.host.run(lua.sessions.holder, id)) as readonly [number, string];
     return [changes, connection === '' ? undefined : connection];
   }
 

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { WorkerIdentity, WorkerSummary } from '../../docket/engine/queries.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { parsed } from '../codec.js';
-import type { ScriptRunner } from '../scripts/script.js';
-import { workerGoneScript, workerHeartbeatScript, workersScript } from '../scripts/workers.js';
+import type { ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** The number of calls in a worker. */
 interface Load {
@@ -67,7 +67,7 @@ export class WorkerRegistry {
       try {
         const { running, waiting } = load();
         const description = isKnown ? '' : facts;
-        const known = await this.scripts.run(workerHeartbeatScript, id, this.ttl, running, waiting, description);
+        const known = await this.scripts.run(lua.workers.heartbeat, id, this.ttl, running, waiting, description);
         isKnown = known === 1;
         this.failing = false;
       } catch (error) {
@@ -85,7 +85,7 @@ export class WorkerRegistry {
       if (!this.heartbeats.delete(id)) return;
       // If this does not reach Redis, the worker expires there.
       const leaving = this.scripts
-        .run(workerGoneScript, id)
+        .run(lua.workers.remove, id)
         .catch(() => undefined)
         .finally(() => this.leaving.delete(leaving));
       this.leaving.add(leaving);
@@ -94,7 +94,7 @@ export class WorkerRegistry {
 
   /** Lists the live workers of all processes, oldest first. */
   async list(): Promise<readonly WorkerSummary[]> {
-    const rows = (await this.scripts.run(workersScript)) as readonly unknown[];
+    const rows = (await this.scripts.run(lua.workers.list)) as readonly unknown[];
     return rows
       .map((row): WorkerSummary => {
         const [id, startedAt, { version, ...facts }, running, waiting] = parsed(Row, row, 'a worker');

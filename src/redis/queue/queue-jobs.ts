@@ -3,8 +3,8 @@ import type { RedisClient } from '../connection/open-redis.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { DueTick, Schedules } from './schedules.js';
-import { dueScript, frontScript, confirmQueuedScript } from '../scripts/due.js';
-import type { Reply, ScriptRunner } from '../scripts/script.js';
+import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** Longest pause between two checks for what is due, in milliseconds. Another process may have made something due. */
 const longestPause = 1_000;
@@ -19,7 +19,7 @@ const confirmationDelay = 250;
 /** Executions with the numbers of their queue jobs and their priorities. */
 type Due = readonly (readonly [key: string, jobNumber: string, priority: string])[];
 
-/** The reply of {@link dueScript}. */
+/** The reply of {@link lua.queue.due}. */
 type DueReply = readonly [
   due: Due,
   missing: Due,
@@ -125,7 +125,7 @@ export class QueueJobs {
     );
     // If this gets lost, the job is added a second time, which changes nothing.
     if (front) {
-      this.scripts.run(frontScript, jobNumber, key).catch(() => undefined);
+      this.scripts.run(lua.queue.front, jobNumber, key).catch(() => undefined);
       return;
     }
     this.unconfirmed.push(jobNumber, key);
@@ -161,7 +161,7 @@ export class QueueJobs {
     clearTimeout(this.confirmation);
     this.confirmation = undefined;
     const queued = this.unconfirmed.splice(0);
-    if (queued.length > 0) await this.scripts.run(confirmQueuedScript, ...queued).catch(() => undefined);
+    if (queued.length > 0) await this.scripts.run(lua.queue.confirm, ...queued).catch(() => undefined);
   }
 
   private async tick(due: DueTick, now: number): Promise<void> {
@@ -174,7 +174,7 @@ export class QueueJobs {
   private async checkDue(): Promise<void> {
     let wait: number = longestPause;
     try {
-      const [due, missing, ticks, now, next, admitted] = (await this.scripts.run(dueScript)) as DueReply;
+      const [due, missing, ticks, now, next, admitted] = (await this.scripts.run(lua.queue.due)) as DueReply;
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestPause), longestPause);
       await Promise.all(due.map(([key, number, priority]) => this.add(key, number, Number(priority))));
       await this.admit(admitted);

@@ -5,20 +5,10 @@ import type { ExecutionRecord } from '../../docket/engine/record.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import type { WaitingList } from './waiting-list.js';
 import { recordIn, repairedFields } from '../codec.js';
-import {
-  acquireFirstScript,
-  acquireNextScript,
-  acquireScript,
-  beginAloneScript,
-  exonerateScript,
-  finishScript,
-  passOnScript,
-  reportScript,
-  settleScript,
-  releaseUnstartedScript,
-} from '../scripts/runs.js';
-import type { Argument, Reply, Script, ScriptRunner } from '../scripts/script.js';
+import type { Argument, Reply, ScriptRunner } from '../connection/script-runner.js';
 import type { Ticket } from './queue-jobs.js';
+import { lua } from '../lua/bundle.js';
+import type { LuaStep } from '../lua/lua-step.js';
 
 /** A queue job that a worker has finished. */
 export interface DoneJob {
@@ -42,7 +32,7 @@ export interface Intake {
   readonly id: string;
   /** Name of the worker. */
   readonly worker: string;
-  /** Limits of its components, as arguments of {@link acquireScript}. */
+  /** Limits of its components, as arguments of {@link lua.runs.acquire}. */
   readonly limits: readonly Argument[];
 }
 
@@ -61,7 +51,7 @@ export interface RedisRunsHost {
   readonly waitingList: WaitingList;
   /** How long a dead worker keeps its executions from others, in milliseconds. */
   readonly lease: number;
-  run(script: Script, ...args: readonly Argument[]): Promise<Reply>;
+  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
   /** Runs scripts that workers wait for, however long an outage lasts. */
   readonly workers: () => ScriptRunner;
   /** Returns a new request id, so that a command sent twice is recognised. */
@@ -75,7 +65,7 @@ export class RedisRuns {
 
   /** Acquires the run of a job. Undefined if the job is no longer valid, or its component's limits keep it waiting. */
   async acquire({ key, ticket }: Ticket, run: string, { limits }: Intake): Promise<Delivery | undefined> {
-    const reply = await this.list(acquireScript, key, ticket, this.host.node, run, ...limits);
+    const reply = await this.list(lua.runs.acquire, key, ticket, this.host.node, run, ...limits);
     const [status, value, admitted] = reply;
     await this.host.waitingList.admit(admitted);
     return this.deliveryIn(key, run, status, value);
@@ -84,7 +74,7 @@ export class RedisRuns {
   /** Locks the first job of the waiting list, if there is one, and acquires its run. */
   async acquireFirst(lock: string, run: string, { id, worker, limits }: Intake): Promise<NextJob | undefined> {
     const { node, lease, workers, waitingList } = this.host;
-    const reply = await workers().run(acquireFirstScript, id, lock, lease, worker, node, run, ...limits);
+    const reply = await workers().run(lua.runs.acquireFirst, id, lock, lease, worker, node, run, ...limits);
     const [first, admitted] = reply as readonly Reply[];
     await waitingList.admit(admitted);
     return this.nextJobIn(first, run);
@@ -92,18 +82,18 @@ export class RedisRuns {
 
   /** Undoes the acquisition of a run that never began, also while the engine closes. The caller releases its job. */
   async releaseUnstarted({ record, run }: Delivery): Promise<void> {
-    const [admitted] = (await this.host.workers().run(releaseUnstartedScript, record.key, run)) as readonly Reply[];
+    const [admitted] = (await this.host.workers().run(lua.runs.releaseUnstarted, record.key, run)) as readonly Reply[];
     await this.host.waitingList.admit(admitted);
   }
 
   /** Restores BullMQ's marker, for a worker that has consumed it and takes no job. */
   async passOn(): Promise<void> {
-    await this.host.workers().run(passOnScript);
+    await this.host.workers().run(lua.runs.passOn);
   }
 
   /** Acknowledges a job, locks the next one of the waiting list, if there is one, and acquires its run. */
   async acquireNext(done: DoneJob, run: string, intake: Intake): Promise<NextJob | undefined> {
-    const reply = await this.host.workers().run(acquireNextScript, ...this.nextArguments(done, run, intake));
+    const reply = await this.host.workers().run(lua.runs.acquireNext, ...this.nextArguments(done, run, intake));
     const [next, admitted] = reply as readonly Reply[];
     await this.host.waitingList.admit(admitted);
     return this.nextJobIn(next, run);
@@ -118,7 +108,7 @@ export class RedisRuns {
   ): Promise<{ readonly accepted: boolean; readonly next?: NextJob }> {
     const fields = outcomeFields(settlement);
     const facts = [this.host.request(), key, run, fields.length, ...fields];
-    const reply = await this.list(finishScript, ...facts, ...this.nextArguments(done, coming, intake));
+    const reply = await this.list(lua.runs.finish, ...facts, ...this.nextArguments(done, coming, intake));
     const [settled, following, admitted, why] = reply;
     await this.host.waitingList.admit(admitted);
     if (typeof why === 'string') {
@@ -128,7 +118,7 @@ export class RedisRuns {
     return { accepted: settled === 'settled', ...(next && { next }) };
   }
 
-  /** Arguments of {@link acquireNextScript}. */
+  /** Arguments of {@link lua.runs.acquireNext}. */
   private nextArguments({ id, lock }: DoneJob, run: string, { worker, limits }: Intake): Argument[] {
     return [id, lock, this.host.lease, worker, this.host.node, run, ...limits];
   }
@@ -170,12 +160,12 @@ export class RedisRuns {
 
   /** Records that an isolated run begins, with nothing running beside it. */
   async beginAlone(key: string, run: string, shared: boolean): Promise<void> {
-    await this.host.workers().run(beginAloneScript, key, run, shared ? '1' : '0');
+    await this.host.workers().run(lua.runs.beginAlone, key, run, shared ? '1' : '0');
   }
 
   /** Clears the component of an isolated run, which has shown that it kills no worker. */
   async exonerate(key: string, run: string): Promise<void> {
-    const [admitted] = await this.list(exonerateScript, key, run);
+    const [admitted] = await this.list(lua.runs.exonerate, key, run);
     await this.host.waitingList.admit(admitted);
   }
 
@@ -186,7 +176,7 @@ export class RedisRuns {
 
   /** Publishes progress or a notice of a run. Returns `false` if the run had lost its execution. */
   async publish(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
-    return (await this.host.run(reportScript, key, run, event, value)) === 1;
+    return (await this.host.run(lua.runs.report, key, run, event, value)) === 1;
   }
 
   /** A newer process may be able to read a record that this one cannot. So the run is released, and counted as a loss. */
@@ -209,15 +199,15 @@ export class RedisRuns {
   private async settleAs(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
     const { waitingList } = this.host;
     const args = [this.host.request(), key, run, how, delay, ...fields];
-    const [status, job, admitted] = await this.list(settleScript, ...args);
+    const [status, job, admitted] = await this.list(lua.runs.settle, ...args);
     await waitingList.admit(admitted);
     await waitingList.enqueue(key, job, how === 'handBack' || how === 'vanish');
     return status === 'settled';
   }
 
   /** Runs a script whose reply is a list. */
-  private async list(script: Script, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.host.run(script, ...args)) as readonly Reply[];
+  private async list(step: LuaStep, ...args: readonly Argument[]): Promise<readonly Reply[]> {
+    return (await this.host.run(step, ...args)) as readonly Reply[];
   }
 }
 

@@ -2,8 +2,8 @@ import type { NewSchedule, ScheduleRecord } from '../../docket/engine/engine.js'
 import { nextTick } from '../../docket/engine/timetable.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { executionFields, scheduleIn, timetableIn } from '../codec.js';
-import { scheduleScript, schedulesScript, tickScript, timeScript, unscheduleScript } from '../scripts/schedules.js';
-import type { Reply, ScriptRunner } from '../scripts/script.js';
+import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import { lua } from '../lua/bundle.js';
 
 /** A tick that is due, as Redis reports it to the process that checks first. */
 export type DueTick = readonly [id: string, when: string, tick: string];
@@ -23,19 +23,19 @@ export class Schedules {
 
   /** Returns the schedule and the milliseconds until its next tick. */
   async set({ id, when, ...execution }: NewSchedule): Promise<readonly [record: ScheduleRecord, wait: number]> {
-    const first = nextTick(when, Number(await this.scripts.run(timeScript)));
+    const first = nextTick(when, Number(await this.scripts.run(lua.schedules.time)));
     const fields = executionFields({ key: id, ...execution });
-    const reply = await this.scripts.run(scheduleScript, id, JSON.stringify(when), first, ...fields);
+    const reply = await this.scripts.run(lua.schedules.set, id, JSON.stringify(when), first, ...fields);
     const [next, wait] = (reply as readonly Reply[]).map(Number) as [number, number];
     return [{ id, when, component: execution.component, owner: execution.owner, next }, wait];
   }
 
   async delete(id: string): Promise<boolean> {
-    return (await this.scripts.run(unscheduleScript, id)) === 1;
+    return (await this.scripts.run(lua.schedules.delete, id)) === 1;
   }
 
   async list(): Promise<readonly ScheduleRecord[]> {
-    const all = ((await this.scripts.run(schedulesScript)) as readonly Reply[]).map(scheduleIn);
+    const all = ((await this.scripts.run(lua.schedules.list)) as readonly Reply[]).map(scheduleIn);
     return all.sort((a, b) => a.next - b.next || (a.id < b.id ? -1 : 1));
   }
 
@@ -49,7 +49,7 @@ export class Schedules {
   ): Promise<{ readonly job?: readonly Reply[]; readonly wait: number }> {
     try {
       const following = nextTick(timetableIn(when, id), now, Number(tick));
-      const job = (await this.scripts.run(tickScript, id, when, tick, following)) as readonly Reply[] | null;
+      const job = (await this.scripts.run(lua.schedules.tick, id, when, tick, following)) as readonly Reply[] | null;
       this.failing.delete(id);
       return { wait: following - now, ...(job !== null && { job }) };
     } catch (error) {

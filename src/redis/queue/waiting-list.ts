@@ -1,5 +1,5 @@
 import type { OnError } from '../../docket/engine/watchers.js';
-import type { Reply } from '../scripts/script.js';
+import type { Reply } from '../connection/script-runner.js';
 import { newJobIn, type Admitted, type QueueJobs } from './queue-jobs.js';
 
 /** Carries out in BullMQ's waiting list what the scripts have decided. Does nothing until the engine has started. */
