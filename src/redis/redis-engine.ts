@@ -32,23 +32,26 @@ import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
 import { Inbox, inboxSilence } from './events/inbox.js';
+import { lua } from './lua/bundle.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
 import { connectionIdOf, Presence } from './events/presence.js';
-import { limitArguments } from './codec.js';
 import { RedisConsumer } from './queue/redis-consumer.js';
 import { RedisExecutions } from './redis-executions.js';
 import { RedisOverview } from './redis-overview.js';
 import { RedisQuestions } from './redis-questions.js';
-import { RedisRuns, type DoneJob, type FinishedRun } from './queue/redis-runs.js';
+import { Intake } from './queue/intake.js';
+import { RedisRuns, type RunsParts } from './queue/redis-runs.js';
+import { Leases } from './leases/leases.js';
+import { Commands } from './connection/commands.js';
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { bullMqSteps, untestedBullMq } from './queue/bullmq-steps.js';
 import { Schedules } from './queue/schedules.js';
-import { ScriptRunner, Scripts, type Argument, type Reply } from './connection/script-runner.js';
+import { ScriptRunner, Scripts } from './connection/script-runner.js';
 import { QueueJobs } from './queue/queue-jobs.js';
 import { WorkerRegistry } from './events/worker-registry.js';
-import type { BullMqSteps, LuaStep } from './lua/lua-step.js';
+import type { BullMqSteps } from './lua/lua-step.js';
 
 /** How long the key written by a health check stays in Redis, in milliseconds. */
 const healthTtl = 10_000;
@@ -68,6 +71,10 @@ export interface RedisEngineOptions {
   readonly deadline?: number;
   /** How long a dead worker keeps its executions from others, in milliseconds. Default 10,000. */
   readonly lease?: number;
+  /** How long a call may block the event loop before its runs are left to other workers, in milliseconds. Default 60,000. */
+  readonly maxBlock?: number;
+  /** Whether a process whose event loop is blocked for longer ends, because it does nothing but work. Default: it goes on. */
+  readonly endsProcess?: boolean;
   /** Receives errors thrown by listeners and handlers, and errors of Redis that no caller waits for. Default: they are dropped. */
   readonly onError?: OnError;
   /** Called for each connection that was lost and restored. */
@@ -90,7 +97,7 @@ export class RedisEngine implements Engine {
   readonly sessions: RedisSessions;
   readonly questionLeases: RedisQuestionLeases;
 
-  private readonly node = randomUUID();
+  private readonly commands: Commands;
   private readonly connections: RedisConnections;
   private readonly scripts: ScriptRunner;
   private readonly inbox: Inbox;
@@ -106,17 +113,18 @@ export class RedisEngine implements Engine {
   private readonly waitingList: WaitingList;
   private readonly executions: RedisExecutions;
   private readonly runs: RedisRuns;
+  private readonly runsParts: RunsParts;
+  private readonly leases: Leases;
   private readonly asked: RedisQuestions;
   private readonly overview: RedisOverview;
   private readonly consumers = new Set<RedisConsumer>();
-  /** Runs of this process that are settled but have not ended. */
-  private readonly settled = new Set<string>();
+  /** The consumers by the runs that they know. */
+  private readonly owners = new Map<string, RedisConsumer>();
   private readonly closeListeners = new Set<() => void>();
   /** Shared by all workers of the process. Each has another connection, on which it waits for jobs. */
   private forWorkers?: RedisClient;
   private workerScripts?: ScriptRunner;
   private readonly timetables: Schedules;
-  private requests = 0;
   private lastConnection = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
@@ -142,14 +150,13 @@ export class RedisEngine implements Engine {
     this.warn = onWarning;
     const scripts = new Scripts(this.bullmq);
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts);
+    this.commands = new Commands(this.connections, this.scripts);
     this.timetables = new Schedules(this.scripts, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
     this.reader = this.connections.patient({ silence: inboxSilence });
-    this.inbox = new Inbox(this.node, this.scripts, this.reader, {
-      revoked: (run, why) => {
-        for (const consumer of this.consumers) consumer.revoke(run, why);
-      },
+    this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, {
+      revoked: (run, why) => this.owners.get(run)?.revoke(run, why),
       current: async (key) => {
         const [record, questions] = await Promise.all([this.get(key), this.questions(key)]);
         return record && { record, questions };
@@ -160,31 +167,44 @@ export class RedisEngine implements Engine {
       refresh: () => this.sessions.refresh(),
       report: this.report,
     });
-    this.presence = new Presence(this.node, this.scripts, lease, this.report);
-    const run = (step: LuaStep, ...args: readonly Argument[]): Promise<Reply> =>
-      this.guard(() => this.scripts.run(step, ...args));
+    this.presence = new Presence(this.commands.node, this.scripts, lease, this.report);
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
-    const { node, presence, report } = this;
+    const { commands, presence, report } = this;
     this.waitingList = new WaitingList(report);
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts));
-    const request = (): string => this.request();
-    const { expected } = this.inbox.ends;
     const { waitingList } = this;
-    this.executions = new RedisExecutions({ node, waitingList, expected, run, request });
-    this.runs = new RedisRuns({ node, waitingList, lease, run, workers, request, report });
-    this.asked = new RedisQuestions({ waitingList, run, request });
-    this.overview = new RedisOverview({ run, report });
-    this.sessions = new RedisSessions({ run, watch, presence, report });
-    this.questionLeases = new RedisQuestionLeases({ run, presence });
+    this.runsParts = { commands, workers, waitingList, lease, takesJobs: this.bullmq !== undefined, report };
+    this.executions = new RedisExecutions(commands, waitingList, this.inbox.ends.expected);
+    this.runs = new RedisRuns(this.runsParts);
+    this.leases = new Leases({
+      commands,
+      workers,
+      lease,
+      report,
+      guard: {
+        url,
+        tls,
+        prefix: this.scripts.prefix,
+        maxBlock: options.maxBlock ?? 60_000,
+        endsProcess: options.endsProcess ?? false,
+        renewHeld: scripts.of(lua.leases.renewHeld).text,
+        abandon: scripts.of(lua.leases.abandon).text,
+      },
+    });
+    this.asked = new RedisQuestions(commands, waitingList);
+    this.overview = new RedisOverview(commands, report);
+    this.sessions = new RedisSessions({ commands, watch, presence, report });
+    this.questionLeases = new RedisQuestionLeases(commands, presence);
   }
 
   start(): Promise<void> {
     this.starting ??= this.open();
-    return this.closing ? Promise.reject(closed()) : this.starting;
+    return this.commands.guard(() => this.starting ?? Promise.resolve());
   }
 
   close(): Promise<void> {
+    this.commands.close();
     this.closing ??= this.shutDown();
     return this.closing;
   }
@@ -194,7 +214,7 @@ export class RedisEngine implements Engine {
     try {
       // A write, since a full Redis or a replica still answers PING.
       const { commands } = this.connections;
-      await this.guard(() => this.connections.probe(() => commands.set(this.healthKey, '1', 'PX', healthTtl)));
+      await this.commands.guard(() => this.connections.probe(() => commands.set(this.healthKey, '1', 'PX', healthTtl)));
       return { ok: true, latency: performance.now() - before };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
@@ -207,7 +227,7 @@ export class RedisEngine implements Engine {
   }
 
   newConnectionId(): string {
-    return connectionIdOf(this.node, ++this.lastConnection);
+    return connectionIdOf(this.commands.node, ++this.lastConnection);
   }
 
   add(execution: NewExecution, limit = Infinity): Promise<Addition> {
@@ -235,7 +255,7 @@ export class RedisEngine implements Engine {
   }
 
   workers(): Promise<readonly WorkerSummary[]> {
-    return this.guard(() => this.registry.list());
+    return this.commands.guard(() => this.registry.list());
   }
 
   retry(key: string): Promise<Retried> {
@@ -247,67 +267,53 @@ export class RedisEngine implements Engine {
   }
 
   async watch(of: Watched, listener: (event: EngineEvent) => void, gone?: () => void): Promise<Unwatch> {
-    return this.guard(() => this.inbox.watch(of, listener, gone));
+    return this.commands.guard(() => this.inbox.watch(of, listener, gone));
   }
 
   watchEnd(key: string, listener: (end: ExecutionEnd | undefined) => void, generation?: number): Promise<EndWatch> {
-    return this.guard(() => this.inbox.ends.watch(key, listener, generation));
+    return this.commands.guard(() => this.inbox.ends.watch(key, listener, generation));
   }
 
   async schedule(schedule: NewSchedule): Promise<ScheduleRecord> {
-    const [record, wait] = await this.guard(() => this.timetables.set(schedule));
+    const [record, wait] = await this.commands.guard(() => this.timetables.set(schedule));
     this.waitingList.checkDueIn(wait);
     return record;
   }
 
   unschedule(id: string): Promise<boolean> {
-    return this.guard(() => this.timetables.delete(id));
+    return this.commands.guard(() => this.timetables.delete(id));
   }
 
   schedules(): Promise<readonly ScheduleRecord[]> {
-    return this.guard(() => this.timetables.list());
+    return this.commands.guard(() => this.timetables.list());
   }
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
-    if (this.closing) throw closed();
-    const intake = { id: randomUUID(), worker: options.worker, limits: limitArguments(options.limits) };
-    const consumer: RedisConsumer = new RedisConsumer(options, handler, {
+    this.commands.refuseClosed();
+    const { deadline, lease, leases, owners, report, runs } = this;
+    const consumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),
-      deadline: this.deadline,
-      lease: this.lease,
-      acquire: (job, run) => this.runs.acquire(job, run, intake),
-      passOn: () => this.runs.passOn(),
-      ...(this.bullmq && {
-        acquireFirst: (lock: string, run: string) => this.runs.acquireFirst(lock, run, intake),
-        acquireNext: (done: DoneJob, coming: string) => this.runs.acquireNext(done, coming, intake),
-        finish: (finished: FinishedRun, done: DoneJob, coming: string) =>
-          this.runs.finish(finished, done, coming, intake),
-      }),
-      releaseUnstarted: (delivery) => this.runs.releaseUnstarted(delivery),
-      ended: async (delivery) => {
-        if (!this.settled.delete(delivery.run)) await this.runs.releaseLost(delivery);
-      },
-      done: (done) => {
-        this.consumers.delete(done);
-        leave();
-      },
-      report: this.report,
+      intake: new Intake(options.worker, options.limits, runs, this.runsParts),
+      runs,
+      leases,
+      owners,
+      deadline,
+      lease,
+      report,
     });
-    const leave = this.registry.join(options, () => consumer.load);
     this.consumers.add(consumer);
+    const leave = this.registry.join(options, () => consumer.load);
+    void consumer.closed.then(() => {
+      this.consumers.delete(consumer);
+      leave();
+    });
     return consumer;
   }
 
-  async settle(key: string, run: string, settlement: Settlement, over = false): Promise<boolean> {
-    const consumer = [...this.consumers].find((each) => each.has(run));
-    const finished =
-      over && settlement.type === 'finish' && settlement.lost !== true
-        ? consumer?.finish({ key, run, settlement })
-        : undefined;
-    const accepted = await (finished ?? this.runs.settle(key, run, settlement));
-    if (accepted && consumer?.has(run)) this.settled.add(run);
-    return accepted;
+  settle(key: string, run: string, settlement: Settlement, over = false): Promise<boolean> {
+    const owner = this.owners.get(run);
+    return owner ? owner.settle(key, run, settlement, over) : this.runs.settle(key, run, settlement);
   }
 
   beginAlone(key: string, run: string, shared: boolean): Promise<void> {
@@ -377,6 +383,7 @@ export class RedisEngine implements Engine {
   private async tidyUp(): Promise<void> {
     await Promise.allSettled([...this.consumers].map((consumer) => consumer.close()));
     await Promise.allSettled([
+      this.leases.close(),
       this.registry.close(),
       this.inbox.close(),
       this.presence.close(),
@@ -387,21 +394,4 @@ export class RedisEngine implements Engine {
   private workerConnection(): RedisClient {
     return (this.forWorkers ??= this.connections.patient({ opened: true }));
   }
-
-  /** Returns a new request id, so that a command sent twice is recognised. */
-  private request(): string {
-    return `${this.node}.${++this.requests}`;
-  }
-
-  private async guard<T>(command: () => Promise<T>): Promise<T> {
-    if (this.closing) throw closed();
-    try {
-      return await command();
-    } catch (error) {
-      throw ErrandError.is(error) ? error : this.connections.unavailable(error);
-    }
-  }
 }
-
-const closed = (): ErrandError =>
-  new ErrandError('DOCKET_UNAVAILABLE', 'The Redis engine is closed. Create a new one, or close the server last.');

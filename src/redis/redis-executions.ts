@@ -4,33 +4,25 @@ import type { ExecutionRecord } from '../docket/engine/record.js';
 import type { ExpectedEnds } from './events/expected-ends.js';
 import type { WaitingList } from './queue/waiting-list.js';
 import { addedRecord, executionFields, recordIn } from './codec.js';
-import type { Argument, Reply } from './connection/script-runner.js';
+import type { Commands } from './connection/commands.js';
 import { lua } from './lua/bundle.js';
-import type { LuaStep } from './lua/lua-step.js';
-
-/** The parts of the engine that {@link RedisExecutions} uses. */
-export interface RedisExecutionsHost {
-  /** Id of this process. */
-  readonly node: string;
-  readonly waitingList: WaitingList;
-  /** Executions whose ends are likely to be awaited in this process. */
-  readonly expected: ExpectedEnds;
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
-  /** Returns a new request id, so that a command sent twice is recognised. */
-  request(): string;
-}
 
 /** Adds executions, and retries and cancels them from outside their runs. */
 export class RedisExecutions {
-  constructor(private readonly host: RedisExecutionsHost) {}
+  constructor(
+    private readonly commands: Commands,
+    private readonly waitingList: WaitingList,
+    /** Executions whose ends are likely to be awaited in this process. */
+    private readonly expected: ExpectedEnds,
+  ) {}
 
   /** Refuses a task if its owner has `limit` open tasks. With `replaces`, a live execution with the same key makes way. */
   async add(execution: NewExecution, limit: number, replaces: boolean): Promise<Addition> {
-    const { expected, node } = this.host;
+    const { commands, expected } = this;
     const { key, component } = execution;
     const expecting = expected.expect(key, component);
     try {
-      const addition = await this.addExecution(execution, limit, replaces, expecting.isReported ? node : '');
+      const addition = await this.addExecution(execution, limit, replaces, expecting.isReported ? commands.node : '');
       expected.settle(key, expecting, addition.added ? addition.record : undefined);
       return addition;
     } catch (error) {
@@ -40,20 +32,20 @@ export class RedisExecutions {
   }
 
   async get(key: string): Promise<ExecutionRecord | undefined> {
-    return recordIn(await this.host.run(lua.executions.get, key));
+    return recordIn(await this.commands.run(lua.executions.get, key));
   }
 
   async retry(key: string): Promise<Retried> {
-    const [status, value, job] = await this.list(lua.executions.retry, this.host.request(), key);
-    await this.host.waitingList.enqueue(key, job);
+    const [status, value, job] = await this.commands.list(lua.executions.retry, this.commands.request(), key);
+    await this.waitingList.enqueue(key, job);
     const record = recordIn(value);
     return { retried: status === 'retried', ...(record && { record }) };
   }
 
   async cancel(key: string, reason: string | undefined, generation: number | undefined): Promise<CancelResult> {
-    const { waitingList } = this.host;
-    const args = [this.host.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
-    const [result, jobNumber, admitted] = await this.list(lua.executions.cancel, ...args);
+    const { waitingList } = this;
+    const args = [this.commands.request(), key, generation ?? '', reason === undefined ? '0' : '1', reason ?? ''];
+    const [result, jobNumber, admitted] = await this.commands.list(lua.executions.cancel, ...args);
     waitingList.remove(jobNumber);
     await waitingList.admit(admitted);
     return result as CancelResult;
@@ -65,12 +57,12 @@ export class RedisExecutions {
     replaces: boolean,
     awaits: string,
   ): Promise<Addition> {
-    const { waitingList } = this.host;
+    const { waitingList } = this;
     const { key, component, owner, session, runAt = 0, delay = 0 } = execution;
     const most = Number.isFinite(limit) ? limit : -1;
     const [task, replace] = [session === undefined ? '0' : '1', replaces ? '1' : '0'];
-    const facts = [this.host.request(), key, owner, task, replace, component, most, runAt, delay, awaits];
-    const reply = await this.list(lua.executions.add, ...facts, ...executionFields(execution));
+    const facts = [this.commands.request(), key, owner, task, replace, component, most, runAt, delay, awaits];
+    const reply = await this.commands.list(lua.executions.add, ...facts, ...executionFields(execution));
     const [status, value, job, replacedJob, admitted] = reply;
     if (status === 'limit') throw tooManyTasks(limit, Number(value));
     if (status === 'known') return { added: false, record: recordIn(value) as ExecutionRecord };
@@ -80,10 +72,5 @@ export class RedisExecutions {
     void waitingList.enqueue(key, job);
     if (status === 'again') return { added: true, record: recordIn(value) as ExecutionRecord };
     return { added: true, record: addedRecord(execution, value as readonly string[]) };
-  }
-
-  /** Runs a script whose reply is a list. */
-  private async list(step: LuaStep, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.host.run(step, ...args)) as readonly Reply[];
   }
 }

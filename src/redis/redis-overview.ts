@@ -10,21 +10,18 @@ import {
 import type { ExecutionRecord } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
 import { recordIn, summaryIn } from './codec.js';
-import type { Argument, Reply } from './connection/script-runner.js';
+import type { Reply } from './connection/script-runner.js';
+import type { Commands } from './connection/commands.js';
 import { lua } from './lua/bundle.js';
-import type { LuaStep } from './lua/lua-step.js';
-
-/** The parts of the engine that {@link RedisOverview} uses. */
-export interface RedisOverviewHost {
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
-  readonly report: OnError;
-}
 
 /** Reads many executions at once. */
 export class RedisOverview {
   private cursors = new Cursors('');
 
-  constructor(private readonly host: RedisOverviewHost) {}
+  constructor(
+    private readonly commands: Commands,
+    private readonly report: OnError,
+  ) {}
 
   /** Sets the mark that distinguishes cursors of this docket from those of others. */
   open(mark: string): void {
@@ -32,7 +29,10 @@ export class RedisOverview {
   }
 
   async list({ owner, cursor, limit }: ListQuery): Promise<RecordPage> {
-    const found = (await this.host.run(lua.executions.list, owner, this.before(cursor), limit)) as [string, Reply][];
+    const found = (await this.commands.run(lua.executions.list, owner, this.before(cursor), limit)) as [
+      string,
+      Reply,
+    ][];
     const page = found.slice(0, limit);
     const last = found.length > page.length ? page.at(-1) : undefined;
     const read = (fields: Reply): ExecutionRecord[] => [recordIn(fields) ?? []].flat();
@@ -45,7 +45,7 @@ export class RedisOverview {
   /** Returns a page of all executions. The lists of the states are paged together, since each is in the order of addition. */
   async browse({ state, component = '', cursor, limit }: BrowseQuery): Promise<SummaryPage> {
     const states = state === undefined ? executionStates : [state];
-    const reply = await this.host.run(lua.executions.browse, this.before(cursor), limit, component, ...states);
+    const reply = await this.commands.run(lua.executions.browse, this.before(cursor), limit, component, ...states);
     const [found, next] = reply as readonly [found: readonly Reply[], next: string];
     const read = (fields: Reply): RecordSummary[] => [summaryIn(fields)];
     return {
@@ -56,7 +56,7 @@ export class RedisOverview {
 
   /** Counts executions by the length of the lists, so that no crash can leave a wrong count. */
   async stats(): Promise<DocketStats> {
-    const reply = await this.host.run(lua.executions.stats);
+    const reply = await this.commands.run(lua.executions.stats);
     const [counts, openQuestions, workers, waiting] = reply as readonly [readonly number[], number, number, string];
     const states = executionStates.map((state, index) => [state, counts[index] ?? 0] as const);
     return {
@@ -77,7 +77,7 @@ export class RedisOverview {
     try {
       return read();
     } catch (error) {
-      this.host.report(error);
+      this.report(error);
       return [];
     }
   }

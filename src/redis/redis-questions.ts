@@ -4,40 +4,35 @@ import type { Question } from '../docket/engine/record.js';
 import { tooManyQuestions } from '../docket/engine/size-limits.js';
 import { questionIn, questionText } from './codec.js';
 import type { WaitingList } from './queue/waiting-list.js';
-import type { Argument, Reply } from './connection/script-runner.js';
+import type { Reply } from './connection/script-runner.js';
+import type { Commands } from './connection/commands.js';
 import { lua } from './lua/bundle.js';
-import type { LuaStep } from './lua/lua-step.js';
-
-/** The parts of the engine that {@link RedisQuestions} uses. */
-export interface RedisQuestionsHost {
-  readonly waitingList: WaitingList;
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
-  /** Returns a new request id, so that a command sent twice is recognised. */
-  request(): string;
-}
 
 /** Stores the questions of executions and their answers. */
 export class RedisQuestions {
-  constructor(private readonly host: RedisQuestionsHost) {}
+  constructor(
+    private readonly commands: Commands,
+    private readonly waitingList: WaitingList,
+  ) {}
 
   async ask(key: string, run: string, asked: ClientQuestion, limit: number): Promise<Question | undefined> {
     const most = Number.isFinite(limit) ? limit : -1;
     const onDeadline = JSON.stringify(asked.onDeadline);
     const args = [key, run, asked.key, questionText(asked), asked.deadline, onDeadline, most];
-    const [status, question, wait] = (await this.host.run(lua.questions.ask, ...args)) as readonly Reply[];
+    const [status, question, wait] = (await this.commands.run(lua.questions.ask, ...args)) as readonly Reply[];
     if (status === 'limit') throw tooManyQuestions(limit);
     if (status === 'lost') return undefined;
-    this.host.waitingList.checkDueIn(Number(wait));
+    this.waitingList.checkDueIn(Number(wait));
     return questionIn(question);
   }
 
   async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    const args = [this.host.request(), key, question, JSON.stringify(answer)];
+    const args = [this.commands.request(), key, question, JSON.stringify(answer)];
     if (session !== undefined) args.push(session);
-    return (await this.host.run(lua.questions.answer, ...args)) as AnswerResult;
+    return (await this.commands.run(lua.questions.answer, ...args)) as AnswerResult;
   }
 
   async list(key: string): Promise<readonly Question[]> {
-    return ((await this.host.run(lua.questions.list, key)) as readonly Reply[]).map(questionIn);
+    return ((await this.commands.run(lua.questions.list, key)) as readonly Reply[]).map(questionIn);
   }
 }

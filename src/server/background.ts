@@ -201,7 +201,8 @@ export async function makeEngine(options: ResolvedOptions): Promise<Engine> {
   return new SealedEngine(engine, new Sealer(docket.encryptionKeys, docket.name ?? name), onError);
 }
 
-async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }: ResolvedOptions): Promise<Engine> {
+async function makePlainEngine(options: ResolvedOptions): Promise<Engine> {
+  const { name, docket, docketCa, clock, logger, meters, onlyWorks: endsProcess } = options;
   const { url } = docket;
   if (url.startsWith('memory://')) {
     return new MemoryEngine({ clock, onError: (error) => logger.error('A watcher of the docket failed', { error }) });
@@ -215,8 +216,9 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     };
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = await withCaFile(url, docket.tls, docketCa);
-    const { lease } = docket;
-    return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
+    const { lease, maxBlock } = docket;
+    const reports = { onError, onReconnect, onWarning };
+    return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, maxBlock, endsProcess, ...reports });
   }
   throw new ErrandError(
     'DOCKET_URL',

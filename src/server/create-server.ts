@@ -245,7 +245,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
         `The docket of '${this.name}' is ${withoutPassword(url)}: it lives in the process that serves the clients, and no other can take work from it. Name a Redis by --docket-url, ERRAND_DOCKET_URL or docket.url.`,
       );
     }
-    this.options = { ...this.options, docket: { ...this.options.docket, url, worker: false } };
+    this.options = { ...this.options, onlyWorks: true, docket: { ...this.options.docket, url, worker: false } };
     // Before any work is taken: a port that is not free ends the worker before it has begun.
     if (monitor !== undefined) await this.monitor(monitor);
     await this.start();

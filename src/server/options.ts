@@ -59,11 +59,17 @@ export interface DocketOptions {
   /** How long the record of a finished execution is kept. Default `'1h'`. */
   readonly ttl?: Duration;
   /**
-   * How long a worker on Redis keeps its executions without renewing its lease. A worker that is killed, or whose event loop is
-   * blocked for longer, loses them to other workers after two thirds to six fifths of this time. Default `'10s'`, at least
-   * `'1s'`.
+   * How long a worker on Redis keeps its executions without renewing its lease. A worker that is killed loses them to other
+   * workers after two thirds to six fifths of this time. Default `'10s'`, at least `'1s'`.
    */
   readonly lease?: Duration;
+  /**
+   * How long calls may block the event loop, as heavy computation does. Until then a thread renews the leases of the worker on
+   * Redis, and nothing is run twice. After that the loop counts as stuck: its executions go to other workers, and a process of
+   * `errand worker` is killed, so that the calls beside the stuck one need not wait for it. Default `'60s'`; with less than
+   * `lease`, leases are hardly renewed while the loop is blocked.
+   */
+  readonly maxBlock?: Duration;
   /** Size limits of the docket. */
   readonly limits?: DocketLimitOptions;
 }
@@ -167,6 +173,7 @@ const Options = z.strictObject({
         .transform((names): ReadonlySet<string> => new Set(names.map((name) => name.toLowerCase()))),
       ttl: duration('docket.ttl', '1h'),
       lease: duration('docket.lease', '10s').refine((given) => given >= 1_000, 'give at least 1 second'),
+      maxBlock: duration('docket.maxBlock', '60s'),
       limits: z
         .strictObject({
           openTasks: count(1_000),
@@ -187,6 +194,8 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly meters: Meters;
   readonly tracing: Tracing;
   readonly strays: StrayErrors;
+  /** Whether the process does nothing but work for the docket. */
+  readonly onlyWorks: boolean;
   /** Path of a PEM file with certificates, from the environment. */
   readonly docketCa: string | undefined;
 };
@@ -217,6 +226,7 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
     meters: new Meters(),
     tracing: new Tracing(),
     strays: new StrayErrors(),
+    onlyWorks: false,
     docketCa: environment['ERRAND_DOCKET_CA'],
   };
 }

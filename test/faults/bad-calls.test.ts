@@ -20,18 +20,18 @@ let stop: AbortController;
 const noted = async (): Promise<unknown[]> =>
   (await log.lrange(name, 0, -1)).map((text) => JSON.parse(text) as unknown);
 
-async function start(workers: number): Promise<void> {
+async function start(workers: number, env: Readonly<Record<string, string>> = {}): Promise<void> {
   fleet = await Fleet.start(join(root, 'test/faults/servers/mixed.ts'), {
     nodes: 1,
     workers,
-    env: { ERRAND_DOCKET_NAME: name, FAULTS_LOG_URL: testRedisUrl(), FAULTS_LOG: name, FAULTS_LEASE: '1s' },
+    env: { ERRAND_DOCKET_NAME: name, FAULTS_LOG_URL: testRedisUrl(), FAULTS_LOG: name, FAULTS_LEASE: '1s', ...env },
   });
   redis = new Redis(fleet.url);
   client = new StubbornClient(fleet.nodes, (question) => Promise.resolve(question), stop.signal);
 }
 
-async function submit(tool: string): Promise<string> {
-  const { result } = await client.request('tools/call', { name: tool, arguments: { n: 1 }, task: {} });
+async function submit(tool: string, n = 1): Promise<string> {
+  const { result } = await client.request('tools/call', { name: tool, arguments: { n }, task: {} });
   return (result?.['task'] as { taskId: string }).taskId;
 }
 
@@ -86,21 +86,41 @@ describe('calls beside some that crash their worker each time', () => {
   }, 60_000);
 });
 
-describe('a call that leaves its worker no time to renew its lease', () => {
-  it('is made by another, and what the first still returns is dropped', async () => {
+describe('a call that leaves its worker no time to renew its leases', () => {
+  it('is run once, and so are twenty beside it, for three leases [A2]', async () => {
     await start(2);
-    const taskId = await submit('blocking');
+    const beside = await Promise.all(Array.from({ length: 20 }, () => submit('lasting')));
+    await eventually(async () => expect(await noted()).toHaveLength(20));
+    const taskId = await submit('blocking', 3);
     const result = await resultOf(taskId);
-    const [first, second] = (await noted()) as { readonly blocking: number }[];
-    expect(second?.blocking).not.toBe(first?.blocking);
-    expect(result).toContain(`by ${second?.blocking}`);
-    await eventually(async () => expect(await noted()).toContainEqual({ returning: first?.blocking }), {
-      timeout: 20_000,
-    });
-    // Whatever it wrote has been written once it is gone.
+    for (const key of beside) expect(await resultOf(key)).toContain('lasting 1');
+    const steps = (await noted()) as { readonly lasting?: string; readonly blocking?: number }[];
+    expect(steps.map(({ lasting }) => lasting).filter(Boolean)).toEqual(expect.arrayContaining(beside));
+    expect(steps).toHaveLength(21);
+    expect(result).toContain(`by ${steps.find(({ blocking }) => blocking)?.blocking}`);
     await fleet.leave();
-    const { outcome } = await redis.hgetall(`${prefixOf(name)}:execution:${taskId}`);
-    expect(outcome).toContain(`by ${second?.blocking}`);
+    expect(await leaks(redis, prefixOf(name))).toEqual([]);
+  }, 60_000);
+
+  it('ends its worker after docket.maxBlock, which says so, and those beside it do not fail for it [A2]', async () => {
+    await start(2, { FAULTS_MAX_BLOCK: '2s' });
+    const deaths = fleet.supervise();
+    const taskId = await submit('blocking', 60);
+    await eventually(async () => expect(await noted()).toHaveLength(1));
+    const beside = await Promise.all(Array.from({ length: 10 }, () => submit('lasting')));
+    const [{ blocking }] = (await noted()) as [{ readonly blocking: number }];
+    for (const key of beside) expect(await resultOf(key)).toContain('lasting 1');
+    expect(await resultOf(taskId)).toMatch(/by \d+/);
+    expect(await resultOf(taskId)).not.toContain(`by ${blocking}`);
+    expect(deaths()).toBe(1);
+    expect(fleet.lastWords).toContain(
+      'The event loop has been blocked for longer than docket.maxBlock, so the process ends',
+    );
+    expect(fleet.lastWords).toContain('"components":["blocking"');
+    for (const key of [...beside, taskId]) {
+      expect(await redis.hget(`${prefixOf(name)}:execution:${key}`, 'losses')).toBeNull();
+    }
+    await fleet.leave();
     expect(await leaks(redis, prefixOf(name))).toEqual([]);
   }, 60_000);
 });

@@ -10,6 +10,10 @@ export interface FoundFault {
 export const foundFaults: readonly FoundFault[] = [
   { id: 'A1', mended: 'However long a person or a model thinks, the answer reaches the call that asked.' },
   {
+    id: 'A2',
+    mended: 'A call that blocks its event loop for longer than a lease is run once, and so is what runs beside it.',
+  },
+  {
     id: 'A3',
     mended: 'A stray rejection or exception fails the call that it belongs to at most, and nobody beside it.',
   },

@@ -1,8 +1,8 @@
 import type { LeaseListener, LeaseHolder, QuestionLeases, LeaseResult } from '../../docket/engine/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import type { Argument, Reply } from '../connection/script-runner.js';
+import type { Reply } from '../connection/script-runner.js';
+import type { Commands } from '../connection/commands.js';
 import { lua } from '../lua/bundle.js';
-import type { LuaStep } from '../lua/lua-step.js';
 
 /** A connection of this process that asks for leases. */
 interface Attendee {
@@ -11,17 +11,14 @@ interface Attendee {
   readonly refused: Map<string, () => void>;
 }
 
-/** The parts of the engine that {@link RedisQuestionLeases} uses. */
-export interface RedisQuestionLeasesHost {
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
-  readonly presence: Presence;
-}
-
 /** {@link QuestionLeases} across processes. The leases of a killed process expire when its heartbeat does. */
 export class RedisQuestionLeases implements QuestionLeases {
   private readonly attendees = new Map<string, Attendee>();
 
-  constructor(private readonly host: RedisQuestionLeasesHost) {}
+  constructor(
+    private readonly commands: Commands,
+    private readonly presence: Presence,
+  ) {}
 
   attend(connection: string, listener: LeaseListener): () => void {
     const attendee: Attendee = { listener, refused: new Map() };
@@ -38,9 +35,9 @@ export class RedisQuestionLeases implements QuestionLeases {
     { connection, session, waits, rests }: LeaseHolder,
   ): Promise<LeaseResult> {
     this.forget(connection, key, question);
-    this.host.presence.acquiredAgain(leaseName(connection, key, question));
+    this.presence.acquiredAgain(leaseName(connection, key, question));
     const waiting = waits ? '1' : rests === true ? 'r' : '0';
-    const reply = await this.host.run(lua.questions.acquireLease, key, question, connection, waiting, session);
+    const reply = await this.commands.run(lua.questions.acquireLease, key, question, connection, waiting, session);
     const [status, detail, kept] = reply as readonly Reply[];
     if (status === 'elsewhere') this.waitForEndOf(String(detail), connection, key, question);
     return {
@@ -51,14 +48,14 @@ export class RedisQuestionLeases implements QuestionLeases {
   }
 
   async acknowledge(key: string, question: string, session: string): Promise<void> {
-    await this.host.run(lua.questions.acknowledgeLease, key, question, session);
+    await this.commands.run(lua.questions.acknowledgeLease, key, question, session);
   }
 
   async release(key: string, question: string, connection: string): Promise<void> {
     // A connection that was refused holds no lease.
     if (this.forget(connection, key, question)) return;
-    await this.host.presence.release(leaseName(connection, key, question), () =>
-      this.host.run(lua.questions.releaseLease, key, question, connection),
+    await this.presence.release(leaseName(connection, key, question), () =>
+      this.commands.run(lua.questions.releaseLease, key, question, connection),
     );
   }
 
@@ -75,7 +72,7 @@ export class RedisQuestionLeases implements QuestionLeases {
 
   private waitForEndOf(holder: string, connection: string, key: string, question: string): void {
     const attendee = this.attendees.get(connection);
-    const stop = this.host.presence.onGone(nodeOf(holder), () => {
+    const stop = this.presence.onGone(nodeOf(holder), () => {
       this.forget(connection, key, question);
       attendee?.listener.onAvailable(key, question);
     });

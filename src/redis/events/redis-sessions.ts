@@ -1,9 +1,9 @@
 import type { Json } from '../../base/json.js';
 import type { SessionNews, Sessions, StoredSession } from '../../docket/engine/sessions.js';
 import { nodeOf, type Presence } from './presence.js';
-import type { Argument, Reply } from '../connection/script-runner.js';
+import type { Reply } from '../connection/script-runner.js';
+import type { Commands } from '../connection/commands.js';
 import { lua } from '../lua/bundle.js';
-import type { LuaStep } from '../lua/lua-step.js';
 
 type Listener = (news: SessionNews) => void;
 
@@ -18,7 +18,7 @@ interface Served {
 
 /** The parts of the engine that {@link RedisSessions} uses. */
 export interface RedisSessionsHost {
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
+  readonly commands: Commands;
   /** Subscribes this process to the news of a session. Returns a function that ends the subscription. */
   watch(session: string): Promise<() => void>;
   readonly presence: Presence;
@@ -32,25 +32,25 @@ export class RedisSessions implements Sessions {
   constructor(private readonly host: RedisSessionsHost) {}
 
   async save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
-    await this.host.run(lua.sessions.save, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
+    await this.host.commands.run(lua.sessions.save, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
   }
 
   async find(id: string): Promise<StoredSession | undefined> {
-    const [owner, client] = (await this.host.run(lua.sessions.find, id)) as readonly Reply[];
+    const [owner, client] = (await this.host.commands.run(lua.sessions.find, id)) as readonly Reply[];
     if (typeof owner !== 'string' || typeof client !== 'string') return undefined;
     return { owner, client: JSON.parse(client) as Json };
   }
 
   async keep(id: string, connection: string, ttl: number): Promise<boolean> {
-    return (await this.host.run(lua.sessions.keep, id, connection, Math.ceil(ttl))) === 1;
+    return (await this.host.commands.run(lua.sessions.keep, id, connection, Math.ceil(ttl))) === 1;
   }
 
   async change(id: string, connection: string, client: Json): Promise<void> {
-    await this.host.run(lua.sessions.change, id, connection, JSON.stringify(client));
+    await this.host.commands.run(lua.sessions.change, id, connection, JSON.stringify(client));
   }
 
   async end(id: string, lastUsedBy = ''): Promise<void> {
-    await this.host.run(lua.sessions.end, id, lastUsedBy);
+    await this.host.commands.run(lua.sessions.end, id, lastUsedBy);
   }
 
   async serve(id: string, connection: string, listener: Listener): Promise<() => void> {
@@ -84,12 +84,12 @@ export class RedisSessions implements Sessions {
   }
 
   async publish(id: string, connection: string, message: Json): Promise<void> {
-    await this.host.run(lua.sessions.publish, id, connection, JSON.stringify(message));
+    await this.host.commands.run(lua.sessions.publish, id, connection, JSON.stringify(message));
   }
 
   async hold(id: string, connection: string): Promise<readonly string[]> {
     this.host.presence.acquiredAgain(holdName(id, connection));
-    const [changes, tasks] = (await this.host.run(lua.sessions.hold, id, connection)) as readonly [
+    const [changes, tasks] = (await this.host.commands.run(lua.sessions.hold, id, connection)) as readonly [
       number,
       readonly Reply[],
     ];
@@ -100,12 +100,12 @@ export class RedisSessions implements Sessions {
 
   async release(id: string, connection: string): Promise<void> {
     await this.host.presence.release(holdName(id, connection), () =>
-      this.host.run(lua.sessions.release, id, connection),
+      this.host.commands.run(lua.sessions.release, id, connection),
     );
   }
 
   async openTasks(id: string): Promise<readonly string[]> {
-    return ((await this.host.run(lua.sessions.openTasks, id)) as readonly Reply[]).map(String);
+    return ((await this.host.commands.run(lua.sessions.openTasks, id)) as readonly Reply[]).map(String);
   }
 
   /** Handles an inbox message about a session. */
@@ -143,7 +143,7 @@ export class RedisSessions implements Sessions {
   }
 
   private async holderOf(id: string): Promise<[changes: number, connection: string | undefined]> {
-    const [changes, connection] = (await this.host.run(lua.sessions.holder, id)) as readonly [number, string];
+    const [changes, connection] = (await this.host.commands.run(lua.sessions.holder, id)) as readonly [number, string];
     return [changes, connection === '' ? undefined : connection];
   }
 

@@ -1,39 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { Job, Worker, type JobJson } from 'bullmq';
-import type { Delivery } from '../../docket/engine/engine.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { RedisClient } from '../connection/open-redis.js';
-import type { NextJob } from './redis-runs.js';
+import type { Intake, LockedJob, NextJob } from './intake.js';
 import type { Ticket } from './queue-jobs.js';
 
 /** A queue job that a worker has locked. */
-export interface HeldJob {
-  /** Its id in BullMQ. */
-  readonly id: string;
-  readonly data: Ticket;
-  /** The token that locks it. */
-  readonly lock: string;
+export interface HeldJob extends LockedJob, NextJob {
   /** The run that the job becomes. */
   readonly run: string;
   /** Whether the run has already been acquired. */
   readonly isAcquired: boolean;
-  /** Absent if the job is no longer valid. */
-  readonly delivery?: Delivery;
 }
 
-/** Options of a queue worker. */
-export interface QueueWorkerOptions {
+/** What a queue worker works with. */
+export interface QueueWorkerParts {
   readonly prefix: string;
   readonly connection: RedisClient;
   /** The name of the worker. */
   readonly name: string;
   /** How long a dead worker keeps its jobs from others, in milliseconds. */
   readonly lease: number;
-  /** Locks the first job of the waiting list and acquires its run in one step. Absent if BullMQ has to do the first part alone. */
-  readonly acquireFirst?: (lock: string, run: string) => Promise<NextJob | undefined>;
-  /** Leaves the first job of the waiting list to other workers. */
-  readonly passOn: () => Promise<void>;
+  readonly intake: Intake;
   /** Whether a job is still wanted, which may change while the worker waits for one. */
   readonly wants: () => boolean;
   readonly report: OnError;
@@ -44,13 +33,13 @@ export interface QueueWorkerOptions {
  * not used: the consumer decides what becomes of a job.
  */
 export class QueueWorker extends Worker<Ticket> {
-  private readonly options: QueueWorkerOptions;
+  private readonly parts: QueueWorkerParts;
   /** The run that the next job is to become, and the job found for it. */
   private wanted = '';
   private found: HeldJob | undefined;
 
-  constructor(options: QueueWorkerOptions) {
-    const { prefix, connection, name, lease, report } = options;
+  constructor(parts: QueueWorkerParts) {
+    const { prefix, connection, name, lease, report } = parts;
     super(queueName, null, {
       connection,
       prefix,
@@ -63,7 +52,7 @@ export class QueueWorker extends Worker<Ticket> {
       // Seconds until a job is found that another worker released without setting the marker.
       drainDelay: 1,
     });
-    this.options = options;
+    this.parts = parts;
     this.on('error', report);
     this.startStalledCheckTimer().catch(report);
   }
@@ -95,15 +84,15 @@ export class QueueWorker extends Worker<Ticket> {
 
   /** Overrides BullMQ, which calls this once the waiting list has a job. */
   protected override async moveToActive(lock: string, name?: string): Promise<Job<Ticket>> {
-    const { acquireFirst, passOn, wants } = this.options;
-    if (!acquireFirst) return super.moveToActive(lock, name);
+    const { intake, wants } = this.parts;
+    if (!intake.takesJobs) return super.moveToActive(lock, name);
     if (!wants()) {
       // This worker has consumed the marker for which others wait as well.
-      await passOn();
+      await intake.passOn();
       return this.nextJobFromJobData();
     }
     const run = this.wanted;
-    const first = await acquireFirst(lock, run);
+    const first = await intake.acquireFirst(lock, run);
     if (!first) return this.nextJobFromJobData();
     this.found = { lock, run, isAcquired: true, ...first };
     return this.nextJobFromJobData({} as JobJson, first.id, lock);
@@ -111,7 +100,7 @@ export class QueueWorker extends Worker<Ticket> {
 
   /** Overrides BullMQ. Building a job object that nothing reads would cost more than everything else done here for a job. */
   protected override createJob(data: JobJson, id: string): Job<Ticket> {
-    return this.options.acquireFirst ? placeholder(id) : super.createJob(data, id);
+    return this.parts.intake.takesJobs ? placeholder(id) : super.createJob(data, id);
   }
 
   private takeFound(): HeldJob | undefined {

@@ -3,43 +3,49 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from '../connection/open-redis.js';
 import { systemClock } from '../../base/clock.js';
 import { settlesWithin } from '../../base/disposal.js';
-import type { Consumer, Delivery, DeliveryHandler, Revocation } from '../../docket/engine/engine.js';
+import type { Consumer, Delivery, DeliveryHandler, Revocation, Settlement } from '../../docket/engine/engine.js';
 import { RunSlots } from '../../docket/engine/run-slots.js';
 import type { OnError } from '../../docket/engine/watchers.js';
-import type { DoneJob, FinishedRun, NextJob } from './redis-runs.js';
-import type { Ticket } from './queue-jobs.js';
-import { QueueWorker, type HeldJob, type QueueWorkerOptions } from './queue-worker.js';
+import type { Leases } from '../leases/leases.js';
+import type { Finished, Intake, NextJob } from './intake.js';
+import { QueueWorker, type HeldJob } from './queue-worker.js';
+import type { RedisRuns } from './redis-runs.js';
 
-/** The result of finishing a run: whether it was accepted, and the next job that came with it. */
-interface Finished {
-  readonly accepted: boolean;
-  readonly next?: NextJob;
+/**
+ * What a consumer knows of a run. The phases follow one another, and a run that is over is forgotten:
+ *
+ * - `coming`: Redis knows its token, so it may be revoked, but its job has not arrived.
+ * - `held`: its job has arrived, and its lease is renewed.
+ * - `running`: its handler was called.
+ * - `finishing`: its outcome is sent in one step with the acquisition of the next run.
+ * - `done`: its handler has returned, and its job is acknowledged. From `finishing` on the job may disappear, which revokes
+ *   nothing.
+ */
+interface KnownRun {
+  phase: 'coming' | 'held' | 'running' | 'finishing' | 'done';
+  /** From `held` on. */
+  job?: HeldJob;
+  /** Why it was revoked before its handler was called. */
+  revoked?: Revocation;
+  /** Whether Redis has accepted its settlement. */
+  isSettled?: boolean;
+  /** From `finishing` on: the run that the next job is to become, and the step that fetches it. */
+  next?: { readonly run: string; readonly step: Promise<Finished> };
 }
 
-/** The parts of the engine that a consumer uses. */
-export interface RedisConsumerHost {
+/** What a consumer works with. */
+export interface ConsumerParts {
   readonly prefix: string;
   readonly connection: RedisClient;
+  readonly intake: Intake;
+  readonly runs: RedisRuns;
+  readonly leases: Leases;
+  /** The consumers of this process by the runs that they know. */
+  readonly owners: Map<string, RedisConsumer>;
   /** How long Redis may take to answer, in milliseconds. */
   readonly deadline: number;
   /** How long a dead worker keeps its executions from others, in milliseconds. */
   readonly lease: number;
-  /** Acquires the run of a job. Undefined if the job is no longer valid. */
-  acquire(job: Ticket, run: string): Promise<Delivery | undefined>;
-  readonly acquireFirst?: QueueWorkerOptions['acquireFirst'];
-  passOn(): Promise<void>;
-  /**
-   * Acknowledges a job and acquires the run `coming` from the next one. `finish` also settles the run of the job in the same
-   * step. Both are absent if BullMQ must be called for each job by itself.
-   */
-  readonly acquireNext?: (done: DoneJob, coming: string) => Promise<NextJob | undefined>;
-  readonly finish?: (finished: FinishedRun, done: DoneJob, coming: string) => Promise<Finished>;
-  /** Undoes the acquisition of a run that never began. */
-  releaseUnstarted(delivery: Delivery): Promise<void>;
-  /** Called after a run. If it was not settled, its execution is queued again. */
-  ended(delivery: Delivery): Promise<void>;
-  /** Called once the consumer takes no more jobs and has no run left. */
-  done(consumer: RedisConsumer): void;
   readonly report: OnError;
 }
 
@@ -48,20 +54,12 @@ export interface RedisConsumerHost {
  * runs is limited here instead, so that a waiting run takes no slot.
  */
 export class RedisConsumer implements Consumer {
+  /** Resolves once the consumer takes no more jobs and has no run left. */
+  readonly closed: Promise<void>;
   private readonly slots: RunSlots;
   private readonly worker: QueueWorker;
-  /** Jobs whose locks are renewed, by the run that they have become. */
-  private readonly held = new Map<string, HeldJob>();
-  /** Runs that the next jobs are to become. */
-  private readonly coming = new Set<string>();
-  /** Runs that are finished in one step with the acquisition of the next one, until that step is complete. */
-  private readonly finishing = new Map<string, { readonly coming: string; readonly step: Promise<Finished> }>();
-  /** Runs that were revoked before their handler was called. */
-  private readonly early = new Map<string, Revocation>();
-  private readonly begun = new Set<string>();
-  private readonly renewing: NodeJS.Timeout;
+  private readonly known = new Map<string, KnownRun>();
   private readonly taking: Promise<void>;
-  private renewal = false;
   private wake = (): void => undefined;
   /** How many jobs came with the end of a run and have not begun. They begin before another is fetched, since they are older. */
   private handedOver = 0;
@@ -69,20 +67,20 @@ export class RedisConsumer implements Consumer {
   private readonly onTheWay = new Set<Promise<void>>();
   private accepting = true;
   private closing?: Promise<void>;
+  private noteClosed = (): void => undefined;
 
   constructor(
     options: { readonly worker: string; readonly concurrency: number },
     private readonly handler: DeliveryHandler,
-    private readonly host: RedisConsumerHost,
+    private readonly parts: ConsumerParts,
   ) {
-    const { lease } = host;
+    this.closed = new Promise((resolve) => (this.noteClosed = resolve));
     this.slots = new RunSlots(options.concurrency, {
       slotFree: () => this.wake(),
       revoked: (run, why) => this.notifyRevoked(run, why),
       done: () => void this.close(),
     });
-    this.worker = new QueueWorker({ ...host, name: options.worker, wants: () => this.mayBegin() });
-    this.renewing = setInterval(() => void this.renew().catch(host.report), Math.ceil(lease / 3));
+    this.worker = new QueueWorker({ ...parts, name: options.worker, wants: () => this.mayBegin() });
     this.taking = this.take();
   }
 
@@ -90,11 +88,6 @@ export class RedisConsumer implements Consumer {
   get load(): { readonly running: number; readonly waiting: number } {
     const { running, waiting } = this.slots;
     return { running, waiting };
-  }
-
-  /** Whether the run belongs to this worker. */
-  has(run: string): boolean {
-    return this.held.has(run) || this.coming.has(run);
   }
 
   park(run: string): void {
@@ -109,27 +102,23 @@ export class RedisConsumer implements Consumer {
     return this.slots.unpark(run);
   }
 
-  /** Revokes a run. The handler is notified once the run has begun. */
+  /** Revokes a run. The handler is notified once it has been called. */
   revoke(run: string, why: Revocation): void {
-    if (this.begun.has(run)) this.slots.revoke(run, why);
-    else if (this.has(run)) this.early.set(run, why);
+    const known = this.known.get(run);
+    if (known?.phase === 'running') this.slots.revoke(run, why);
+    else if (known?.phase === 'coming' || known?.phase === 'held') known.revoked = why;
   }
 
-  /**
-   * Settles a finished run and acquires the next one in the same step. Undefined if the run must be settled by itself: there
-   * is no room for another run, or it is the only one, so that its end should be published without delay.
-   */
-  finish(finished: FinishedRun): Promise<boolean> | undefined {
-    const { run } = finished;
-    const job = this.held.get(run);
-    if (!this.host.finish || !job || this.finishing.has(run)) return undefined;
-    if (this.slots.running < 2 || !this.slots.hasRoomAfter(run)) return undefined;
-    const coming = this.expect();
-    // From here on the job may disappear at any time, which revokes nothing.
-    this.begun.delete(run);
-    const step = this.host.finish(finished, job, coming);
-    this.finishing.set(run, { coming, step });
-    return step.then(({ accepted }) => accepted);
+  /** Settles a run of this worker; with `over`, in one step with the acquisition of the next one, if there is room for it. */
+  async settle(key: string, run: string, settlement: Settlement, over: boolean): Promise<boolean> {
+    const known = this.known.get(run);
+    const finished =
+      over && settlement.type === 'finish' && settlement.lost !== true && known
+        ? this.finishAndAcquire(key, run, settlement, known)
+        : undefined;
+    const accepted = await (finished ?? this.parts.runs.settle(key, run, settlement));
+    if (known) known.isSettled ||= accepted;
+    return accepted;
   }
 
   stopIntake(): Promise<void> {
@@ -152,22 +141,38 @@ export class RedisConsumer implements Consumer {
     this.accepting = false;
     this.slots.close();
     this.wake();
-    clearInterval(this.renewing);
     // Nothing else awaits the next jobs of these runs, so they are released here.
-    for (const run of [...this.finishing.keys()]) {
-      const job = this.held.get(run);
-      if (job) this.keep(this.complete(job).then((next) => next && this.release(next)));
+    for (const { phase, job } of this.known.values()) {
+      if (phase === 'finishing' && job) this.keep(this.complete(job).then((next) => next && this.release(next)));
     }
     // Jobs that still arrive are released before the worker closes.
-    await settlesWithin(this.arrived(), this.host.deadline, systemClock);
+    await settlesWithin(this.arrived(), this.parts.deadline, systemClock);
     await this.worker.close(true);
     await this.taking;
-    this.host.done(this);
+    for (const run of [...this.known.keys()]) this.forget(run);
+    this.noteClosed();
+  }
+
+  /** Undefined if the run is the only one, so that its end should be published without delay, or if no other may begin. */
+  private finishAndAcquire(
+    key: string,
+    run: string,
+    settlement: Settlement & { readonly type: 'finish' },
+    known: KnownRun,
+  ): Promise<boolean> | undefined {
+    const { phase, job } = known;
+    if (!this.parts.intake.takesJobs || phase !== 'running' || !job) return undefined;
+    if (this.slots.running < 2 || !this.slots.hasRoomAfter(run)) return undefined;
+    const next = this.expect();
+    const step = this.parts.intake.finish({ key, run, settlement }, job, next);
+    known.phase = 'finishing';
+    known.next = { run: next, step };
+    return step.then(({ accepted }) => accepted);
   }
 
   /** Tracks a request until it has settled. */
   private keep(request: Promise<void | undefined>): void {
-    const kept = request.catch(this.host.report).finally(() => this.onTheWay.delete(kept));
+    const kept = request.catch(this.parts.report).finally(() => this.onTheWay.delete(kept));
     this.onTheWay.add(kept);
   }
 
@@ -189,7 +194,7 @@ export class RedisConsumer implements Consumer {
       } catch (error) {
         this.forget(coming);
         if (this.isStopping()) return;
-        this.host.report(error);
+        this.parts.report(error);
         await sleep(1_000, undefined, { ref: false });
       }
     }
@@ -206,25 +211,25 @@ export class RedisConsumer implements Consumer {
 
   private async begin(job: HeldJob): Promise<void> {
     const { run } = job;
+    const known = this.known.get(run);
     // While the worker waited for the job, a parked run may have taken the slot again, or the worker may have stopped.
-    if (!this.mayBegin()) return this.release(job);
-    this.held.set(run, job);
-    this.coming.delete(run);
+    if (!this.mayBegin() || !known) return this.release(job);
+    known.phase = 'held';
+    known.job = job;
+    this.parts.leases.hold(run, job, () => this.revoke(run, 'lost'));
     let following: HeldJob | undefined;
     const ended = this.slots.begin(run, async () => {
       try {
-        following = await this.runJob(job);
+        following = await this.runJob(job, known);
       } catch (error) {
-        this.host.report(error);
+        this.parts.report(error);
       }
-      this.held.delete(run);
-      this.begun.delete(run);
-      this.early.delete(run);
+      this.forget(run);
       // Before the slot is free again: a caller that waits for the last run must wait for this as well.
       const next = following;
       if (next) this.keep(ended.then(() => this.follow(next)));
     });
-    void ended.catch(this.host.report);
+    void ended.catch(this.parts.report);
   }
 
   private async follow(job: HeldJob): Promise<void> {
@@ -241,24 +246,21 @@ export class RedisConsumer implements Consumer {
     const { run, isAcquired, delivery } = job;
     this.forget(run);
     if (isAcquired && !delivery) return this.worker.acknowledge(job);
-    if (delivery) await this.host.releaseUnstarted(delivery);
+    if (delivery) await this.parts.intake.releaseUnstarted(delivery);
     await this.worker.release(job);
   }
 
   /** Runs a job and acknowledges it. Returns the next job, if the acknowledgement brought one. */
-  private async runJob(job: HeldJob): Promise<HeldJob | undefined> {
-    const { run } = job;
-    const delivery = job.isAcquired ? job.delivery : await this.host.acquire(job.data, run);
+  private async runJob(job: HeldJob, known: KnownRun): Promise<HeldJob | undefined> {
+    const { intake, leases, report } = this.parts;
+    await leases.checked();
+    // Another worker has the execution. Nothing of it may begin here.
+    if (known.revoked === 'lost') return undefined;
+    const delivery = job.isAcquired ? job.delivery : await intake.acquire(job.data, job, job.run);
     if (delivery) {
-      this.begun.add(run);
-      const running = this.handler.run(delivery);
-      const why = this.early.get(run);
-      if (why) this.slots.revoke(run, why);
-      await running.catch(this.host.report);
-      // From here on the job may disappear at any time, which revokes nothing.
-      this.begun.delete(run);
+      await this.runHandler(delivery, known);
       if (this.closing) return undefined;
-      await this.host.ended(delivery).catch(this.host.report);
+      if (!known.isSettled) await this.parts.runs.releaseLost(delivery).catch(report);
     }
     let following: HeldJob | undefined;
     let late = false;
@@ -271,25 +273,37 @@ export class RedisConsumer implements Consumer {
     this.keep(completed);
     // If the lock was lost, another worker has the job and finds it invalid. The same holds if Redis does not answer in time:
     // a worker that stops need not wait for the end of an outage.
-    await settlesWithin(completed, this.host.deadline, systemClock).catch(() => undefined);
+    await settlesWithin(completed, this.parts.deadline, systemClock).catch(() => undefined);
     late = true;
     return following;
   }
 
+  private async runHandler(delivery: Delivery, known: KnownRun): Promise<void> {
+    known.phase = 'running';
+    const running = this.handler.run(delivery);
+    if (known.revoked) this.slots.revoke(delivery.run, known.revoked);
+    await running.catch(this.parts.report);
+    if (!known.next) known.phase = 'done';
+  }
+
   /** Acknowledges the job of a run and, if there is room, fetches the next one in the same step. */
   private async complete(job: HeldJob): Promise<HeldJob | undefined> {
-    const finishing = this.finishing.get(job.run);
-    this.finishing.delete(job.run);
+    const known = this.known.get(job.run);
+    const finishing = known?.next;
+    if (known) {
+      known.phase = 'done';
+      delete known.next;
+    }
     // A step that failed may have been carried out all the same, so the next job is requested for the same run.
     const finished = await finishing?.step.catch(() => undefined);
-    if (finishing && finished) return this.nextHeld(finished.next, job, finishing.coming);
-    const { acquireNext } = this.host;
-    if (!acquireNext || (!finishing && !this.slots.hasRoomAfter(job.run))) {
+    if (finishing && finished) return this.nextHeld(finished.next, job, finishing.run);
+    const { intake } = this.parts;
+    if (!intake.takesJobs || (!finishing && !this.slots.hasRoomAfter(job.run))) {
       await this.worker.acknowledge(job);
       return undefined;
     }
-    const coming = finishing?.coming ?? this.expect();
-    const found = await acquireNext(job, coming).catch((error: unknown) => {
+    const coming = finishing?.run ?? this.expect();
+    const found = await intake.acquireNext(job, coming).catch((error: unknown) => {
       this.forget(coming);
       throw error;
     });
@@ -297,7 +311,8 @@ export class RedisConsumer implements Consumer {
   }
 
   private async nextHeld(next: NextJob | undefined, before: HeldJob, coming: string): Promise<HeldJob | undefined> {
-    if (next) return heldAfter(before, next, coming);
+    // A next job is held under the lock of the job before it.
+    if (next) return { lock: before.lock, run: coming, isAcquired: true, ...next };
     this.forget(coming);
     await this.worker.foundNone();
     return undefined;
@@ -306,51 +321,22 @@ export class RedisConsumer implements Consumer {
   /** Returns the token of a run to come, which may be revoked before its job arrives. */
   private expect(): string {
     const coming = randomUUID();
-    this.coming.add(coming);
+    this.known.set(coming, { phase: 'coming' });
+    this.parts.owners.set(coming, this);
     return coming;
   }
 
-  /** Forgets a run that will not begin. */
   private forget(run: string): void {
-    this.coming.delete(run);
-    this.early.delete(run);
-  }
-
-  /** Renews the locks. During an outage only one renewal waits; it covers the jobs that are held when it began. */
-  private async renew(): Promise<void> {
-    if (this.renewal || this.held.size === 0) return;
-    this.renewal = true;
-    try {
-      await this.extend();
-    } finally {
-      this.renewal = false;
-    }
-  }
-
-  private async extend(): Promise<void> {
-    const runs = [...this.held.keys()];
-    const held = [...this.held.values()];
-    const ids = held.map(({ id }) => id);
-    const locks = held.map(({ lock }) => lock);
-    const lost = new Set(await this.worker.extendJobLocks(ids, locks, this.host.lease));
-    runs.forEach((run, index) => {
-      if (lost.has(String(ids[index]))) this.revoke(run, 'lost');
-    });
+    if (!this.known.delete(run)) return;
+    this.parts.owners.delete(run);
+    this.parts.leases.release(run);
   }
 
   private notifyRevoked(run: string, why: Revocation): void {
     try {
       this.handler.revoke(run, why);
     } catch (error) {
-      this.host.report(error);
+      this.parts.report(error);
     }
   }
 }
-
-/** A next job is held under the lock of the job before it. */
-const heldAfter = ({ lock }: HeldJob, next: NextJob, run: string): HeldJob => ({
-  lock,
-  run,
-  isAcquired: true,
-  ...next,
-});

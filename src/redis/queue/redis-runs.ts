@@ -1,40 +1,10 @@
-import { ErrandError } from '../../base/errors.js';
+import type { Outcome } from '../../call/outcome.js';
 import type { Delivery, Settlement } from '../../docket/engine/engine.js';
-import { lostTooOften, mostLosses } from '../../docket/engine/loss-policy.js';
-import type { ExecutionRecord } from '../../docket/engine/record.js';
 import type { OnError } from '../../docket/engine/watchers.js';
-import type { WaitingList } from './waiting-list.js';
-import { recordIn, repairedFields } from '../codec.js';
-import type { Argument, Reply, ScriptRunner } from '../connection/script-runner.js';
-import type { Ticket } from './queue-jobs.js';
+import type { Commands } from '../connection/commands.js';
+import type { Argument, ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
-import type { LuaStep } from '../lua/lua-step.js';
-
-/** A queue job that a worker has finished. */
-export interface DoneJob {
-  /** Its id in BullMQ. */
-  readonly id: string;
-  /** The token that locks it. */
-  readonly lock: string;
-}
-
-/** A queue job that a worker has received, with the run that it has become. */
-export interface NextJob {
-  readonly id: string;
-  readonly data: Ticket;
-  /** Absent if the job is no longer valid. */
-  readonly delivery?: Delivery;
-}
-
-/** The worker that acquires runs. */
-export interface Intake {
-  /** Distinguishes workers of the same name. */
-  readonly id: string;
-  /** Name of the worker. */
-  readonly worker: string;
-  /** Limits of its components, as arguments of {@link lua.runs.acquire}. */
-  readonly limits: readonly Argument[];
-}
+import type { WaitingList } from './waiting-list.js';
 
 /** A run that has ended with an outcome. */
 export interface FinishedRun {
@@ -44,104 +14,22 @@ export interface FinishedRun {
   readonly settlement: Settlement & { readonly type: 'finish' };
 }
 
-/** The parts of the engine that {@link RedisRuns} uses. */
-export interface RedisRunsHost {
-  /** Id of this process. */
-  readonly node: string;
+/** What the steps of runs work with. */
+export interface RunsParts {
+  readonly commands: Commands;
+  /** Runs steps that workers wait for, however long an outage lasts. */
+  readonly workers: () => ScriptRunner;
   readonly waitingList: WaitingList;
   /** How long a dead worker keeps its executions from others, in milliseconds. */
   readonly lease: number;
-  run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply>;
-  /** Runs scripts that workers wait for, however long an outage lasts. */
-  readonly workers: () => ScriptRunner;
-  /** Returns a new request id, so that a command sent twice is recognised. */
-  request(): string;
+  /** Whether the steps may run BullMQ's own scripts. */
+  readonly takesJobs: boolean;
   readonly report: OnError;
 }
 
-/** Acquires and settles runs, and publishes what they report. */
+/** Settles runs, and publishes what they report. */
 export class RedisRuns {
-  constructor(private readonly host: RedisRunsHost) {}
-
-  /** Acquires the run of a job. Undefined if the job is no longer valid, or its component's limits keep it waiting. */
-  async acquire({ key, ticket }: Ticket, run: string, { limits }: Intake): Promise<Delivery | undefined> {
-    const reply = await this.list(lua.runs.acquire, key, ticket, this.host.node, run, ...limits);
-    const [status, value, admitted] = reply;
-    await this.host.waitingList.admit(admitted);
-    return this.deliveryIn(key, run, status, value);
-  }
-
-  /** Locks the first job of the waiting list, if there is one, and acquires its run. */
-  async acquireFirst(lock: string, run: string, { id, worker, limits }: Intake): Promise<NextJob | undefined> {
-    const { node, lease, workers, waitingList } = this.host;
-    const reply = await workers().run(lua.runs.acquireFirst, id, lock, lease, worker, node, run, ...limits);
-    const [first, admitted] = reply as readonly Reply[];
-    await waitingList.admit(admitted);
-    return this.nextJobIn(first, run);
-  }
-
-  /** Undoes the acquisition of a run that never began, also while the engine closes. The caller releases its job. */
-  async releaseUnstarted({ record, run }: Delivery): Promise<void> {
-    const [admitted] = (await this.host.workers().run(lua.runs.releaseUnstarted, record.key, run)) as readonly Reply[];
-    await this.host.waitingList.admit(admitted);
-  }
-
-  /** Restores BullMQ's marker, for a worker that has consumed it and takes no job. */
-  async passOn(): Promise<void> {
-    await this.host.workers().run(lua.runs.passOn);
-  }
-
-  /** Acknowledges a job, locks the next one of the waiting list, if there is one, and acquires its run. */
-  async acquireNext(done: DoneJob, run: string, intake: Intake): Promise<NextJob | undefined> {
-    const reply = await this.host.workers().run(lua.runs.acquireNext, ...this.nextArguments(done, run, intake));
-    const [next, admitted] = reply as readonly Reply[];
-    await this.host.waitingList.admit(admitted);
-    return this.nextJobIn(next, run);
-  }
-
-  /** Settles a finished run and does {@link RedisRuns.acquireNext}, all in one step. `coming` is the run of the next job. */
-  async finish(
-    { key, run, settlement }: FinishedRun,
-    done: DoneJob,
-    coming: string,
-    intake: Intake,
-  ): Promise<{ readonly accepted: boolean; readonly next?: NextJob }> {
-    const fields = outcomeFields(settlement);
-    const facts = [this.host.request(), key, run, fields.length, ...fields];
-    const reply = await this.list(lua.runs.finish, ...facts, ...this.nextArguments(done, coming, intake));
-    const [settled, following, admitted, why] = reply;
-    await this.host.waitingList.admit(admitted);
-    if (typeof why === 'string') {
-      this.host.report(new ErrandError('DOCKET_UNAVAILABLE', `The next queue job could not be taken: ${why}.`));
-    }
-    const next = await this.nextJobIn(following, coming);
-    return { accepted: settled === 'settled', ...(next && { next }) };
-  }
-
-  /** Arguments of {@link lua.runs.acquireNext}. */
-  private nextArguments({ id, lock }: DoneJob, run: string, { worker, limits }: Intake): Argument[] {
-    return [id, lock, this.host.lease, worker, this.host.node, run, ...limits];
-  }
-
-  private async nextJobIn(next: Reply | undefined, run: string): Promise<NextJob | undefined> {
-    if (!Array.isArray(next)) return undefined;
-    const [status, value, id, key, ticket] = next as readonly Reply[];
-    const delivery = await this.deliveryIn(String(key), run, status, value);
-    return { id: String(id), data: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
-  }
-
-  private async deliveryIn(
-    key: string,
-    run: string,
-    status: Reply | undefined,
-    value: Reply | undefined,
-  ): Promise<Delivery | undefined> {
-    const { waitingList, report } = this.host;
-    if (status === 'run') return this.delivery(key, run, value);
-    if (status === 'wait' && value !== '') waitingList.checkDueIn(Number(value));
-    if (status === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
-    return undefined;
-  }
+  constructor(private readonly parts: RunsParts) {}
 
   /** Settles a run. Returns `false` if the run had lost its execution. */
   settle(key: string, run: string, settlement: Settlement): Promise<boolean> {
@@ -151,7 +39,7 @@ export class RedisRuns {
       case 'retry':
         return this.settleAs(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
       case 'release':
-        // The scripts distinguish two cases: an interrupted run goes to the front, a run that never began waits for the delay.
+        // The steps distinguish two cases: an interrupted run goes to the front, a run that never began waits for the delay.
         return settlement.delay === undefined
           ? this.settleAs(key, run, 'handBack')
           : this.settleAs(key, run, 'putBack', settlement.delay);
@@ -160,13 +48,14 @@ export class RedisRuns {
 
   /** Records that an isolated run begins, with nothing running beside it. */
   async beginAlone(key: string, run: string, shared: boolean): Promise<void> {
-    await this.host.workers().run(lua.runs.beginAlone, key, run, shared ? '1' : '0');
+    await this.parts.workers().run(lua.runs.beginAlone, key, run, shared ? '1' : '0');
   }
 
   /** Clears the component of an isolated run, which has shown that it kills no worker. */
   async exonerate(key: string, run: string): Promise<void> {
-    const [admitted] = await this.list(lua.runs.exonerate, key, run);
-    await this.host.waitingList.admit(admitted);
+    const { commands, waitingList } = this.parts;
+    const [admitted] = await commands.list(lua.runs.exonerate, key, run);
+    await waitingList.admit(admitted);
   }
 
   /** Releases a run that ended without a settlement, which counts as lost. */
@@ -174,57 +63,33 @@ export class RedisRuns {
     await this.settleAs(record.key, run, 'vanish');
   }
 
-  /** Publishes progress or a notice of a run. Returns `false` if the run had lost its execution. */
-  async publish(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
-    return (await this.host.run(lua.runs.report, key, run, event, value)) === 1;
+  /** Releases a run whose record this process cannot read, which counts as lost. */
+  async releaseUnreadable(key: string, run: string): Promise<void> {
+    await this.settleAs(key, run, 'vanish', this.parts.lease);
   }
 
-  /** A newer process may be able to read a record that this one cannot. So the run is released, and counted as a loss. */
-  private async delivery(key: string, run: string, fields: Reply | undefined): Promise<Delivery | undefined> {
-    try {
-      return { record: recordIn(fields) as ExecutionRecord, run };
-    } catch (error) {
-      this.host.report(error);
-    }
-    const repaired = repairedFields(fields);
-    if (repaired.losses < mostLosses) {
-      await this.settleAs(key, run, 'vanish', this.host.lease);
-    } else {
-      const outcome = JSON.stringify(lostTooOften(`The record of '${key}' could not be read, and it`));
-      await this.settleAs(key, run, 'giveUp', 0, 'failed', ...repaired.fields, 'outcome', outcome);
-    }
-    return undefined;
+  /** Ends a run whose record no process can read. `fields` make the record readable. */
+  async endUnreadable(key: string, run: string, fields: readonly Argument[], outcome: Outcome): Promise<void> {
+    await this.settleAs(key, run, 'giveUp', 0, 'failed', ...fields, 'outcome', JSON.stringify(outcome));
+  }
+
+  /** Publishes progress or a notice of a run. Returns `false` if the run had lost its execution. */
+  async publish(key: string, run: string, event: 'progress' | 'notice', value: string): Promise<boolean> {
+    return (await this.parts.commands.run(lua.runs.report, key, run, event, value)) === 1;
   }
 
   private async settleAs(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const { waitingList } = this.host;
-    const args = [this.host.request(), key, run, how, delay, ...fields];
-    const [status, job, admitted] = await this.list(lua.runs.settle, ...args);
+    const { commands, waitingList } = this.parts;
+    const args = [commands.request(), key, run, how, delay, ...fields];
+    const [status, job, admitted] = await commands.list(lua.runs.settle, ...args);
     await waitingList.admit(admitted);
     await waitingList.enqueue(key, job, how === 'handBack' || how === 'vanish');
     return status === 'settled';
   }
-
-  /** Runs a script whose reply is a list. */
-  private async list(step: LuaStep, ...args: readonly Argument[]): Promise<readonly Reply[]> {
-    return (await this.host.run(step, ...args)) as readonly Reply[];
-  }
 }
 
 /** The state that follows from an outcome, then the fields to write to the record. */
-function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {
+export function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {
   const state = 'error' in outcome ? 'failed' : 'completed';
   return [state, 'outcome', JSON.stringify(outcome), ...(isError === true ? ['isError', 1] : [])];
 }
-
-const foreignJob = (): ErrandError =>
-  new ErrandError(
-    'EXECUTION_UNKNOWN',
-    "A job in BullMQ's waiting list was not added by Errand, and was removed. Add executions with docket.add.",
-  );
-
-const recordMissing = (key: string): ErrandError =>
-  new ErrandError(
-    'EXECUTION_UNKNOWN',
-    `The record of '${key}' was gone when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
-  );

@@ -13,7 +13,12 @@ import {
 } from '../../../src/index.js';
 
 /** Where calls note what they do: a Redis that is not killed. */
-const { FAULTS_LOG_URL: logUrl = '', FAULTS_LOG: logName = '', FAULTS_LEASE: lease = '2s' } = process.env;
+const {
+  FAULTS_LOG_URL: logUrl = '',
+  FAULTS_LOG: logName = '',
+  FAULTS_LEASE: lease = '2s',
+  FAULTS_MAX_BLOCK: maxBlock = '60s',
+} = process.env;
 const log = new Redis(logUrl, { lazyConnect: true });
 
 const Numbered = z.object({ n: z.number().int() });
@@ -113,7 +118,9 @@ const lasting = defineTool({
   name: 'lasting',
   input: Numbered,
   task: 'required',
-  run: async ({ n }) => {
+  inject: [CurrentExecution],
+  run: async ({ n }, { key }) => {
+    await note({ lasting: key });
     await sleep(2_000);
     return `lasting ${n}`;
   },
@@ -131,17 +138,16 @@ const poisoned = defineTool({
   },
 });
 
-/** Leaves its worker no time for anything else, as long as it is run for the first time. */
+/** Leaves its worker no time for anything else for `n` seconds when it is run for the first time. */
 const blocking = defineTool({
   name: 'blocking',
   input: Numbered,
   task: 'required',
   inject: [CurrentExecution],
-  run: async (_input, { redelivered }) => {
+  run: async ({ n }, { redelivered }) => {
     await note({ blocking: process.pid });
     // As a long computation would, but leaves the machine to others.
-    if (!redelivered) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6_000);
-    await note({ returning: process.pid });
+    if (!redelivered) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, n * 1_000);
     return `by ${process.pid}`;
   },
 });
@@ -151,6 +157,6 @@ export default createServer({
   version: '1.0.0',
   components: [plain, progressing, asking, failing, later, adding, slow, lasting, poisoned, blocking],
   logger: new Logger(() => undefined),
-  docket: { worker: false, lease: lease as '2s' },
+  docket: { worker: false, lease: lease as '2s', maxBlock: maxBlock as '60s' },
   grace: '1s',
 });

@@ -1,8 +1,7 @@
 --[[
 Locks the first job of the waiting list, if there is one, and acquires its run.
 
-KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate inbox isolated keyWatch line node
-          open prioritized queue sequence sessionWatch sign state taken tasks
+KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate held inbox isolated keyWatch line node open prioritized queue sequence sessionWatch sign state taken tasks
 ARGV      intake; lock; its duration; worker; process; run; limits as in claim()
 Returns   false, or status, record or wait, job id, key and job number; the admitted executions
 Must not  take a second job if the command is sent again
@@ -37,4 +36,4 @@ local function firstJob(intake, lock, duration, worker)
 end
 
 local id, ticket = firstJob(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
-return { taken(id, ticket, ARGV, 5), called }
+return { taken(id, ARGV[2], ticket, ARGV, 5), called }

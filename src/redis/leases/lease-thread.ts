@@ -1,0 +1,75 @@
+import { writeSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { parseAddress } from '../connection/address.js';
+import { openRedis } from '../connection/open-redis.js';
+import { times, type GuardData } from './lease-guard.js';
+
+/** The main function of the thread of {@link LeaseGuard}. */
+function guardLeases(data: GuardData): void {
+  const { url, tls, prefix, node, lease, maxBlock, endsProcess } = data;
+  const deadline = Math.ceil(lease / 3);
+  const redis = openRedis(parseAddress(url), { tls, deadline, commandDeadline: deadline });
+  // The process itself reports an outage.
+  redis.on('error', () => undefined);
+  redis.connect().catch(() => undefined);
+
+  const since = (which: number): number => Number(process.hrtime.bigint() - Atomics.load(data.times, which)) / 1e6;
+  const run = async (text: string, ...args: readonly (string | number)[]): Promise<unknown> => {
+    const [reply] = (await redis.eval(text, 1, prefix, JSON.stringify([args.map(String)]))) as unknown[];
+    if (reply instanceof Error) throw reply;
+    return reply;
+  };
+
+  const renew = async (): Promise<void> => {
+    let cursor = '0';
+    do cursor = String(await run(data.renewHeld, node, lease, cursor));
+    while (cursor !== '0');
+  };
+
+  let hasStopped = false;
+  const stop = async (blocked: number): Promise<void> => {
+    hasStopped = true;
+    const components = await run(data.abandon, node, endsProcess ? '1' : '0').catch(() => []);
+    const what = endsProcess ? 'the process ends' : 'its executions are left to other workers';
+    // A thread's console goes through the event loop that is blocked.
+    const line = {
+      time: new Date().toISOString(),
+      level: 'error',
+      message: `The event loop has been blocked for longer than docket.maxBlock, so ${what}`,
+      blocked: Math.round(blocked),
+      maxBlock,
+      components,
+      pid: process.pid,
+    };
+    writeSync(2, `${JSON.stringify(line)}\n`);
+    // process.exit() would end only the thread, and the event loop hears no other signal.
+    if (endsProcess && since(times.beat) > maxBlock) process.kill(process.pid, 'SIGKILL');
+  };
+
+  let isLooking = false;
+  let renewedHere = 0;
+  let lookedLast = performance.now();
+  const look = async (): Promise<void> => {
+    // If this thread was stopped as well, with its process or its machine, the event loop gets a turn before it is judged.
+    const slept = performance.now() - lookedLast > lease;
+    lookedLast = performance.now();
+    if (slept) return;
+    const blocked = since(times.beat);
+    if (blocked <= maxBlock) hasStopped = false;
+    else if (!hasStopped) return stop(blocked);
+    else return;
+    if (since(times.renewed) < lease / 2 || performance.now() - renewedHere < lease / 3) return;
+    renewedHere = performance.now();
+    await renew();
+  };
+  setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    // What fails is tried again at the next look.
+    void look()
+      .catch(() => undefined)
+      .finally(() => (isLooking = false));
+  }, lease / 8);
+}
+
+guardLeases(workerData as GuardData);
