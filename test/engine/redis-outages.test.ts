@@ -64,6 +64,21 @@ describe('a Redis that', () => {
     await engine.cancel('a');
   });
 
+  it('is away for less than a lease loses no execution whose run could not be settled meanwhile', async () => {
+    const engine = docket.engine({ deadline: 300 });
+    await engine.start();
+    const worker = new TestWorker(engine, 1);
+    await engine.add(anExecution('a'));
+    const first = await worker.next();
+    await docket.redis.client('PAUSE', 1_500);
+    expect(await rejection(worker.finish(first))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+    worker.end(first);
+    const second = await worker.next();
+    expect(second.record).toMatchObject({ key: 'a', redelivered: true });
+    expect(await worker.finish(second)).toBe(true);
+    await worker.stop();
+  });
+
   it('is gone is known to be so soon, and then at once', async () => {
     const engine = docket.engine();
     await engine.start();

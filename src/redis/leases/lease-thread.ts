@@ -26,10 +26,19 @@ function guardLeases(data: GuardData): void {
     while (cursor !== '0');
   };
 
+  /** Returns the components of the runs. A busy machine may need more than one try. */
+  const abandon = async (tries = 3): Promise<unknown> => {
+    try {
+      return await run(data.abandon, node, endsProcess ? '1' : '0');
+    } catch {
+      return tries > 1 ? abandon(tries - 1) : [];
+    }
+  };
+
   let hasStopped = false;
   const stop = async (blocked: number): Promise<void> => {
     hasStopped = true;
-    const components = await run(data.abandon, node, endsProcess ? '1' : '0').catch(() => []);
+    const components = await abandon();
     const what = endsProcess ? 'the process ends' : 'its executions are left to other workers';
     // A thread's console goes through the event loop that is blocked.
     const line = {

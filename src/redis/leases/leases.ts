@@ -39,6 +39,8 @@ export class Leases {
   /** When the event loop turned last, by `performance.now()`. */
   private turned = performance.now();
   private renewing: Promise<void> | undefined;
+  /** While it is not known which leases this process still has. */
+  private doubted: Promise<void> | undefined;
 
   constructor(private readonly parts: LeasesParts) {}
 
@@ -62,8 +64,8 @@ export class Leases {
    * replies that it finds then may be old.
    */
   async checked(): Promise<void> {
-    if (this.hasSlept()) this.renew();
-    await this.renewing;
+    if (this.hasSlept()) this.doubt();
+    await this.doubted;
   }
 
   async close(): Promise<void> {
@@ -80,15 +82,26 @@ export class Leases {
   }
 
   private onTimer(): void {
-    this.turned = performance.now();
-    this.renew();
+    if (this.hasSlept()) this.doubt();
+    else void this.renew();
+  }
+
+  /** Nothing begins until a renewal that is sent from now on has told which leases are left. */
+  private doubt(): void {
+    const doubted = (this.renewing ?? Promise.resolve())
+      .then(() => this.renew())
+      .finally(() => {
+        if (this.doubted === doubted) this.doubted = undefined;
+      });
+    this.doubted = doubted;
   }
 
   /** During an outage only one renewal waits; it covers the runs that are held when it begins. */
-  private renew(): void {
+  private renew(): Promise<void> {
     this.renewing ??= this.renewAll()
       .catch(this.parts.report)
       .finally(() => (this.renewing = undefined));
+    return this.renewing;
   }
 
   private async renewAll(): Promise<void> {

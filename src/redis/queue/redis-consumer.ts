@@ -252,7 +252,7 @@ export class RedisConsumer implements Consumer {
 
   /** Runs a job and acknowledges it. Returns the next job, if the acknowledgement brought one. */
   private async runJob(job: HeldJob, known: KnownRun): Promise<HeldJob | undefined> {
-    const { intake, leases, report } = this.parts;
+    const { intake, leases } = this.parts;
     await leases.checked();
     // Another worker has the execution. Nothing of it may begin here.
     if (known.revoked === 'lost') return undefined;
@@ -260,16 +260,19 @@ export class RedisConsumer implements Consumer {
     if (delivery) {
       await this.runHandler(delivery, known);
       if (this.closing) return undefined;
-      if (!known.isSettled) await this.parts.runs.releaseLost(delivery).catch(report);
     }
     let following: HeldJob | undefined;
     let late = false;
-    const completed = this.complete(job).then(async (next) => {
+    const complete = async (): Promise<void> => {
+      // First the run, then its job: without its job, an execution whose run was not released would be lost.
+      if (delivery && !known.isSettled) await this.parts.runs.releaseLost(delivery);
+      const next = await this.complete(job);
       if (!next) return;
       if (late || this.closing) return this.release(next);
       following = next;
       this.handedOver++;
-    });
+    };
+    const completed = complete();
     this.keep(completed);
     // If the lock was lost, another worker has the job and finds it invalid. The same holds if Redis does not answer in time:
     // a worker that stops need not wait for the end of an outage.

@@ -2,7 +2,7 @@ import type { Outcome } from '../../call/outcome.js';
 import type { Delivery, Settlement } from '../../docket/engine/engine.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import type { Commands } from '../connection/commands.js';
-import type { Argument, ScriptRunner } from '../connection/script-runner.js';
+import type { Argument, Reply, ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
 import type { WaitingList } from './waiting-list.js';
 
@@ -58,9 +58,11 @@ export class RedisRuns {
     await waitingList.admit(admitted);
   }
 
-  /** Releases a run that ended without a settlement, which counts as lost. */
+  /** Releases a run that ended without a settlement, which counts as lost. Waits for the end of an outage. */
   async releaseLost({ record, run }: Delivery): Promise<void> {
-    await this.settleAs(record.key, run, 'vanish');
+    const { commands, workers } = this.parts;
+    const reply = await workers().run(lua.runs.settle, commands.request(), record.key, run, 'vanish', 0);
+    await this.followUp(record.key, 'vanish', reply as readonly Reply[]);
   }
 
   /** Releases a run whose record this process cannot read, which counts as lost. */
@@ -79,9 +81,13 @@ export class RedisRuns {
   }
 
   private async settleAs(key: string, run: string, how: string, delay = 0, ...fields: Argument[]): Promise<boolean> {
-    const { commands, waitingList } = this.parts;
+    const { commands } = this.parts;
     const args = [commands.request(), key, run, how, delay, ...fields];
-    const [status, job, admitted] = await commands.list(lua.runs.settle, ...args);
+    return this.followUp(key, how, await commands.list(lua.runs.settle, ...args));
+  }
+
+  private async followUp(key: string, how: string, [status, job, admitted]: readonly Reply[]): Promise<boolean> {
+    const { waitingList } = this.parts;
     await waitingList.admit(admitted);
     await waitingList.enqueue(key, job, how === 'handBack' || how === 'vanish');
     return status === 'settled';
