@@ -15,8 +15,8 @@ import {
 import { unknownExecution } from './wait.js';
 
 /**
- * A docket for operators: for scripts, boards and commands that look after it without being its server. It runs nothing
- * and adds nothing. `openDocket` of `errand/redis` makes one; close it in the end, since it holds connections.
+ * A docket for operators: scripts, dashboards and commands that inspect and control it from outside its server. It adds
+ * and runs nothing. `openDocket` of `errand/redis` creates one; close it at the end, because it holds connections.
  *
  * Every method rejects with `DOCKET_UNAVAILABLE` while Redis is out of reach, and after {@link DocketClient.close}.
  */
@@ -25,7 +25,7 @@ export class DocketClient {
   constructor(private readonly engine: Engine) {}
 
   /**
-   * All executions of the docket, whoever they belong to, the newest first. The cost of a page does not grow with the docket.
+   * Lists the executions of all principals, the newest first. The cost of a page does not grow with the docket.
    *
    * @throws {ErrandError} `OPTIONS_INVALID`, `CURSOR_INVALID`, `DOCKET_UNAVAILABLE`
    *
@@ -44,14 +44,15 @@ export class DocketClient {
     return toPage(await this.engine.browse(toBrowseQuery(options)));
   }
 
-  /** How much there is in the docket: how many executions wait, run and have ended. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  /** Counts what waits, runs and has ended. @throws {ErrandError} `DOCKET_UNAVAILABLE` */
   stats(): Promise<DocketStats> {
     return this.engine.stats();
   }
 
   /**
-   * The details of one execution; undefined when no execution has the key (any more). With `input`, what it was given as
-   * well, as long as that is kept: until it has ended, and for work of the program that failed as long as its record.
+   * Returns the details of an execution; undefined if no execution has the key, or its record has expired. With
+   * `input`, they include its input while that is kept: until the execution ends, or as long as its record if it failed
+   * and the program had added it.
    *
    * @throws {ErrandError} `DOCKET_UNAVAILABLE`
    *
@@ -68,13 +69,13 @@ export class DocketClient {
   async get(key: string, options: { readonly input?: boolean } = {}): Promise<ExecutionDetails | undefined> {
     const record = await this.engine.get(key);
     if (record === undefined) return undefined;
-    // Executions that have ended keep none.
+    // Ended executions have none.
     const questions = isTerminal(record.state) ? [] : await this.engine.questions(key);
     return toDetails(record, questions, options);
   }
 
   /**
-   * Cancels an execution, running or not; its client and its worker see the reason. False when it had ended already.
+   * Cancels an execution, running or not; its client and its worker see the reason. `false` if it had already ended.
    *
    * @throws {ErrandError} `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE`
    */
@@ -85,8 +86,8 @@ export class DocketClient {
   }
 
   /**
-   * Runs an execution that has failed again, from the input that it had and with its attempts counted anew. Returns the
-   * execution as it is now. A task of a client is not run again: for its client, what has ended stays ended.
+   * Runs a failed execution again, with its original input and a fresh count of attempts. Returns the execution as it
+   * is now. Tasks of clients are not run again: to the client, an ended task stays ended.
    *
    * @throws {ErrandError} `EXECUTION_UNKNOWN`, `RETRY_REFUSED`, `DOCKET_UNAVAILABLE`
    *
@@ -105,8 +106,8 @@ export class DocketClient {
   }
 
   /**
-   * The workers that are alive, of all processes, in the order in which they started. A worker that was killed is listed
-   * until its lease has passed three times (30 seconds by default).
+   * Lists the live workers of all processes, in order of start. A killed one stays listed until its lease has passed
+   * three times (30 seconds by default).
    *
    * @throws {ErrandError} `DOCKET_UNAVAILABLE`
    */
@@ -115,11 +116,11 @@ export class DocketClient {
   }
 
   /**
-   * Events of the docket, from the first `next()` on: with a `key`, the execution as it is and each change of it until
-   * it has ended; without one, all changes of all executions until the signal aborts. A reader that falls more than 1,000
-   * events behind misses the oldest ones. The process stays alive while somebody iterates.
+   * Iterates over events of the docket, from the first `next()` on: with a `key`, the execution as it is now and its
+   * changes until it has ended; without one, the changes of all executions until the signal aborts. A reader that falls
+   * more than 1,000 events behind misses the oldest ones. The process stays alive during the iteration.
    *
-   * Errors come from the iteration: `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE`, or the reason of the signal.
+   * The iteration throws `EXECUTION_UNKNOWN`, `DOCKET_UNAVAILABLE`, or the reason of the signal.
    *
    * @example
    * ```ts
@@ -136,12 +137,12 @@ export class DocketClient {
     return docketEvents(this.engine, options);
   }
 
-  /** Whether the docket takes executions now, asked of Redis within about a second. Never rejects. */
+  /** Checks within about a second whether the docket accepts executions. Never rejects. */
   health(): Promise<Health> {
     return this.engine.health();
   }
 
-  /** Ends its connections. Iterations that are under way reject with `DOCKET_UNAVAILABLE`. Safe to call twice. */
+  /** Closes its connections. Iterations under way fail with `DOCKET_UNAVAILABLE`. Safe to call twice. */
   close(): Promise<void> {
     return this.engine.close();
   }

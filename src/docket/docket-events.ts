@@ -96,7 +96,7 @@ async function untilEnd(
   return last?.generation === end.generation ? last : { ...now, openQuestions: 0, ...end };
 }
 
-/** The events not read yet. */
+/** Events that have not been read yet. */
 class PendingEvents {
   private readonly pending: DocketEvent[] = [];
   private over = false;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isWellFormed } from '../base/json.js';
 import { readEncryptionKey } from './sealing/sealer.js';
 
-/** As `process.env`, whose own type would ask every user for the types of Node. */
+/** A type for `process.env`. Node.js's own would require every user to install its types. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A name that may become part of a key in Redis. */
@@ -34,7 +34,7 @@ export const docketOptions = {
     .optional(),
 };
 
-/** {@link docketOptions} as the environment gives them; undefined where it does not. */
+/** The {@link docketOptions} that the environment sets; the others are undefined. */
 export function docketEnvironment({
   ERRAND_DOCKET_URL: url,
   ERRAND_DOCKET_NAME: name,
@@ -48,7 +48,7 @@ export function docketEnvironment({
   };
 }
 
-/** Leaves out what is undefined, so that it hides no default and nothing that the environment gives. */
+/** Removes undefined options, so that they override neither defaults nor the environment. */
 export function withoutUndefined<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [Name in keyof T]?: Exclude<T[Name], undefined>;

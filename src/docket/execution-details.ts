@@ -9,25 +9,25 @@ export interface QuestionSummary {
   readonly key: string;
   /** Who is asked: the user, the client's model, or the client for its roots. */
   readonly kind: QuestionKind;
-  /** The text of the question; absent where it has none, or is sealed and nobody here has the key. */
+  /** The text of the question; absent if it has none, or is sealed and the key is missing here. */
   readonly message?: string;
   /** When it was asked. */
   readonly createdAt: Date;
-  /** When it is given up. */
+  /** When it expires. */
   readonly deadline: Date;
-  /** Whether there is an answer, be it that of the deadline. */
+  /** Whether it has an answer, including the one given at the deadline. */
   readonly isAnswered: boolean;
 }
 
 /** Everything about an execution that operators may see: no answers, tokens or headers. */
 export interface ExecutionDetails extends ExecutionSummary {
-  /** Who issued the access token of its client. */
+  /** The issuer of its client's access token. */
   readonly issuer?: string;
   /** The user in that token. */
   readonly subject?: string;
   /** The client in that token. */
   readonly clientId?: string;
-  /** Distinguishes it from earlier and later executions under the same key; grows. */
+  /** Distinguishes executions with the same key. Later ones have larger numbers. */
   readonly generation: number;
   /** How many attempts its retry policy allows. */
   readonly attempts: number;
@@ -41,7 +41,7 @@ export interface ExecutionDetails extends ExecutionSummary {
   readonly ttl: number;
   /** Its questions, the oldest first. None once it has ended. */
   readonly questions: readonly QuestionSummary[];
-  /** Its input as it was stored, where it was asked for and is still kept. */
+  /** Its input, as stored; present if requested and still kept. */
   readonly input?: unknown;
   /** Its result, as stored. */
   readonly result?: unknown;
@@ -49,11 +49,11 @@ export interface ExecutionDetails extends ExecutionSummary {
   readonly error?: StoredError;
 }
 
-/** An error as it was stored. */
+/** An error, as stored. */
 export interface StoredError {
-  /** A code of Errand, the number of a JSON-RPC error, or the name of the error that was thrown. */
+  /** A code of Errand, the code of a JSON-RPC error, or the name of the thrown error. */
   readonly code: number | string;
-  /** The message, as the code of the server had it. */
+  /** The message. For a task, it is the one that its client gets. */
   readonly message: string;
   /** The data of a JSON-RPC error. */
   readonly data?: unknown;
@@ -68,7 +68,7 @@ const Asker = z.object({
 
 const Message = z.object({ message: z.string() });
 
-/** A record as operators see it; its input only on request, which may be secret. */
+/** A record as operators see it. Its input may be secret, so it is included only on request. */
 export function toDetails(
   record: ExecutionRecord,
   questions: readonly Question[],

@@ -39,12 +39,12 @@ export class Execution<Result = unknown> {
   }
 
   /**
-   * Waits for the end and resolves with the method's result, as it is after a round trip through JSON. A waiting call holds
-   * no worker slot, and its timeout stands still.
+   * Waits for the end and resolves with the method's result, as it is after a round trip through JSON. A waiting call
+   * holds no worker slot, and its timeout is paused.
    *
    * @throws {ErrandError} `EXECUTION_FAILED` (its cause has the stored code and message), `EXECUTION_CANCELLED`,
-   * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` if a later execution has the key, `DOCKET_UNAVAILABLE` when the server closes,
-   * or `WAIT_TIMED_OUT` after the `timeout`.
+   * `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED` if a later execution has the key, `DOCKET_UNAVAILABLE` when the server
+   * closes, or `WAIT_TIMED_OUT` after the `timeout`.
    */
   result(limits?: WaitOptions): Promise<Result> {
     return ignorable(this.waiting(this.outcome(limits)));

@@ -69,7 +69,7 @@ async function nextChange(changes: Changes): Promise<void> {
   }
 }
 
-/** The changes not read yet. */
+/** Changes that have not been read yet. */
 class Changes {
   private pending: ExecutionChange[] = [];
   private seen = -1;
@@ -113,7 +113,7 @@ class Changes {
     return this.pending.shift();
   }
 
-  /** Whether nothing more will happen. @throws the reason, if the execution has not ended. */
+  /** Whether no more changes will come. @throws the reason, if the execution has not ended. */
   isOver(): boolean {
     if (this.failure) throw this.failure.reason;
     return this.ended;

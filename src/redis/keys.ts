@@ -38,7 +38,9 @@ export const keyParts = {
   missed: 'missed:',
   /** Text: exists while the heartbeat of the process is recent. */
   alive: 'alive:',
-  /** Text: after a time without any heartbeat, when Redis was down, the time until which no process counts as gone. Expires as heartbeats do. */
+  /**
+   * Text: after an outage without heartbeats, the time until which no process counts as gone. Expires like a heartbeat.
+   */
   signs: 'signs',
   /** Counter: how many events a process was sent. Exists as long as the process counts as alive. */
   node: 'node:',
@@ -90,5 +92,5 @@ export const jobName = 'run';
  */
 export const prefixOf = (docket: string): string => `{errand:${encodeURIComponent(docket)}}`;
 
-/** Builds a key. `name` is empty for what a docket has only one of. */
+/** Builds a key. `name` is empty for a part that a docket has only one of. */
 export const keyOf = (prefix: string, part: Part, name = ''): string => `${prefix}:${keyParts[part]}${name}`;

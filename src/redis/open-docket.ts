@@ -9,42 +9,50 @@ import { Sealer } from '../docket/sealing/sealer.js';
 import type { RedisTls } from './connection/tls.js';
 import { makeRedisEngine, withCaFile } from './open-engine.js';
 
-/** How operators are told what goes wrong while nobody waits for an answer. */
+/** Callbacks for errors and reconnects that no caller waits for. */
 export interface DocketReports {
-  /** Receives what goes wrong with Redis between calls, and values that cannot be opened. Default: it is dropped. */
+  /** Receives errors of Redis between calls, and of values that cannot be opened. Default: they are dropped. */
   readonly onError?: OnError | undefined;
-  /** Called for each connection that was lost and made again. */
+  /** Called for each connection that was lost and restored. */
   readonly onReconnect?: (() => void) | undefined;
 }
 
-/** Which docket, and how to reach its Redis. An option wins over the environment. */
+/** Options of {@link openDocket}. They override the environment. */
 export interface OpenDocketOptions extends DocketReports {
-  /** As `docket.url` of `createServer` takes it, for a docket on Redis. Environment: `ERRAND_DOCKET_URL`. */
+  /** The URL of its Redis, in the form of `docket.url` of `createServer`. Environment: `ERRAND_DOCKET_URL`. */
   readonly url?: string;
-  /** The name of the docket: that of its server, unless `docket.name` says another. Environment: `ERRAND_DOCKET_NAME`. */
+  /**
+   * The name of the docket: its server's `docket.name`, or else its server's name. Environment: `ERRAND_DOCKET_NAME`.
+   */
   readonly name?: string;
-  /** Whom an encrypted connection trusts. Default: whom Node.js trusts. Environment: `ERRAND_DOCKET_CA`, the path of a PEM file. */
+  /**
+   * Options of an encrypted connection. Default: those of Node.js. Environment: `ERRAND_DOCKET_CA`, the path of a PEM
+   * file whose content is used as `ca`.
+   */
   readonly tls?: RedisTls;
-  /** As `docket.encryptionKeys` of `createServer` takes them. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas. */
+  /**
+   * The keys of a sealed docket: its server's `docket.encryptionKeys`. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`,
+   * separated by commas.
+   */
   readonly encryptionKeys?: readonly string[];
-  /** How long the start, and later a command, may take, in milliseconds. Default 5,000. */
+  /** How long the start, and later each command, may take, in milliseconds. Default 5,000. */
   readonly deadline?: number;
 }
 
-/** Where a server's docket is looked for, if not where its options say. */
+/** Options of `server.openDocket`. They override those of the server. */
 export interface ServerDocketOptions extends DocketReports {
-  /** Default: that of the server. */
+  /** Default: the server's. */
   readonly url?: string | undefined;
-  /** Default: that of the server. */
+  /** Default: the server's. */
   readonly name?: string | undefined;
 }
 
-/** A docket with nothing left open. */
+/** A docket whose settings are all known. */
 export interface ResolvedDocket extends DocketReports {
   readonly url: string;
   readonly name: string;
   readonly tls?: RedisTls | undefined;
-  /** The path of a PEM file that stands in for `tls.ca`. */
+  /** The path of a PEM file to use if `tls.ca` is not set. */
   readonly caFile?: string | undefined;
   readonly keys?: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   readonly deadline?: number | undefined;
@@ -60,13 +68,13 @@ const Options = z.strictObject({
 });
 
 /**
- * Opens a docket on Redis to look after it: list, show, cancel and retry executions, follow them, and see who works on
- * them. It needs none of the server's code. Where the docket is sealed, give it the keys of its server; without them, or with
- * others, what is sealed is told as such and the rest can be read.
+ * Opens a docket on Redis for operators: to list, show, follow, cancel and retry executions, and to list workers. Needs
+ * none of the server's code. For a sealed docket, pass the keys of its server; without the right keys, sealed values
+ * show up as sealed, and the rest is readable.
  *
- * @throws {ErrandError} `OPTIONS_INVALID` for a wrong option, and where nothing says which docket; `DOCKET_URL` for a URL that
- * is none of Redis; `DOCKET_TLS`; `DOCKET_PEER` where ioredis or bullmq is not installed; `DOCKET_UNAVAILABLE` where Redis
- * does not answer within the deadline.
+ * @throws {ErrandError} `OPTIONS_INVALID` for an invalid option, or if nothing names the docket; `DOCKET_URL` if the
+ * URL is not that of a Redis; `DOCKET_TLS`; `DOCKET_PEER` if ioredis or bullmq is not installed; `DOCKET_UNAVAILABLE`
+ * if Redis does not answer within the deadline.
  *
  * @example
  * ```ts
@@ -85,14 +93,14 @@ export async function openDocket(options: OpenDocketOptions = {}): Promise<Docke
   if (name === undefined) {
     throw new ErrandError(
       'OPTIONS_INVALID',
-      'Which docket? Give its name (on the command line --docket-name, or --server with the file of its server), or set ERRAND_DOCKET_NAME. Without docket.name, a docket has the name of its server.',
+      'Which docket? Give its name (--docket-name on the command line, or --server with its server file), or set ERRAND_DOCKET_NAME. Unless docket.name is set, a docket has the name of its server.',
     );
   }
   return openResolvedDocket({ ...rest, name, caFile: process.env['ERRAND_DOCKET_CA'], keys });
 }
 
 /**
- * Opens the docket that a server would, whose options were read before.
+ * Opens a docket whose options have already been validated.
  *
  * @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`
  */
@@ -117,6 +125,6 @@ function refuseMemory(url: string): void {
   if (!/^memory:/i.test(url)) return;
   throw new ErrandError(
     'DOCKET_URL',
-    `The docket is at '${withoutPassword(url)}': it lives in the memory of its server, where no other process sees it. Give the Redis of a docket as its url (--docket-url on the command line), or set ERRAND_DOCKET_URL.`,
+    `The docket is at '${withoutPassword(url)}': it lives in the memory of its server, where no other process can reach it. Give the url of a Redis (--docket-url on the command line), or set ERRAND_DOCKET_URL.`,
   );
 }

@@ -5,16 +5,17 @@ import type { RedisTls } from './connection/tls.js';
 import type { RedisEngineOptions } from './redis-engine.js';
 
 /**
- * Makes the Redis engine, not started yet. Loads ioredis and bullmq, which only those install who use them.
+ * Creates the Redis engine without starting it. Loads ioredis and bullmq, which only users of Redis need to install.
  *
- * @throws {ErrandError} `DOCKET_PEER` where ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID`
+ * @throws {ErrandError} `DOCKET_PEER` if ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`,
+ * `OPTIONS_INVALID`
  */
 export async function makeRedisEngine(options: RedisEngineOptions): Promise<Engine> {
   const { RedisEngine } = await withPeers(import('./redis-engine.js'));
   return new RedisEngine(options);
 }
 
-/** Says what to install where a package for Redis is missing. @throws {ErrandError} `DOCKET_PEER` */
+/** Says what to install if a package for Redis is missing. @throws {ErrandError} `DOCKET_PEER` */
 export async function withPeers<Module>(loading: Promise<Module>): Promise<Module> {
   try {
     return await loading;
@@ -23,17 +24,17 @@ export async function withPeers<Module>(loading: Promise<Module>): Promise<Modul
     if (missing === undefined) throw cause;
     throw new ErrandError(
       'DOCKET_PEER',
-      `The docket is on Redis, for which '${missing}' is not installed. Run: npm install ioredis bullmq`,
+      `The docket is on Redis, but the package '${missing}' is not installed. Run: npm install ioredis bullmq`,
       { cause },
     );
   }
 }
 
 /**
- * TLS settings for a URL, with the certificates of `file` (`ERRAND_DOCKET_CA`) where the options name none. A connection
- * that is not encrypted has no use for it.
+ * The TLS options for a URL, with the certificates in `file` (`ERRAND_DOCKET_CA`) if the options name none. An
+ * unencrypted connection ignores the file.
  *
- * @throws {ErrandError} `DOCKET_TLS` where the file cannot be read
+ * @throws {ErrandError} `DOCKET_TLS` if the file cannot be read
  */
 export async function withCaFile(
   url: string,

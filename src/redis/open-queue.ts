@@ -2,13 +2,13 @@ import type { OnError } from '../docket/engine/watchers.js';
 import type { RedisTls } from './connection/tls.js';
 import { withPeers } from './open-engine.js';
 
-/** Which docket, and how to reach its Redis. */
+/** Options of {@link openQueue}. */
 export interface OpenQueueOptions {
-  /** As `docket.url` of `createServer` takes it. */
+  /** The URL of the Redis, in the form of `docket.url` of `createServer`. */
   readonly url: string;
-  /** The name of the docket: that of its server, unless `docket.name` says another. */
+  /** The name of the docket: its server's `docket.name`, or else its server's name. */
   readonly name: string;
-  /** Whom an encrypted connection trusts. Default: whom Node.js trusts. */
+  /** Options of an encrypted connection. Default: those of Node.js. */
   readonly tls?: RedisTls;
   /** How long the start may take, in milliseconds. Default 5,000. */
   readonly deadline?: number;
@@ -20,18 +20,18 @@ export interface OpenQueueOptions {
 export interface OpenedQueue<Queue> {
   /** BullMQ's `Queue`, which Bull Board takes. */
   readonly queue: Queue;
-  /** Ends the connection. */
+  /** Closes the connection. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Opens BullMQ's queue of a docket, for tools that show queues, like Bull Board. Each of its jobs names an execution by its
- * key and holds nothing else of it; {@link openDocket} has the rest. Read only: the docket adds a job that was removed again,
- * and ignores one that it has not added.
+ * Opens BullMQ's queue of a docket, for tools that show queues, such as Bull Board. Each job holds the key of an
+ * execution and nothing else about it; {@link openDocket} has the rest. Treat the queue as read-only: the docket adds
+ * removed jobs again, and ignores jobs that it did not add.
  *
- * `Queue` is the type of BullMQ's queue, which this package does not need to be compiled: pass it where you use it.
+ * `Queue` is the type of BullMQ's queue. Pass it yourself, because this package compiles without BullMQ.
  *
- * @throws {ErrandError} `DOCKET_PEER` where ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`,
+ * @throws {ErrandError} `DOCKET_PEER` if ioredis or bullmq is not installed; `DOCKET_URL`, `DOCKET_TLS`,
  * `DOCKET_UNAVAILABLE`
  *
  * @example

@@ -358,7 +358,7 @@ export class RedisEngine implements Engine {
       await this.presence.open();
       for (const redis of [commands, this.reader]) redis.on('ready', () => this.inbox.reconnected());
     } catch (error) {
-      // A Redis that refuses writes is reached all the same. No connection may keep a process alive that did not start.
+      // A Redis that refuses writes leaves connections open, which must not keep alive a process that failed to start.
       await this.connections.close();
       throw ErrandError.is(error) ? error : this.connections.refused(error);
     }

@@ -3,7 +3,7 @@ export type InstrumentKind = 'counter' | 'histogram' | 'gauge';
 
 /** A metric that the server provides. */
 export interface Instrument {
-  /** From OpenTelemetry's semantic conventions where they have one. */
+  /** From OpenTelemetry's semantic conventions if they define one. */
   readonly name: string;
   readonly kind: InstrumentKind;
   /** In UCUM, as in OpenTelemetry: `s` for seconds, `{run}` for a number of runs. */

@@ -15,7 +15,7 @@ export interface SpanOptions {
   readonly attributes: SpanAttributes;
   /** The parent span, in another process. Default: the active span. */
   readonly parent?: TraceContext | undefined;
-  /** The parent where there is no other; otherwise the span is only linked to it. */
+  /** The parent if there is no other; otherwise the span is only linked to it. */
   readonly about?: TraceContext | undefined;
 }
 

@@ -238,7 +238,7 @@ class IssueCounter {
   }
 }
 
-/** How many items of an array are parsed at once where that is asynchronous. */
+/** How many items of an array are parsed at once, if parsing is asynchronous. */
 const mostAtOnce = 100;
 
 const isLong = (value: unknown): boolean => Array.isArray(value) && value.length > mostAtOnce;

@@ -225,12 +225,12 @@ export interface Engine {
   /** Lists the live workers in order of start. A killed one stays listed until its lease has passed three times. */
   workers(): Promise<readonly WorkerSummary[]>;
   /**
-   * Runs a failed execution again, unless a client asked for it: adds it anew as the next generation. Returns the record
-   * as it then is, changed or not.
+   * Runs a failed execution again, unless a client asked for it: adds it again as the next generation. Returns the
+   * record as it then is, changed or not.
    */
   retry(key: string): Promise<Retried>;
   /**
-   * Cancels at once, whatever the state, and revokes a run under way. Of a cancel and a finish exactly one wins. With
+   * Cancels at once, whatever the state, and revokes a run under way. Of a cancel and a finish, exactly one wins. With
    * `generation`, a later execution with the same key is left alone: the result is `unknown`.
    */
   cancel(key: string, reason?: string, generation?: number): Promise<CancelResult>;
@@ -263,13 +263,13 @@ export interface Engine {
    */
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer;
   /**
-   * Settles a run. `false` if the run had lost its execution; the settlement is then dropped. `over` means that nothing of
-   * the run goes on, so that an engine may already fetch the next one; the handler must return soon.
+   * Settles a run. `false` if the run had lost its execution; the settlement is then dropped. `over` means that the run
+   * has stopped completely, so that an engine may already fetch the next one; the handler must return soon.
    */
   settle(key: string, run: string, settlement: Settlement, over?: boolean): Promise<boolean>;
   /**
-   * An isolated run begins, with nothing beside it in its worker: from here on the death of that is charged to it. Where the
-   * process is `shared` with foreground calls or another worker, that takes more deaths.
+   * An isolated run begins, alone in its worker: if the worker dies from here on, the run is charged with it. In a
+   * process `shared` with foreground calls or another worker, that takes more deaths.
    */
   beginAlone(key: string, run: string, shared: boolean): Promise<void>;
   /** An isolated run has proved harmless: its component is no longer isolated. */

@@ -4,9 +4,9 @@ import type { Outcome } from '../../call/outcome.js';
 export const mostLosses = 3;
 
 /**
- * The number of worker deaths that isolates. An execution that has lost this many workers while other calls ran beside it
- * runs alone from then on; after this many deaths within {@link crashWindow}, so do all executions of the component. This
- * keeps other calls from dying with the one that may have killed the worker.
+ * The number of worker deaths that leads to isolation. An execution that has lost this many workers while other calls
+ * ran beside it runs alone from then on; after this many deaths within {@link crashWindow}, so do all executions of the
+ * component. This keeps other calls from dying with the one that may have killed the worker.
  */
 export const crashesUntilIsolated = 3;
 

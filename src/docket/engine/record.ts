@@ -42,8 +42,8 @@ export interface ExecutionRecord {
   /** Attempts begun. One that was released, or lost beside other runs, does not count. */
   readonly attempt: number;
   /**
-   * How often a run was lost by its own fault: its worker reported it lost, or died while running nothing else. Released
-   * runs do not count.
+   * How often a run was lost through its own fault: its worker reported it lost, or died while running nothing else.
+   * Released runs do not count.
    */
   readonly losses: number;
   /**

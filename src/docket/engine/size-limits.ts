@@ -21,7 +21,7 @@ export interface SizeLimits {
 /**
  * Checks the size of an input and returns it in its stored form.
  *
- * @throws {ErrandError} `INPUT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
+ * @throws {ErrandError} `INPUT_TOO_LARGE`, or `RESULT_NOT_JSON` if it cannot be written as JSON.
  */
 export function inputWithin({ input: limit }: SizeLimits, value: unknown, what: string): Json | undefined {
   return jsonWithin(limit, value, what, (size) => {
@@ -36,7 +36,7 @@ export function inputWithin({ input: limit }: SizeLimits, value: unknown, what: 
 /**
  * Checks the size of an outcome and returns it in its stored form.
  *
- * @throws {ErrandError} `RESULT_TOO_LARGE`, or `RESULT_NOT_JSON` for what cannot travel.
+ * @throws {ErrandError} `RESULT_TOO_LARGE`, or `RESULT_NOT_JSON` if it cannot be written as JSON.
  */
 export function outcomeWithin({ result: limit }: SizeLimits, outcome: object, what: string): Outcome {
   const stored = jsonWithin(limit, outcome, what, (size) => {

@@ -304,7 +304,7 @@ export class SealedEngine implements Engine {
   }
 
   private openOutcome(key: string, outcome: Outcome): Outcome {
-    // Written by the engine itself, so it is not sealed. The text is made anew, in case someone else wrote it.
+    // Written by the engine itself, so it is not sealed. The text is rebuilt, in case someone else wrote it.
     if ('error' in outcome && outcome.error.code === 'EXECUTION_LOST') return lostTooOften(`'${key}'`);
     const sealed = 'error' in outcome ? outcome.error.message : outcome.result;
     return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);

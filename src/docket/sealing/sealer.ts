@@ -85,7 +85,7 @@ export function isSealed(value: unknown): value is string {
 }
 
 /**
- * Refuses a sealed snapshot where there are no keys to open it.
+ * Refuses a sealed snapshot if there are no keys to open it.
  *
  * @throws {ErrandError} `SEAL_INVALID`
  */

@@ -22,7 +22,7 @@ import { processing } from '../engine/spans.js';
 import { auditFields, hasFailed, isTask, type ExecutionRecord } from '../engine/record.js';
 import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 
-/** How long a released execution is left to other workers, in milliseconds: usually, and if one of them has room for it. */
+/** How long a released execution is left to other workers, in milliseconds: normally, and if one has room for it. */
 const releaseDelay = 5_000;
 const shortDelay = 250;
 
@@ -114,7 +114,7 @@ export class Worker implements DeliveryHandler {
     });
     this.running.set(run, scope);
     try {
-      // A death of the worker before this is not charged to the run. `revoke` reports a run that was lost meanwhile.
+      // A death of the worker before this is not charged to the run. `revoke` reports a run lost in the meantime.
       if (record.isolated === true) await this.engine.beginAlone(record.key, run, this.host.sharesProcess());
       if (this.stopping) scope.end(handedBack());
       await this.host.strays.watch({ scope, component: component.name, key: record.key }, () =>
@@ -158,7 +158,7 @@ export class Worker implements DeliveryHandler {
     return false;
   }
 
-  /** Leaves a run to a worker that knows the component, as exists while a new version is rolled out. */
+  /** Leaves a run to a worker that knows the component, as exists during the rollout of a new version. */
   private async releaseUnknown(delivery: Delivery): Promise<void> {
     const { component } = delivery.record;
     this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
@@ -166,7 +166,7 @@ export class Worker implements DeliveryHandler {
     await this.release(delivery, (await this.others.hasRoom(component)) ? shortDelay : releaseDelay);
   }
 
-  /** Gives back a run that has not begun. It comes again after `delay` milliseconds, and no attempt is counted. */
+  /** Gives back a run that has not begun, for delivery after `delay` milliseconds. No attempt is counted. */
   private async release({ record, run }: Delivery, delay: number): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
@@ -204,7 +204,7 @@ export class Worker implements DeliveryHandler {
       logger.info('A call runs again: its last run was interrupted', { losses: record.losses });
     }
     let released = Promise.resolve();
-    // Whether nothing of the call goes on. One that was ended early may go on until its grace has passed.
+    // Whether the call has stopped completely. One that was ended early may continue until its grace has passed.
     let over = true;
     let ended: CallOutcome;
     try {
@@ -226,7 +226,7 @@ export class Worker implements DeliveryHandler {
     if (ended.type === 'returned') {
       settlement = this.finish(component, ended.value === undefined ? {} : { result: ended.value }, record, logger);
     } else if (ended.type === 'suspended') {
-      // Tasks wait for answers in their worker, so nothing suspends one yet. If something does, it begins anew.
+      // Tasks wait for answers in their worker, so nothing suspends one yet. If something does, it starts over.
       settlement = { type: 'release' };
     } else {
       const { thrown } = ended;

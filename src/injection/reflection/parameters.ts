@@ -21,7 +21,7 @@ export interface Parameter {
   readonly hole?: Hole;
   /** The type of a `primitive` hole, for example `String`. */
   readonly primitive?: string;
-  /** The name, where the source text shows it. */
+  /** The name, if the source text shows it. */
   readonly name?: string;
 }
 

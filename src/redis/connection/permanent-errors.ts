@@ -6,7 +6,7 @@ const unwelcome = /\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|without any pa
 const wrongDatabase = /DB index is out of range/;
 const noCluster = /cluster support disabled/;
 const inCluster = /^MOVED /;
-/** Answers of a Sentinel that does not know the master. It knows its masters from its start. */
+/** Answers of a Sentinel that does not know the master. Sentinels know all their masters from the start. */
 const noMaster = /No such master|invalid reply: null/;
 /** One side does not trust the other, or does not speak TLS. */
 const distrust =

@@ -1,7 +1,7 @@
 /** The oldest Redis with all commands that the engine uses. Valkey started at 7.2. */
 const oldestVersion = [6, 2] as const;
 
-/** Reasons against a server as the Redis of a docket. */
+/** Reasons not to use a server as the Redis of a docket. */
 export interface ServerFaults {
   /** Why the server cannot be used. */
   readonly fault?: string;
@@ -12,7 +12,7 @@ export interface ServerFaults {
 /** Checks the answer to `INFO`. */
 export function serverFaults(info: string): ServerFaults {
   const field = (name: string): string | undefined => new RegExp(`^${name}:([^\\r\\n]*)`, 'm').exec(info)?.[1];
-  // Valkey reports the version of Redis that it is compatible with, beside its own.
+  // Valkey reports the version of Redis that it is compatible with, besides its own.
   const version = field('redis_version') ?? field('valkey_version') ?? '';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldest, oldestMinor] = oldestVersion;
