@@ -4,8 +4,8 @@ import { shown } from '../base/shown.js';
 import type { MonitorOptions } from '../server/telemetry/monitor.js';
 
 /**
- * One command of `errand`: does what it is told by the arguments that follow its name. Sets `process.exitCode` where that
- * says more than an error. Gives how long, in milliseconds, its readers may still take, where that is not the usual time.
+ * A command of `errand`, called with the arguments after its name. Sets `process.exitCode` if that says more than an
+ * error. Resolves with how long its output may take to be read, in milliseconds; undefined for the default.
  */
 export type Command = (args: readonly string[]) => Promise<number | undefined>;
 
@@ -16,9 +16,9 @@ type Parsed<Options extends CommandOptions> = ReturnType<
 >;
 
 /**
- * The arguments of a command.
+ * Parses the arguments of a command.
  *
- * @throws {ErrandError} `OPTIONS_INVALID`, with how the command is used
+ * @throws {ErrandError} `OPTIONS_INVALID`, with the usage of the command
  */
 export function readArguments<const Options extends CommandOptions>(
   args: readonly string[],
@@ -35,7 +35,7 @@ export function readArguments<const Options extends CommandOptions>(
 }
 
 /**
- * The one file that a command takes.
+ * Returns the only file that a command takes.
  *
  * @throws {ErrandError} `OPTIONS_INVALID`
  */
@@ -50,7 +50,7 @@ export function onlyFile(command: string, positionals: readonly string[], usage:
 }
 
 /**
- * Where a command tells health and metrics: a port, and the address that it is bound to.
+ * The port and address at which a command serves health and metrics.
  *
  * @throws {ErrandError} `OPTIONS_INVALID`
  */

@@ -7,25 +7,25 @@ import { TroubleLog } from '../server/trouble-log.js';
 import { loadServer } from './load-server.js';
 import { printableLines } from './printing.js';
 
-/** The options by which commands find a docket. */
+/** The options that tell a command which docket to open. */
 export const docketOptions = {
   'docket-url': { type: 'string' },
   'docket-name': { type: 'string' },
   server: { type: 'string' },
 } as const;
 
-/** How {@link docketOptions} come out. */
+/** The parsed {@link docketOptions}. */
 export interface DocketAddress {
   readonly 'docket-url'?: string | undefined;
   readonly 'docket-name'?: string | undefined;
-  /** A server file, which knows the URL, the name and the keys. */
+  /** A server file, which supplies the URL, the name and the keys. */
   readonly server?: string | undefined;
 }
 
 /**
  * Opens a docket, without a worker, for as long as `work` takes.
  *
- * @throws {ErrandError} `OPTIONS_INVALID` where nothing says which docket, `DOCKET_URL`, `DOCKET_TLS`, `DOCKET_PEER`,
+ * @throws {ErrandError} `OPTIONS_INVALID` if nothing names the docket, `DOCKET_URL`, `DOCKET_TLS`, `DOCKET_PEER`,
  * `DOCKET_UNAVAILABLE`, `SERVER_FILE`; and what `work` throws.
  */
 export async function withDocket<T>(address: DocketAddress, work: (docket: DocketClient) => Promise<T>): Promise<T> {
@@ -41,7 +41,7 @@ export async function withDocket<T>(address: DocketAddress, work: (docket: Docke
   }
 }
 
-/** Prints what goes wrong while a command works. Until then the command fails with it. */
+/** Prints errors that occur while a command works. Earlier ones make the command fail. */
 class Troubles {
   readonly reports: DocketReports;
   private begun = false;

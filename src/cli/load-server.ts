@@ -23,12 +23,13 @@ export async function loadServer(file: string): Promise<ErrandServer> {
 }
 
 async function load(path: string): Promise<unknown> {
-  // The user's file and this command must see the same classes, so that only TypeScript is transpiled, never a package.
-  // Without interopDefault, the default of a CommonJS package that this command has loaded before would be undefined there.
+  // The user's file and this command must see the same classes, so only TypeScript is transpiled, never a package.
+  // Without interopDefault, the default export of a CommonJS package that this command has already loaded would be
+  // undefined in the file.
   const jiti = createJiti(import.meta.url, { interopDefault: true, tryNative: false });
   try {
     const loaded = await jiti.import<{ default?: unknown }>(path);
-    // Otherwise the interop gives the whole module for it.
+    // If there is no default export, the interop would return the whole module instead.
     return 'default' in loaded ? loaded.default : undefined;
   } catch (error) {
     if (ErrandError.is(error)) throw error;

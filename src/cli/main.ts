@@ -7,7 +7,7 @@ import { exitOnceRead, outliveReaders } from './exit.js';
 import { printableLines } from './printing.js';
 import { usages } from './usages.js';
 
-/** Each is loaded when it is called: most of the time until something happens is loading. */
+/** Each is loaded only when called: loading takes most of the startup time. */
 const commands: Readonly<Record<keyof typeof usages, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.js')).runCommand,
   worker: async () => (await import('./commands/worker.js')).workerCommand,
@@ -51,11 +51,11 @@ const isCommand = (name: string): name is keyof typeof commands => Object.hasOwn
 
 outliveReaders();
 main(process.argv.slice(2)).then(
-  // Whatever the user's code keeps open, the server is closed.
+  // The server is closed by now, whatever else the user's code keeps open.
   exitOnceRead,
   (error: unknown) => {
     process.stderr.write(`errand: ${printableLines(messageOf(error))}\n`);
-    // Our own errors say it all; of the user's code the place is worth knowing.
+    // Our own errors say it all. For the user's, the stack trace shows where they come from.
     const thrown = ErrandError.is(error, 'SERVER_FILE') ? error.cause : ErrandError.is(error) ? undefined : error;
     if (thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
     process.exitCode = 1;

@@ -1,17 +1,17 @@
-/** Characters that a terminal obeys or that disguise text: control characters, and those that change its direction. */
+/** Characters that control a terminal or disguise text: control characters, and those that change text direction. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
-/** Text of others on one line, with nothing in it that a terminal obeys. */
+/** Untrusted text on one line, with every unprintable character escaped. */
 export function printable(text: string): string {
   return text.replace(unprintable, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** The same for text of several lines. */
+/** As {@link printable}, but keeps line breaks. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
-/** One line of JSON. What is escaped in it is escaped as JSON does, so that programs read what was meant. */
+/** One line of JSON, with unprintable characters escaped as in JSON, so that programs read the original text. */
 export function jsonLine(value: unknown): string {
   const escaped = JSON.stringify(value).replace(unprintable, (character) =>
     [...Array(character.length).keys()]
@@ -21,7 +21,7 @@ export function jsonLine(value: unknown): string {
   return `${escaped}\n`;
 }
 
-/** Rows under headings. On a terminal a line is cut at its edge; the last column should be what matters least. */
+/** Rows under headings. Lines are cut at `width`, so the last column should be the least important. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[], width = Infinity): string {
   const cells = [headings, ...rows.map((row) => row.map(printable))];
   const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
@@ -36,7 +36,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join('');
 }
 
-/** Names and values under each other; what has no value is left out. */
+/** Names and values, one pair per line. Names without a value are left out. */
 export function sheet(entries: readonly (readonly [name: string, value: string | undefined])[]): string {
   const given = entries.filter((entry): entry is [string, string] => entry[1] !== undefined);
   const width = Math.max(0, ...given.map(([name]) => name.length));

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 
 /**
- * Resolves at the first Ctrl-C or SIGTERM; the second ends the process without waiting, with the exit code that shells
- * give to what a signal has ended.
+ * Resolves at the first Ctrl-C or SIGTERM; the second ends the process without waiting, with the exit code by which
+ * shells report a process that was ended by a signal.
  */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {

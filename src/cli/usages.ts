@@ -1,36 +1,36 @@
-/** How a docket is named to the commands that look into one. */
-const docket = `             [--docket-url <url>]   where the docket is (ERRAND_DOCKET_URL)
-             [--docket-name <name>] which it is (ERRAND_DOCKET_NAME)
+/** The options that tell a command which docket to open. */
+const docket = `             [--docket-url <url>]   the Redis of the docket (ERRAND_DOCKET_URL)
+             [--docket-name <name>] the name of the docket (ERRAND_DOCKET_NAME)
              [--server <file>]      take both from a server file`;
 
-/** How each command is used: its lines in the help, in the order of that. */
+/** The usage of each command, as printed in the help, in its order. */
 export const usages = {
   run: `  errand run <file>                 serve the file's server over stdio
   errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
-             [--host <address>]     bind to another address than 127.0.0.1
-             [--allow-host <name>]  answer requests for this name as well; once for each name
+             [--host <address>]     bind to an address other than 127.0.0.1
+             [--allow-host <name>]  also answer requests for this host name; repeat for each name
              [--stateless]          keep no sessions, so that any process can serve any request
-             [--monitor-port <port>]     tell /healthz, /livez and /metrics on a port of their own, over stdio too
-             [--monitor-host <address>]  bind that port to another address than 127.0.0.1`,
-  worker: `  errand worker <file>              work the docket of the file's server, which serves no clients here
-             [--concurrency <n>]    make so many calls at once
-             [--docket-url <url>]   the Redis of the docket, whatever file and environment say
-             [--name <name>]        what logs and metrics call it; default: the machine and the process
-             [--port <port>]        of /healthz, /livez and /metrics; default: 9464, or a free one where that is taken
-             [--host <address>]     bind that port to another address than 127.0.0.1`,
+             [--monitor-port <port>]     serve /healthz, /livez and /metrics on a separate port, with stdio too
+             [--monitor-host <address>]  bind that port to an address other than 127.0.0.1`,
+  worker: `  errand worker <file>              run calls from the docket of the file's server; serves no clients
+             [--concurrency <n>]    run at most this many calls at once
+             [--docket-url <url>]   the Redis of the docket; overrides the file and the environment
+             [--name <name>]        the worker's name in logs and metrics; default: host name and process id
+             [--port <port>]        for /healthz, /livez and /metrics; default: 9464, or a free one if that is taken
+             [--host <address>]     bind that port to an address other than 127.0.0.1`,
   tasks: `  errand tasks ls                   list the executions of a docket, the newest first
              [--state <state>] [--component <name>] [--limit <number>]
-  errand tasks dead                 list those that failed, with their errors
+  errand tasks dead                 list failed executions, with their errors
              [--component <name>] [--limit <number>]
-  errand tasks show <key>           show one, with its questions and what came of it
-             [--input]              and what it was given
-  errand tasks watch [key]          print what happens: to one until it ends, or to all
-  errand tasks cancel <key>         cancel one, running or not
-             [--reason <text>]      and say why
-  errand tasks retry <key>          run one that failed again
+  errand tasks show <key>           show one execution, with its questions and outcome
+             [--input]              also show its input
+  errand tasks watch [key]          print changes: of one execution until it ends, or of all
+  errand tasks cancel <key>         cancel an execution, running or not
+             [--reason <text>]      the reason to give
+  errand tasks retry <key>          run a failed execution again
 ${docket}
-             [--json]               print a line of JSON for each; not for cancel and retry`,
-  workers: `  errand workers                    list the workers of a docket that are alive
+             [--json]               print one line of JSON per row; not for cancel and retry`,
+  workers: `  errand workers                    list the live workers of a docket
 ${docket}
-             [--json]               print a line of JSON for each`,
+             [--json]               print one line of JSON per row`,
 } as const;

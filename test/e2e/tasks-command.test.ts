@@ -138,7 +138,7 @@ describe('errand tasks', () => {
       ['a', 'queued'],
     ]);
     expect(jsonOf(some)).toEqual([expect.objectContaining({ key: 'b', isTask: false, attempt: 0 })]);
-    expect(nothing).toMatchObject({ code: 0, stdout: '', stderr: 'There is none.\n' });
+    expect(nothing).toMatchObject({ code: 0, stdout: '', stderr: 'No executions found.\n' });
     // The file is asked for what is not said; nothing of it runs.
     expect(jsonOf(byServer)).toHaveLength(3);
     expect((await server.docket.stats()).states).toMatchObject({ queued: 2, scheduled: 1 });
@@ -232,7 +232,7 @@ describe('errand tasks', () => {
     expect(await errand('tasks', 'cancel', '--', '--odd')).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: "errand: Execution '--odd' had ended already.\n",
+      stderr: "errand: Execution '--odd' had already ended.\n",
     });
   });
 

@@ -18,7 +18,7 @@ const options = {
   'monitor-host': { type: 'string' },
 } as const;
 
-/** `errand run <file>`: serves until the client is gone or somebody stops it, drains, and resolves. */
+/** `errand run <file>`: serves until the client is gone or somebody stops it, then drains and resolves. */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(args, options, usage);
   const { http, host, 'allow-host': allowedHosts, stateless } = values;
@@ -35,13 +35,13 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     throw new ErrandError('OPTIONS_INVALID', '--monitor-host has nothing to bind. Give --monitor-port <port> as well.');
   }
   const monitor = monitorAt('--monitor-port', monitorPort, monitorHost);
-  // Output of a file while it loads must not reach the protocol either.
+  // The file may write to the console while it loads, which must not reach the protocol either.
   if (port === undefined) sendConsoleToStderr();
   const server = await loadServer(file);
   installCrashGuard(server);
   const stopped = stopSignal();
   try {
-    // Before anybody is served: a port that is not free ends the server before it has begun.
+    // First, so that a port in use ends the server before it serves anyone.
     if (monitorPort !== undefined) await server.monitor(monitor);
     if (port === undefined) {
       await Promise.race([server.serveStdio(), stopped]);
@@ -58,6 +58,6 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   } finally {
     await server.close();
   }
-  // The server has waited for its readers already, for the other half of its grace.
+  // The server has already waited for its readers, for the other half of its grace.
   return processOf(server, 'errand run').grace / 2;
 }

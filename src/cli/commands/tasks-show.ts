@@ -47,7 +47,7 @@ function inText(details: ExecutionDetails): string {
   return asked.length === 0 ? facts : `${facts}questions\n${asked.join('')}`;
 }
 
-/** Sealed text is shown as that. */
+/** Names sealed text instead of showing it. */
 const readable = (text: string | undefined): string | undefined => (isSealed(text) ? 'message sealed' : text);
 
 /** Lost runs have not failed, and use up none of the attempts that a retry policy allows. */
@@ -57,7 +57,7 @@ function attemptText({ attempt, losses, suspicions, attempts, redelivered }: Exe
   return `${Math.max(attempt - losses, 0)} of ${attempts}${lost}${interrupted}${redelivered ? ', redelivered' : ''}`;
 }
 
-/** An error in one line. */
+/** An error on one line. */
 export function errorText({ code, message }: StoredError): string {
   return code === 'SEALED' ? 'sealed: give the keys in ERRAND_DOCKET_ENCRYPTION_KEYS' : `${code}: ${message}`;
 }

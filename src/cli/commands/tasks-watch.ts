@@ -5,15 +5,15 @@ import { jsonLine, printable } from '../printing.js';
 import { stopSignal } from '../stop-signal.js';
 
 /**
- * `errand tasks watch [key]`: prints what happens, to one execution until it ends, to all until somebody stops it. Returns
- * the exit code: 0 when the execution completed, 1 when it failed, also only for its client, or was cancelled, 130 when it
- * was left before.
+ * `errand tasks watch [key]`: prints the changes of one execution until it ends, or of all until somebody stops it.
+ * Returns the exit code for one: 0 if it completed, 1 if it failed (even if only for its client) or was cancelled, 130
+ * if somebody stopped the command before.
  */
 export async function watch(docket: DocketClient, key: string, json = false): Promise<number> {
   if (key === '') {
     const { states } = await docket.stats();
     const counts = executionStates.map((state) => `${states[state]} ${state}`).join(', ');
-    process.stderr.write(`${counts}. Ctrl-C ends.\n`);
+    process.stderr.write(`${counts}. Press Ctrl-C to stop.\n`);
   }
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
@@ -25,7 +25,7 @@ export async function watch(docket: DocketClient, key: string, json = false): Pr
       const line = json
         ? jsonLine({ event: type, ...execution })
         : `${execution.updatedAt.toISOString()}  ${lineOf(execution)}\n`;
-      // A question that opens changes the state as well, which would print the same twice.
+      // Opening a question also changes the state, which would print the same line twice.
       if (line !== printed) process.stdout.write(line);
       printed = line;
       last = execution;

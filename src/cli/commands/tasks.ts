@@ -14,7 +14,7 @@ import { usages } from '../usages.js';
 
 const usage = usages.tasks;
 
-/** Options beside those that say which docket. */
+/** The options besides those that name the docket. */
 const options = {
   json: { type: 'boolean' },
   state: { type: 'string' },
@@ -36,7 +36,7 @@ interface Values {
 interface TaskCommand {
   readonly keys: readonly [atLeast: number, atMost: number];
   readonly options: readonly (keyof Values)[];
-  /** Refuses wrong arguments before Redis is asked. The promise resolves with the exit code. */
+  /** Refuses invalid arguments before Redis is contacted. The promise resolves with the exit code. */
   prepare(values: Values, key: string): (docket: DocketClient) => Promise<number>;
 }
 
@@ -92,7 +92,7 @@ const commands = new Map<string | undefined, TaskCommand>([
   ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (docket) => retry(docket, key) }],
 ]);
 
-/** `errand tasks …`: what is in a docket, and what becomes of it. */
+/** `errand tasks …`: lists, shows, follows, cancels and retries executions of a docket. */
 export async function tasksCommand(args: readonly string[]): Promise<undefined> {
   const {
     values,
@@ -121,12 +121,12 @@ export async function tasksCommand(args: readonly string[]): Promise<undefined> 
   process.exitCode = await withDocket(values, work);
 }
 
-/** Which executions are listed, and how many at most. */
+/** The executions to list, and how many at most. */
 interface Wanted {
   readonly state?: ExecutionState;
   readonly component?: string;
   readonly most: number;
-  /** Whether nobody has said so. */
+  /** Whether `most` is the default. */
   readonly byDefault: boolean;
 }
 
@@ -147,7 +147,7 @@ function wantedBy({ state, component, limit }: Values): Wanted {
   };
 }
 
-/** Page after page, so that a docket of any size costs no memory. */
+/** Yields page by page, so that a docket of any size takes little memory. */
 async function* found(
   docket: DocketClient,
   { most, byDefault, ...filter }: Wanted,
@@ -187,7 +187,7 @@ async function listDead(docket: DocketClient, wanted: Wanted, json = false): Pro
   for await (const page of found(docket, wanted)) {
     for (const summary of page) {
       const error = (await docket.get(summary.key))?.error;
-      // Meanwhile it may have expired, or been run again.
+      // It may have expired or been run again in the meantime.
       if (!error) continue;
       if (json) process.stdout.write(jsonLine({ ...summary, error }));
       else rows.push([summary.key, summary.component, ago(summary.finishedAt), errorText(error)]);
@@ -202,7 +202,7 @@ async function cancel(docket: DocketClient, key: string, reason: string | undefi
     process.stdout.write(`Cancelled ${printable(key)}\n`);
     return 0;
   }
-  process.stderr.write(`errand: Execution '${printable(key)}' had ended already.\n`);
+  process.stderr.write(`errand: Execution '${printable(key)}' had already ended.\n`);
   return 1;
 }
 
@@ -214,7 +214,7 @@ async function retry(docket: DocketClient, key: string): Promise<number> {
 
 function printTable(headings: readonly string[], rows: readonly (readonly string[])[]): void {
   if (rows.length > 0) process.stdout.write(table(headings, rows, process.stdout.columns));
-  else process.stderr.write('There is none.\n');
+  else process.stderr.write('No executions found.\n');
 }
 
 const ago = (at: Date | undefined): string => (at === undefined ? '' : `${span(Date.now() - at.getTime())} ago`);

@@ -16,7 +16,7 @@ const options = {
   host: { type: 'string' },
 } as const;
 
-/** `errand worker <file>`: works until somebody stops it, hands back what is under way, and resolves. */
+/** `errand worker <file>`: runs calls until somebody stops it, hands back those under way, and resolves. */
 export async function workerCommand(args: readonly string[]): Promise<undefined> {
   const { values, positionals } = readArguments(args, options, usage);
   const file = onlyFile('worker', positionals, usage);

@@ -8,7 +8,7 @@ import { usages } from '../usages.js';
 
 const usage = usages.workers;
 
-/** `errand workers`: who works on a docket. */
+/** `errand workers`: lists the live workers of a docket. */
 export async function workersCommand(args: readonly string[]): Promise<undefined> {
   const { values, positionals } = readArguments(args, { ...docketOptions, json: { type: 'boolean' } }, usage);
   if (positionals.length > 0) {
