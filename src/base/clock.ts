@@ -1,10 +1,10 @@
-/** The source of time for everything that waits. Tests put their own in its place. */
+/** The source of time for everything that waits. Tests substitute their own. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
   /**
-   * Calls `run` once after `delay` milliseconds; for 0 and less as soon as possible, but never synchronously. The timer
-   * does not keep the process alive. Returns a function that stops it.
+   * Calls `run` once after `delay` milliseconds; with 0 or less, as soon as possible, but never synchronously. The
+   * timer does not keep the process alive. Returns a function that stops it.
    */
   schedule(delay: number, run: () => void): () => void;
 }

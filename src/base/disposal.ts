@@ -20,7 +20,7 @@ export async function disposeAll(disposers: readonly Disposer[]): Promise<void> 
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${disposers.length} disposers failed`);
 }
 
-/** Whether `work` settles within `time` milliseconds. Rejects as `work` does when that rejects in time. */
+/** Whether `work` settles within `time` milliseconds. If `work` rejects in time, rejects with its error. */
 export function settlesWithin(work: Promise<unknown>, time: number, clock: Clock): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const stop = clock.schedule(time, () => resolve(false));

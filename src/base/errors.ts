@@ -1,6 +1,6 @@
 /**
- * Every code that an {@link ErrandError} can carry, with what it means. What is `retryable` may succeed at the next
- * attempt; the rest stays as it is. A retired code is never given a new meaning.
+ * Every code that an {@link ErrandError} can carry, with its meaning. After a `retryable` one, the next attempt may
+ * succeed; any other would recur. A retired code is never given a new meaning.
  */
 export const errorTable = {
   // Injection: refused by createServer()
@@ -96,7 +96,7 @@ const brand = Symbol.for('errand.error');
 
 /**
  * Errand's only error class. `code` is stable, `message` says what was wrong and what to do about it, and `cause` keeps
- * the original error where there is one.
+ * the original error if there is one.
  *
  * @example
  * ```ts
@@ -110,7 +110,7 @@ export class ErrandError extends Error {
   override readonly name = 'ErrandError';
   /** Whether the client and its user may see the message. */
   declare readonly exposed: boolean;
-  /** The numbers in the message, for programs; undefined where it has none. */
+  /** The numbers in the message, for programs; undefined if it has none. */
   declare readonly data: Readonly<Record<string, number>> | undefined;
 
   constructor(
@@ -165,7 +165,7 @@ export function withoutPassword(url: string): string {
   const at = rest.lastIndexOf('@');
   const query = rest.search(/[?#]/);
   const ambiguous = query >= 0 && at > query;
-  // Without a host, the password stands where the port would.
+  // Without a host, the password is where the port would be.
   const strangePort = at < 0 && /^[^/?#[]*:[^/,?#]*[^\d/,?#]/.test(rest);
   if (ambiguous || strangePort) return `${scheme}…`;
   const shown = query < 0 ? rest : `${rest.slice(0, query)}?…`;

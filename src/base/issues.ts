@@ -4,7 +4,7 @@ import { shown } from './shown.js';
 /** The most issues that an error describes. A collection with this many is not checked any further. */
 export const mostIssues = 10;
 
-/** The longest description, in characters. JSON may need six bytes for one, and responses have to stay small. */
+/** The longest description, in characters. JSON may take six bytes for each, and responses have to stay small. */
 const longestDescription = 2_000;
 
 /** Marks the issue that stands for those in the unchecked part of a collection. */
@@ -19,7 +19,7 @@ export const furtherIssues = (): z.core.$ZodRawIssue => ({
   continue: false,
 });
 
-/** Whether an issue is that of {@link furtherIssues}. */
+/** Whether {@link furtherIssues} made an issue. */
 export const isFurther = (issue: z.core.$ZodIssue | z.core.$ZodRawIssue): boolean =>
   issue.code === 'custom' && issue.params === unchecked;
 

@@ -5,7 +5,7 @@ import type { Binding, BoundConnection } from './binding.js';
 import type { Core } from './core.js';
 import { Binding2025 } from './mcp-2025-11-25/binding.js';
 
-/** A generation of the protocol that can be told by its messages. */
+/** A generation of the protocol that is recognized by its messages. */
 export interface Generation {
   readonly binding: Binding;
   /** Whether an HTTP request belongs to this generation. */
@@ -13,7 +13,7 @@ export interface Generation {
 }
 
 /**
- * The bindings of all generations, behind one. Each message is looked at by itself, without memory of earlier ones; one
+ * The bindings of all generations, behind one. Each message is assigned on its own, without regard to earlier ones; one
  * that no other generation owns belongs to the generation with sessions.
  */
 export class Generations implements Binding {

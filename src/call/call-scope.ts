@@ -8,7 +8,7 @@ export interface Parking {
 }
 
 /**
- * The lifetime of one call: its timeout, which stands still while a question is open, and its end. Once the call is over,
+ * The lifetime of one call: its timeout, which pauses while a question is open, and its end. Once the call is over,
  * everything that still waits rejects with the reason, and so does every method of its Context.
  */
 export class CallScope {
@@ -52,7 +52,7 @@ export class CallScope {
     if (over !== undefined) throw over;
   }
 
-  /** Ends the call early. Only the first call has an effect. */
+  /** Ends the call early. Only the first reason counts. */
   end(reason: ErrandError): void {
     if (this.isOver) return;
     this.reason = reason;
@@ -62,9 +62,9 @@ export class CallScope {
     this.turnAwayWaiters();
   }
 
-  /** Ends this run without failing the call: it makes way for a question and begins anew with the answer. */
+  /** Ends this run without failing the call: it makes way for a question and starts over with the answer. */
   suspend(): void {
-    this.end(new ErrandError('CALL_SUSPENDED', 'The call makes way for a question, and begins anew with the answer.'));
+    this.end(new ErrandError('CALL_SUSPENDED', 'The call makes way for a question, and starts over with the answer.'));
   }
 
   /** The call returned or threw: nothing is aborted, but its Context no longer works. */
@@ -81,7 +81,7 @@ export class CallScope {
     else listener(this.reason);
   }
 
-  /** Waits without a slot while the timeout stands still. Rejects as soon as the call is over. */
+  /** Waits without a slot, and pauses the timeout. Rejects as soon as the call is over. */
   async waitFor<T>(answer: Promise<T>): Promise<T> {
     void ignorable(answer); // may reject after the wait is over
     this.check();

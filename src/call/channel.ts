@@ -8,7 +8,7 @@ import type { CallScope } from './call-scope.js';
 export interface ProgressState {
   /** How much is done; never goes back. */
   readonly current: number;
-  /** How much there is to do, where the call has said so. */
+  /** How much there is to do, if the call has said so. */
   readonly total?: number;
   /** The current step, for people. */
   readonly message?: string;

@@ -12,7 +12,7 @@ import { Progress } from './progress.js';
 /** The parts of a frame that differ from call to call. */
 export type CallParts = Omit<CallFrame, keyof CallSettings | 'logger' | 'journal' | 'progress'> &
   Pick<CallFrame, 'logger'> & {
-    /** Default: a new one. A call that begins anew passes the journal of its earlier run. */
+    /** Default: a new one. A call that starts over passes the journal of its earlier run. */
     readonly journal?: Journal;
   };
 
@@ -24,7 +24,7 @@ export type CallOutcome =
   /** `value` is the method's return value, encoded. */
   | { readonly type: 'returned'; readonly value: unknown }
   | { readonly type: 'failed'; readonly thrown: unknown }
-  /** The call made way for a question. It begins anew later, from a frame with the same journal. */
+  /** The call made way for a question. It starts over later, from a frame with the same journal. */
   | { readonly type: 'suspended' };
 
 /** Builds the frame of a call. Every frame is made here. */
@@ -40,9 +40,9 @@ export function makeFrame(settings: CallSettings, parts: CallParts): CallFrame {
  * Runs a call, whatever started it and wherever it runs: parses the input, enters the middleware, asks the `@ask`
  * questions, opens the container, invokes the method, encodes the output and disposes.
  *
- * @param audience - whom the value is for: a client gets a protocol result, the program the value as JSON
- * @param onReleased - called once nothing of the call goes on: the method has settled and the container is disposed, or
- * the call was ended early and its grace has passed
+ * @param audience - who receives the value: a client gets a protocol result, the program gets the value as JSON
+ * @param onReleased - called once the call has stopped completely: the method has settled and the container is
+ * disposed, or the call was ended early and its grace has passed
  */
 export function runCall(frame: CallFrame, audience: Audience, onReleased: () => void): Promise<CallOutcome> {
   return new RunningCall(frame, audience, onReleased).outcome;

@@ -51,8 +51,8 @@ export class CurrentAccessToken {
 }
 
 /**
- * Token for the HTTP headers of the request. Empty over stdio and in memory; in a worker only those that `docket.headers`
- * lets travel.
+ * Token for the HTTP headers of the request. Empty over stdio and in memory; in a worker, only those that
+ * `docket.headers` allows.
  */
 export class CurrentHeaders {
   private readonly values: Readonly<Record<string, string>>;

@@ -54,8 +54,8 @@ export interface SnapshotRules {
 }
 
 /**
- * Takes the snapshot of a caller; undefined for an anonymous one without headers, which {@link restoreSnapshot} makes of
- * nothing.
+ * Takes the snapshot of a caller; undefined for an anonymous one without headers, which {@link restoreSnapshot}
+ * restores from nothing.
  *
  * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
  */
@@ -72,7 +72,7 @@ export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: Snap
         clientId: accessToken.clientId,
         scopes: [...accessToken.scopes],
         ...(rules.sealed && accessToken.token !== undefined && { token: accessToken.token }),
-        // Claims are whatever the token's verifier found, which may be dates.
+        // Claims are whatever the token's verifier found, which may include dates.
         claims: throughJson(accessToken.claims, 'The claims of the access token') as Record<string, Json>,
         ...(accessToken.expiresAt !== undefined && { expiresAt: accessToken.expiresAt }),
       },
@@ -84,7 +84,7 @@ export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: Snap
 
 const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);
 
-/** Restores a snapshot. One of another version fails, rather than run user code with half of what it needs. */
+/** Restores a snapshot. One of another version fails: user code must not run with half of what it needs. */
 export function restoreSnapshot(stored: Json | undefined): RestoredSnapshot {
   if (stored === undefined) return { caller: { principal: anonymous, headers: new CurrentHeaders() } };
   const { principal, accessToken, headers, client } = Snapshot.parse(stored);

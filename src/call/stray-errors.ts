@@ -13,8 +13,8 @@ export interface WatchedCall {
 
 /**
  * Attributes stray errors (unhandled rejections, throws in timers and events) to background calls. Tracking makes every
- * `await` in the process dearer: a foreground call costs about half as much again on Node.js 20. So it is off until a
- * crash guard switches it on, and active only while background calls run.
+ * `await` in the process more expensive: a foreground call costs about half as much again on Node.js 20. So it is off
+ * until a crash guard switches it on, and active only while background calls run.
  */
 export class StrayErrors {
   private storage: AsyncLocalStorage<WatchedCall> | undefined;

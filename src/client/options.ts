@@ -30,8 +30,9 @@ export interface ClientOptions {
   /** Asks the user, unless the call has a handler of its own. */
   readonly onElicit?: ElicitHandler;
   /**
-   * Whether the client declares elicitation. Set it when only single calls have handlers, since the server must know as the
-   * client connects. A question that then finds no handler is answered with `cancel`. Default: whether this has `onElicit`.
+   * Whether the client declares elicitation. Set it if only individual calls have handlers, since the server must know
+   * when the client connects. A question that then finds no handler is answered with `cancel`. Default: whether this
+   * has `onElicit`.
    */
   readonly elicitation?: boolean;
   /** Sends the user to a URL. The client declares URL elicitation only if this is set. */

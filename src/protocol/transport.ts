@@ -10,7 +10,7 @@ export interface MessageExtra {
     /** Its URL. */
     url?: URL;
   };
-  /** Who sent it, where the transport or its host has checked that. */
+  /** Who sent it, if the transport or its host has checked that. */
   authInfo?: AuthInfo;
 }
 
@@ -41,7 +41,7 @@ export interface Transport {
   onerror?: ((error: Error) => void) | undefined;
   /** Called with each message. */
   onmessage?: ((message: JSONRPCMessage, extra?: MessageExtra) => void) | undefined;
-  /** The id of the session, where the transport has one. */
+  /** The id of the session, if the transport has one. */
   sessionId?: string | undefined;
   /** Called with the negotiated revision. */
   setProtocolVersion?: ((version: string) => void) | undefined;

@@ -74,7 +74,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   readonly name: string;
   /** The version that clients see. */
   readonly version: string;
-  /** The server's own docket. What is added here belongs to the principal `anonymous`. */
+  /** The server's own docket. Executions added here belong to the principal `anonymous`. */
   readonly docket: Docket;
   private readonly injector: Injector<CallFrame>;
   private readonly catalog: Catalog<CallFrame>;
@@ -85,7 +85,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   private started: Promise<Core> | undefined;
   private bindings: Generations | undefined;
   private fetchHandler: HttpHandler | undefined;
-  /** Made only once, however often the start is tried. */
+  /** Made only once, however often starting is attempted. */
   private observed: Promise<() => void> | undefined;
   private isReady = false;
   private background: Background | undefined;
@@ -124,9 +124,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   }
 
   /**
-   * Serves the client at stdin and stdout, and closes the server when it is gone: running calls get half of the grace to
-   * finish. The client has the other half to read its answers; then this resolves, so that the process may exit.
-   * Meanwhile `console` writes to stderr, because stdout belongs to the protocol.
+   * Serves the client on stdin and stdout, and closes the server when the client is gone: running calls get half of the
+   * grace to finish, and the client the other half to read its answers. Then this resolves, so that the process may
+   * exit. Meanwhile `console` writes to stderr, because stdout belongs to the protocol.
    */
   async serveStdio(): Promise<void> {
     const { serveStdio } = await import('./stdio.js');
@@ -236,7 +236,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     if (this.started !== undefined) {
       throw new ErrandError(
         'SERVER_FILE',
-        `The server '${this.name}' has started already. Call work() first; let a file for errand worker only export its server.`,
+        `The server '${this.name}' has started already. Call work() first; a file for errand worker must only export its server.`,
       );
     }
     if (url.startsWith('memory:')) {
@@ -246,14 +246,14 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       );
     }
     this.options = { ...this.options, onlyWorks: true, docket: { ...this.options.docket, url, worker: false } };
-    // Before any work is taken: a port that is not free ends the worker before it has begun.
+    // First, so that a port in use ends the worker before it takes any work.
     if (monitor !== undefined) await this.monitor(monitor);
     await this.start();
     return this.requireBackground().startWorkerByHand(worker, 'work');
   }
 
   /**
-   * Opens the server's docket on Redis for operators, with its TLS settings and encryption keys. Starts nothing of the server;
+   * Opens the server's docket on Redis for operators, with its TLS settings and encryption keys. Starts nothing else;
    * close what it returns. See `openDocket` of `errand/redis`, which needs no server.
    *
    * @throws {ErrandError} `DOCKET_URL`, also for a docket in memory, `DOCKET_TLS`, `DOCKET_PEER`, `DOCKET_UNAVAILABLE`,

@@ -13,13 +13,13 @@ export const processContract: unique symbol = Symbol.for('errand.process:1');
 export interface ProcessContract {
   /** How long calls may take to end when the server closes, in milliseconds. */
   readonly grace: number;
-  /** The time by which the grace is measured. */
+  /** The clock that measures the grace. */
   readonly clock: Clock;
   /** Writes to the log of the server. */
   logError(message: string, fields: LogFields): void;
   /** Watches background calls from now on, so that stray errors can be charged to them. */
   watchStrays(): void;
-  /** Fails the background call that a stray error belongs to, where that is certain. */
+  /** Fails the background call that a stray error belongs to, if that is certain. */
   chargeStray(error: unknown): { readonly component: string; readonly key: string } | undefined;
 }
 

@@ -2,7 +2,9 @@ import { Console } from 'node:console';
 import { StdioTransport, type StdioSettings } from '../transports/stdio.js';
 import type { Transport } from '../protocol/transport.js';
 
-/** Sends `console` to stderr, so that a user's output cannot corrupt the protocol. Returns what restores it. */
+/**
+ * Sends `console` to stderr, so that a user's output cannot corrupt the protocol. Returns a function that restores it.
+ */
 export function sendConsoleToStderr(): () => void {
   const original = globalThis.console;
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
@@ -18,8 +20,8 @@ interface StdioServer {
 }
 
 /**
- * Serves the client at stdin and stdout. When the client has sent everything, the server closes: running calls are answered
- * within the grace, and this resolves once the answers have been read.
+ * Serves the client on stdin and stdout. When the client has sent everything, the server closes: running calls are
+ * answered within the grace, and this resolves once the answers have been read.
  */
 export async function serveStdio(server: StdioServer, settings: StdioSettings): Promise<void> {
   const restoreConsole = sendConsoleToStderr();

@@ -8,7 +8,7 @@ export function isTaskMethod(method: string): method is TaskMethod {
   return Object.hasOwn(taskMethods, method);
 }
 
-/** Whether requests of this method may ask for a task. Elsewhere the specification has `task` ignored. */
+/** Whether requests of this method may ask for a task. For others, the specification says to ignore `task`. */
 export function acceptsTask(catalog: Catalog<CallFrame>, method: string): boolean {
   return isTaskMethod(method) && catalog.hasTasks(taskMethods[method]);
 }
@@ -18,7 +18,9 @@ export function offersTasks(catalog: Catalog<CallFrame>): boolean {
   return Object.keys(taskMethods).some((method) => acceptsTask(catalog, method));
 }
 
-/** The capabilities that the server declares. `listsTasks`: whether clients can be told apart, so that they may list their tasks. */
+/**
+ * The capabilities that the server declares. `listsTasks`: whether clients can be told apart, and so list their tasks.
+ */
 export function serverCapabilities(catalog: Catalog<CallFrame>, listsTasks: boolean): ServerCapabilities {
   const has = (kind: 'prompt' | 'resource'): boolean => catalog.of(kind).length > 0;
   return {

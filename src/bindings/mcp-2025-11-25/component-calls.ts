@@ -103,7 +103,7 @@ async function submit(
 ): Promise<object> {
   const taskId = newTaskId();
   const { capabilities, info, protocolVersion } = facts.client();
-  // The client can make nothing of news of a task before it knows the task.
+  // News of a task means nothing to a client that does not know the task yet.
   facts.feed.hold(taskId);
   facts.afterResponse(extra.requestId, () => facts.feed.release(taskId));
   try {
@@ -128,7 +128,7 @@ async function submit(
       core,
     );
     const immediate = await immediateResponse(component, input, core.logger);
-    // The request gets no response, so nobody would know the task or could cancel it.
+    // The request gets no response, so nobody would know of the task or could cancel it.
     if (extra.signal.aborted) await engine.cancel(taskId, 'The request for the task was cancelled');
     // A task begins as `working`, however fast its worker is.
     return { task: { ...toTask(record), status: 'working' }, ...immediate };
@@ -137,7 +137,9 @@ async function submit(
   }
 }
 
-/** The text for the model while the task runs. The task exists already, so a function that fails only loses the text. */
+/**
+ * The text for the model while the task runs. The task already exists, so a function that fails costs only the text.
+ */
 async function immediateResponse(
   component: Component<CallFrame>,
   input: unknown,

@@ -12,14 +12,14 @@ export const taskMethods = { 'tools/call': 'tool', 'prompts/get': 'prompt', 'res
 /** One of {@link taskMethods}. */
 export type TaskMethod = keyof typeof taskMethods;
 
-/** A request for a component, understood. */
+/** A parsed request for a component. */
 export interface ComponentRequest {
   readonly component: Component<CallFrame>;
   /** As the client calls it: a name, or a URI. */
   readonly name: string;
-  /** As it came, before the component's schema parses it. */
+  /** As received, before the component's schema parses it. */
   readonly input: unknown;
-  /** Present when it is to run as a task. */
+  /** Present if it is to run as a task. */
   readonly task: { readonly ttl?: number | null | undefined } | undefined;
   readonly progressToken: string | number | undefined;
 }

@@ -48,7 +48,7 @@ export interface ConnectionOptions {
   readonly session?: string;
   /** Whether all requests on this connection come from one user, so that listing tasks reveals nothing about others. */
   readonly oneUser: boolean;
-  /** The client, where it did not initialize on this connection. */
+  /** The client, if it did not initialize on this connection. */
   readonly client?: KnownClient;
   /** The id of this connection among those that serve the session. Default: a new one. */
   readonly connectionId?: string;
@@ -186,8 +186,8 @@ export class Connection {
   }
 
   /**
-   * Brings the client up to date on some tasks of its session. `servedElsewhere`: another connection may have told it
-   * some of that already.
+   * Brings the client up to date on some tasks of its session. `servedElsewhere`: another connection may already have
+   * told it some of that.
    */
   async catchUp(tasks: readonly string[], servedElsewhere: boolean): Promise<void> {
     if (this.core.engine === undefined) return;
@@ -328,7 +328,7 @@ export class Connection {
     );
   }
 
-  /** The client has a question. Where this is lost, the question is shown once more. */
+  /** The client has a question. If this is lost, the question is shown once more. */
   private onReceipt(from: AnswerAddress): void {
     const { engine, logger } = this.core;
     if (engine === undefined) return;
@@ -353,7 +353,7 @@ export class Connection {
   private async processed(): Promise<void> {
     const ping = this.sdk.request({ method: 'ping' }, EmptyResultSchema, { timeout: pingTimeout });
     await ping.catch(() => undefined);
-    // In memory the answer comes within the turn in which the client still processes earlier messages.
+    // In memory, the answer arrives while the client is still processing earlier messages, in the same turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
 

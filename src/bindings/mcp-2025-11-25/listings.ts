@@ -3,7 +3,7 @@ import type { Component, ComponentOf } from '../../components/component.js';
 import type { Prompt, Resource, ResourceTemplate, Tool } from '../../protocol/types.js';
 import type { Core } from '../core.js';
 
-/** For prompts and resources: `execution.taskSupport`, which the specification has for tools only. */
+/** For prompts and resources: `execution.taskSupport`, which the specification defines for tools only. */
 const taskSupportKey = 'errand/task-support';
 
 /** `tools/list` */

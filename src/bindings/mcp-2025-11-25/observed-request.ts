@@ -79,7 +79,7 @@ export async function observed(core: Core, request: ObservedRequest, handle: () 
   }
 }
 
-/** The component that a request names, if there is one: attributes must not take any value that a client makes up. */
+/** The component that a request names, if there is one: clients must not be able to make up attribute values. */
 function targetOf({ catalog }: Core, method: string, name: string | undefined) {
   const kind = isTaskMethod(method) ? taskMethods[method] : undefined;
   if (name === undefined || (kind !== 'tool' && kind !== 'prompt')) return { attributes: {} };

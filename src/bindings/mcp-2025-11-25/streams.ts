@@ -10,10 +10,10 @@ export interface Streams {
   readonly elsewhere: boolean;
   /**
    * Whether the connection outlives its requests. If not, no answer reaches a foreground call that asks, and news of
-   * tasks have nowhere to go.
+   * tasks has nowhere to go.
    */
   readonly lasting: boolean;
-  /** Whether a stream can be gone without notice, so that what was sent on it may never have arrived. */
+  /** Whether a stream can vanish unnoticed, so that messages sent on it may never have arrived. */
   readonly silent: boolean;
   /** Called when the standalone stream opens or ends, here or on another connection. One listener. */
   onStandalone?: () => void;
@@ -21,7 +21,9 @@ export interface Streams {
   onReplaced?: () => void;
   /** Whether the response stream of a pending request is open, as far as is known. */
   isOpen(request: RequestId): boolean;
-  /** Calls back once when the client drops the response stream of a request. Returns what removes the listener. */
+  /**
+   * Calls `listener` once when the client drops the response stream of a request. Returns a function that removes it.
+   */
   onDropped(request: RequestId, listener: () => void): () => void;
   /** Ends the response stream of a request that gets no response because the client cancelled it. */
   abandon(request: RequestId): void;

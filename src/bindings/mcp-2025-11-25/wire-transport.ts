@@ -9,7 +9,7 @@ type Send = Transport['send'];
 
 /** Where messages go before the SDK sees them. */
 export interface WireTaps {
-  /** Whether requests of this method may ask for a task. Elsewhere the specification has `params.task` ignored. */
+  /** Whether requests of this method may ask for a task. For others, the specification says to ignore `params.task`. */
   acceptsTask(method: string): boolean;
   /** Called with the negotiated version of the protocol. */
   onNegotiated(version: string): void;
@@ -17,7 +17,7 @@ export interface WireTaps {
   onAnswer(id: string, message: JSONRPCMessage, principal: string): void;
   /** Called when the client cancels a request. */
   onCancelled(request: RequestId): void;
-  /** Returns what to run once the response to a request has been handed to the transport. */
+  /** Returns the callback to run once the response to a request has been handed to the transport. */
   afterResponse(request: RequestId): (() => void) | undefined;
 }
 
@@ -34,7 +34,7 @@ export class WireTransport implements Transport {
   onerror?: (error: Error) => void;
   private initializeId: RequestId | undefined;
 
-  /** @param knownSession - the session of the client, where the transport has none */
+  /** @param knownSession - the session of the client, if the transport has none */
   constructor(
     private readonly inner: Transport,
     private readonly taps: WireTaps,

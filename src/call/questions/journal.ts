@@ -20,7 +20,7 @@ export class Journal {
   /** Created for the first question: most calls ask nothing. */
   private asked: Map<string, { times: number; open: boolean }> | undefined;
 
-  /** @param secret - known only to this execution, and the same in all its runs. Default: made up for this run */
+  /** @param secret - known only to this execution, and the same in all its runs. Default: generated for this run */
   constructor(private secret?: string) {}
 
   /**

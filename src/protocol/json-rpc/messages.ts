@@ -36,7 +36,7 @@ export type JsonRpcResult = {
   jsonrpc: '2.0';
   /** The id of the request. */
   id: RequestId;
-  /** The result, as the method has it. */
+  /** The result, as the method defines it. */
   result: Record<string, unknown>;
 };
 

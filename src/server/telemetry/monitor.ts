@@ -11,11 +11,11 @@ import { bind, GentleClose, urlOf } from '../../transports/http/node-http.js';
 import type { PrometheusMeters } from './prometheus.js';
 
 /**
- * Where the health and the metrics of a server can be asked for. Metrics need the package `prom-client`; without it,
- * `/metrics` answers 501 and says what to install.
+ * Where to serve the health and the metrics of a server. Metrics need the package `prom-client`; without it, `/metrics`
+ * answers 501 and says what to install.
  */
 export interface MonitorOptions {
-  /** Default: 9464, or a free one where that is taken. */
+  /** Default: 9464, or a free one if that is taken. */
   readonly port?: number;
   /** The address to bind to. Default `'127.0.0.1'`, which only this machine reaches. */
   readonly host?: string;
@@ -104,7 +104,7 @@ async function makePrometheus(meters: Meters): Promise<PrometheusMeters | undefi
 }
 
 interface Answering extends Monitored {
-  /** Absent where its package is not installed. */
+  /** Absent if its package is not installed. */
   readonly prometheus: PrometheusMeters | undefined;
   readonly guard: HostGuard | undefined;
 }
@@ -119,7 +119,7 @@ async function answer(request: IncomingMessage, monitored: Answering): Promise<R
   const { method = 'GET', url = '/', headers } = request;
   const { guard, prometheus } = monitored;
   if (guard?.refuse(new Headers(headers as Record<string, string>)) !== undefined) {
-    return plain(403, 'Only programs of this machine are answered.');
+    return plain(403, 'Only programs on this machine are answered.');
   }
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Only GET and HEAD are answered.');
   switch (url.split('?')[0]) {

@@ -20,7 +20,7 @@ export class PrometheusMeters {
     });
   }
 
-  /** As the header of {@link PrometheusMeters.text} has it. */
+  /** The content type of {@link PrometheusMeters.text}. */
   get contentType(): string {
     return this.registry.contentType;
   }
@@ -62,7 +62,7 @@ export class PrometheusMeters {
   }
 }
 
-/** As the exporters of OpenTelemetry write it: dots to underscores, the unit, and `_total` for what only grows. */
+/** The name as OpenTelemetry's exporters write it: with underscores for dots, the unit, and `_total` for counters. */
 export function prometheusName({ name, kind, unit }: Instrument): string {
   return `${underscored(name)}${unit === 's' ? '_seconds' : ''}${kind === 'counter' ? '_total' : ''}`;
 }

@@ -56,7 +56,7 @@ function withHost(headers: Headers, url: string): Headers {
   return all;
 }
 
-/** A body that is too large is cancelled without waiting for that, which iterating over the stream itself would do. */
+/** Iterating over the stream itself would wait for the cancellation of a body that is too large. */
 async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   const reader = body.getReader();

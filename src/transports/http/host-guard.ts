@@ -55,7 +55,7 @@ export class HostGuard {
 
   /**
    * The headers that let the page behind a request read the response: for allowed origins, or for pages of this machine
-   * where none are named. Undefined for any other request.
+   * if none are named. Undefined for any other request.
    */
   crossOrigin(headers: Headers): Record<string, string> | undefined {
     const origin = headers.get('origin');

@@ -15,7 +15,7 @@ export interface IncomingRequest extends HttpRequest {
 export interface HttpHandlerOptions {
   readonly endpoint: HttpEndpoint;
   readonly guard: HostGuard;
-  /** The only path that is served. Absent where the host of the server does the routing. */
+  /** The only path that is served. Absent if the host of the server does the routing. */
   readonly path?: string;
 }
 

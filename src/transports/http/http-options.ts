@@ -3,7 +3,7 @@ import { toMilliseconds, type Duration } from '../../base/duration.js';
 
 /** How a server is reached over HTTP, through `listen` and `fetch`. */
 export interface HttpOptions {
-  /** The names that the Host header may have, without a port. Required where other machines can reach the server. */
+  /** The names that the Host header may have, without a port. Required if other machines can reach the server. */
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call the server and read its responses, such as `'https://example.com'`. Default: pages of this machine. */
   readonly allowedOrigins?: readonly string[];
@@ -56,7 +56,7 @@ export function sessionModeOf(
   return { idleTimeout: toMilliseconds(sessionTimeout, `${where}: sessionTimeout`), maximum: maximumSessions };
 }
 
-/** Whether options limit sessions only where there are any. */
+/** Whether options limit sessions only if there are any. */
 export const isConsistent = ({ stateless, sessionTimeout, maximumSessions }: HttpOptions): boolean =>
   stateless !== true || (sessionTimeout ?? maximumSessions) === undefined;
 

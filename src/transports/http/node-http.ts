@@ -91,8 +91,8 @@ export async function writeReply({ response, onEnd }: HttpReply, outgoing: Serve
     dropped = true;
     void reader.cancel().catch(() => undefined);
   };
-  // A response that waits for an earlier one on the same connection gets no event when that is gone. Node.js detaches the
-  // connection of a request whose body was not read to its end.
+  // A response that waits for an earlier one on the same connection gets no event when the connection is gone. Node.js
+  // detaches the connection of a request whose body was not read to its end.
   const connection = outgoing.req.socket as Socket | null;
   // The client may have gone before there was anything to write.
   if (outgoing.destroyed || connection?.destroyed === true) onClose();

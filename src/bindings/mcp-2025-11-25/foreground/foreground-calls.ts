@@ -58,7 +58,7 @@ export class ForegroundCalls {
         };
       });
     }
-    // The SDK sends a response some microtasks after it gets it; all of them run before this.
+    // The SDK sends a response a few microtasks after it gets it; all of them run before this.
     await new Promise((resolve) => setImmediate(resolve));
   }
 

@@ -26,7 +26,7 @@ export class ForegroundChannel implements ClientChannel {
     if (!this.streams.lasting) throw unreachable();
     if (!this.streams.isOpen(requestId)) throw dropped();
     let stopDeadline = (): void => undefined;
-    // A stream that is dropped later ends nothing: the client has the question, and answers it by a request of its own.
+    // A stream dropped later ends nothing: the client has the question, and answers it in a request of its own.
     const expired = new Promise<Answer>((resolve) => {
       stopDeadline = scope.clock.schedule(question.deadline, () => resolve(question.onDeadline));
     });
@@ -55,7 +55,7 @@ export class ForegroundChannel implements ClientChannel {
 }
 
 const dropped = (): ErrandError =>
-  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which the question would be sent.', {
+  new ErrandError('ANSWER_FAILED', 'The client dropped the stream on which the question would have been sent.', {
     exposed: true,
   });
 

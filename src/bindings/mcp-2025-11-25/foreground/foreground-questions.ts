@@ -23,9 +23,9 @@ interface OpenQuestion {
 }
 
 /**
- * The open questions of the foreground calls of one connection. Their ids are ours: the SDK counts from 0, and its client
- * cannot close the prompt of a request with the id 0. Besides, the SDK would drop an answer that no call waits for; by its id
- * it comes to us, to be forwarded or logged.
+ * The open questions of the foreground calls of one connection. Their ids are ours: the SDK counts from 0, and its
+ * client cannot close the prompt of a request with the id 0. The SDK would also drop an answer that no call waits for;
+ * with our ids it reaches us, to be forwarded or logged.
  */
 export class ForegroundQuestions {
   private readonly open = new Map<string, OpenQuestion>();
@@ -50,7 +50,7 @@ export class ForegroundQuestions {
     return { answer, close: () => this.close(id, related) };
   }
 
-  /** A principal answered. Returns whether a call waits for that. */
+  /** A principal answered. Returns whether a call waits for the answer. */
   answered(id: string, answer: Answer, principal: string): boolean {
     const asked = this.open.get(id);
     if (asked?.principal !== principal) return false;

@@ -25,7 +25,7 @@ export interface SessionSetup {
   readonly owner: CurrentPrincipal;
   /** How long it is kept while unused, in milliseconds. */
   readonly idleTimeout: number;
-  /** Its client, where that initialized it with another process or listener. */
+  /** Its client, if it initialized at another process or listener. */
   readonly client?: SharedClient;
 }
 
@@ -39,17 +39,17 @@ export class HttpSession implements Streams, SharedSessionHost {
   readonly silent = false;
   onStandalone?: () => void;
   onReplaced?: () => void;
-  /** When the last request came, by the clock of the core. */
+  /** When the last request came, by the core's clock. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
   /** The requests whose response streams are open, each with the listeners for a drop by the client. */
   private readonly openRequests = new Map<RequestId, Set<() => void>>();
-  /** The latest standalone stream, as long as it is open. */
+  /** The latest standalone stream, while it is open. */
   private standaloneStream: symbol | undefined;
   private openStreams = 0;
   private stopping: Promise<void> | undefined;
   private connection: Connection | undefined;
-  /** Undefined where the server has no engine, so that only this listener can serve the session. */
+  /** Undefined if the server has no engine, so that only this listener can serve the session. */
   private readonly shared: SharedSession | undefined;
   readonly id: string;
   readonly owner: CurrentPrincipal;
@@ -125,7 +125,7 @@ export class HttpSession implements Streams, SharedSessionHost {
 
   onDropped(request: RequestId, listener: () => void): () => void {
     const listeners = this.openRequests.get(request);
-    // It was dropped already.
+    // It has already been dropped.
     if (listeners === undefined) listener();
     listeners?.add(listener);
     return () => void listeners?.delete(listener);
@@ -136,7 +136,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     const isAlone = (this.connection?.client?.protocolVersion ?? '') >= singleMessagesSince;
     if (!isAlone) return;
     this.transport.closeSSEStream(request);
-    // The SDK forgets a request only once it is answered. The answer cannot be sent on the ended stream, so the SDK rejects.
+    // The SDK forgets a request only once answered. The answer cannot be sent on the ended stream, so the SDK rejects.
     this.transport.send({ jsonrpc: '2.0', id: request, result: {} }).catch(() => undefined);
   }
 
@@ -185,12 +185,12 @@ export class HttpSession implements Streams, SharedSessionHost {
     await this.close();
   }
 
-  /** Ends it everywhere, because its client said so. */
+  /** Ends it everywhere, at the request of its client. */
   async end(): Promise<void> {
     await this.shared?.end();
   }
 
-  /** Marks it as in use. Resolves with `false` when it has ended elsewhere without notice. */
+  /** Marks it as in use. Resolves with `false` if it has ended elsewhere without notice. */
   async keepAlive(): Promise<boolean> {
     return this.shared === undefined || (await this.shared.keepAlive());
   }
@@ -223,7 +223,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     await this.connection?.catchUp(tasks, servedElsewhere);
   }
 
-  /** Repeats the handshake, which is all that the SDK knows a client by. */
+  /** Repeats the handshake, the only way to tell the SDK about a client. */
   private async restore({ initialize, level }: SharedClient): Promise<void> {
     const request: unknown = {
       method: 'POST',

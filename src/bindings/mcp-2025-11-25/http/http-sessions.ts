@@ -18,13 +18,13 @@ import { readSharedClient } from './shared-session.js';
 const longestSweep = 60_000;
 const shortestSweep = 1_000;
 
-/** The maximum size of an `initialize`, in characters of JSON: the session stores its parameters, and each task part of them. */
+/** The maximum size of an `initialize`, in characters of JSON: sessions store its parameters, and tasks a part. */
 const largestInitialize = 64 * 1024;
 
-/** Ids as {@link HttpSessions} makes them. Others are not looked up. */
+/** The form of the ids that {@link HttpSessions} makes. Others are not looked up. */
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Makes the response where there is no session. A response can be sent only once. */
+/** Makes the response if there is no session. A response can be sent only once. */
 type Refusal = () => Response;
 
 /**
@@ -111,7 +111,7 @@ export class HttpSessions implements HttpEndpoint {
     return { response: new Response(answer, response), ...reply };
   }
 
-  /** Opens a session that began elsewhere. One of another principal looks like none. */
+  /** Opens a session that began elsewhere. That of another principal looks like none. */
   private attach(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
     const who = `${id} ${principal.id}`;
     let attaching = this.attaching.get(who);
@@ -130,7 +130,7 @@ export class HttpSessions implements HttpEndpoint {
     return this.open({ id, owner: principal, client });
   }
 
-  /** Opens a session, or returns the refusal where that is impossible. */
+  /** Opens a session, or returns the refusal if that is impossible. */
   private async open(setup: Omit<SessionSetup, 'idleTimeout'>): Promise<HttpSession | Refusal> {
     if (this.draining) return shuttingDown;
     if (!this.makeRoom()) return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
@@ -141,7 +141,7 @@ export class HttpSessions implements HttpEndpoint {
     this.opening++;
     const opened = HttpSession.open({ ...setup, idleTimeout }, this.core, onClosed);
     const session = await opened.finally(() => this.opening--);
-    // A drain or close meanwhile did not see it.
+    // A drain or close in the meantime did not see it.
     if (this.isDraining()) {
       await session.close();
       return shuttingDown;
@@ -157,8 +157,8 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   /**
-   * Makes room for one more session, and returns whether there is. The least recently used session without a stream goes;
-   * one with an open question goes only when there is no other.
+   * Makes room for one more session, and returns whether there is any. The least recently used session without a stream
+   * goes; one with an open question goes only when there is no other.
    */
   private makeRoom(): boolean {
     if (this.sessions.size + this.opening < this.limits.maximum) return true;

@@ -6,7 +6,7 @@ import type { ClientFacts } from '../../../call/frame.js';
 /** A client, as it introduced itself in `initialize`. */
 export interface KnownClient extends ClientFacts {
   readonly protocolVersion: string;
-  /** Its session, where the transport has none. */
+  /** Its session, if the transport has none. */
   readonly sessionId?: string;
 }
 

@@ -23,7 +23,7 @@ const SharedClient = z.object({
 
 export type SharedClient = z.infer<typeof SharedClient>;
 
-/** Reads the stored client of a session; undefined where another version of Errand wrote it. */
+/** Reads the stored client of a session; undefined if another version of Errand wrote it. */
 export function readSharedClient(client: Json): SharedClient | undefined {
   return SharedClient.safeParse(client).data;
 }
@@ -47,9 +47,11 @@ export interface SharedSessionHost {
   catchUp(tasks: readonly string[], servedElsewhere: boolean): Promise<void>;
 }
 
-/** One connection's part in a session that any process may serve: what it tells the other connections, and gets from them. */
+/**
+ * One connection's view of a session that any process may serve, and its messages to and from the other connections.
+ */
 export class SharedSession {
-  /** Where the standalone stream of the session is, as far as is known here. */
+  /** Where the standalone stream of the session is, as far as this connection knows. */
   holder: 'nobody' | 'here' | 'elsewhere' = 'nobody';
   private client: SharedClient | undefined;
   private stopNews: Unwatch | undefined;
@@ -73,7 +75,7 @@ export class SharedSession {
     return this.idleTimeout + spareTime;
   }
 
-  /** Gets the news of the other connections from now on. */
+  /** From now on, receives the news of the other connections. */
   async join(client?: SharedClient): Promise<void> {
     this.client = client;
     this.servedElsewhere = client !== undefined;
@@ -87,7 +89,7 @@ export class SharedSession {
     await this.engine.sessions.save(this.id, this.connectionId, { owner, client: client as Json }, this.retention);
   }
 
-  /** Marks the session as in use here. Resolves with `false` when it has ended meanwhile. */
+  /** Marks the session as in use here. Resolves with `false` if it has ended in the meantime. */
   async keepAlive(): Promise<boolean> {
     const now = this.clock.now();
     if (this.client === undefined || now - this.renewedAt < Math.min(renewalInterval, this.idleTimeout / 3)) {
@@ -142,7 +144,7 @@ export class SharedSession {
     }
     // A holder without a stream would leave the others silent forever.
     if (this.stopped || !this.host.hasStream) return this.releaseStream();
-    // Another connection may hold it since.
+    // Another connection may hold it by now.
     if (this.holder !== 'here') return;
     const { servedElsewhere } = this;
     this.servedElsewhere = false;

@@ -75,7 +75,7 @@ export class StatelessRequests implements HttpEndpoint {
   private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
     const { connection, response } = await this.serve(exchange, client);
     const finish = (): void => {
-      // A call whose stream was dropped runs to its end: a lost stream is no cancellation.
+      // A call whose stream was dropped runs to its end: a lost stream is not a cancellation.
       connection
         .drain()
         .then(() => connection.close())
@@ -94,7 +94,7 @@ export class StatelessRequests implements HttpEndpoint {
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);
-    // Checked once it is in `open`: an earlier drain or close did not see it.
+    // Checked only now that it is in `open`: an earlier drain or close did not see it.
     if (this.draining) return { connection, response: shuttingDown() };
     const response = await transport.handleRequest(toSdkRequest(request), {
       parsedBody: body,
@@ -104,7 +104,7 @@ export class StatelessRequests implements HttpEndpoint {
   }
 }
 
-/** The client that sends these headers; undefined where its session id is not one of ours. */
+/** The client that sends these headers; undefined if its session id is not one of ours. */
 function clientOf(headers: Headers): KnownClient | undefined {
   const session = headers.get('mcp-session-id');
   if (session !== null) return decodeSessionToken(session);

@@ -5,11 +5,11 @@ import type { QuestionPrompt } from './question-prompt.js';
 import { TaskPrompts, type TaskPromptsConnection } from './task-prompts.js';
 
 /**
- * Shows the open questions of tasks to the client of one connection, each on one stream at a time: the response stream of
- * a waiting `tasks/result` of its task, else the standalone stream. A question whose stream is dropped is shown again elsewhere,
- * after its first prompt was closed. One whose `tasks/result` was cancelled stays with a client that has it, and is not
- * sent again to one that repeats its request. Other connections, in any process, may want to show it too: the engine
- * leases it to one of them.
+ * Shows the open questions of tasks to the client of one connection, each on one stream at a time: the response stream
+ * of a waiting `tasks/result` of its task, else the standalone stream. A question whose stream is dropped is shown
+ * again elsewhere, after its first prompt has been closed. One whose `tasks/result` was cancelled stays with a client
+ * that has it, and is not sent again to one that repeats its request. Other connections, in any process, may want to
+ * show it too: the engine leases it to one of them.
  */
 export class QuestionDelivery {
   private readonly tasks = new Map<string, TaskPrompts>();
@@ -27,8 +27,8 @@ export class QuestionDelivery {
   }
 
   /**
-   * Closes the prompt of a question that no longer needs an answer. One that is not shown is noted too, because a request
-   * may have read it just before and be about to show it.
+   * Closes the prompt of a question that no longer needs an answer. One that is not shown is noted too, because a
+   * request may have read it just before and be about to show it.
    */
   close(record: ExecutionRecord, question: Question): void {
     if (!this.isClosed) this.promptOf(record, question).withdraw();
@@ -44,7 +44,7 @@ export class QuestionDelivery {
     this.tasks.get(taskId)?.get(question)?.offer();
   }
 
-  /** A principal answered. Returns whether it was asked on this connection; then its prompt is gone with the answer. */
+  /** A principal answered. Returns whether it was asked on this connection; if so, the answer has closed its prompt. */
   answered({ taskId, question }: QuestionAddress, principal: string): boolean {
     const task = this.tasks.get(taskId);
     return task?.owner === principal && task.get(question)?.answer() === true;
@@ -67,8 +67,8 @@ export class QuestionDelivery {
   }
 
   /**
-   * A `tasks/result` waits for a task. Returns what ends the wait; where the stream was dropped, the questions that it
-   * carried are shown elsewhere.
+   * A `tasks/result` waits for a task. Returns a function that ends the wait; if the stream was dropped, the questions
+   * that it carried are shown elsewhere.
    */
   addReader(taskId: string, request: RequestId): (isDropped: boolean) => void {
     const task = this.taskOf(taskId);
@@ -79,7 +79,7 @@ export class QuestionDelivery {
     };
   }
 
-  /** The stream on which messages about a task reach the client best; undefined for the standalone one. */
+  /** The best stream for messages about a task; undefined for the standalone one. */
   streamFor(taskId: string): RequestId | undefined {
     return this.tasks.get(taskId)?.reader;
   }

@@ -1,6 +1,6 @@
 import { questionIdPrefix } from '../wire-transport.js';
 
-/** The task and key of a question, as its id on the wire says. */
+/** The task and key of a question, as encoded in its id on the wire. */
 export interface QuestionAddress {
   readonly taskId: string;
   /** The key of the question within its task. */
@@ -22,7 +22,9 @@ export function parseReceiptId(id: string): QuestionAddress | undefined {
   return id.startsWith(prefix) ? parseQuestionId(questionIdPrefix + id.slice(prefix.length)) : undefined;
 }
 
-/** The question of a {@link questionId}; undefined for any other id. Longer parts than Errand makes are accepted, within bounds. */
+/**
+ * The question of a {@link questionId}; undefined for any other id. Parts may be longer than Errand's, within bounds.
+ */
 export function parseQuestionId(id: string): QuestionAddress | undefined {
   const match = /^errand:([A-Za-z0-9_-]{1,128}):([A-Za-z0-9_-]{1,128})$/.exec(id);
   return match?.[1] === undefined || match[2] === undefined ? undefined : { taskId: match[1], question: match[2] };

@@ -14,7 +14,7 @@ import { relatedTask } from './task-view.js';
  */
 const standaloneDelay = 250;
 
-/** The pause before a lease is tried again that could not be acquired because the engine failed, in milliseconds. */
+/** The pause before another attempt to acquire a lease after the engine failed, in milliseconds. */
 const retryDelay = 1_000;
 
 /**
@@ -39,7 +39,7 @@ export interface PromptTask {
   readonly taskId: string;
   /** Whether a `tasks/result` waits for the task. */
   readonly hasReader: boolean;
-  /** The latest `tasks/result` that waits on a stream of its own; undefined where the connection has a single stream. */
+  /** The latest `tasks/result` that waits on a stream of its own; undefined if the connection has a single stream. */
   readonly reader: RequestId | undefined;
   /** Whether the client knows the task. If not, the task offers its prompts again once it does. */
   isIntroduced(): boolean;
@@ -55,8 +55,8 @@ export interface PromptTask {
 type LeaseState = 'none' | 'acquiring' | 'held' | 'elsewhere';
 
 /**
- * The stream that carried the prompt: the response to a `tasks/result`, the standalone stream, or one that worked and has
- * ended since, so that the client has the question and answers it by a request of its own.
+ * The stream that carried the prompt: the response to a `tasks/result`, the standalone stream, or one that worked and
+ * has ended since, so that the client has the question and answers it in a request of its own.
  */
 type ShownOn = { readonly reader: RequestId } | 'standalone' | 'ended stream';
 
@@ -91,7 +91,7 @@ export class QuestionPrompt {
     return this.wasSent && !this.isSettled && this.lease === 'held';
   }
 
-  /** Shows it where that is possible now. A lease that was held elsewhere may be available by now. */
+  /** Shows it if that is possible now. A lease that was held elsewhere may be available by now. */
   offer(): void {
     if (this.lease === 'elsewhere') this.releaseLease();
     this.tryToShow();
@@ -100,7 +100,8 @@ export class QuestionPrompt {
   /** Another connection holds the lease and shows the question to the client of that session. */
   onLeaseLost(session: string): void {
     if (this.isSettled) return;
-    // Our own client is asked again there, after its old prompt was closed. Closing it here too would close the new one.
+    // Our own client is asked again there, after its old prompt has been closed. Closing it here too would close the
+    // new one.
     if (session !== this.connection.leases.session) this.closePrompt();
     this.lease = 'elsewhere';
     this.wasSent = false;
@@ -110,7 +111,7 @@ export class QuestionPrompt {
 
   /** A `tasks/result` begins to wait for the task. */
   onReaderAdded(): void {
-    // Its stream is there, which is more than can be said of the one that carried the prompt.
+    // Its stream is known to be there, unlike the one that carried the prompt.
     if (this.connection.streams.silent && this.shownOn !== 'ended stream') this.shownOn = undefined;
     this.offer();
     this.renewLease();
@@ -158,7 +159,7 @@ export class QuestionPrompt {
     this.settle();
   }
 
-  /** Leaves the question to other connections, and waits no longer for a lease that one of them holds. */
+  /** Leaves the question to other connections, and no longer waits for a lease that one of them holds. */
   releaseLease(): void {
     const { lease } = this;
     this.lease = 'none';
@@ -201,7 +202,7 @@ export class QuestionPrompt {
     const related = { ...params, _meta: relatedTask(taskId) };
     this.connection.send({ jsonrpc: '2.0', id: this.id, method, params: related }, reader);
     if (reader === undefined) return;
-    // The answer to this ping says that the question arrived before it.
+    // The answer to this ping shows that the question arrived before it.
     this.connection.send({ jsonrpc: '2.0', id: receiptId(taskId, this.question.key), method: 'ping' }, reader);
   }
 
@@ -210,7 +211,7 @@ export class QuestionPrompt {
     return this.shownOn === 'ended stream' ? 'gave up' : 'none';
   }
 
-  /** Renews the lease of a prompt that is shown when its reader state has changed: a waiting reader keeps it. */
+  /** Renews the lease of a shown prompt if its reader state has changed: a waiting reader keeps it. */
   private renewLease(): void {
     if (this.shownOn === undefined || this.lease !== 'held' || this.isSettled) return;
     if (this.leasedAs !== this.readerState) this.acquireLease();
@@ -245,14 +246,14 @@ export class QuestionPrompt {
       this.leasedAs = this.shownOn === 'ended stream' ? 'none' : leasedBefore;
       return;
     }
-    // The engine may have granted it all the same.
+    // The engine may have granted it nevertheless.
     if (this.lease !== 'elsewhere') this.sendRelease();
     if (this.lease !== 'acquiring') return;
     this.lease = 'none';
     this.tryAfter(retryDelay, () => this.tryToShow());
   }
 
-  /** Shows the question, unless the client already has it and goes on with it. */
+  /** Shows the question, unless the client already has it and keeps its prompt. */
   private onGranted(isMoved: boolean, kept: number | undefined): void {
     const { shownOn } = this;
     if (shownOn === 'ended stream' || (shownOn === undefined && isMoved)) {

@@ -7,7 +7,7 @@ import type { QuestionDelivery } from './question-delivery.js';
 import { notificationOf } from '../client-messages.js';
 import { progressTokenOf, relatedTask, statusOf, toTask, type ServedClient } from './task-view.js';
 
-/** The news of one task that the client has. */
+/** The news of one task that the client has received. */
 interface SentState {
   readonly token: string | number | undefined;
   /** Undefined until the client has one. */
@@ -16,7 +16,7 @@ interface SentState {
   progress: number;
 }
 
-/** How many tasks that have ended are remembered. */
+/** How many ended tasks are remembered. */
 const rememberedEnds = 100;
 
 /** Sends the news of tasks to the client of one connection. */
@@ -72,7 +72,10 @@ export class TaskFeed implements TaskListener {
     });
   }
 
-  /** Progress goes out under the token of the request that made the task, and only upwards. Without a token, the status carries the message. */
+  /**
+   * Progress goes out under the token of the request that made the task, and never goes back. Without a token, the
+   * status carries the message.
+   */
   progress(record: ExecutionRecord): void {
     this.whenKnown(record, (sent) => {
       const { progress } = record;
@@ -91,7 +94,7 @@ export class TaskFeed implements TaskListener {
     });
   }
 
-  /** Progress must increase, and the client may have this one already: only later progress is sent. A status may come twice. */
+  /** Progress must increase, and the client may have this already: only later progress is sent. Statuses may repeat. */
   private skipProgress(record: ExecutionRecord): void {
     this.whenKnown(record, (sent) => {
       if (sent.token === undefined) return this.progress(record);

@@ -13,14 +13,14 @@ export class TaskPrompts implements PromptTask {
   /** The principal of the task. Several principals may send on one connection. */
   owner: string | undefined;
   /**
-   * By the key of the question. A settled one is kept until the task ends: the open questions of a task may be read just
-   * before an answer is stored, and a user must not be prompted twice.
+   * By the key of the question. A settled one is kept until the task ends: the open questions of a task may be read
+   * just before an answer is stored, and a user must not be prompted twice.
    */
   private readonly prompts = new Map<string, QuestionPrompt>();
   private readonly readers = new Set<RequestId>();
-  /** Its questions are kept until the last reader is gone, which may just be reading them. */
+  /** Its questions are kept until the last reader is gone, because it may be reading them now. */
   private hasEnded = false;
-  /** Whether the client knows the task, where there is one stream for everything. */
+  /** Whether the client knows the task, if there is one stream for everything. */
   private introduction: 'none' | 'pending' | 'done' = 'none';
 
   constructor(
@@ -37,8 +37,8 @@ export class TaskPrompts implements PromptTask {
   }
 
   /**
-   * A client that finds the task of a question by its id cancels the question when it comes together with the response that
-   * names the task. So the first question waits until that response was processed, or a `tasks/result` waits.
+   * A client that finds the task of a question by its id cancels the question when it comes together with the response
+   * that names the task. So the first question waits until that response has been processed, or a `tasks/result` waits.
    */
   isIntroduced(): boolean {
     if (this.introduction === 'done' || this.hasReader) return true;

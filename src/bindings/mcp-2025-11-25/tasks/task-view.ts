@@ -8,8 +8,8 @@ import type { CallToolResult, Task } from '../../../protocol/types.js';
 const pollInterval = 500;
 
 /**
- * The maximum length of a status message, in characters; the result has the whole text. A page of `tasks/list` with fifty
- * results of the maximum size would exceed the longest string.
+ * The maximum length of a status message, in characters; the result has the whole text. A page of `tasks/list` with
+ * fifty results of the maximum size would exceed the longest string.
  */
 const longestStatusMessage = 1_000;
 
@@ -83,15 +83,15 @@ export function toTaskResult(record: ExecutionRecord): CallToolResult {
   return { ...result, _meta: { ...result._meta, ...relatedTask(key) } };
 }
 
-/** The client of a connection, by the connection's own session, or by the client's where the connection does not last. */
+/** The client of a connection, by the connection's own session, or by the client's if the connection does not last. */
 export interface ServedClient {
   readonly session: string;
   readonly clientSession: string | undefined;
 }
 
 /**
- * The progress token of the request that made the task, valid as long as the task lives. Only the client that sent it gets
- * it: for another client that follows the task, the same token may belong to a request of its own.
+ * The progress token of the request that made the task, valid as long as the task lives. Only the client that sent it
+ * gets it: for another client that follows the task, the same token may belong to a request of its own.
  */
 export function progressTokenOf(
   record: ExecutionRecord,
