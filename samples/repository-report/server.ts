@@ -83,7 +83,7 @@ export class ReportTools {
   private async askWhetherToCount(tests: readonly CountedFile[], ctx: Context): Promise<boolean> {
     const lines = tests.reduce((sum, file) => sum + file.lines, 0);
     const answer = await ctx.elicit(
-      `${tests.length} files with ${lines} lines are tests. Count them, too?`,
+      `${tests.length} files with ${lines} lines are tests. Count them too?`,
       z.boolean(),
     );
     return answer.action === 'accept' && answer.content;

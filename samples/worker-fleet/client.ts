@@ -37,7 +37,7 @@ export async function importCatalogue({ nodes: [nodeA, nodeB], kill, print }: Su
       if (killed !== undefined) return;
       [killed] = message.split(' ') as [string];
       await kill(killed);
-      print(`${killed} is killed; its lease has to pass before another takes over`);
+      print(`${killed} is killed; the other worker takes over once its lease expires`);
       user.mayGoOn();
     });
     const [result] = await Promise.all([task.result(), following]);
