@@ -18,7 +18,7 @@ export async function loadServer(file: string): Promise<ErrandServer> {
   if (isServer(server)) return server;
   throw new ErrandError(
     'SERVER_FILE',
-    `${file} exports ${server === undefined ? 'no default' : `a ${typeof server} as default`}. Export the server, or a function that makes one: export default createServer({ … }).`,
+    `${file} exports ${server === undefined ? 'no default' : `${typeof server === 'object' ? 'an' : 'a'} ${typeof server} as default`}. Export the server, or a function that makes one: export default createServer({ … }).`,
   );
 }
 

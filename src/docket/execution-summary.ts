@@ -10,7 +10,10 @@ import { unknownExecution } from './wait.js';
 export interface ListOptions {
   /** Only executions in this state. */
   readonly state?: ExecutionState;
-  /** Only executions of this component, by its key: a tool's name, or a job's `name` (default `'Class.method'`). */
+  /**
+   * Only executions of this component, by its key: the name of a tool, a job's `name` (default `'Class.method'`), or the name
+   * of a prompt or resource after `prompt:` or `resource:`.
+   */
   readonly component?: string;
   /** The `nextCursor` of the previous page. */
   readonly cursor?: string;

@@ -176,7 +176,7 @@ describe('errand', () => {
     [
       'a default that is no server',
       ['run', 'wrong.ts'],
-      /^errand: .*wrong\.ts exports a object as default\. Export the server/,
+      /^errand: .*wrong\.ts exports an object as default\. Export the server/,
     ],
     [
       'a file that throws',
