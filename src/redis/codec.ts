@@ -7,7 +7,7 @@ import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../cal
 import type { Outcome } from '../call/outcome.js';
 import { noRetry, type RetryPolicy } from '../components/retry-policy.js';
 import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine/engine.js';
-import { copyOfRecord, newRecord } from '../docket/engine/new-record.js';
+import { newRecord } from '../docket/engine/new-record.js';
 import { summaryFields, type RecordSummary } from '../docket/engine/queries.js';
 import { endFields, type ExecutionEnd, type ExecutionRecord, type Question } from '../docket/engine/record.js';
 import { Timetable } from '../docket/engine/timetable.js';
@@ -78,6 +78,17 @@ const Execution = z.object({
 const only = <Field extends string>(fields: readonly Field[]): Record<Field, true> =>
   Object.fromEntries(fields.map((field) => [field, true])) as Record<Field, true>;
 
+/** The fields of users' values in a record. */
+const valueFields = ['input', 'snapshot', 'trace', 'progress', 'outcome', 'lastError'] as const;
+
+/** The hash of an execution whose users' values stay text. */
+const UnreadExecution = Execution.extend(
+  Object.fromEntries(valueFields.map((field) => [field, z.string().optional()])) as Record<
+    (typeof valueFields)[number],
+    z.ZodOptional<z.ZodString>
+  >,
+);
+
 const Summary = Execution.pick(only(summaryFields));
 
 const End = Execution.pick(only(endFields));
@@ -135,7 +146,7 @@ export function addedRecord(
   [generation, createdAt, runAt]: readonly (string | undefined)[],
 ): ExecutionRecord {
   return {
-    ...copyOfRecord(newRecord(execution, Number(createdAt), Number(generation))),
+    ...newRecord(execution, Number(createdAt), Number(generation)),
     ttl: Math.ceil(execution.ttl),
     revision: 1,
     ...(runAt && { state: 'scheduled', runAt: Number(runAt), dueAt: Number(runAt) }),
@@ -144,6 +155,23 @@ export function addedRecord(
 
 function toRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
   return parsed(Execution, fields, `the record of '${fields['key']}'`);
+}
+
+/** A record whose users' values are parsed when they are first read: most watchers read none. */
+function toLazyRecord(fields: Readonly<Record<string, string>>): ExecutionRecord {
+  const what = `the record of '${fields['key']}'`;
+  const record: object = parsed(UnreadExecution, fields, what);
+  for (const field of valueFields) {
+    const text = fields[field];
+    if (text === undefined) continue;
+    const get = (): unknown => {
+      const value = parsed(json<unknown>(), text, what);
+      Object.defineProperty(record, field, { value, enumerable: true });
+      return value;
+    };
+    Object.defineProperty(record, field, { get, enumerable: true, configurable: true });
+  }
+  return record as ExecutionRecord;
 }
 
 /** Reads the state of an execution from its {@link endFields}. Undefined if there is no such execution. */
@@ -210,19 +238,20 @@ export function eventIn(fields: Readonly<Record<string, string>>): EngineEvent |
   switch (type) {
     case 'state':
     case 'progress':
-      return { type, record: toRecord(fields) };
+      return { type, record: toLazyRecord(fields) };
     case 'question':
     case 'closed':
-      return { type, record: toRecord(fields), question: toQuestion(fields) };
+      return { type, record: toLazyRecord(fields), question: toQuestion(fields) };
     case 'notice':
-      return { type, record: toRecord(fields), notice: parsed(Notice, fields, 'a notice')['@notice'] };
+      return { type, record: toLazyRecord(fields), notice: parsed(Notice, fields, 'a notice')['@notice'] };
     default:
       return undefined;
   }
 }
 
-/** The default policy, which most executions have. It is not stored. */
-const usualRetry = JSON.stringify(noRetry);
+/** Whether it is the default policy, which most executions have. It is not stored. */
+const isUsual = (retry: RetryPolicy): boolean =>
+  retry === noRetry || (Object.keys(noRetry) as (keyof RetryPolicy)[]).every((part) => retry[part] === noRetry[part]);
 
 /** The fields of a new execution, as alternating names and values. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
@@ -233,8 +262,7 @@ export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>
   if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
   if (trace !== undefined) fields.push('trace', JSON.stringify(trace));
   if (priority > 0) fields.push('priority', priority);
-  const policy = JSON.stringify(retry);
-  if (policy !== usualRetry) fields.push('retry', policy);
+  if (!isUsual(retry)) fields.push('retry', JSON.stringify(retry));
   fields.push('timeout', timeout, 'ttl', Math.ceil(ttl));
   return fields;
 }

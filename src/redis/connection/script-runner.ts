@@ -51,9 +51,7 @@ export class Scripts {
 /** Calls of one step that are sent in one command. */
 interface Batch {
   readonly step: LuaStep;
-  /** The arguments of each call. A number is the index of a large text. */
-  readonly calls: Argument[][];
-  readonly large: string[];
+  readonly calls: (readonly Argument[])[];
   /** Total number of arguments, and their total length in characters. */
   count: number;
   size: number;
@@ -73,6 +71,15 @@ function asText(argument: Argument, large: string[]): Argument {
   if (argument.length < largeText) return isWellFormed(argument) ? argument : Buffer.from(argument).toString();
   // ARGV[1] is the JSON of the lists.
   return large.push(argument) + 1;
+}
+
+/** The arguments of a command: those of a single call as they are, those of several as JSON with the large texts beside it. */
+function commandArguments(calls: readonly (readonly Argument[])[]): readonly Argument[] {
+  const [only = []] = calls;
+  if (calls.length === 1 && only.length <= mostArguments) return ['', ...only];
+  const large: string[] = [];
+  const lists = calls.map((args) => args.map((argument) => asText(argument, large)));
+  return [JSON.stringify(lists), ...large];
 }
 
 /** The class of ioredis for errors in replies. */
@@ -111,7 +118,7 @@ export class ScriptRunner {
       const size = sizeOf(args);
       if (this.batch && !hasRoom(this.batch, step, args, size)) this.flush();
       const batch = (this.batch ??= this.newBatch(step));
-      batch.calls.push(args.map((argument) => asText(argument, batch.large)));
+      batch.calls.push(args);
       batch.count += args.length;
       batch.size += size;
       batch.callers.push({ resolve, reject });
@@ -121,7 +128,7 @@ export class ScriptRunner {
   private newBatch(step: LuaStep): Batch {
     // Runs after the continuations of the replies that were just read.
     process.nextTick(() => this.flush());
-    return { step, calls: [], large: [], count: 0, size: 0, callers: [] };
+    return { step, calls: [], count: 0, size: 0, callers: [] };
   }
 
   private flush(): void {
@@ -130,9 +137,9 @@ export class ScriptRunner {
     if (batch) void this.send(batch);
   }
 
-  private async send({ step, calls, large, callers }: Batch): Promise<void> {
+  private async send({ step, calls, callers }: Batch): Promise<void> {
     try {
-      const reply = await this.reply(step, [JSON.stringify(calls), ...large]);
+      const reply = await this.reply(step, commandArguments(calls));
       const replies = step.packed ? unpacked(reply as string[]) : (reply as (Reply | Error)[]);
       callers.forEach(({ resolve, reject }, index) => {
         const reply = replies[index] ?? null;
@@ -148,7 +155,7 @@ export class ScriptRunner {
    * Sends the text of a step once on each connection. If it were sent only when Redis asks for it, later steps would overtake
    * this one.
    */
-  private async reply(step: LuaStep, args: readonly string[]): Promise<unknown> {
+  private async reply(step: LuaStep, args: readonly Argument[]): Promise<unknown> {
     const { text, sha } = this.scripts.of(step);
     if (!this.sent.has(step)) {
       this.sent.add(step);

@@ -15,7 +15,7 @@ function guardLeases(data: GuardData): void {
 
   const since = (which: number): number => Number(process.hrtime.bigint() - Atomics.load(data.times, which)) / 1e6;
   const run = async (text: string, ...args: readonly (string | number)[]): Promise<unknown> => {
-    const [reply] = (await redis.eval(text, 1, prefix, JSON.stringify([args.map(String)]))) as unknown[];
+    const [reply] = (await redis.eval(text, 1, prefix, '', ...args)) as unknown[];
     if (reply instanceof Error) throw reply;
     return reply;
   };

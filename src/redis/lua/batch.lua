@@ -1,12 +1,13 @@
 --[[
-Runs a step for each list of arguments. The lists come as JSON; a number in a list is the index of a large text in ARGV. A
-failed step fails only its own caller.
+Runs a step once for each list of arguments. A single list follows an empty ARGV[1] as it is. Several come as JSON in ARGV[1];
+there a number in a list is the index of a large text in ARGV. A failed step fails only its own caller.
 ]]
 --- @include "lib/state"
 
 local replies = {}
-for number, own in ipairs(cjson.decode(ARGV[1])) do
-  if ARGV[2] then
+local isSingle = ARGV[1] == ''
+for number, own in ipairs(isSingle and { { unpack(ARGV, 2) } } or cjson.decode(ARGV[1])) do
+  if ARGV[2] and not isSingle then
     for i, value in ipairs(own) do
       if type(value) == 'number' then own[i] = ARGV[value] end
     end
