@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { copyOfJson, throughJson, type Json } from '../base/json.js';
+import { throughJson, type Json } from '../base/json.js';
 import type { Caller, ClientFacts } from './frame.js';
 import { anonymous, CurrentAccessToken, CurrentHeaders, CurrentPrincipal } from './principal.js';
 
@@ -54,7 +54,7 @@ export interface SnapshotRules {
 }
 
 /**
- * Takes the snapshot of a caller; undefined for an anonymous one without headers, which {@link restoreSnapshot}
+ * Takes the snapshot of a caller, which refers to its facts; undefined for an anonymous one without headers, which {@link restoreSnapshot}
  * restores from nothing.
  *
  * @throws {ErrandError} `RESULT_NOT_JSON` for claims that cannot be written as JSON
@@ -79,7 +79,7 @@ export function takeSnapshot(caller: Caller, rules: SnapshotRules, client?: Snap
     }),
     ...(client !== undefined && { client }),
   };
-  return copyOfJson(snapshot) as Json;
+  return snapshot as Json;
 }
 
 const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);

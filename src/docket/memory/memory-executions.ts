@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import type { Answer } from '../../call/channel.js';
 import type { Addition, ListQuery, NewExecution } from '../engine/engine.js';
+import { copyOfJson } from '../../base/json.js';
 import { tooManyTasks } from '../engine/size-limits.js';
 import type { Dispatcher } from './memory-dispatcher.js';
 import type { StoredExecution } from './stored-execution.js';
@@ -68,7 +69,13 @@ export class MemoryExecutions {
     if (previous) this.forget(previous);
     const now = Math.max(this.host.clock.now(), previous?.record.updatedAt ?? 0);
     const sequence = ++this.sequence;
-    const record = newRecord(execution, now, sequence);
+    const record: { -readonly [Field in keyof ExecutionRecord]: ExecutionRecord[Field] } = newRecord(
+      execution,
+      now,
+      sequence,
+    );
+    // It refers to facts of the caller and its client, which live on.
+    if (record.snapshot !== undefined) record.snapshot = copyOfJson(record.snapshot);
     const stored: StoredExecution = {
       record,
       sequence,

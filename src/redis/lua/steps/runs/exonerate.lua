@@ -5,7 +5,6 @@ KEYS      1: prefix of the docket, for crashes due execution gate isolated queue
 ARGV      key; run
 Returns   the admitted executions
 Must not  clear a component for a run that is not isolated
-Options   packed
 ]]
 --- @include "lib/record"
 --- @include "lib/state"

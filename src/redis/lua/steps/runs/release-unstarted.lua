@@ -5,7 +5,6 @@ KEYS      1: prefix of the docket, for allWatch due ended execution expiring gat
 ARGV      key; run
 Returns   the admitted executions
 Must not  count the run as an attempt, or change the execution of another run
-Options   packed
 ]]
 --- @include "line/held"
 --- @include "lib/events"

@@ -5,7 +5,6 @@ KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended ex
 ARGV      request; key; run; the kind of settlement; a delay in milliseconds; the state if it ends; then fields of the record
 Returns   'settled' or 'lost'; the job of an execution that runs again; the admitted executions
 Must not  write for a run that has lost its execution
-Options   packed
 ]]
 --- @include "lib/finish"
 --- @include "lib/record"
