@@ -22,8 +22,6 @@ export const keyParts = {
   worker: 'worker:',
   /** Text: the lock under which a worker took its last job from the waiting list, and the id of the job. */
   taken: 'taken:',
-  /** Hash: the runs of a process, each with the id of its job and its lock. */
-  held: 'held:',
   /** Set: the processes that watch an execution. */
   keyWatch: 'watch:key:',
   /** Set: the processes that watch a session. */

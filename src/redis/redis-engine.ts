@@ -188,7 +188,8 @@ export class RedisEngine implements Engine {
         prefix: this.scripts.prefix,
         maxBlock: options.maxBlock ?? 60_000,
         endsProcess: options.endsProcess ?? false,
-        renewHeld: scripts.of(lua.leases.renewHeld).text,
+        active: keyOf(this.scripts.prefix, 'queue', 'active'),
+        renewOwn: scripts.of(lua.leases.renewOwn).text,
         abandon: scripts.of(lua.leases.abandon).text,
       },
     });

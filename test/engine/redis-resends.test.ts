@@ -132,14 +132,14 @@ describe('the first run of a worker', () => {
   it('is the same where the reply is lost: it is no loss, and nobody waits for the lease', async () => {
     const working = (worker = new TestWorker(engine, 1));
     // The name of the worker is in what takes a ticket.
-    proxy.loseReplyTo('"worker"');
+    proxy.loseReplyTo('\r\nworker\r\n');
     await eventually(async () => {
       if (proxy.lost === 0) throw new Error('Nothing was taken yet');
     });
     proxy.lost = 0;
     await other.add(anExecution('a'));
     await working.finish(await working.next());
-    proxy.loseReplyTo('"worker"');
+    proxy.loseReplyTo('\r\nworker\r\n');
     await other.add(anExecution('b'));
     const delivery = await working.next();
     await eventually(() => expect(proxy.lost).toBe(1));

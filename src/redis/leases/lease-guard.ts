@@ -21,8 +21,10 @@ export interface GuardOptions {
   readonly maxBlock: number;
   /** Whether the thread then ends the process, which does nothing but work. */
   readonly endsProcess: boolean;
-  /** The texts of the steps `leases/renew-held` and `leases/abandon`. */
-  readonly renewHeld: string;
+  /** The key of BullMQ's list of active jobs. */
+  readonly active: string;
+  /** The texts of the steps `leases/renew-own` and `leases/abandon`. */
+  readonly renewOwn: string;
   readonly abandon: string;
   readonly report: OnError;
 }
@@ -33,8 +35,8 @@ export interface GuardData extends Omit<GuardOptions, 'report'> {
 }
 
 /**
- * A thread that renews the leases of this process while its event loop is blocked. It has a connection of its own, and learns
- * from Redis which runs there are, so it also covers runs whose replies this process has not read yet.
+ * A thread that renews the leases of this process while its event loop is blocked. It has a connection of its own, and finds
+ * the jobs of this process by their locks, so it also covers those whose replies this process has not read yet.
  */
 export class LeaseGuard {
   private readonly times = new BigInt64Array(new SharedArrayBuffer(8 * times.count));

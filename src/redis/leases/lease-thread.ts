@@ -4,6 +4,9 @@ import { parseAddress } from '../connection/address.js';
 import { openRedis } from '../connection/open-redis.js';
 import { times, type GuardData } from './lease-guard.js';
 
+/** How many jobs one command looks at: Redis does nothing else meanwhile. */
+const batchSize = 500;
+
 /** The main function of the thread of {@link LeaseGuard}. */
 function guardLeases(data: GuardData): void {
   const { url, tls, prefix, node, lease, maxBlock, endsProcess } = data;
@@ -14,22 +17,23 @@ function guardLeases(data: GuardData): void {
   redis.connect().catch(() => undefined);
 
   const since = (which: number): number => Number(process.hrtime.bigint() - Atomics.load(data.times, which)) / 1e6;
-  const run = async (text: string, ...args: readonly (string | number)[]): Promise<unknown> => {
-    const [reply] = (await redis.eval(text, 1, prefix, '', ...args)) as unknown[];
-    if (reply instanceof Error) throw reply;
-    return reply;
-  };
-
-  const renew = async (): Promise<void> => {
-    let cursor = '0';
-    do cursor = String(await run(data.renewHeld, node, lease, cursor));
-    while (cursor !== '0');
+  /** Runs a step on all active jobs, some at a time, and returns the replies. */
+  const runOnActive = async (text: string, ...args: readonly (string | number)[]): Promise<unknown[]> => {
+    const ids = await redis.lrange(data.active, 0, -1);
+    const replies: unknown[] = [];
+    for (let index = 0; index < ids.length; index += batchSize) {
+      const batch = ids.slice(index, index + batchSize);
+      const [reply] = (await redis.eval(text, 1, prefix, '', node, ...args, ...batch)) as unknown[];
+      if (reply instanceof Error) throw reply;
+      replies.push(reply);
+    }
+    return replies;
   };
 
   /** Returns the components of the runs. A busy machine may need more than one try. */
-  const abandon = async (tries = 3): Promise<unknown> => {
+  const abandon = async (tries = 3): Promise<readonly unknown[]> => {
     try {
-      return await run(data.abandon, node, endsProcess ? '1' : '0');
+      return [...new Set((await runOnActive(data.abandon, endsProcess ? '1' : '0')).flat())];
     } catch {
       return tries > 1 ? abandon(tries - 1) : [];
     }
@@ -69,7 +73,7 @@ function guardLeases(data: GuardData): void {
     else return;
     if (since(times.renewed) < lease / 2 || performance.now() - renewedHere < lease / 3) return;
     renewedHere = performance.now();
-    await renew();
+    await runOnActive(data.renewOwn, lease);
   };
   setInterval(() => {
     if (isLooking) return;

@@ -7,9 +7,6 @@ import { LeaseGuard, type GuardOptions } from './lease-guard.js';
 /** How many leases one command renews. */
 const batchSize = 300;
 
-/** How long Redis remembers the runs of a process that renews nothing, in milliseconds. */
-const heldTtl = 3_600_000;
-
 /** A run of this process. */
 interface HeldRun {
   readonly id: string;
@@ -105,14 +102,15 @@ export class Leases {
   }
 
   private async renewAll(): Promise<void> {
-    const { commands, lease, workers } = this.parts;
+    const { lease, workers } = this.parts;
     // The time of sending: the leases run from there at the latest.
     const sent = LeaseGuard.now();
-    const runs = [...this.held];
+    const runs = [...this.held.values()];
     for (let index = 0; index < runs.length; index += batchSize) {
-      const args = runs.slice(index, index + batchSize).flatMap(([run, { id, lock }]): Argument[] => [run, id, lock]);
-      const lost = (await workers().run(lua.leases.renew, commands.node, lease, heldTtl, ...args)) as readonly Reply[];
-      for (const run of lost) this.held.get(String(run))?.lost();
+      const batch = runs.slice(index, index + batchSize);
+      const args = batch.flatMap(({ id, lock }): Argument[] => [id, lock]);
+      const lost = new Set((await workers().run(lua.leases.renew, lease, ...args)) as readonly Reply[]);
+      for (const { id, lost: notify } of batch) if (lost.has(id)) notify();
     }
     this.guard?.noteRenewal(sent);
   }

@@ -37,6 +37,7 @@ export class Intake {
   /** Distinguishes workers of the same name. */
   private readonly id = randomUUID();
   private readonly limits: readonly Argument[];
+  private locks = 0;
 
   constructor(
     private readonly worker: string,
@@ -52,10 +53,15 @@ export class Intake {
     return this.parts.takesJobs;
   }
 
+  /** Returns a new lock. It begins with the id of this process, whose threads find its jobs by it. */
+  newLock(): string {
+    return `${this.parts.commands.node}/${this.id}.${++this.locks}`;
+  }
+
   /** Acquires the run of a job. Undefined if the job is no longer valid, or its component's limits keep it waiting. */
-  async acquire({ key, ticket }: Ticket, { id, lock }: LockedJob, run: string): Promise<Delivery | undefined> {
+  async acquire({ key, ticket }: Ticket, run: string): Promise<Delivery | undefined> {
     const { commands, waitingList } = this.parts;
-    const reply = await commands.list(lua.runs.acquire, key, ticket, id, lock, commands.node, run, ...this.limits);
+    const reply = await commands.list(lua.runs.acquire, key, ticket, commands.node, run, ...this.limits);
     const [status, value, admitted] = reply;
     await waitingList.admit(admitted);
     return this.deliveryIn(key, run, status, value);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Job, Worker, type JobJson } from 'bullmq';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
@@ -59,7 +58,7 @@ export class QueueWorker extends Worker<Ticket> {
 
   /** Waits for the next job, which becomes the run. Undefined if none comes for a while. */
   async fetch(run: string): Promise<HeldJob | undefined> {
-    const lock = randomUUID();
+    const lock = this.parts.intake.newLock();
     this.wanted = run;
     this.found = undefined;
     const job = (await this.getNextJob(lock)) as Job<Ticket> | undefined;

@@ -256,7 +256,7 @@ export class RedisConsumer implements Consumer {
     await leases.checked();
     // Another worker has the execution. Nothing of it may begin here.
     if (known.revoked === 'lost') return undefined;
-    const delivery = job.isAcquired ? job.delivery : await intake.acquire(job.data, job, job.run);
+    const delivery = job.isAcquired ? job.delivery : await intake.acquire(job.data, job.run);
     if (delivery) {
       await this.runHandler(delivery, known);
       if (this.closing) return undefined;

@@ -3,7 +3,7 @@ Which processes are alive.
 ]]
 --- @include "lib/values"
 
--- The process of a connection.
+-- The process of a connection, or of a lock.
 local function nodeOf(place) return string.match(place, '^(.*)/') or '' end
 
 -- Whether a process is alive. If no process has sent a heartbeat for a whole TTL, Redis itself was unreachable. Processes then

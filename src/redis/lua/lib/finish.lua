@@ -1,7 +1,6 @@
 --[[
 How executions end.
 ]]
---- @include "line/held"
 --- @include "lib/close-questions"
 --- @include "lib/events"
 --- @include "lib/lists"
@@ -23,7 +22,6 @@ local function finish(x, key, request, state, ...)
   end
   -- A failed execution that is not a client's task can be retried.
   local kept = state == 'failed' and not record.session
-  letGo(x)
   -- Deletes first: a full Redis then accepts the writes, so that a finished call is not run again for lack of memory.
   drop(x, 'run', 'node', 'isolated', 'runAt', 'awaitedBy', kept or 'input', kept or 'snapshot')
   become(x, key, state, 'settledBy', request, 'finishedAt', text(at), ...)

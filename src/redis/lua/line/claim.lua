@@ -1,7 +1,6 @@
 --[[
 How jobs become runs.
 ]]
---- @include "line/held"
 --- @include "lib/events"
 --- @include "lib/lists"
 --- @include "lib/post"
@@ -18,7 +17,6 @@ local function lose(x, key)
   local run, node, isolated, suspicions = record.run, record.node, record.isolated, num(record.suspicions, 0)
   local shared = record.alone == run .. ' shared'
   local begun = not isolated or shared or record.alone == run
-  letGo(x)
   drop(x, 'run', 'node', 'isolated')
   if not begun then
     become(x, key, 'queued', 'dueAt', text(now), 'attempt', num(record.attempt, 1) - 1)
@@ -39,9 +37,9 @@ local function lose(x, key)
   return nowIsolated
 end
 
--- Acquires the run of a job, of which `job` has the id and the lock. Returns a status, then the record or the milliseconds to wait. `limits` are the limits of
+-- Acquires the run of a job. Returns a status, then the record or the milliseconds to wait. `limits` are the limits of
 -- components, from `first` on: for each its name, its concurrency, its maximum rate and the window of the rate; '' for no limit.
-local function claim(key, ticket, job, node, run, limits, first)
+local function claim(key, ticket, node, run, limits, first)
   local x = executionKey(key)
   local record = facts(x)
   if not record.state then
@@ -70,14 +68,13 @@ local function claim(key, ticket, job, node, run, limits, first)
   if not isBrought(x, ticket) then redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key) end
   if isolated or num(record.suspicions, 0) >= CRASHES_UNTIL_ISOLATED then note(x, 'isolated', '1') end
   become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
-  hold(node, run, job[1], job[2])
   emit(x, 'state')
   return 'run', recordOf(x)
 end
 
--- The reply for a job that a worker has taken under a lock. `args` contain the process, the run and the limits, from `first` on.
-local function taken(id, lock, ticket, args, first)
+-- The reply for a job that a worker has taken. `args` contain the process, the run and the limits, from `first` on.
+local function taken(id, ticket, args, first)
   if not id then return false end
-  local verdict, value = claim(ticket.key, ticket.ticket, { id, lock }, args[first], args[first + 1], args, first + 2)
+  local verdict, value = claim(ticket.key, ticket.ticket, args[first], args[first + 1], args, first + 2)
   return { verdict, value or false, id, ticket.key, ticket.ticket }
 end

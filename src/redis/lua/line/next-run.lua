@@ -33,5 +33,5 @@ end
 -- Acknowledges a job, takes the next one and acquires its run. `args` are those of runs/acquire-next.lua, from `first` on.
 local function follow(args, first)
   local id, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
-  return taken(id, args[first + 1], ticket, args, first + 4)
+  return taken(id, ticket, args, first + 4)
 end

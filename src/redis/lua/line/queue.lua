@@ -1,7 +1,6 @@
 --[[
 How executions get into the line.
 ]]
---- @include "line/held"
 --- @include "lib/events"
 --- @include "lib/lists"
 --- @include "lib/record"
@@ -12,7 +11,6 @@ How executions get into the line.
 -- Queues an execution, now or for its due time. Returns its job; whether that is in the waiting list already comes last.
 local function enqueue(x, key, runAt, ticket, ...)
   local inLine = false
-  letGo(x)
   drop(x, 'run', 'node', 'isolated')
   if runAt > now then
     become(x, key, 'scheduled', 'runAt', text(runAt), 'dueAt', text(runAt), 'ticket', ticket, ...)

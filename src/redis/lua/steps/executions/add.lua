@@ -1,7 +1,7 @@
 --[[
 Adds or replaces an execution.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate held inbox keyWatch node open questions queue sequence sessionTasks sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch node open questions queue sequence sessionTasks sessionWatch state tasks
 ARGV      request; key; owner; '1' for a task; '1' to replace; component; limit of open tasks or -1; due time or 0; delay or 0; the process
           that waits for its end or ''; then fields of the record
 Returns   a status; the record, or the number of open tasks, or generation, creation time and due time; its job; the number of a job that
@@ -9,7 +9,6 @@ Returns   a status; the record, or the number of open tasks, or generation, crea
 Must not  write before newTicket(), so that a full Redis refuses the step as a whole; replace a task, or what is not the caller's
 Options   packed
 ]]
---- @include "line/held"
 --- @include "lib/close-questions"
 --- @include "lib/create"
 --- @include "lib/lists"
@@ -42,7 +41,6 @@ if live then
   closeQuestions(x, key)
   redis.call('ZREM', dueKey(), 'x::' .. key, 't:' .. (known.ticket or '') .. ':' .. key)
   redis.call('ZREM', stateKey(known.state), key)
-  letGo(x)
   if known.run then post(known.node, { '@event', 'revoke', '@run', known.run, '@why', 'replaced' }) end
 end
 local ticket = create(x, key, runAt, { 'addedBy', request, unpack(ARGV, 11) }, ARGV[10])

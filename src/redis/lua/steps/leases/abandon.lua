@@ -1,24 +1,27 @@
 --[[
-Gives up the leases of all runs that a process holds, so that others take them at their next look.
+Finds the components that a process runs, and gives up their leases if asked, so that others take the runs at their next look.
 
-KEYS      1: prefix of the docket, for execution held line prioritized queue sign
-ARGV      process; '1' to give up, '0' only to look
-Returns   the components of the runs
+KEYS      1: prefix of the docket, for alive execution line prioritized queue sign signs
+ARGV      process; '1' to give up the leases, '0' only to look; then ids of active jobs
+Returns   the components
 Must not  give up the lease of another process
 Options   alone
 ]]
 --- @include "line/take"
+--- @include "lib/alive"
 
 local components, known = {}, {}
-local held = redis.call('HGETALL', heldKey(ARGV[1]))
-for i = 1, #held, 2 do
-  local id, lock = string.match(held[i + 1], '^(%S+) (%S+)$')
-  local ticket = ticketIn(redis.call('HGET', queueKey(id), 'data') or '')
-  local component = redis.call('HGET', executionKey(ticket.key), 'component')
-  if component and not known[component] then
-    known[component] = true
-    components[#components + 1] = component
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local lock = redis.call('GET', queueKey(id .. ':lock'))
+  if lock and nodeOf(lock) == ARGV[1] then
+    local ticket = ticketIn(redis.call('HGET', queueKey(id), 'data') or '')
+    local component = redis.call('HGET', executionKey(ticket.key), 'component')
+    if component and not known[component] then
+      known[component] = true
+      components[#components + 1] = component
+    end
+    if ARGV[2] == '1' then redis.call('DEL', queueKey(id .. ':lock')) end
   end
-  if ARGV[2] == '1' and redis.call('GET', queueKey(id .. ':lock')) == lock then redis.call('DEL', queueKey(id .. ':lock')) end
 end
 return components

@@ -1,22 +1,20 @@
 --[[
-Renews the leases of runs.
+Renews the leases of jobs.
 
-KEYS      1: prefix of the docket, for held queue
-ARGV      process; lease in milliseconds; how long the runs of the process are remembered; then for each run its token, the id of
-          its job and its lock
-Returns   the runs that have lost their lease
-Must not  renew a lease that was lost
+KEYS      1: prefix of the docket, for queue
+ARGV      lease in milliseconds; then for each job its id and its lock
+Returns   the ids of the jobs whose lease is lost
+Must not  renew a lease that is lost
 ]]
 
 local lost = {}
-for i = 4, #ARGV, 3 do
-  local id = ARGV[i + 1]
-  if redis.call('GET', queueKey(id .. ':lock')) == ARGV[i + 2] then
-    redis.call('PEXPIRE', queueKey(id .. ':lock'), ARGV[2])
+for i = 2, #ARGV, 2 do
+  local id = ARGV[i]
+  if redis.call('GET', queueKey(id .. ':lock')) == ARGV[i + 1] then
+    redis.call('PEXPIRE', queueKey(id .. ':lock'), ARGV[1])
     redis.call('SREM', queueKey('stalled'), id)
   else
-    lost[#lost + 1] = ARGV[i]
+    lost[#lost + 1] = id
   end
 end
-redis.call('PEXPIRE', heldKey(ARGV[1]), ARGV[3])
 return lost

@@ -1,7 +1,7 @@
 --[[
 Locks the first job of the waiting list, if there is one, and acquires its run.
 
-KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate held inbox isolated keyWatch line node open prioritized queue sequence sessionWatch sign state taken tasks
+KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate inbox isolated keyWatch line node open prioritized queue sequence sessionWatch sign state taken tasks
 ARGV      intake; lock; its duration; worker; process; run; limits as in claim()
 Returns   false, or status, record or wait, job id, key and job number; the admitted executions
 Must not  take a second job if the command is sent again
@@ -22,7 +22,7 @@ local TAKEN_TTL = 86400000
 -- worker has it by then.
 local function firstJob(intake, lock, duration, worker)
   local last = redis.call('GET', takenKey(intake))
-  if last and string.sub(last, 1, #lock) == lock then
+  if last and string.sub(last, 1, #lock + 1) == lock .. ' ' then
     local id = string.sub(last, #lock + 2)
     if redis.call('GET', queueKey(id .. ':lock')) ~= lock then return nil end
     return id, ticketIn(redis.call('HGET', queueKey(id), 'data'))
@@ -36,4 +36,4 @@ local function firstJob(intake, lock, duration, worker)
 end
 
 local id, ticket = firstJob(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
-return { taken(id, ARGV[2], ticket, ARGV, 5), called }
+return { taken(id, ticket, ARGV, 5), called }

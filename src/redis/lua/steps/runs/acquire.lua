@@ -1,8 +1,8 @@
 --[[
 Acquires the run of a job that BullMQ has locked.
 
-KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate held inbox isolated keyWatch node open queue sequence sessionWatch state tasks
-ARGV      key; job number; id of the job; its lock; process; run; limits as in claim()
+KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate inbox isolated keyWatch node open queue sequence sessionWatch state tasks
+ARGV      key; job number; process; run; limits as in claim()
 Returns   a status; the record, or the milliseconds until the window of the rate ends; the admitted executions
 Must not  run a job that is not the latest of its execution, or count a loss twice
 Options   packed
@@ -10,5 +10,5 @@ Options   packed
 --- @include "lib/state"
 --- @include "line/claim"
 
-local verdict, value = claim(ARGV[1], ARGV[2], { ARGV[3], ARGV[4] }, ARGV[5], ARGV[6], ARGV, 7)
+local verdict, value = claim(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV, 5)
 return { verdict, value or false, called }

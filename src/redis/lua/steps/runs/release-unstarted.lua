@@ -1,12 +1,11 @@
 --[[
 Undoes the acquisition of a run that never began.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring gate held inbox keyWatch node open queue sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring gate inbox keyWatch node open queue sequence sessionWatch state tasks
 ARGV      key; run
 Returns   the admitted executions
 Must not  count the run as an attempt, or change the execution of another run
 ]]
---- @include "line/held"
 --- @include "lib/events"
 --- @include "lib/lists"
 --- @include "lib/record"
@@ -19,7 +18,6 @@ local x = executionKey(key)
 if not owns(x, run) then return { called } end
 local record = facts(x)
 if record.gate then gates(record.component).undo(x, key) end
-letGo(x)
 drop(x, 'run', 'node', 'isolated')
 become(x, key, 'queued', 'attempt', num(record.attempt, 1) - 1)
 emit(x, 'state')

@@ -1,7 +1,7 @@
 --[[
 Settles a run: finish, giveUp, retry, handBack, putBack or vanish.
 
-KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring gate held inbox isolated keyWatch missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks
+KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring gate inbox isolated keyWatch missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks
 ARGV      request; key; run; the kind of settlement; a delay in milliseconds; the state if it ends; then fields of the record
 Returns   'settled' or 'lost'; the job of an execution that runs again; the admitted executions
 Must not  write for a run that has lost its execution
