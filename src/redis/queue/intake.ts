@@ -143,15 +143,12 @@ export class Intake {
     } catch (error) {
       this.parts.report(error);
     }
-    const repaired = repairedFields(fields);
-    if (repaired.losses < mostLosses) await this.runs.releaseUnreadable(key, run);
-    else {
-      await this.runs.endUnreadable(
-        key,
-        run,
-        repaired.fields,
-        lostTooOften(`The record of '${key}' could not be read, and it`),
-      );
+    const { losses, fields: repaired } = repairedFields(fields);
+    if (losses < mostLosses) {
+      await this.runs.releaseUnreadable(key, run);
+    } else {
+      const outcome = lostTooOften(`The record of '${key}' could not be read, and it`);
+      await this.runs.endUnreadable(key, run, repaired, outcome);
     }
     return undefined;
   }

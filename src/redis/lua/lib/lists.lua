@@ -13,13 +13,17 @@ local function become(x, key, state, ...)
   local at = write(x, 'state', state, ...)
   if was ~= state then
     if was then redis.call('ZREM', stateKey(was), key) end
-    redis.call('ZADD', stateKey(state), num(facts(x).generation, 0), key)
+    redis.call('ZADD', stateKey(state), tonumber(facts(x).generation) and facts(x).generation or '0', key)
   end
   return at
 end
 
+-- Until when the lists of ended executions live at least, as far as the steps of a command know.
+local listedUntil = {}
+
 -- Removes executions from the lists of ended ones.
 local function unlist(...)
+  listedUntil = {}
   if redis.call('ZREM', expiringKey(), ...) == 0 then return end
   for state in pairs(terminal) do redis.call('ZREM', stateKey(state), ...) end
 end
@@ -39,7 +43,10 @@ end
 -- Adds an ended execution to the lists, which must live at least as long as the last record in them.
 local function listUntil(state, key, expiresAt)
   redis.call('ZADD', expiringKey(), text(expiresAt), key)
-  if redis.call('PTTL', stateKey(state)) >= expiresAt - now then return end
+  if (listedUntil[state] or 0) >= expiresAt then return end
+  local left = redis.call('PTTL', stateKey(state))
+  listedUntil[state] = now + left
+  if left >= expiresAt - now then return end
   local life = expiresAt - now + LIST_SLACK
   redis.call('PEXPIRE', stateKey(state), text(life))
   if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end

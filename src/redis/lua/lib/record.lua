@@ -40,7 +40,7 @@ end
 -- Writes fields of a record, with the time and a new revision.
 local function write(x, ...)
   local at = timeOf(x)
-  note(x, 'updatedAt', text(at), 'revision', num(facts(x).revision, 0) + 1, ...)
+  note(x, 'updatedAt', text(at), 'revision', text(num(facts(x).revision, 0) + 1), ...)
   return at
 end
 

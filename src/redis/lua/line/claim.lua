@@ -31,7 +31,7 @@ local function lose(x, key)
   emit(x, 'state')
   post(node, { '@event', 'revoke', '@run', run, '@why', 'lost' })
   if begun then suspect(record.component, node) end
-  local nowIsolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
+  local nowIsolated = isIsolated(record.component)
   -- Room among concurrent runs is no room for an isolated one.
   if nowIsolated and not isolated and record.gate then gates(record.component).leave(x, key) end
   return nowIsolated
@@ -49,7 +49,7 @@ local function claim(key, ticket, node, run, limits, first)
   if terminal[record.state] or record.ticket ~= ticket then return 'drop' end
   -- The reply to this very step was lost and the command was sent again.
   if record.run == run then return 'run', recordOf(x) end
-  local isolated = redis.call('EXISTS', isolatedKey(record.component)) == 1
+  local isolated = isIsolated(record.component)
   if record.state == 'running' then isolated = lose(x, key) end
   local bound
   for i = first, #limits, 4 do
@@ -67,7 +67,7 @@ local function claim(key, ticket, node, run, limits, first)
   -- A job that the script itself has added was never remembered as unconfirmed.
   if not isBrought(x, ticket) then redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key) end
   if isolated or num(record.suspicions, 0) >= CRASHES_UNTIL_ISOLATED then note(x, 'isolated', '1') end
-  become(x, key, 'running', 'run', run, 'node', node, 'attempt', num(record.attempt, 0) + 1)
+  become(x, key, 'running', 'run', run, 'node', node, 'attempt', text(num(record.attempt, 0) + 1))
   emit(x, 'state')
   return 'run', recordOf(x)
 end
