@@ -31,7 +31,7 @@ import type { OnError } from '../docket/engine/watchers.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
-import { Inbox, inboxSilence } from './events/inbox.js';
+import { Inbox } from './events/inbox.js';
 import { lua } from './lua/bundle.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
@@ -154,7 +154,7 @@ export class RedisEngine implements Engine {
     this.timetables = new Schedules(this.scripts, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
-    this.reader = this.connections.patient({ silence: inboxSilence });
+    this.reader = this.connections.patient();
     this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, {
       revoked: (run, why) => this.owners.get(run)?.revoke(run, why),
       current: async (key) => {

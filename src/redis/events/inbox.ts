@@ -15,10 +15,8 @@ const heartbeatInterval = 20_000;
 /** How long a watch lives without renewal, and the number of heartbeats between renewals. */
 const watchTtl = 3_600_000;
 const heartbeatsPerRenewal = 60;
-/** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer is dead. */
-const readWait = 5_000;
-/** After so many silent milliseconds, the connection of the reader counts as dead. */
-export const inboxSilence = 4 * readWait;
+/** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer counts as dead. */
+const readWait = 2_000;
 
 /** The parts of the engine that an inbox uses. */
 export interface InboxHost {
