@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { waitForEnd } from '../../src/docket/wait.js';
@@ -18,6 +18,20 @@ import { anExecution, TestWorker } from '../engine/contract/stage.js';
 
 let server: RedisServer;
 let line: DeadLine;
+/** A cluster of one, which takes a while to trust itself. */
+let node: RedisServer;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'errand-dead-'));
+  node = await startRedis({ args: ['--cluster-enabled', 'yes', '--dir', folder] });
+  const direct = new Redis(node.url, { disconnectTimeout: 100 });
+  await direct.cluster('ADDSLOTSRANGE', 0, 16_383);
+  direct.disconnect();
+});
+afterAll(async () => {
+  await node.stop('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
 const cleanups: (() => unknown)[] = [];
 beforeEach(async () => {
   server = await startRedis();
@@ -90,7 +104,7 @@ describe('a connection', () => {
 
   it('[A4] that dies while nobody uses it, or before it is ready, is replaced as well, and so is its copy', async () => {
     const redis = await opened(line.url);
-    const copy = redis.duplicate() as RedisClient;
+    const copy = (redis as Redis).duplicate();
     copy.on('error', (error: unknown) => lost.push(error));
     cleanups.push(() => copy.disconnect());
     await copy.ping();
@@ -122,17 +136,12 @@ describe('a connection', () => {
   });
 
   it('[A4] to a node of a cluster is replaced as well', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'errand-dead-'));
-    cleanups.push(() => rm(folder, { recursive: true, force: true }));
-    const node = await startRedis({ args: ['--cluster-enabled', 'yes', '--dir', folder] });
-    cleanups.push(() => node.stop('SIGKILL'));
     const before = await DeadLine.open(node.url);
     cleanups.push(() => before.close());
     const direct = new Redis(node.url, { disconnectTimeout: 100 });
     cleanups.push(() => direct.disconnect());
     await direct.config('SET', 'cluster-announce-ip', '127.0.0.1');
     await direct.config('SET', 'cluster-announce-port', String(before.port));
-    await direct.cluster('ADDSLOTSRANGE', 0, 16_383);
     await eventually(async () => expect(await direct.cluster('INFO')).toContain('cluster_state:ok'));
     const redis = await opened(`redis+cluster://127.0.0.1:${before.port}`);
     expect(await redis.set('a', '1')).toBe('OK');
