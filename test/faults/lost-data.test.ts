@@ -84,8 +84,9 @@ describe('a Redis that has lost its data', () => {
     const from = Date.now();
     const tick = await worker.next();
     expect(tick.record.createdAt).toBeLessThan(from + 5_000);
-    for (const engine of engines)
+    for (const engine of engines) {
       await eventually(async () => expect(await engine.health()).toMatchObject({ ok: true }));
+    }
     expect(await engines[1]!.unschedule('ticking')).toBe(true);
     expect(worker.begun).toHaveLength(1);
     await worker.finish(tick);
