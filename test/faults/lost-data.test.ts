@@ -66,9 +66,9 @@ describe('a Redis that has lost its data', () => {
     expect(await schedulesOf(operator)).toEqual(['outdated 7200000', 'shared 3600000']);
     for (const { next } of await operator.schedules()) expect(next).toBeGreaterThanOrEqual(from + 3_600_000);
     for (const warning of warnings) {
-      expect(warning).toMatch(/has lost .*cannot put back .*'orphaned'/);
+      expect(warning).toMatch(/has lost .*cannot restore .*'orphaned'/);
       expect(warning).toMatch(/'replaced'/);
-      expect(warning).not.toMatch(/cannot put back [^:]*'removed/);
+      expect(warning).not.toMatch(/cannot restore [^:]*'removed/);
       expect(warning).toMatch(/About \d executions? .*EXECUTION_UNKNOWN/);
     }
     await one.unschedule('shared');

@@ -72,7 +72,7 @@ export class Epoch {
     const said = [`Redis has lost the docket '${this.host.name}': it was flushed, or restarted without its data.`];
     if (restored.length > 0) said.push(`This process has restored ${named(restored)}, which it had declared.`);
     if (others.length > 0) {
-      said.push(`It cannot put back ${named(others)}: only a process that has declared a schedule can.`);
+      said.push(`It cannot restore ${named(others)}: only a process that has declared a schedule can.`);
     }
     if (waiting > 0) {
       const are = waiting === 1 ? '1 execution was' : `${waiting} executions were`;
