@@ -63,8 +63,9 @@ export class Ends {
     awaited.since = Infinity;
     try {
       const [number, now] = await this.register(key);
-      const after = number === false ? this.host.lastNumber() : Number(number);
-      if (number === false) this.host.forgotten();
+      const isForgotten = number == null || number === false;
+      const after = isForgotten ? this.host.lastNumber() : Number(number);
+      if (isForgotten) this.host.forgotten();
       waiter.after = after;
       awaited.since = after;
       for (const early of waiter.early) this.pass(waiter, early.end, early.number);
