@@ -46,6 +46,8 @@ export const keyParts = {
   inbox: 'inbox:',
   /** Hash: a schedule, until it is deleted. */
   schedule: 'schedule:',
+  /** Text: exists for a while after a schedule was deleted, so that no process restores it. */
+  unscheduled: 'unscheduled:',
   /** Sorted set: the processes that died while running a component, by the time this was found, for as long as it counts. */
   crashes: 'crashes:',
   /** Text: exists while the component is suspected of the crashes, so that its runs are isolated, one at a time. */
@@ -72,7 +74,7 @@ export const keyParts = {
   sequence: 'sequence',
   /** Text: written by health checks. */
   health: 'health',
-  /** Text: distinguishes the cursors of this docket from those of others. */
+  /** Text: distinguishes this docket from others, and from itself before Redis lost its data. */
   mark: 'mark',
 } as const;
 

@@ -31,7 +31,7 @@ import type { OnError } from '../docket/engine/watchers.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
-import { Inbox, inboxSilence } from './events/inbox.js';
+import { Inbox } from './events/inbox.js';
 import { lua } from './lua/bundle.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
@@ -47,6 +47,7 @@ import { Commands } from './connection/commands.js';
 import { RedisSessions } from './events/redis-sessions.js';
 import { RedisQuestionLeases } from './events/redis-question-leases.js';
 import { bullMqSteps, untestedBullMq } from './queue/bullmq-steps.js';
+import { Epoch } from './queue/epoch.js';
 import { Schedules } from './queue/schedules.js';
 import { ScriptRunner, Scripts } from './connection/script-runner.js';
 import { QueueJobs } from './queue/queue-jobs.js';
@@ -125,6 +126,7 @@ export class RedisEngine implements Engine {
   private forWorkers?: RedisClient;
   private workerScripts?: ScriptRunner;
   private readonly timetables: Schedules;
+  private readonly epoch: Epoch;
   private lastConnection = 0;
   private starting?: Promise<void>;
   private closing?: Promise<void>;
@@ -151,10 +153,18 @@ export class RedisEngine implements Engine {
     const scripts = new Scripts(this.bullmq);
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts);
     this.commands = new Commands(this.connections, this.scripts);
-    this.timetables = new Schedules(this.scripts, this.report);
+    this.timetables = new Schedules(this.scripts, this.report, this.commands.node);
+    this.epoch = new Epoch({
+      name,
+      schedules: this.timetables,
+      mark: () => this.mark(),
+      marked: (mark) => this.overview.open(mark),
+      lost: () => this.inbox.lost(),
+      warn: (warning) => this.warn(warning),
+    });
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
-    this.reader = this.connections.patient({ silence: inboxSilence });
+    this.reader = this.connections.patient();
     this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, {
       revoked: (run, why) => this.owners.get(run)?.revoke(run, why),
       current: async (key) => {
@@ -163,8 +173,12 @@ export class RedisEngine implements Engine {
       },
       openTasks: (session) => this.sessions.openTasks(session),
       session: (message) => this.sessions.receive(message),
+      unscheduled: (message, number) => this.timetables.receive(message, number),
       leaseLost: (message) => this.questionLeases.receive(message),
-      refresh: () => this.sessions.refresh(),
+      refresh: () => {
+        this.epoch.missed();
+        return this.sessions.refresh();
+      },
       report: this.report,
     });
     this.presence = new Presence(this.commands.node, this.scripts, lease, this.report);
@@ -348,12 +362,10 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.report);
+    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.epoch, this.report);
     try {
       await jobs.ready();
-      const mark = keyOf(this.scripts.prefix, 'mark');
-      await commands.setnx(mark, randomUUID().slice(0, 8));
-      this.overview.open((await commands.get(mark)) ?? '');
+      await this.epoch.begin();
       await this.connections.connect(this.reader);
       await this.inbox.open();
       await this.presence.open();
@@ -378,6 +390,8 @@ export class RedisEngine implements Engine {
       // In an outage, do not wait for Redis any longer than the deadline.
       await settlesWithin(this.tidyUp(), this.deadline, systemClock);
     }
+    // Its timer would keep the process alive if a consumer still waits for Redis.
+    await this.leases.close();
     await this.connections.close();
   }
 
@@ -390,6 +404,13 @@ export class RedisEngine implements Engine {
       this.presence.close(),
       this.waitingList.close(),
     ]);
+  }
+
+  private async mark(): Promise<string> {
+    const key = keyOf(this.scripts.prefix, 'mark');
+    const { commands } = this.connections;
+    await commands.setnx(key, randomUUID().slice(0, 8));
+    return (await commands.get(key)) ?? '';
   }
 
   private workerConnection(): RedisClient {

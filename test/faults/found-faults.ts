@@ -17,6 +17,16 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'A3',
     mended: 'A stray rejection or exception fails the call that it belongs to at most, and nobody beside it.',
   },
+  {
+    id: 'A4',
+    mended: 'A connection to Redis that has died without a sign is replaced within ten seconds, whoever has it.',
+  },
+  {
+    id: 'A5',
+    mended:
+      'A docket that Redis has lost gets back the schedules that live processes have declared; the rest is named.',
+  },
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
+  { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
 ];

@@ -12,6 +12,9 @@ export class BatchingRedis extends Redis {
   }
 
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
+    const [command] = args;
+    // Its caller was told that it had failed. ioredis would send it again on the next connection, and carry it out after all.
+    if (command.isSettled) return command.promise;
     this.hold();
     return super.sendCommand(...args);
   }

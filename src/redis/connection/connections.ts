@@ -1,5 +1,6 @@
 import { ErrandError } from '../../base/errors.js';
 import { parseAddress, type RedisAddress } from './address.js';
+import { Liveness } from './liveness.js';
 import { openRedis, type OpenOptions, type RedisClient } from './open-redis.js';
 import { asRefusal, reasonOf, wasGivenUp, withoutCommand } from './permanent-errors.js';
 import { serverFaults } from './server-check.js';
@@ -20,6 +21,12 @@ export interface ConnectionOptions {
   readonly onWarning: (warning: string) => void;
 }
 
+/**
+ * After how many milliseconds without an answer a connection counts as dead, unless Redis may take longer for a command. No
+ * command may block for nearly as long.
+ */
+const silence = 5_000;
+
 /** How long a health check waits for Redis, in milliseconds: load balancers do not wait much longer. */
 const probeTimeout = 1_000;
 
@@ -29,6 +36,7 @@ export class RedisConnections {
   readonly commands: RedisClient;
   private readonly all: RedisClient[] = [];
   private readonly address: RedisAddress;
+  private readonly liveness: Liveness;
   /** The last error of {@link RedisConnections.commands}. */
   private broken: unknown;
   /** When `commands` lost its connection, by `performance.now()`. Undefined while it is connected. */
@@ -38,6 +46,7 @@ export class RedisConnections {
   constructor(private readonly options: ConnectionOptions) {
     this.address = parseAddress(options.url);
     checkTls(this.address, options.tls);
+    this.liveness = new Liveness(Math.max(silence, options.deadline));
     this.commands = this.open({ commandDeadline: options.deadline });
     this.commands
       .on('error', (error: unknown) => (this.broken = error))
@@ -60,7 +69,7 @@ export class RedisConnections {
   }
 
   /** Opens another connection, whose commands wait for the end of an outage instead of failing. */
-  patient(options: Pick<OpenOptions, 'silence' | 'opened'> = {}): RedisClient {
+  patient(options: Pick<OpenOptions, 'opened'> = {}): RedisClient {
     return this.open(options);
   }
 
@@ -176,7 +185,7 @@ export class RedisConnections {
 
   private open(options: Omit<OpenOptions, 'deadline' | 'tls'>): RedisClient {
     const { deadline, tls } = this.options;
-    const redis = openRedis(this.address, { deadline, tls, ...options });
+    const redis = this.liveness.watch(openRedis(this.address, { deadline, tls, ...options }));
     // Each attempt to reconnect fails with another error. The first one is enough.
     let down = false;
     let isFirst = true;

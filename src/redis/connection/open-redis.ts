@@ -13,8 +13,6 @@ export interface OpenOptions {
   readonly deadline: number;
   /** How long a command may take, in milliseconds. Default: commands wait for the end of an outage, however long it lasts. */
   readonly commandDeadline?: number;
-  /** After how many milliseconds without an answer the connection counts as dead. */
-  readonly silence?: number;
   /**
    * Whether the connection, and each copy of it, is opened at once. BullMQ opens a connection that is not open, and does not
    * retry if that fails: its worker would never take a job again.
@@ -25,7 +23,7 @@ export interface OpenOptions {
 /** Creates a connection, which is not open yet unless `opened` is set. It reconnects automatically. */
 export function openRedis(address: RedisAddress, options: OpenOptions): RedisClient {
   const { username, password, db, family, hosts } = address;
-  const { deadline, commandDeadline, silence, opened = false } = options;
+  const { deadline, commandDeadline, opened = false } = options;
   const tls = tlsOf(address, options.tls);
   const common: RedisOptions = {
     connectTimeout: deadline,
@@ -35,7 +33,6 @@ export function openRedis(address: RedisAddress, options: OpenOptions): RedisCli
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && { tls }),
-    ...(silence !== undefined && { socketTimeout: silence }),
     ...(commandDeadline === undefined
       ? { maxRetriesPerRequest: null }
       : { maxRetriesPerRequest: 1, commandTimeout: commandDeadline }),

@@ -29,6 +29,8 @@ export interface EndsHost {
   readonly node: string;
   /** Number of the last message received. */
   lastNumber(): number;
+  /** Called when Redis has forgotten this process, so that others send it nothing. */
+  forgotten(): void;
   /** Runs a callback whose errors must not stop the reader. */
   guarded(call: () => void): void;
 }
@@ -61,7 +63,9 @@ export class Ends {
     awaited.since = Infinity;
     try {
       const [number, now] = await this.register(key);
-      const after = number === false ? this.host.lastNumber() : Number(number);
+      const isForgotten = number == null || number === false;
+      const after = isForgotten ? this.host.lastNumber() : Number(number);
+      if (isForgotten) this.host.forgotten();
       waiter.after = after;
       awaited.since = after;
       for (const early of waiter.early) this.pass(waiter, early.end, early.number);

@@ -15,10 +15,8 @@ const heartbeatInterval = 20_000;
 /** How long a watch lives without renewal, and the number of heartbeats between renewals. */
 const watchTtl = 3_600_000;
 const heartbeatsPerRenewal = 60;
-/** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer is dead. */
-const readWait = 5_000;
-/** After so many silent milliseconds, the connection of the reader counts as dead. */
-export const inboxSilence = 4 * readWait;
+/** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer counts as dead. */
+const readWait = 2_000;
 
 /** The parts of the engine that an inbox uses. */
 export interface InboxHost {
@@ -32,6 +30,8 @@ export interface InboxHost {
   openTasks(session: string): Promise<readonly string[]>;
   /** Receives news of a session that this process serves. */
   session(message: Readonly<Record<string, string>>): void;
+  /** Called when a schedule that this process has declared was deleted or replaced. */
+  unscheduled(message: Readonly<Record<string, string>>, number: number): void;
   /** Called when a connection of this process has lost a question lease. */
   leaseLost(message: Readonly<Record<string, string>>): void;
   /** Reports the current state of all sessions, because news may have been missed. */
@@ -85,6 +85,7 @@ export class Inbox {
     this.ends = new Ends(scripts, {
       node,
       lastNumber: () => this.lastNumber,
+      forgotten: () => this.reconnected(),
       guarded: (call) => this.guarded(call),
     });
   }
@@ -118,6 +119,12 @@ export class Inbox {
     void this.rejoin().catch(this.host.report);
   }
 
+  /** Handles that Redis has lost everything. The messages to come may have lower ids than the last one. */
+  lost(): void {
+    this.lastId = '0-0';
+    this.reconnected();
+  }
+
   /** Passes everything that happens after the promise has resolved to `listener`. Calls `gone` as {@link Engine.watch} says. */
   async watch(of: Watched, listener: (event: EngineEvent) => void, gone = (): void => undefined): Promise<Unwatch> {
     const name = named(of).join(' ');
@@ -148,6 +155,8 @@ export class Inbox {
     try {
       const [number] = (await this.scripts.run(lua.inbox.watch, this.node, watchTtl, ...named(of))) as readonly Reply[];
       after = number == null ? this.lastNumber : Number(number);
+      // Redis has forgotten this process, so others send it nothing.
+      if (number == null) this.reconnected();
       for (const event of early.filter(isNew)) this.guarded(() => listener(event));
       return unwatch;
     } catch (error) {
@@ -198,7 +207,8 @@ export class Inbox {
     const inbox = keyOf(this.scripts.prefix, 'inbox', this.node);
     while (!this.closed) {
       try {
-        if (this.unknown) await this.rejoin();
+        // The message that the process has joined may come before the reply.
+        if (this.unknown || this.joining) await this.rejoin();
         if (this.missed) await this.catchUp();
         const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
         for (const [id, fields] of reply?.[0]?.[1] ?? []) {
@@ -227,6 +237,10 @@ export class Inbox {
       return;
     }
     if (fields['@event'] === 'end') return this.ends.receive(fields, number);
+    if (fields['@event'] === 'unscheduled' || fields['@event'] === 'rescheduled') {
+      this.host.unscheduled(fields, number);
+      return;
+    }
     if (fields['@event'] === 'session') return this.host.session(fields);
     if (fields['@event'] === 'taken') return this.host.leaseLost(fields);
     const event = eventIn(fields);

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { parseAddress } from '../connection/address.js';
+import { Liveness } from '../connection/liveness.js';
 import { openRedis } from '../connection/open-redis.js';
 import { times, type GuardData } from './lease-guard.js';
 
@@ -11,7 +12,9 @@ const batchSize = 500;
 function guardLeases(data: GuardData): void {
   const { url, tls, prefix, node, lease, maxBlock, endsProcess } = data;
   const deadline = Math.ceil(lease / 3);
-  const redis = openRedis(parseAddress(url), { tls, deadline, commandDeadline: deadline });
+  // Nothing but that notices in time if the connection has died: it is idle until the event loop is blocked.
+  const liveness = new Liveness(Math.max(deadline, 1_000));
+  const redis = liveness.watch(openRedis(parseAddress(url), { tls, deadline, commandDeadline: deadline }));
   // The process itself reports an outage.
   redis.on('error', () => undefined);
   redis.connect().catch(() => undefined);

@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import type { RedisClient } from '../connection/open-redis.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
+import type { Epoch, Overall } from './epoch.js';
 import type { DueTick, Schedules } from './schedules.js';
 import type { Reply, ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
@@ -27,6 +28,7 @@ type DueReply = readonly [
   now: string,
   next: string,
   admitted: Admitted,
+  overall: Overall,
 ];
 
 /** Executions that may run within the limits of their component, each with its new queue job. */
@@ -82,6 +84,7 @@ export class QueueJobs {
     private readonly scripts: ScriptRunner,
     connection: RedisClient,
     private readonly schedules: Schedules,
+    private readonly epoch: Epoch,
     private readonly report: OnError,
   ) {
     this.queue = new Queue(queueName, {
@@ -174,7 +177,9 @@ export class QueueJobs {
   private async checkDue(): Promise<void> {
     let wait: number = longestPause;
     try {
-      const [due, missing, ticks, now, next, admitted] = (await this.scripts.run(lua.queue.due)) as DueReply;
+      const reply = (await this.scripts.run(lua.queue.due)) as DueReply;
+      const [due, missing, ticks, now, next, admitted, overall] = reply;
+      this.checkDueIn(await this.epoch.check(overall, Number(now)));
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestPause), longestPause);
       await Promise.all(due.map(([key, number, priority]) => this.add(key, number, Number(priority))));
       await this.admit(admitted);

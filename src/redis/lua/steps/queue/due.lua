@@ -2,10 +2,12 @@
 Does what is due, whichever process asks: questions get the answer of their deadline, scheduled executions are queued, expired
 ones leave the lists.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch node open questions queue schedule schedules sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch mark node open
+          questions queue schedule schedules sequence sessionWatch state tasks
 ARGV      none
 Returns   jobs to add to the waiting list; jobs that were never confirmed; ticks of schedules for this process to make; the time; the
-          milliseconds until more is due, or ''; the admitted executions
+          milliseconds until more is due, or ''; the admitted executions; the mark of the docket, or '' if Redis has lost it, and
+          how many schedules there are and executions wait
 Must not  bring back a record that is gone, or do more than MOST of each kind
 Options   alone
 ]]
@@ -25,6 +27,8 @@ local MOST = 100
 local TICK_GRACE = 1000
 
 local queued, missing, ticks = {}, {}, {}
+local waiting = redis.call('ZCARD', stateKey('scheduled')) + redis.call('ZCARD', stateKey('queued'))
+local overall = { redis.call('GET', markKey()) or '', text(redis.call('ZCARD', schedulesKey())), text(waiting) }
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, MOST)) do
   local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
   local x = executionKey(key)
@@ -56,10 +60,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', schedulesKey(), '-inf', text(now
   local known = redis.call('HMGET', scheduleKey(id), '@when', '@next')
   ticks[#ticks + 1] = { id, known[1], known[2] }
 end
-if forgetExpired(500) then return { queued, missing, ticks, text(now), '0', called } end
+if forgetExpired(500) then return { queued, missing, ticks, text(now), '0', called, overall } end
 local following
 for _, set in ipairs({ dueKey(), schedulesKey() }) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   if first then following = math.min(following or math.huge, tonumber(first)) end
 end
-return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called }
+return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called, overall }

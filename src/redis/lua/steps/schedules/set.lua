@@ -1,18 +1,24 @@
 --[[
 Sets a schedule. Each process does so at its start; the same timetable keeps its tick.
 
-KEYS      1: prefix of the docket, for schedule schedules
-ARGV      id; timetable; the next tick if the timetable is new; then fields of the executions
-Returns   the next tick; the milliseconds until then
+KEYS      1: prefix of the docket, for inbox node schedule schedules unscheduled
+ARGV      process; id; timetable; the next tick if the timetable is new; then fields of the executions
+Returns   the next tick; the milliseconds until then; the number of the last message sent to the process
 Must not  move the tick of a timetable that is unchanged
 ]]
+--- @include "lib/declared"
 --- @include "lib/values"
 
-local id, when = ARGV[1], ARGV[2]
+local node, id, when = ARGV[1], ARGV[2], ARGV[3]
 local s = scheduleKey(id)
-local known = redis.call('HMGET', s, '@when', '@next')
-local following = known[1] == when and known[2] or ARGV[3]
-redis.call('DEL', s)
-redis.call('HSET', s, '@when', when, '@next', following, unpack(ARGV, 4))
+local known = redis.call('HMGET', s, '@when', '@next', '@by')
+local following, by = ARGV[4], ''
+if known[1] == when then
+  following, by = known[2], known[3]
+else
+  tellDeclared(known[3], node, 'rescheduled', id)
+end
+redis.call('DEL', s, unscheduledKey(id))
+redis.call('HSET', s, '@when', when, '@next', following, '@by', declaredBy(by, node), unpack(ARGV, 5))
 if known[1] ~= when then redis.call('ZADD', schedulesKey(), following, id) end
-return { following, text(math.max(following - now, 0)) }
+return { following, text(math.max(following - now, 0)), redis.call('GET', nodeKey(node)) }
