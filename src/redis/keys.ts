@@ -61,9 +61,13 @@ export const keyParts = {
   /**
    * The limits of a component. `limits:` hash of them; `running:` set of running executions; `called:` set of admitted
    * executions that have a job again; `blocked:` sorted set of executions that wait, in their order; `starts:` counter of the
-   * runs started in the current window of the rate, which expires with it.
+   * runs started in the current window of the rate, which expires with it; `unknown:` sorted set of executions that wait for a
+   * worker that has the component, in their order; `look:` text that exists for a second after a worker had to look whether it
+   * has it.
    */
   gate: 'gate:',
+  /** Set: the components of which executions wait for a worker that has them. */
+  unknown: 'unknown',
   /** Sorted set: what is due later, by its time. */
   due: 'due',
   /** Counter: the last job number. */

@@ -270,7 +270,12 @@ export class RedisEngine implements Engine {
 
   consume(options: ConsumeOptions, handler: DeliveryHandler): Consumer {
     if (this.closing) throw closed();
-    const intake = { id: randomUUID(), worker: options.worker, limits: limitArguments(options.limits) };
+    const intake = {
+      id: randomUUID(),
+      worker: options.worker,
+      ...(options.components && { components: new Set(options.components) }),
+      limits: limitArguments(options.limits),
+    };
     const consumer: RedisConsumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),

@@ -32,8 +32,10 @@ export interface Intake {
   readonly id: string;
   /** Name of the worker. */
   readonly worker: string;
-  /** Limits of its components, as arguments of {@link lua.runs.acquire}. */
-  readonly limits: readonly Argument[];
+  /** The components that it has; absent if it has all. */
+  readonly components?: ReadonlySet<string>;
+  /** Limits of its components, as arguments of {@link lua.runs.acquire}; and which components it has, where Redis asks. */
+  readonly limits: Argument[];
 }
 
 /** A run that has ended with an outcome. */
@@ -64,20 +66,24 @@ export class RedisRuns {
   constructor(private readonly host: RedisRunsHost) {}
 
   /** Acquires the run of a job. Undefined if the job is no longer valid, or its component's limits keep it waiting. */
-  async acquire({ key, ticket }: Ticket, run: string, { limits }: Intake): Promise<Delivery | undefined> {
-    const reply = await this.list(lua.runs.acquire, key, ticket, this.host.node, run, ...limits);
+  async acquire({ key, ticket }: Ticket, run: string, intake: Intake): Promise<Delivery | undefined> {
+    const reply = await this.list(lua.runs.acquire, key, ticket, this.host.node, run, ...intake.limits);
     const [status, value, admitted] = reply;
     await this.host.waitingList.admit(admitted);
-    return this.deliveryIn(key, run, status, value);
+    return this.deliveryIn(key, run, status, value, intake);
   }
 
   /** Locks the first job of the waiting list, if there is one, and acquires its run. */
-  async acquireFirst(lock: string, run: string, { id, worker, limits }: Intake): Promise<NextJob | undefined> {
+  async acquireFirst(lock: string, run: string, intake: Intake): Promise<NextJob | undefined> {
     const { node, lease, workers, waitingList } = this.host;
+    const { id, worker, limits } = intake;
     const reply = await workers().run(lua.runs.acquireFirst, id, lock, lease, worker, node, run, ...limits);
-    const [first, admitted] = reply as readonly Reply[];
+    const [first, admitted, unknown] = reply as readonly Reply[];
     await waitingList.admit(admitted);
-    return this.nextJobIn(first, run);
+    const isWanted = listIn(unknown).map((component) => declare(intake, String(component)));
+    // Executions wait for a worker like this one, which Redis did not know.
+    if (!Array.isArray(first) && isWanted.includes('known')) return this.acquireFirst(lock, run, intake);
+    return this.nextJobIn(first, run, intake);
   }
 
   /** Undoes the acquisition of a run that never began, also while the engine closes. The caller releases its job. */
@@ -96,7 +102,7 @@ export class RedisRuns {
     const reply = await this.host.workers().run(lua.runs.acquireNext, ...this.nextArguments(done, run, intake));
     const [next, admitted] = reply as readonly Reply[];
     await this.host.waitingList.admit(admitted);
-    return this.nextJobIn(next, run);
+    return this.nextJobIn(next, run, intake);
   }
 
   /** Settles a finished run and does {@link RedisRuns.acquireNext}, all in one step. `coming` is the run of the next job. */
@@ -114,7 +120,7 @@ export class RedisRuns {
     if (typeof why === 'string') {
       this.host.report(new ErrandError('DOCKET_UNAVAILABLE', `The next queue job could not be taken: ${why}.`));
     }
-    const next = await this.nextJobIn(following, coming);
+    const next = await this.nextJobIn(following, coming, intake);
     return { accepted: settled === 'settled', ...(next && { next }) };
   }
 
@@ -123,10 +129,10 @@ export class RedisRuns {
     return [id, lock, this.host.lease, worker, this.host.node, run, ...limits];
   }
 
-  private async nextJobIn(next: Reply | undefined, run: string): Promise<NextJob | undefined> {
+  private async nextJobIn(next: Reply | undefined, run: string, intake: Intake): Promise<NextJob | undefined> {
     if (!Array.isArray(next)) return undefined;
     const [status, value, id, key, ticket] = next as readonly Reply[];
-    const delivery = await this.deliveryIn(String(key), run, status, value);
+    const delivery = await this.deliveryIn(String(key), run, status, value, intake);
     return { id: String(id), data: { key: String(key), ticket: String(ticket) }, ...(delivery && { delivery }) };
   }
 
@@ -135,9 +141,16 @@ export class RedisRuns {
     run: string,
     status: Reply | undefined,
     value: Reply | undefined,
+    intake: Intake,
   ): Promise<Delivery | undefined> {
     const { waitingList, report } = this.host;
-    if (status === 'run') return this.delivery(key, run, value);
+    if (status === 'run' || status === 'look') {
+      const delivery = await this.delivery(key, run, value);
+      const component = delivery?.record.component;
+      // Before the worker looks: it takes others in the meantime.
+      if (component !== undefined && (status === 'look' || !has(intake, component))) declare(intake, component);
+      return delivery;
+    }
     if (status === 'wait' && value !== '') waitingList.checkDueIn(Number(value));
     if (status === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
     return undefined;
@@ -151,9 +164,10 @@ export class RedisRuns {
       case 'retry':
         return this.settleAs(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
       case 'release':
-        // The scripts distinguish two cases: an interrupted run goes to the front, a run that never began waits for the delay.
-        return settlement.delay === undefined
-          ? this.settleAs(key, run, 'handBack')
+        // An interrupted run goes to the front, one that never began waits for the delay, or for a worker with its component.
+        if (settlement.delay === undefined) return this.settleAs(key, run, 'handBack');
+        return settlement.unknown === true
+          ? this.settleAs(key, run, 'setAside')
           : this.settleAs(key, run, 'putBack', settlement.delay);
     }
   }
@@ -210,6 +224,24 @@ export class RedisRuns {
     return (await this.host.run(step, ...args)) as readonly Reply[];
   }
 }
+
+/** The number of components that a worker declares. It looks at executions of further ones each time. */
+const mostDeclared = 200;
+
+const has = ({ components }: Intake, component: string): boolean => components?.has(component) ?? true;
+
+/** Lets a worker say from now on whether it has a component. Undefined if it already does. */
+function declare(intake: Intake, component: string): 'known' | 'unknown' | undefined {
+  const { limits } = intake;
+  const isDeclared = limits.some((each, index) => index % 4 === 0 && each === component);
+  if (isDeclared || limits.length >= 4 * mostDeclared) return undefined;
+  const standing = has(intake, component) ? 'known' : 'unknown';
+  limits.push(component, standing, '', '');
+  return standing;
+}
+
+/** A list in a packed reply, where an empty one arrives as an empty record. */
+const listIn = (reply: Reply | undefined): readonly Reply[] => (Array.isArray(reply) ? reply : []);
 
 /** The state that follows from an outcome, then the fields to write to the record. */
 function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {

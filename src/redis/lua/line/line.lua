@@ -7,17 +7,18 @@ trip on which its job could get lost. Without that script, the process adds the 
 --- @include "line/jobs"
 --- @bullmq addJob
 
-local addKeys, addOptions
+local addKeys, addOptions, frontOptions
 
--- Adds a job to the end of the line. False if the process has to do it.
-local function bring(key, ticket)
+-- Adds a job to the end of the line, or to its front. False if the process has to do it.
+local function bring(key, ticket, front)
   -- Shared by all steps of a command.
   if not addKeys then
     addKeys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
     addOptions = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
+    frontOptions = cmsgpack.pack({ attempts = 0, lifo = true, removeOnComplete = true, removeOnFail = true })
   end
   local job = cmsgpack.pack({ queueKey(), 't' .. ticket, JOB_NAME, text(now) })
-  local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), addOptions })
+  local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), front and frontOptions or addOptions })
   if done and type(id) == 'string' then return true end
   redis.call('DEL', queueKey('t' .. ticket))
   return false

@@ -2,8 +2,8 @@
 Does what is due, whichever process asks: questions get the answer of their deadline, scheduled executions are queued, expired
 ones leave the lists.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch node open questions
-          queue schedule schedules sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch node open questions queue
+          schedule schedules sequence sessionWatch state tasks unknown
 ARGV      none
 Returns   jobs to add to the waiting list; jobs that were never confirmed; ticks of schedules for this process to make; the time; the
           milliseconds until more is due, or ''; the admitted executions
@@ -44,6 +44,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     if ticket then queued[#queued + 1] = { key, ticket, facts(x).priority or '0' } end
   elseif kind == 'g' then
     gates(key).repair()
+  elseif kind == 'u' then
+    gates(key).probe(1)
   else
     local known = redis.call('HMGET', x, 'ticket', 'state', 'priority')
     if known[1] == name and known[2] == 'queued' then
