@@ -42,6 +42,11 @@ export const keyParts = {
   node: 'node:',
   /** Stream: the events sent to a process. */
   inbox: 'inbox:',
+  /**
+   * Hash: how full an inbox is. `bytes` of what the process has not acknowledged, plus one; `dropped:` how many messages of a
+   * kind found no room; `again:` the executions whose progress did not.
+   */
+  fill: 'fill:',
   /** Hash: a schedule, until it is deleted. */
   schedule: 'schedule:',
   /** Sorted set: the processes that died while running a component, by the time this was found, for as long as it counts. */

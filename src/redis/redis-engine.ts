@@ -28,6 +28,7 @@ import type {
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
+import { Meters } from '../telemetry/meters.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
@@ -74,6 +75,8 @@ export interface RedisEngineOptions {
   readonly onReconnect?: () => void;
   /** Receives warnings for people to read, such as a Redis that may evict tasks. Default: they are dropped. */
   readonly onWarning?: (warning: string) => void;
+  /** Counts what the engine has to leave out. Default: nobody does. */
+  readonly meters?: Meters;
   /**
    * BullMQ's own scripts, to run within ours; undefined to use only BullMQ's public interface. Default: those of the installed
    * version, if they were tested.
@@ -123,7 +126,7 @@ export class RedisEngine implements Engine {
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID` */
   constructor(options: RedisEngineOptions) {
-    const { url, tls, name, deadline = 5_000 } = options;
+    const { url, tls, name, deadline = 5_000, meters = new Meters() } = options;
     // Redis takes whole milliseconds only.
     const lease = Math.ceil(options.lease ?? 10_000);
     const { onError = () => undefined, onReconnect = () => undefined, onWarning = () => undefined } = options;
@@ -157,6 +160,7 @@ export class RedisEngine implements Engine {
       openTasks: (session) => this.sessions.openTasks(session),
       session: (message) => this.sessions.receive(message),
       leaseLost: (message) => this.questionLeases.receive(message),
+      dropped: (kind, count) => meters.count('messagesDropped', { 'errand.message.kind': kind }, count),
       refresh: () => this.sessions.refresh(),
       report: this.report,
     });

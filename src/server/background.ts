@@ -219,7 +219,7 @@ async function makePlainEngine({ name, docket, docketCa, clock, logger, meters }
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = await withCaFile(url, docket.tls, docketCa);
     const { lease } = docket;
-    return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, onError, onReconnect, onWarning });
+    return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, meters, onError, onReconnect, onWarning });
   }
   throw new ErrandError(
     'DOCKET_URL',

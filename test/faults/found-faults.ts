@@ -16,6 +16,10 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
   {
+    id: 'B4',
+    mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',
+  },
+  {
     id: 'B8',
     mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',
   },

@@ -1,8 +1,8 @@
 --[[
 Cancels an execution.
 
-KEYS      1: prefix of the docket, for alive allWatch asked due ended execution expiring gate inbox keyWatch missed node open
-          questions queue sequence session sessionTasks sessionWatch signs state tasks unknown
+KEYS      1: prefix of the docket, for alive allWatch asked due ended execution expiring fill gate inbox keyWatch missed node
+          open questions queue sequence session sessionTasks sessionWatch signs state tasks unknown
 ARGV      request; key; its generation or ''; '1' if there is a reason; the reason
 Returns   a status; the number of its job if it was waiting; the admitted executions
 Must not  end what has ended: a request that is sent again gets the same answer

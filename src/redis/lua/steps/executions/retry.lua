@@ -1,7 +1,7 @@
 --[[
 Runs a failed execution again.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring inbox keyWatch node open queue sequence
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch node open queue sequence
           sessionWatch state tasks
 ARGV      request; key
 Returns   a status; the record; its job

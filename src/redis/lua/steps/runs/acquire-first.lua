@@ -1,8 +1,8 @@
 --[[
 Locks the first job of the waiting list, if there is one, and acquires its run.
 
-KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring gate inbox isolated keyWatch line node open
-          prioritized queue sequence sessionWatch sign state taken tasks unknown
+KEYS      1: prefix of the docket, for allWatch crashes due ended execution expiring fill gate inbox isolated keyWatch line node
+          open prioritized queue sequence sessionWatch sign state taken tasks unknown
 ARGV      intake; lock; its duration; worker; process; run; limits as in claim()
 Returns   false, or status, record or wait, job id, key and job number; the admitted executions; the components
           of which executions wait for a worker that has them

@@ -1,8 +1,8 @@
 --[[
 Makes a tick, if no process has done so yet.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring inbox keyWatch node open queue schedule schedules
-          sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch node open queue schedule
+          schedules sequence sessionWatch state tasks
 ARGV      id; timetable; the tick that is due; the following tick
 Returns   the job of the execution, if there is one
 Must not  make a tick twice, or add a call while the one before is alive
