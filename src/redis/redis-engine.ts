@@ -33,9 +33,11 @@ import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
 import { Inbox, inboxSilence } from './events/inbox.js';
-import { keyOf, prefixOf } from './keys.js';
+import { Damages, damaged, isDamage } from './damage.js';
+import { keyOf, keyParts, mendable, prefixOf } from './keys.js';
+import { lua } from './lua/bundle.js';
 import { WaitingList } from './queue/waiting-list.js';
-import { connectionIdOf, Presence } from './events/presence.js';
+import { connectionIdOf, nodeOf, Presence } from './events/presence.js';
 import { limitArguments } from './codec.js';
 import { RedisConsumer } from './queue/redis-consumer.js';
 import { RedisExecutions } from './redis-executions.js';
@@ -53,6 +55,12 @@ import type { BullMqSteps, LuaStep } from './lua/lua-step.js';
 
 /** How long the key written by a health check stays in Redis, in milliseconds. */
 const healthTtl = 10_000;
+
+/** How many names are tried as those of damaged values. */
+const mostNames = 100;
+
+/** Calls that failed because of a damaged value are made again if one was removed within this time, in milliseconds. */
+const mendingTime = 2_000;
 
 /** Options of the Redis engine: which docket, and how to reach its Redis. */
 export interface RedisEngineOptions {
@@ -111,6 +119,9 @@ export class RedisEngine implements Engine {
   private readonly runs: RedisRuns;
   private readonly asked: RedisQuestions;
   private readonly overview: RedisOverview;
+  private readonly damages: Damages;
+  /** When damaged values were last removed. */
+  private mended = -Infinity;
   private readonly consumers = new Set<RedisConsumer>();
   /** Runs of this process that are settled but have not ended. */
   private readonly settled = new Set<string>();
@@ -144,10 +155,12 @@ export class RedisEngine implements Engine {
     this.bullmq = 'bullmq' in options ? options.bullmq : bullMqSteps();
     this.warn = onWarning;
     const scripts = new Scripts(this.bullmq);
-    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts);
-    this.timetables = new Schedules(this.scripts, this.report);
+    this.damages = new Damages(this.report, meters);
+    const mend = (names: readonly string[]): Promise<boolean> => this.mend(names);
+    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts, mend);
+    this.timetables = new Schedules(this.scripts, this.damages, this.report);
     this.healthKey = keyOf(this.scripts.prefix, 'health');
-    this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
+    this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report, this.damages);
     this.reader = this.connections.patient({ silence: inboxSilence });
     this.inbox = new Inbox(this.node, this.scripts, this.reader, {
       revoked: (run, why) => {
@@ -171,14 +184,14 @@ export class RedisEngine implements Engine {
     const { node, presence, report } = this;
     this.waitingList = new WaitingList(report);
     const workers = (): ScriptRunner =>
-      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts));
+      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts, mend));
     const request = (): string => this.request();
     const { expected } = this.inbox.ends;
     const { waitingList } = this;
     this.executions = new RedisExecutions({ node, waitingList, expected, run, request });
     this.runs = new RedisRuns({ node, waitingList, lease, run, workers, request, report });
     this.asked = new RedisQuestions({ waitingList, run, request });
-    this.overview = new RedisOverview({ run, report });
+    this.overview = new RedisOverview({ run, damages: this.damages });
     this.sessions = new RedisSessions({ run, watch, presence, report });
     this.questionLeases = new RedisQuestionLeases({ run, presence });
   }
@@ -350,8 +363,10 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.report);
+    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.report, (names) => this.mend(names));
     try {
+      // Before anything fails because of it. A Redis that refuses it is reported below.
+      await this.mend([]).catch(() => false);
       await jobs.ready();
       const mark = keyOf(this.scripts.prefix, 'mark');
       await commands.setnx(mark, randomUUID().slice(0, 8));
@@ -407,8 +422,21 @@ export class RedisEngine implements Engine {
     try {
       return await command();
     } catch (error) {
+      if (isDamage(error)) throw damaged(error);
       throw ErrandError.is(error) ? error : this.connections.unavailable(error);
     }
+  }
+
+  /** Removes damaged values that keep steps with these names from running. */
+  private async mend(names: readonly string[]): Promise<boolean> {
+    const all = names.flatMap((name) => (name.includes('/') ? [name, nodeOf(name)] : [name])).slice(0, mostNames);
+    const removed = (await this.scripts.run(lua.damage.mend, JSON.stringify(mendable), ...all)) as [string, string][];
+    for (const [key, type] of removed) this.damages.removed(key, type);
+    if (removed.length > 0) this.mended = performance.now();
+    // In each process that meets the loss; one that does not sets its own at its start.
+    if (removed.some(([key]) => key === keyParts.schedules)) await this.timetables.restore();
+    // Another call may have removed what this one met.
+    return performance.now() - this.mended < mendingTime;
   }
 }
 

@@ -19,6 +19,7 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'B4',
     mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',
   },
+  { id: 'B7', mended: 'A damaged value in Redis is left out and told once; everything that is sound goes on.' },
   {
     id: 'B8',
     mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',

@@ -3,7 +3,7 @@ import type { RedisClient } from '../connection/open-redis.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { DueTick, Schedules } from './schedules.js';
-import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import type { Mend, Reply, ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
 
 /** Longest pause between two checks for what is due, in milliseconds. Another process may have made something due. */
@@ -27,6 +27,7 @@ type DueReply = readonly [
   now: string,
   next: string,
   admitted: Admitted,
+  failed: readonly string[],
 ];
 
 /** Executions that may run within the limits of their component, each with its new queue job. */
@@ -83,6 +84,7 @@ export class QueueJobs {
     connection: RedisClient,
     private readonly schedules: Schedules,
     private readonly report: OnError,
+    private readonly mend: Mend,
   ) {
     this.queue = new Queue(queueName, {
       connection,
@@ -174,10 +176,11 @@ export class QueueJobs {
   private async checkDue(): Promise<void> {
     let wait: number = longestPause;
     try {
-      const [due, missing, ticks, now, next, admitted] = (await this.scripts.run(lua.queue.due)) as DueReply;
+      const [due, missing, ticks, now, next, admitted, failed] = (await this.scripts.run(lua.queue.due)) as DueReply;
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestPause), longestPause);
       await Promise.all(due.map(([key, number, priority]) => this.add(key, number, Number(priority))));
       await this.admit(admitted);
+      if (failed.length > 0) await this.mend(failed);
       for (const [key, number, priority] of missing) await this.add(key, number, Number(priority), true);
       await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;

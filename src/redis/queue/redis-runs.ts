@@ -258,5 +258,5 @@ const foreignJob = (): ErrandError =>
 const recordMissing = (key: string): ErrandError =>
   new ErrandError(
     'EXECUTION_UNKNOWN',
-    `The record of '${key}' was gone when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
+    `The record of '${key}' was gone or damaged when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
   );

@@ -40,16 +40,18 @@ end
 -- Sends a message to a process. False if the process is gone. The second item is the kind of message; `key` names the execution
 -- that it is about.
 local function post(node, entry, key)
-  local number = redis.call('INCR', nodeKey(node))
+  local number = redis.pcall('INCR', nodeKey(node))
+  -- Damaged. The process joins again at its next heartbeat.
+  if type(number) == 'table' then number = 1 end
   -- A process joins with number 1. If this is the first number, there is no such process.
   if number == 1 then
     redis.call('DEL', nodeKey(node))
     return false
   end
   local event, size = entry[2], sizeOf(entry)
-  local bytes = redis.call('HINCRBY', fillKey(node), 'bytes', size)
-  if bytes == size then
-    -- An earlier version, which does not acknowledge: only the number of its messages is bounded.
+  local bytes = redis.pcall('HINCRBY', fillKey(node), 'bytes', size)
+  if type(bytes) == 'table' or bytes == size then
+    -- An earlier version, which does not acknowledge, or damaged: only the number of its messages is bounded.
     redis.call('DEL', fillKey(node))
     size = 0
   elseif ROOM[event] and bytes - size > 1 and bytes > ROOM[event] then
@@ -57,6 +59,11 @@ local function post(node, entry, key)
     leaveOut(node, event, key)
     return true
   end
-  redis.call('XADD', inboxKey(node), 'MAXLEN', '~', LONGEST_INBOX, '*', '@number', number, '@bytes', size, unpack(entry))
+  local inbox = inboxKey(node)
+  if type(redis.pcall('XADD', inbox, 'MAXLEN', '~', LONGEST_INBOX, '*', '@number', number, '@bytes', size, unpack(entry))) == 'table' then
+    -- Damaged. The process misses what was there and reads it again; at its next heartbeat it joins anew.
+    redis.call('DEL', inbox, nodeKey(node), fillKey(node))
+    return false
+  end
   return true
 end

@@ -2,6 +2,7 @@
 BullMQ's waiting list. The step that creates a job adds it there with BullMQ's own script, which saves each execution a round
 trip on which its job could get lost. Without that script, the process adds the job through BullMQ's public interface.
 ]]
+--- @include "lib/damage"
 --- @include "lib/record"
 --- @include "lib/values"
 --- @include "line/jobs"
@@ -20,6 +21,8 @@ local function bring(key, ticket, front)
   local job = cmsgpack.pack({ queueKey(), 't' .. ticket, JOB_NAME, text(now) })
   local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), front and frontOptions or addOptions })
   if done and type(id) == 'string' then return true end
+  -- The waiting list is damaged: the caller mends it and runs the step again.
+  if not done and isDamage(id) then error(id) end
   redis.call('DEL', queueKey('t' .. ticket))
   return false
 end

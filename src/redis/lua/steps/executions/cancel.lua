@@ -15,6 +15,7 @@ Must not  end what has ended: a request that is sent again gets the same answer
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
+refuseBroken(x)
 if not record.state then return { 'unknown' } end
 if ARGV[3] ~= '' and record.generation ~= ARGV[3] then return { 'unknown' } end
 if record.settledBy == request then return { 'cancelled', record.ticket } end

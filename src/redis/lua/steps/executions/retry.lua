@@ -17,6 +17,7 @@ Options   packed
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
+refuseBroken(x)
 if not record.state then return { 'unknown' } end
 if record.addedBy == request then return { 'retried', recordOf(x), ticketOf(x) } end
 if record.state ~= 'failed' or record.session then return { 'refused', recordOf(x) } end

@@ -6,11 +6,12 @@ KEYS      1: prefix of the docket, for allWatch asked due ended execution expiri
           queue schedule schedules sequence sessionWatch state tasks unknown
 ARGV      none
 Returns   jobs to add to the waiting list; jobs that were never confirmed; ticks of schedules for this process to make; the time; the
-          milliseconds until more is due, or ''; the admitted executions
+          milliseconds until more is due, or ''; the admitted executions; the names of what failed
 Must not  bring back a record that is gone, or do more than MOST of each kind
 Options   alone
 ]]
 --- @include "lib/close-questions"
+--- @include "lib/damage"
 --- @include "lib/lists"
 --- @include "lib/record"
 --- @include "lib/state"
@@ -25,11 +26,16 @@ local MOST = 100
 -- How long a process has to make a tick before another is asked, in milliseconds.
 local TICK_GRACE = 1000
 
-local queued, missing, ticks = {}, {}, {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, MOST)) do
+-- When something that failed is tried again, in milliseconds.
+local FAILURE_PAUSE = 1000
+
+local queued, missing, ticks, failed = {}, {}, {}, {}
+
+-- Does what one member is due for.
+local function handle(member)
   local kind, name, key = string.match(member, '^(%a):([^:]*):(.*)$')
+  if not kind then return end
   local x = executionKey(key)
-  redis.call('ZREM', dueKey(), member)
   if kind == 'q' then
     local answer = redis.call('HGET', questionsKey(key), 'd:' .. name)
     -- A record that is gone must not come back with nothing but this answer.
@@ -54,15 +60,30 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now),
     end
   end
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', schedulesKey(), '-inf', text(now), 'LIMIT', 0, MOST)) do
-  redis.call('ZADD', schedulesKey(), text(now + TICK_GRACE), id)
-  local known = redis.call('HMGET', scheduleKey(id), '@when', '@next')
-  ticks[#ticks + 1] = { id, known[1], known[2] }
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', dueKey(), '-inf', text(now), 'LIMIT', 0, MOST)) do
+  redis.call('ZREM', dueKey(), member)
+  local done, why = pcall(handle, member)
+  -- Something that is damaged keeps nothing else from being done. It is tried again once the process has mended it.
+  if not done then
+    if not isDamage(why) then error(why) end
+    redis.call('ZADD', dueKey(), text(now + FAILURE_PAUSE), member)
+    failed[#failed + 1] = string.match(member, '^%a:[^:]*:(.*)$')
+  end
 end
-if forgetExpired(500) then return { queued, missing, ticks, text(now), '0', called } end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', schedulesKey(), '-inf', text(now), 'LIMIT', 0, MOST)) do
+  if redis.call('EXISTS', scheduleKey(id)) == 0 then
+    redis.call('ZREM', schedulesKey(), id)
+  else
+    redis.call('ZADD', schedulesKey(), text(now + TICK_GRACE), id)
+    local known = sound(redis.pcall('HMGET', scheduleKey(id), '@when', '@next')) or {}
+    ticks[#ticks + 1] = { id, known[1] or '', known[2] or '' }
+  end
+end
+if forgetExpired(500) then return { queued, missing, ticks, text(now), '0', called, failed } end
 local following
 for _, set in ipairs({ dueKey(), schedulesKey() }) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   if first then following = math.min(following or math.huge, tonumber(first)) end
 end
-return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called }
+return { queued, missing, ticks, text(now), following and text(math.max(following - now, 0)) or '', called, failed }

@@ -6,13 +6,16 @@ ARGV      id; timetable; the next tick if the timetable is new; then fields of t
 Returns   the next tick; the milliseconds until then
 Must not  move the tick of a timetable that is unchanged
 ]]
+--- @include "lib/damage"
 --- @include "lib/values"
 
 local id, when = ARGV[1], ARGV[2]
 local s = scheduleKey(id)
-local known = redis.call('HMGET', s, '@when', '@next')
-local following = known[1] == when and known[2] or ARGV[3]
+-- A damaged one is replaced.
+local known = sound(redis.pcall('HMGET', s, '@when', '@next')) or {}
+local isSame = known[1] == when and tonumber(known[2])
+local following = isSame and known[2] or ARGV[3]
 redis.call('DEL', s)
 redis.call('HSET', s, '@when', when, '@next', following, unpack(ARGV, 4))
-if known[1] ~= when then redis.call('ZADD', schedulesKey(), following, id) end
+if isSame then redis.call('ZADD', schedulesKey(), 'NX', following, id) else redis.call('ZADD', schedulesKey(), following, id) end
 return { following, text(math.max(following - now, 0)) }

@@ -23,7 +23,7 @@ end
 redis.call('HSET', s, '@next', text(following))
 redis.call('ZADD', schedulesKey(), text(following), id)
 local x = executionKey(id)
-local before = redis.call('HGET', x, 'state')
+local before = facts(x).state
 if before and not terminal[before] then return false end
 local fields, all = {}, redis.call('HGETALL', s)
 for i = 1, #all, 2 do
