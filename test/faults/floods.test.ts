@@ -217,8 +217,9 @@ it('[B4] a process that keeps up loses nothing, and its inbox is emptied as it r
   const delivery = await begin(engine);
   const seen: number[] = [];
   await watching.watch({ key: 'a' }, (event) => {
-    if (event.type === 'notice' && event.notice.type === 'log')
+    if (event.type === 'notice' && event.notice.type === 'log') {
       seen.push(Number((event.notice.data as string).slice(0, 5)));
+    }
   });
   for (let index = 0; index < 600; index += 20) {
     const batch = Array.from(

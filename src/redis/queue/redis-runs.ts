@@ -241,7 +241,8 @@ function declare(intake: Intake, component: string): 'known' | 'unknown' | undef
 }
 
 /** A list in a packed reply, where an empty one arrives as an empty record. */
-const listIn = (reply: Reply | undefined): readonly Reply[] => (Array.isArray(reply) ? reply : []);
+const listIn = (reply: Reply | undefined): readonly Reply[] =>
+  Array.isArray(reply) ? (reply as readonly Reply[]) : [];
 
 /** The state that follows from an outcome, then the fields to write to the record. */
 function outcomeFields({ outcome, isError }: FinishedRun['settlement']): Argument[] {
