@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { createServer, defineTool, Logger } from '../../src/index.js';
 import { DocketClient } from '../../src/docket/docket-client.js';
 import { keyParts } from '../../src/redis/keys.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { Meters } from '../../src/telemetry/meters.js';
 import { eventually } from '../helpers/eventually.js';
-import { rejection } from '../helpers/raw-calls.js';
+import { connectAs } from '../helpers/principals.js';
+import { rejection, request, startTask, untilStatus } from '../helpers/raw-calls.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, aQuestion, aSchedule } from '../engine/contract/stage.js';
 
@@ -225,6 +227,36 @@ describe('a damaged value', () => {
     await eventually(async () => expect(await engine.get('victim')).toMatchObject({ state: 'completed' }));
     await engine.schedule(aSchedule('broken'));
     expect(await engine.schedules()).toHaveLength(2);
+  });
+
+  it('[B7] is told to the client whose task it is, by tasks/get and tasks/result', async () => {
+    const docket = new TestDocket();
+    dockets.push(docket);
+    const server = createServer({
+      name: 'harmed',
+      version: '1.0.0',
+      logger: new Logger(() => undefined),
+      components: [defineTool({ name: 'answer', task: 'required', run: () => 'done' })],
+      docket: { url: docket.url, name: docket.name },
+    });
+    const { client } = await connectAs(server, { subject: 'anna' });
+    const damages: ((key: string) => Promise<unknown>)[] = [
+      (key) => docket.redis.set(key, 'text'),
+      (key) => docket.redis.hset(key, { outcome: '{', attempt: 'one' }),
+    ];
+    for (const harmRecord of damages) {
+      const { taskId } = await startTask(client, 'answer');
+      const other = await startTask(client, 'answer');
+      for (const id of [taskId, other.taskId]) await untilStatus(client, id, 'completed');
+      await harmRecord(`${docket.prefix}:execution:${taskId}`);
+      for (const method of ['tasks/get', 'tasks/result']) {
+        const error = await rejection(request(client, method, { taskId }));
+        expect(error).toMatchObject({ code: -32603, message: expect.stringContaining('DOCKET_DAMAGED') });
+        await request(client, method, { taskId: other.taskId });
+      }
+    }
+    await client.close();
+    await server.close();
   });
 
   it('[B7] takes nothing with it that can be restored: times, jobs and schedules', async () => {

@@ -56,7 +56,7 @@ async function scriptsWithin(ms: number): Promise<number> {
   );
 }
 
-const count = 600;
+const count = 300;
 
 describe('executions of a component that no worker has', () => {
   it('[B8] wait without a look and without traffic, delay nobody, and run in order once a worker has it', async () => {
@@ -90,10 +90,10 @@ describe('executions of a component that no worker has', () => {
   it('[B8] reach a worker whose BullMQ was not tested', async () => {
     const engine = await start();
     const old = new Fleeting(engine, 5, 'old');
-    await addAll(engine, 2, 'new');
-    await eventually(async () => expect(await docket.redis.zcard(`${docket.prefix}:gate:unknown:new`)).toBe(2));
+    await addAll(engine, 1, 'new');
+    await eventually(async () => expect(await docket.redis.zcard(`${docket.prefix}:gate:unknown:new`)).toBe(1));
     const current = new Fleeting(await start({ bullmq: undefined }), 5, 'new');
-    await eventually(() => expect([...current.done].sort()).toEqual(['new0', 'new1']));
+    await eventually(() => expect(current.done).toEqual(['new0']));
     await eventually(async () => expect(await docket.redis.exists(`${docket.prefix}:tickets:active`)).toBe(0));
     expect(old.looked.length).toBeLessThanOrEqual(3);
   });
