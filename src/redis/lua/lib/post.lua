@@ -15,13 +15,8 @@ local MOST_AGAIN = 1000
 
 -- The bytes of a message, counted once for all processes that get it.
 local function sizeOf(entry)
-  local size = entry.size
-  if not size then
-    size = 0
-    for i = 1, #entry do size = size + string.len(entry[i]) end
-    entry.size = size
-  end
-  return size
+  entry.size = entry.size or #table.concat(entry)
+  return entry.size
 end
 
 -- Leaves out a message for which an inbox has no room. The process learns of it as it acknowledges what is there. A gap in the

@@ -60,7 +60,7 @@ local function claim(key, ticket, node, run, limits, first)
   local bound, has = standing(limits, first, record.component)
   local verdict = 'run'
   if not has then
-    local wanted = redis.call('SISMEMBER', unknownKey(), record.component) == 1
+    local wanted = isAside(record.component)
     if has == false or (wanted and not gates(record.component).mayLook()) then
       gates(record.component).setAside(x, key)
       -- Another worker may have it, and find this execution as it looks.
@@ -70,7 +70,7 @@ local function claim(key, ticket, node, run, limits, first)
     if wanted then verdict = 'look' end
   end
   -- Without BullMQ's scripts, a worker that has the component cannot fetch those that wait for it.
-  if has and not addJob and redis.call('SISMEMBER', unknownKey(), record.component) == 1 then
+  if has and not addJob and isAside(record.component) then
     gates(record.component).probe(MOST_ADMITTED)
   end
   if bound or isolated then

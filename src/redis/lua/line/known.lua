@@ -21,10 +21,23 @@ local function standing(limits, first, component)
   return bound, has
 end
 
+-- The components of which executions wait for a worker that has them, as fetchAside() last found them.
+local aside
+
+-- Whether executions of the component wait for a worker that has it.
+local function isAside(component)
+  if not aside then return redis.call('SISMEMBER', unknownKey(), component) == 1 end
+  for _, each in ipairs(aside) do
+    if each == component then return true end
+  end
+  return false
+end
+
 -- Puts the first execution that waits for a worker like this one at the front of the line, unless what is there is older. The
 -- caller takes it in the same step.
 local function fetchAside(limits, first)
   local all = redis.call('SMEMBERS', unknownKey())
+  aside = all
   local best, priority, place
   for _, component in ipairs(all) do
     local _, has = standing(limits, first, component)
