@@ -56,6 +56,9 @@ export const errorTable = {
   QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', retryable: true },
+  DOCKET_DAMAGED: {
+    meaning: 'A value of the docket in Redis is damaged, or was written by a version that must not share the docket.',
+  },
   DOCKET_URL: { meaning: 'The docket URL names an engine that is not available.' },
   DOCKET_TLS: { meaning: 'The docket and its Redis do not trust each other: a certificate is wrong or missing.' },
   DOCKET_PEER: { meaning: 'The docket runs on Redis, but ioredis or bullmq is not installed.' },

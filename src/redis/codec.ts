@@ -282,12 +282,12 @@ export function questionText({ kind, params }: ClientQuestion): string {
   return JSON.stringify({ kind, params });
 }
 
-/** @throws {ErrandError} `DOCKET_UNAVAILABLE` for a value that this version would not write. */
+/** @throws {ErrandError} `DOCKET_DAMAGED` for a value that this version would not write. */
 export function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new ErrandError(
-    'DOCKET_UNAVAILABLE',
+    'DOCKET_DAMAGED',
     `${what} in Redis is not what this version writes: ${describeIssues(result.error)}. Two versions that write it differently must not share a docket.`,
     { cause: result.error },
   );

@@ -44,6 +44,11 @@ export const keyParts = {
   node: 'node:',
   /** Stream: the events sent to a process. */
   inbox: 'inbox:',
+  /**
+   * Hash: how full an inbox is. `bytes` of what the process has not acknowledged, plus one; `dropped:` how many messages of a
+   * kind found no room; `again:` the executions whose progress did not.
+   */
+  fill: 'fill:',
   /** Hash: a schedule, until it is deleted. */
   schedule: 'schedule:',
   /** Text: exists for a while after a schedule was deleted, so that no process restores it. */
@@ -65,9 +70,13 @@ export const keyParts = {
   /**
    * The limits of a component. `limits:` hash of them; `running:` set of running executions; `called:` set of admitted
    * executions that have a job again; `blocked:` sorted set of executions that wait, in their order; `starts:` counter of the
-   * runs started in the current window of the rate, which expires with it.
+   * runs started in the current window of the rate, which expires with it; `unknown:` sorted set of executions that wait for a
+   * worker that has the component, in their order; `look:` text that exists for a second after a worker had to look whether it
+   * has it.
    */
   gate: 'gate:',
+  /** Set: the components of which executions wait for a worker that has them. */
+  unknown: 'unknown',
   /** Sorted set: what is due later, by its time. */
   due: 'due',
   /** Counter: the last job number. */
@@ -79,6 +88,91 @@ export const keyParts = {
 } as const;
 
 type Part = keyof typeof keyParts;
+
+/** What a key holds. A counter is a text of digits. */
+type ValueType = 'string' | 'counter' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
+
+/** The names of BullMQ's own keys whose loss it survives, with their types. */
+const queueTypes: Readonly<Record<string, ValueType>> = {
+  wait: 'list',
+  paused: 'list',
+  active: 'list',
+  prioritized: 'zset',
+  delayed: 'zset',
+  completed: 'zset',
+  failed: 'zset',
+  marker: 'zset',
+  stalled: 'set',
+  'stalled-check': 'string',
+  meta: 'hash',
+  id: 'counter',
+  pc: 'counter',
+  events: 'stream',
+};
+
+/** The types of the sets of a component. */
+const gateTypes: Readonly<Record<string, ValueType>> = {
+  limits: 'hash',
+  running: 'set',
+  called: 'set',
+  blocked: 'zset',
+  starts: 'counter',
+  unknown: 'zset',
+};
+
+/** The types of what can be removed if it is damaged: everything except records and schedules, which are left out instead. */
+const types: Readonly<Partial<Record<Part, ValueType>>> = {
+  questions: 'hash',
+  tasks: 'zset',
+  ended: 'zset',
+  open: 'counter',
+  state: 'zset',
+  worker: 'hash',
+  taken: 'string',
+  keyWatch: 'set',
+  sessionWatch: 'set',
+  session: 'hash',
+  sessionTasks: 'set',
+  missed: 'list',
+  alive: 'string',
+  node: 'counter',
+  inbox: 'stream',
+  fill: 'hash',
+  crashes: 'zset',
+  expiring: 'zset',
+  asked: 'set',
+  workers: 'zset',
+  allWatch: 'set',
+  signs: 'counter',
+  schedules: 'zset',
+  unknown: 'set',
+  due: 'zset',
+  sequence: 'counter',
+  mark: 'string',
+};
+
+/** Parts of which a docket has only one key each. */
+const single: readonly Part[] = [
+  'expiring',
+  'asked',
+  'workers',
+  'allWatch',
+  'signs',
+  'schedules',
+  'unknown',
+  'due',
+  'sequence',
+  'mark',
+];
+
+/** The parts of keys that can be mended, with their types, and whether a docket has only one of them. */
+export const mendable: readonly (readonly [part: string, type: ValueType, isSingle: boolean])[] = [
+  ...(Object.entries(types) as [Part, ValueType][]).map(
+    ([part, type]) => [keyParts[part], type, single.includes(part)] as const,
+  ),
+  ...Object.entries(gateTypes).map(([part, type]) => [`${keyParts.gate}${part}:`, type, false] as const),
+  ...Object.entries(queueTypes).map(([name, type]) => [`${keyParts.queue}${name}`, type, true] as const),
+];
 
 /** Name of the docket's queue in BullMQ. Its keys are the docket's prefix followed by this name. */
 export const queueName = 'tickets';

@@ -28,10 +28,13 @@ import type {
 import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../docket/engine/queries.js';
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
+import { Meters } from '../telemetry/meters.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
 import type { RedisTls } from './connection/tls.js';
 import { Inbox } from './events/inbox.js';
+import { Damages } from './damage.js';
+import { Mender } from './mender.js';
 import { lua } from './lua/bundle.js';
 import { keyOf, prefixOf } from './keys.js';
 import { WaitingList } from './queue/waiting-list.js';
@@ -82,6 +85,8 @@ export interface RedisEngineOptions {
   readonly onReconnect?: () => void;
   /** Receives warnings for people to read, such as a Redis that may evict tasks. Default: they are dropped. */
   readonly onWarning?: (warning: string) => void;
+  /** Counts what the engine has to leave out. Default: nobody does. */
+  readonly meters?: Meters;
   /**
    * BullMQ's own scripts, to run within ours; undefined to use only BullMQ's public interface. Default: those of the installed
    * version, if they were tested.
@@ -118,6 +123,7 @@ export class RedisEngine implements Engine {
   private readonly leases: Leases;
   private readonly asked: RedisQuestions;
   private readonly overview: RedisOverview;
+  private readonly mender: Mender;
   private readonly consumers = new Set<RedisConsumer>();
   /** The consumers by the runs that they know. */
   private readonly owners = new Map<string, RedisConsumer>();
@@ -133,7 +139,7 @@ export class RedisEngine implements Engine {
 
   /** @throws {ErrandError} `DOCKET_URL`, `DOCKET_TLS`, `OPTIONS_INVALID` */
   constructor(options: RedisEngineOptions) {
-    const { url, tls, name, deadline = 5_000 } = options;
+    const { url, tls, name, deadline = 5_000, meters = new Meters() } = options;
     // Redis takes whole milliseconds only.
     const lease = Math.ceil(options.lease ?? 10_000);
     const { onError = () => undefined, onReconnect = () => undefined, onWarning = () => undefined } = options;
@@ -151,9 +157,16 @@ export class RedisEngine implements Engine {
     this.bullmq = 'bullmq' in options ? options.bullmq : bullMqSteps();
     this.warn = onWarning;
     const scripts = new Scripts(this.bullmq);
-    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts);
+    const damages = new Damages(this.report, meters);
+    this.mender = new Mender({
+      damages,
+      run: (step, ...args) => this.scripts.run(step, ...args),
+      schedulesLost: () => this.timetables.setAgain(),
+    });
+    const mend = (names: readonly string[]): Promise<boolean> => this.mender.mend(names);
+    this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts, mend);
     this.commands = new Commands(this.connections, this.scripts);
-    this.timetables = new Schedules(this.scripts, this.report, this.commands.node);
+    this.timetables = new Schedules(this.scripts, damages, this.report, this.commands.node);
     this.epoch = new Epoch({
       name,
       schedules: this.timetables,
@@ -163,7 +176,7 @@ export class RedisEngine implements Engine {
       warn: (warning) => this.warn(warning),
     });
     this.healthKey = keyOf(this.scripts.prefix, 'health');
-    this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report);
+    this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report, damages);
     this.reader = this.connections.patient();
     this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, {
       revoked: (run, why) => this.owners.get(run)?.revoke(run, why),
@@ -175,6 +188,7 @@ export class RedisEngine implements Engine {
       session: (message) => this.sessions.receive(message),
       unscheduled: (message, number) => this.timetables.receive(message, number),
       leaseLost: (message) => this.questionLeases.receive(message),
+      dropped: (kind, count) => meters.count('messagesDropped', { 'errand.message.kind': kind }, count),
       refresh: () => {
         this.epoch.missed();
         return this.sessions.refresh();
@@ -186,7 +200,7 @@ export class RedisEngine implements Engine {
     const { commands, presence, report } = this;
     this.waitingList = new WaitingList(report);
     const workers = (): ScriptRunner =>
-      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts));
+      (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts, mend));
     const { waitingList } = this;
     this.runsParts = { commands, workers, waitingList, lease, takesJobs: this.bullmq !== undefined, report };
     this.executions = new RedisExecutions(commands, waitingList, this.inbox.ends.expected);
@@ -208,7 +222,7 @@ export class RedisEngine implements Engine {
       },
     });
     this.asked = new RedisQuestions(commands, waitingList);
-    this.overview = new RedisOverview(commands, report);
+    this.overview = new RedisOverview(commands, damages);
     this.sessions = new RedisSessions({ commands, watch, presence, report });
     this.questionLeases = new RedisQuestionLeases(commands, presence);
   }
@@ -309,7 +323,7 @@ export class RedisEngine implements Engine {
     const consumer = new RedisConsumer(options, handler, {
       prefix: this.scripts.prefix,
       connection: this.workerConnection(),
-      intake: new Intake(options.worker, options.limits, runs, this.runsParts),
+      intake: new Intake(options, runs, this.runsParts),
       runs,
       leases,
       owners,
@@ -362,8 +376,11 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.epoch, this.report);
+    const mend = (names: readonly string[]): Promise<boolean> => this.mender.mend(names);
+    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.epoch, this.report, mend);
     try {
+      // Before anything fails because of it. A Redis that refuses it is reported below.
+      await this.mender.mend([]).catch(() => false);
       await jobs.ready();
       await this.epoch.begin();
       await this.connections.connect(this.reader);

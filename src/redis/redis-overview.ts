@@ -1,17 +1,10 @@
 import { Cursors } from '../docket/engine/cursors.js';
 import type { ListQuery, RecordPage } from '../docket/engine/engine.js';
-import {
-  executionStates,
-  type BrowseQuery,
-  type DocketStats,
-  type RecordSummary,
-  type SummaryPage,
-} from '../docket/engine/queries.js';
-import type { ExecutionRecord } from '../docket/engine/record.js';
-import type { OnError } from '../docket/engine/watchers.js';
-import { recordIn, summaryIn } from './codec.js';
-import type { Reply } from './connection/script-runner.js';
+import { executionStates, type BrowseQuery, type DocketStats, type SummaryPage } from '../docket/engine/queries.js';
+import { fieldsOf, recordIn, summaryIn } from './codec.js';
+import type { Damages } from './damage.js';
 import type { Commands } from './connection/commands.js';
+import type { Reply } from './connection/script-runner.js';
 import { lua } from './lua/bundle.js';
 
 /** Reads many executions at once. */
@@ -20,7 +13,7 @@ export class RedisOverview {
 
   constructor(
     private readonly commands: Commands,
-    private readonly report: OnError,
+    private readonly damages: Damages,
   ) {}
 
   /** Sets the mark that distinguishes cursors of this docket from those of others. */
@@ -35,9 +28,14 @@ export class RedisOverview {
     ][];
     const page = found.slice(0, limit);
     const last = found.length > page.length ? page.at(-1) : undefined;
-    const read = (fields: Reply): ExecutionRecord[] => [recordIn(fields) ?? []].flat();
+    const records = this.damages.readable(
+      'execution',
+      page,
+      ([, fields]) => fieldsOf(fields)['key'] ?? '',
+      ([, fields]) => recordIn(fields),
+    );
     return {
-      records: page.flatMap(([, fields]) => this.readable(() => read(fields))),
+      records: records.flatMap((record) => record ?? []),
       ...(last && { nextCursor: this.cursors.after(Number(last[0])) }),
     };
   }
@@ -47,9 +45,13 @@ export class RedisOverview {
     const states = state === undefined ? executionStates : [state];
     const reply = await this.commands.run(lua.executions.browse, this.before(cursor), limit, component, ...states);
     const [found, next] = reply as readonly [found: readonly Reply[], next: string];
-    const read = (fields: Reply): RecordSummary[] => [summaryIn(fields)];
     return {
-      summaries: found.flatMap((fields) => this.readable(() => read(fields))),
+      summaries: this.damages.readable(
+        'execution',
+        found,
+        (fields) => String((fields as readonly Reply[])[0]),
+        summaryIn,
+      ),
       ...(next !== '' && { nextCursor: this.cursors.after(Number(next)) }),
     };
   }
@@ -70,15 +72,5 @@ export class RedisOverview {
   /** The start of a page, as an argument of scripts. */
   private before(cursor: string | undefined): string {
     return cursor === undefined ? '+inf' : `(${this.cursors.read(cursor)}`;
-  }
-
-  /** Leaves an unreadable record out of a list, and reports it, so that the others can still be read. */
-  private readable<T>(read: () => readonly T[]): readonly T[] {
-    try {
-      return read();
-    } catch (error) {
-      this.report(error);
-      return [];
-    }
   }
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
 import { ErrandError, withoutPassword } from '../base/errors.js';
+import { Rarely } from '../base/rarely.js';
 import { readingOf, type Reading } from '../telemetry/meters.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -8,7 +9,7 @@ import type { Engine } from '../docket/engine/engine.js';
 import { SealedEngine } from '../docket/sealing/sealed-engine.js';
 import { Sealer } from '../docket/sealing/sealer.js';
 import { MemoryEngine } from '../docket/memory/memory-engine.js';
-import { Worker } from '../docket/worker/worker.js';
+import { unknownLineInterval, Worker } from '../docket/worker/worker.js';
 import { makeRedisEngine, withCaFile } from '../redis/open-engine.js';
 import { TaskChannel } from '../tasks/task-channel.js';
 import type { ServerHealth } from '../telemetry/health.js';
@@ -45,6 +46,7 @@ export class Background {
   private readonly workers = new Set<Worker>();
   private readonly alive = new Set<NodeJS.Timeout>();
   private checking: Promise<ServerHealth> | undefined;
+  private readonly unknownLines = new Rarely(unknownLineInterval);
   private warned = false;
 
   private constructor(
@@ -89,6 +91,7 @@ export class Background {
       catalog,
       limits,
       strays: options.strays,
+      unknownLines: this.unknownLines,
       sharesProcess: () => this.workers.size > 1 || this.serves(),
       version: options.version,
       taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
@@ -217,7 +220,7 @@ async function makePlainEngine(options: ResolvedOptions): Promise<Engine> {
     const onWarning = (warning: string): void => logger.warning(warning);
     const tls = await withCaFile(url, docket.tls, docketCa);
     const { lease, maxBlock } = docket;
-    const reports = { onError, onReconnect, onWarning };
+    const reports = { meters, onError, onReconnect, onWarning };
     return makeRedisEngine({ url, tls, name: docket.name ?? name, lease, maxBlock, endsProcess, ...reports });
   }
   throw new ErrandError(

@@ -5,6 +5,7 @@ import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState
 import type { CallScope } from '../call/call-scope.js';
 import type { Delivery, Engine } from '../docket/engine/engine.js';
 import type { ExecutionRecord, Question } from '../docket/engine/record.js';
+import { noticeWithin, progressWithin } from '../docket/engine/size-limits.js';
 
 /**
  * The channel of a task: questions, progress and notices go through the engine to the process that holds the client's
@@ -48,11 +49,11 @@ export class TaskChannel implements ClientChannel {
   }
 
   async progress(progress: ProgressState): Promise<void> {
-    this.owned(await this.engine.progress(this.delivery.record.key, this.delivery.run, progress));
+    this.owned(await this.engine.progress(this.delivery.record.key, this.delivery.run, progressWithin(progress)));
   }
 
   async notify(notice: ClientNotice): Promise<void> {
-    this.owned(await this.engine.notify(this.delivery.record.key, this.delivery.run, notice));
+    this.owned(await this.engine.notify(this.delivery.record.key, this.delivery.run, noticeWithin(notice)));
   }
 
   /** A question of an earlier run was counted then. This run began with the last write before it asked. */

@@ -122,6 +122,21 @@ export const instruments = {
     description: 'Redis connections that were lost and re-established.',
     attributes: [],
   },
+  messagesDropped: {
+    name: 'errand.message.dropped',
+    kind: 'counter',
+    unit: '{message}',
+    description:
+      'Messages to this process for which its inbox in Redis had no room, by kind: it reads too slowly. Only log lines (notice) are lost.',
+    attributes: ['errand.message.kind'],
+  },
+  valuesDamaged: {
+    name: 'errand.redis.damaged',
+    kind: 'counter',
+    unit: '{value}',
+    description: 'Values in Redis that this process found damaged, by what they are: each once. Worth an alert.',
+    attributes: ['errand.value.kind'],
+  },
   workerSlots: {
     name: 'errand.worker.slots',
     kind: 'gauge',

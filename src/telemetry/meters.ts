@@ -41,9 +41,9 @@ export class Meters {
     return () => this.sinks.delete(sink);
   }
 
-  /** Adds one to a counter. */
-  count<Name extends InstrumentName<'counter'>>(name: Name, attributes: AttributesOf<Name>): void {
-    this.record(name, 1, attributes);
+  /** Adds to a counter, by default one. */
+  count<Name extends InstrumentName<'counter'>>(name: Name, attributes: AttributesOf<Name>, by = 1): void {
+    this.record(name, by, attributes);
   }
 
   /** Records a duration in milliseconds; sinks receive seconds. */

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Engine } from '../../src/docket/engine/engine.js';
 import type { ExecutionRecord } from '../../src/docket/engine/record.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
+import { Damages } from '../../src/redis/damage.js';
+import { Meters } from '../../src/telemetry/meters.js';
 import { Schedules, type DueTick } from '../../src/redis/queue/schedules.js';
 import { ScriptRunner, Scripts, type Reply } from '../../src/redis/connection/script-runner.js';
 import { lua } from '../../src/redis/lua/bundle.js';
@@ -95,7 +97,8 @@ describe('a tick', () => {
   beforeEach(() => {
     reported = [];
     scripts = new ScriptRunner(docket.redis, docket.prefix, new Scripts(undefined));
-    schedules = new Schedules(scripts, (error) => reported.push(error));
+    const report = (error: unknown): unknown => reported.push(error);
+    schedules = new Schedules(scripts, new Damages(report, new Meters()), report);
   });
 
   it('happens once, whoever makes it and however often a command is sent again', async () => {
@@ -136,7 +139,7 @@ describe('a tick', () => {
     await letPass('nightly', 1_000);
     const { ticks, now } = await look();
     for (let times = 0; times < 3; times++) expect(await schedules.tick(ticks[0]!, now)).toEqual({ wait: Infinity });
-    expect(reported).toMatchObject([{ code: 'DOCKET_UNAVAILABLE', message: expect.stringContaining("'nightly'") }]);
+    expect(reported).toMatchObject([{ code: 'DOCKET_DAMAGED', message: expect.stringContaining("'nightly'") }]);
     const one = docket.engine({ onError: () => undefined });
     await one.start();
     expect(await one.get('nightly')).toBeUndefined();

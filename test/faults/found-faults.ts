@@ -29,4 +29,13 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
+  {
+    id: 'B4',
+    mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',
+  },
+  { id: 'B7', mended: 'A damaged value in Redis is left out and told once; everything that is sound goes on.' },
+  {
+    id: 'B8',
+    mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',
+  },
 ];

@@ -113,6 +113,7 @@ function lastingKeys(contents: Contents, prefix: string): string[] {
     live.push(`execution:${name}`, `questions:${name}`);
     owned.push(`tasks:${owner}`, `ended:${owner}`, `open:${owner}`, `session-tasks:${session}`, `tickets:t${ticket}`);
     if (gate !== undefined) owned.push(`gate:limits:${component}`, `gate:${gate}:${component}`);
+    if (gate === 'unknown') owned.push('unknown');
   }
   const schedules = [...contents.scores('schedules').keys()];
   const allowed = new Set(
@@ -180,16 +181,17 @@ function strayMembers(contents: Contents): string[] {
     if (kind === 'q') expect(isOpen(key, name), 'due', member);
     else if (kind === 'x') expect(state === 'scheduled', 'due', member);
     else if (kind === 't') expect(state === 'queued' && ticket === name, 'due', member);
-    else expect(kind === 'g' && contents.scores(`gate:blocked:${key}`).size > 0, 'due', member);
+    else expect(contents.scores(`gate:${kind === 'g' ? 'blocked' : 'unknown'}:${key}`).size > 0, 'due', member);
   }
   for (const key of contents.named('questions:')) expect(isLive(key), 'questions', key);
 
-  for (const gate of ['running', 'called', 'blocked']) {
+  for (const gate of ['running', 'called', 'blocked', 'unknown']) {
     for (const component of contents.named(`gate:${gate}:`)) {
       const name = `gate:${gate}:${component}`;
-      const members = gate === 'blocked' ? [...contents.scores(name).keys()] : contents.members(name);
+      const isOrdered = gate === 'blocked' || gate === 'unknown';
+      const members = isOrdered ? [...contents.scores(name).keys()] : contents.members(name);
       for (const member of members) {
-        const key = gate === 'blocked' ? member.replace(/^\d+:/, '') : member;
+        const key = isOrdered ? member.replace(/^\d+:/, '') : member;
         expect(record(key)['gate'] === gate && record(key)['component'] === component, name, member);
       }
     }

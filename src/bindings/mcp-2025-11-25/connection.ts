@@ -377,6 +377,9 @@ const refuseValidator = (): never => {
 function exposedMessageOf(error: unknown): string {
   if (!ErrandError.is(error)) return 'Internal error';
   if (error.exposed) return error.message;
+  if (error.code === 'DOCKET_DAMAGED') {
+    return 'The record of this task is damaged and cannot be read (DOCKET_DAMAGED). Trying again does not help: start the task anew.';
+  }
   if (error.code !== 'DOCKET_UNAVAILABLE') return 'Internal error';
   return 'The tasks of this server are not available at the moment. Try again later.';
 }

@@ -122,9 +122,10 @@ export type Settlement =
   /**
    * The worker gives the execution back, and the attempt does not count. Without `delay` the run was interrupted: the
    * execution is queued at once, ahead of younger ones, and marked as redelivered. With `delay` the call never began: it
-   * is queued again after that many milliseconds.
+   * is queued again after that many milliseconds. With `unknown` this worker does not have the component: an engine with
+   * several processes keeps the execution for a worker that has it, however long that takes.
    */
-  | { readonly type: 'release'; readonly delay?: number };
+  | { readonly type: 'release'; readonly delay?: number; readonly unknown?: true };
 
 /** Why a run no longer owns its execution: it was cancelled, lost to another worker, or replaced by a newer execution. */
 export type Revocation = 'cancelled' | 'lost' | 'replaced';

@@ -1,8 +1,17 @@
 import { ErrandError, messageOf } from '../../base/errors.js';
 import { toJsonText, type Json } from '../../base/json.js';
-import type { Answer } from '../../call/channel.js';
+import type { Answer, ClientNotice, ProgressState } from '../../call/channel.js';
 import type { Outcome } from '../../call/outcome.js';
 import { rpcCode } from '../../protocol/errors.js';
+
+/** The bytes of messages that wait for one process. Beyond them progress is left out first, then log lines. */
+export const inboxRoom = 1_048_576;
+
+/** The size of a notice or of a progress message, in bytes of JSON: 64 KiB once it is sealed, which adds a third. */
+const noticeSize = 48_000;
+
+/** The most bytes that JSON in UTF-8 needs for one UTF-16 code unit. */
+const mostBytesPerUnit = 6;
 
 /** The limits of a docket. Sizes are bytes of JSON in UTF-8. */
 export interface SizeLimits {
@@ -66,6 +75,43 @@ export function answerWithin({ input: limit }: SizeLimits, answer: Answer): Answ
     return { error: { code: rpcCode.invalidParams, message: messageOf(error) } };
   }
 }
+
+/** Returns a notice in its stored form. Log data that is too large is cut, and says so. */
+export function noticeWithin(notice: ClientNotice): ClientNotice {
+  if (notice.type !== 'log') return notice;
+  const { data } = notice;
+  if (typeof data === 'string') return { ...notice, data: textWithin(data) };
+  const text = JSON.stringify(data);
+  if (fits(text.length, text)) return notice;
+  const message = typeof data === 'object' && data !== null && !Array.isArray(data) ? data['message'] : undefined;
+  if (typeof message !== 'string') return { ...notice, data: textWithin(text) };
+  const cut = `The fields were left out: ${Buffer.byteLength(text)} bytes in all`;
+  return { ...notice, data: { message: textWithin(message), cut } };
+}
+
+/** Returns progress in its stored form. A message that is too large is cut, and says so. */
+export function progressWithin(progress: ProgressState): ProgressState {
+  const { message } = progress;
+  return message === undefined ? progress : { ...progress, message: textWithin(message) };
+}
+
+/** A text, or its beginning with a mark that says how large all of it was. */
+function textWithin(text: string): string {
+  if (text.length * mostBytesPerUnit <= noticeSize) return text;
+  if (text.length <= noticeSize && fits(text.length, JSON.stringify(text))) return text;
+  // What follows the message of a log line has room as well.
+  const room = noticeSize - 200;
+  let kept = text.slice(0, room);
+  for (;;) {
+    const bytes = Buffer.byteLength(JSON.stringify(kept));
+    if (bytes <= room) break;
+    kept = kept.slice(0, Math.floor((kept.length * room) / bytes));
+  }
+  return `${kept.replace(/[\uD800-\uDBFF]$/, '')} … [cut: ${Buffer.byteLength(text)} bytes in all]`;
+}
+
+/** Whether JSON of so many UTF-16 code units is small enough. */
+const fits = (length: number, json: string): boolean => length <= noticeSize && Buffer.byteLength(json) <= noticeSize;
 
 /** The error for an owner who has too many open tasks. */
 export function tooManyTasks(limit: number, open: number): ErrandError {

@@ -1,6 +1,7 @@
 import { ErrandError, messageOf } from '../../base/errors.js';
 import type { OpenSpan } from '../../telemetry/tracing.js';
 import type { Logger } from '../../base/logger.js';
+import { Rarely } from '../../base/rarely.js';
 import { channelWithoutClient, type ClientChannel } from '../../call/channel.js';
 import type { CallFrame, CallSettings } from '../../call/frame.js';
 import { Journal } from '../../call/questions/journal.js';
@@ -26,6 +27,9 @@ import { outcomeOf, RunMeter, type RunOutcome } from './run-meter.js';
 const releaseDelay = 5_000;
 const shortDelay = 250;
 
+/** How often an unknown component is logged, in milliseconds. */
+export const unknownLineInterval = 60_000;
+
 /** How often a worker that waits to run a call alone looks for an idle one, in milliseconds. */
 const lookInterval = 1_000;
 
@@ -38,6 +42,8 @@ export interface WorkerHost extends CallSettings {
   /** The channel between a task and its client. */
   taskChannel(delivery: Delivery): ClientChannel;
   readonly strays: StrayErrors;
+  /** The log lines about components that the workers of the process do not have. Default: this worker's own. */
+  readonly unknownLines?: Rarely;
   /** Whether foreground calls or other workers run in the process as well. */
   sharesProcess(): boolean;
 }
@@ -50,6 +56,7 @@ export class Worker implements DeliveryHandler {
   private readonly consumer: Consumer;
   private readonly isolation: IsolatedRuns;
   private readonly others: OtherWorkers;
+  private readonly unknownLines: Rarely;
   private stopping = false;
 
   constructor(
@@ -70,6 +77,7 @@ export class Worker implements DeliveryHandler {
     );
     this.isolation = new IsolatedRuns(engine, this.consumer, host.clock, host.logger);
     this.others = new OtherWorkers(name, engine, host.clock);
+    this.unknownLines = host.unknownLines ?? new Rarely(unknownLineInterval);
   }
 
   /** The number of calls that hold a slot, and of those that wait without one. */
@@ -161,16 +169,18 @@ export class Worker implements DeliveryHandler {
   /** Leaves a run to a worker that knows the component, as exists during the rollout of a new version. */
   private async releaseUnknown(delivery: Delivery): Promise<void> {
     const { component } = delivery.record;
-    this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
+    if (this.unknownLines.isDue(component, this.host.clock.now())) {
+      this.loggerFor(delivery.record).warning('An execution of an unknown component was released');
+    }
     this.host.meters.count('executionsUnknown', { 'errand.component': component });
-    await this.release(delivery, (await this.others.hasRoom(component)) ? shortDelay : releaseDelay);
+    await this.release(delivery, (await this.others.hasRoom(component)) ? shortDelay : releaseDelay, true);
   }
 
   /** Gives back a run that has not begun, for delivery after `delay` milliseconds. No attempt is counted. */
-  private async release({ record, run }: Delivery, delay: number): Promise<void> {
+  private async release({ record, run }: Delivery, delay: number, unknown = false): Promise<void> {
     const { component, key } = record;
     this.host.meters.count('runsEnded', { 'errand.component': component, 'errand.outcome': 'put_back' });
-    await this.engine.settle(key, run, { type: 'release', delay });
+    await this.engine.settle(key, run, { type: 'release', delay, ...(unknown && { unknown }) });
   }
 
   private async giveUp(delivery: Delivery): Promise<void> {

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { ErrandError } from '../../base/errors.js';
+import { damaged, isDamage } from '../damage.js';
 import type { LuaStep } from '../lua/lua-step.js';
 import type { RedisConnections } from './connections.js';
 import type { Argument, Reply, ScriptRunner } from './script-runner.js';
 
-/** Runs steps for the callers of an engine: each has a deadline, fails with `DOCKET_UNAVAILABLE`, and is refused after the end. */
+/**
+ * Runs steps for the callers of an engine: each has a deadline, fails with `DOCKET_UNAVAILABLE` or `DOCKET_DAMAGED`, and is refused
+ * after the end.
+ */
 export class Commands {
   /** Id of this process. */
   readonly node = randomUUID();
@@ -30,12 +34,13 @@ export class Commands {
     return `${this.node}.${++this.requests}`;
   }
 
-  /** @throws {ErrandError} `DOCKET_UNAVAILABLE` */
+  /** @throws {ErrandError} `DOCKET_UNAVAILABLE`, `DOCKET_DAMAGED` */
   async guard<T>(command: () => Promise<T>): Promise<T> {
     this.refuseClosed();
     try {
       return await command();
     } catch (error) {
+      if (isDamage(error)) throw damaged(error);
       throw ErrandError.is(error) ? error : this.connections.unavailable(error);
     }
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { ReplyError } from 'ioredis';
 import { isWellFormed } from '../../base/json.js';
 import type { RedisClient } from './open-redis.js';
+import { isDamage } from '../damage.js';
 import { batch } from '../lua/bundle.js';
 import type { BullMqFunction, BullMqSteps, LuaStep } from '../lua/lua-step.js';
 
@@ -48,6 +49,20 @@ export class Scripts {
   }
 }
 
+/** Who waits for the reply to a call. */
+interface Caller {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: unknown) => void;
+  /** Whether the call may be made again once what kept it from running is mended. */
+  readonly mayRepeat: boolean;
+}
+
+/** Removes damaged values that may have kept a call with these names from running. Returns whether there were any. */
+export type Mend = (names: readonly string[]) => Promise<boolean>;
+
+/** Longer arguments are no names. */
+const longestName = 500;
+
 /** Calls of one step that are sent in one command. */
 interface Batch {
   readonly step: LuaStep;
@@ -55,7 +70,7 @@ interface Batch {
   /** Total number of arguments, and their total length in characters. */
   count: number;
   size: number;
-  readonly callers: { readonly resolve: (reply: Reply) => void; readonly reject: (error: unknown) => void }[];
+  readonly callers: Caller[];
 }
 
 const sizeOf = (args: readonly Argument[]): number =>
@@ -105,6 +120,7 @@ export class ScriptRunner {
     private readonly redis: RedisClient,
     readonly prefix: string,
     private readonly scripts: Scripts,
+    private readonly mend?: Mend,
   ) {
     redis.on('close', () => this.sent.clear());
   }
@@ -114,6 +130,10 @@ export class ScriptRunner {
    * much less. Steps run in the order of the calls.
    */
   run(step: LuaStep, ...args: readonly Argument[]): Promise<Reply> {
+    return this.call(step, args, this.mend !== undefined);
+  }
+
+  private call(step: LuaStep, args: readonly Argument[], mayRepeat: boolean): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const size = sizeOf(args);
       if (this.batch && !hasRoom(this.batch, step, args, size)) this.flush();
@@ -121,7 +141,7 @@ export class ScriptRunner {
       batch.calls.push(args);
       batch.count += args.length;
       batch.size += size;
-      batch.callers.push({ resolve, reject });
+      batch.callers.push({ resolve, reject, mayRepeat });
     });
   }
 
@@ -141,13 +161,30 @@ export class ScriptRunner {
     try {
       const reply = await this.reply(step, commandArguments(calls));
       const replies = step.packed ? unpacked(reply as string[]) : (reply as (Reply | Error)[]);
-      callers.forEach(({ resolve, reject }, index) => {
+      callers.forEach((caller, index) => {
         const reply = replies[index] ?? null;
-        if (reply instanceof Error) reject(reply);
-        else resolve(reply);
+        if (!(reply instanceof Error)) caller.resolve(reply);
+        else if (caller.mayRepeat && isDamage(reply)) void this.repeat(step, calls[index] ?? [], caller, reply);
+        else caller.reject(reply);
       });
     } catch (error) {
       for (const { reject } of callers) reject(error);
+    }
+  }
+
+  /** Makes a call again if a damaged value kept it from running and could be removed. Steps may be sent twice. */
+  private async repeat(
+    step: LuaStep,
+    args: readonly Argument[],
+    { resolve, reject }: Caller,
+    error: Error,
+  ): Promise<void> {
+    try {
+      const names = args.map(String).filter((name) => name !== '' && name.length <= longestName);
+      if (!(await this.mend?.(names))) throw error;
+      resolve(await this.call(step, args, false));
+    } catch (failure) {
+      reject(failure);
     }
   }
 

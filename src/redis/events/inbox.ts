@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from '../connection/open-redis.js';
 import type { EngineEvent, Revocation, Unwatch, Watched } from '../../docket/engine/engine.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../../docket/engine/record.js';
+import { Backlog, droppedIn } from './backlog.js';
 import { Ends } from './ends.js';
 import { Watchers, type OnError } from '../../docket/engine/watchers.js';
 import { keyOf } from '../keys.js';
@@ -34,6 +35,8 @@ export interface InboxHost {
   unscheduled(message: Readonly<Record<string, string>>, number: number): void;
   /** Called when a connection of this process has lost a question lease. */
   leaseLost(message: Readonly<Record<string, string>>): void;
+  /** Called with the number of messages of a kind that found no room in the inbox. */
+  dropped(kind: string, count: number): void;
   /** Reports the current state of all sessions, because news may have been missed. */
   refresh(): Promise<void>;
   readonly report: OnError;
@@ -68,6 +71,9 @@ export class Inbox {
   private missed = false;
   /** Redis may have forgotten this process or its watches: the reader joins again before it reads on. */
   private unknown = false;
+  /** Executions whose progress was left out of the inbox: the reader reports it before it reads on. */
+  private readonly again = new Set<string>();
+  private readonly backlog: Backlog;
   private joining?: Promise<void>;
   private heartbeats = 0;
   private timer?: NodeJS.Timeout;
@@ -82,6 +88,7 @@ export class Inbox {
     private readonly host: InboxHost,
   ) {
     this.watchers = new Watchers(host.report);
+    this.backlog = new Backlog(node, scripts, host.report);
     this.ends = new Ends(scripts, {
       node,
       lastNumber: () => this.lastNumber,
@@ -170,7 +177,8 @@ export class Inbox {
   }
 
   private async sendHeartbeat(): Promise<void> {
-    const known = await this.scripts.run(lua.inbox.renew, this.node, inboxTtl, this.lastId);
+    await this.backlog.acknowledge(this.lastId);
+    const known = await this.scripts.run(lua.inbox.renew, this.node, inboxTtl);
     if (known === 0) {
       // This process counted as dead, so others sent it nothing.
       this.unknown = true;
@@ -210,11 +218,13 @@ export class Inbox {
         // The message that the process has joined may come before the reply.
         if (this.unknown || this.joining) await this.rejoin();
         if (this.missed) await this.catchUp();
+        if (this.again.size > 0) await this.emitAgain();
         const reply = await this.reader.xread('COUNT', 500, 'BLOCK', readWait, 'STREAMS', inbox, this.lastId);
         for (const [id, fields] of reply?.[0]?.[1] ?? []) {
           this.lastId = id;
           this.guarded(() => this.receive(fieldsOf(fields)));
         }
+        this.backlog.tend(this.lastId);
       } catch (error) {
         if (this.isClosed()) return;
         this.host.report(error);
@@ -232,6 +242,7 @@ export class Inbox {
     const number = Number(fields['@number']);
     if (number > this.lastNumber + 1) this.missed = true;
     this.lastNumber = Math.max(number, this.lastNumber);
+    this.backlog.received(fields);
     if (fields['@event'] === 'revoke') {
       this.host.revoked(String(fields['@run']), fields['@why'] as Revocation);
       return;
@@ -241,10 +252,29 @@ export class Inbox {
       this.host.unscheduled(fields, number);
       return;
     }
+    if (fields['@event'] === 'dropped') return this.missing(fields);
     if (fields['@event'] === 'session') return this.host.session(fields);
     if (fields['@event'] === 'taken') return this.host.leaseLost(fields);
     const event = eventIn(fields);
     if (event) this.emit(event, number);
+  }
+
+  /** Handles the message about those that found no room. */
+  private missing(fields: Readonly<Record<string, string>>): void {
+    const { kinds, keys } = droppedIn(fields);
+    for (const [kind, count] of kinds) this.host.dropped(kind, count);
+    for (const key of keys) this.again.add(key);
+    // Neither is read again: of progress the latest is, and log lines are gone.
+    if ([...kinds.keys()].some((kind) => kind !== 'progress' && kind !== 'notice')) this.missed = true;
+  }
+
+  /** Reports the latest progress of executions whose messages found no room. */
+  private async emitAgain(): Promise<void> {
+    for (const key of [...this.again]) {
+      const current = await this.host.current(key);
+      this.again.delete(key);
+      if (current?.record.progress) this.emit({ type: 'progress', record: current.record });
+    }
   }
 
   /** Reports the current state to all watchers, since messages were missed. */

@@ -38,7 +38,13 @@ export class RedisSessions implements Sessions {
   async find(id: string): Promise<StoredSession | undefined> {
     const [owner, client] = (await this.host.commands.run(lua.sessions.find, id)) as readonly Reply[];
     if (typeof owner !== 'string' || typeof client !== 'string') return undefined;
-    return { owner, client: JSON.parse(client) as Json };
+    try {
+      return { owner, client: JSON.parse(client) as Json };
+    } catch (error) {
+      // Damaged. The client begins a new one.
+      this.host.report(error);
+      return undefined;
+    }
   }
 
   async keep(id: string, connection: string, ttl: number): Promise<boolean> {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { WorkerIdentity, WorkerSummary } from '../../docket/engine/queries.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { parsed } from '../codec.js';
+import type { Damages } from '../damage.js';
 import type { ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
 
@@ -18,7 +19,14 @@ type Leave = () => void;
 
 const Facts = z
   .string()
-  .transform((text): unknown => JSON.parse(text))
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'Not JSON' });
+      return z.NEVER;
+    }
+  })
   .pipe(
     z.object({
       name: z.string(),
@@ -45,6 +53,7 @@ export class WorkerRegistry {
     /** How long a worker counts as alive without a heartbeat, in milliseconds. */
     private readonly ttl: number,
     private readonly report: OnError,
+    private readonly damages: Damages,
   ) {}
 
   /** Adds a worker. Each heartbeat reports its current `load`. */
@@ -95,12 +104,14 @@ export class WorkerRegistry {
   /** Lists the live workers of all processes, oldest first. */
   async list(): Promise<readonly WorkerSummary[]> {
     const rows = (await this.scripts.run(lua.workers.list)) as readonly unknown[];
-    return rows
-      .map((row): WorkerSummary => {
-        const [id, startedAt, { version, ...facts }, running, waiting] = parsed(Row, row, 'a worker');
-        const began = new Date(startedAt);
-        return { id, startedAt: began, ...facts, running, waiting, ...(version !== undefined && { version }) };
-      })
+    const read = (row: unknown): WorkerSummary => {
+      const [id, startedAt, { version, ...facts }, running, waiting] = parsed(Row, row, 'a worker');
+      const began = new Date(startedAt);
+      return { id, startedAt: began, ...facts, running, waiting, ...(version !== undefined && { version }) };
+    };
+    const idOf = (row: unknown): string => String((row as readonly unknown[])[0]);
+    return this.damages
+      .readable('worker', rows, idOf, read)
       .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
   }
 

@@ -35,7 +35,7 @@ export interface GuardData extends Omit<GuardOptions, 'report'> {
 }
 
 /**
- * A thread that renews the leases of this process while its event loop is blocked. It has a connection of its own, and finds
+ * A thread that renews the leases of this process while its event loop is blocked. It then has a connection of its own, and finds
  * the jobs of this process by their locks, so it also covers those whose replies this process has not read yet.
  */
 export class LeaseGuard {

@@ -1,27 +1,46 @@
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { parseAddress } from '../connection/address.js';
-import { Liveness } from '../connection/liveness.js';
-import { openRedis } from '../connection/open-redis.js';
+import type * as OpenRedis from '../connection/open-redis.js';
+import type { RedisClient } from '../connection/open-redis.js';
 import { times, type GuardData } from './lease-guard.js';
 
 /** How many jobs one command looks at: Redis does nothing else meanwhile. */
 const batchSize = 500;
 
+/** With a shorter lease, in milliseconds, loading the client when it is needed would take too long. */
+const shortLease = 5_000;
+
 /** The main function of the thread of {@link LeaseGuard}. */
 function guardLeases(data: GuardData): void {
   const { url, tls, prefix, node, lease, maxBlock, endsProcess } = data;
   const deadline = Math.ceil(lease / 3);
-  // Nothing but that notices in time if the connection has died: it is idle until the event loop is blocked.
-  const liveness = new Liveness(Math.max(deadline, 1_000));
-  const redis = liveness.watch(openRedis(parseAddress(url), { tls, deadline, commandDeadline: deadline }));
-  // The process itself reports an outage.
-  redis.on('error', () => undefined);
-  redis.connect().catch(() => undefined);
+  const load = (): Promise<typeof OpenRedis> => import('../connection/open-redis.js');
+  // The client is most of what a thread costs, and few processes ever need it.
+  if (lease < shortLease) void load().catch(() => undefined);
+
+  /** Exists while the event loop is blocked. */
+  let connection: Promise<RedisClient> | undefined;
+  const connect = async (): Promise<RedisClient> => {
+    const { openRedis } = await load();
+    const redis = openRedis(parseAddress(url), { tls, deadline, commandDeadline: deadline });
+    // The process itself reports an outage.
+    redis.on('error', () => undefined);
+    await redis.connect();
+    return redis;
+  };
+  const disconnect = (): void => {
+    connection?.then(
+      (redis) => redis.disconnect(),
+      () => undefined,
+    );
+    connection = undefined;
+  };
 
   const since = (which: number): number => Number(process.hrtime.bigint() - Atomics.load(data.times, which)) / 1e6;
   /** Runs a step on all active jobs, some at a time, and returns the replies. */
   const runOnActive = async (text: string, ...args: readonly (string | number)[]): Promise<unknown[]> => {
+    const redis = await (connection ??= connect());
     const ids = await redis.lrange(data.active, 0, -1);
     const replies: unknown[] = [];
     for (let index = 0; index < ids.length; index += batchSize) {
@@ -38,6 +57,7 @@ function guardLeases(data: GuardData): void {
     try {
       return [...new Set((await runOnActive(data.abandon, endsProcess ? '1' : '0')).flat())];
     } catch {
+      disconnect();
       return tries > 1 ? abandon(tries - 1) : [];
     }
   };
@@ -74,16 +94,23 @@ function guardLeases(data: GuardData): void {
     if (blocked <= maxBlock) hasStopped = false;
     else if (!hasStopped) return stop(blocked);
     else return;
-    if (since(times.renewed) < lease / 2 || performance.now() - renewedHere < lease / 3) return;
+    const isDue = since(times.renewed) >= lease / 2;
+    if (blocked < lease / 8 && !isDue) {
+      disconnect();
+      return;
+    }
+    // In advance: connecting takes a moment.
+    connection ??= connect();
+    if (!isDue || performance.now() - renewedHere < lease / 3) return;
     renewedHere = performance.now();
     await runOnActive(data.renewOwn, lease);
   };
   setInterval(() => {
     if (isLooking) return;
     isLooking = true;
-    // What fails is tried again at the next look.
+    // What fails is tried again at the next look, on a new connection.
     void look()
-      .catch(() => undefined)
+      .catch(disconnect)
       .finally(() => (isLooking = false));
   }, lease / 8);
 }

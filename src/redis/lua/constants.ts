@@ -1,6 +1,7 @@
 import { crashesUntilCharged, crashesUntilIsolated, crashWindow } from '../../docket/engine/loss-policy.js';
 import { executionStates, mostLookedAt, summaryFields } from '../../docket/engine/queries.js';
 import { endFields } from '../../docket/engine/record.js';
+import { inboxRoom } from '../../docket/engine/size-limits.js';
 import { endsKept, sessionsKept } from '../../docket/engine/sessions.js';
 import { jobName } from '../keys.js';
 
@@ -12,6 +13,7 @@ export const constants: Readonly<Record<string, string | number | readonly strin
   END_FIELDS: endFields,
   ENDS_KEPT: endsKept,
   EXECUTION_STATES: executionStates,
+  INBOX_ROOM: inboxRoom,
   JOB_NAME: jobName,
   MOST_LOOKED_AT: mostLookedAt,
   SESSIONS_KEPT: sessionsKept,

@@ -10,6 +10,9 @@ import { outcomeFields, type FinishedRun, type RunsParts } from './redis-runs.js
 import type { RedisRuns } from './redis-runs.js';
 import type { Ticket } from './queue-jobs.js';
 
+/** The number of components that a worker declares. It looks at executions of further ones each time. */
+const mostDeclared = 200;
+
 /** A queue job under its lock. */
 export interface LockedJob {
   /** Its id in BullMQ. */
@@ -36,15 +39,20 @@ export interface Finished {
 export class Intake {
   /** Distinguishes workers of the same name. */
   private readonly id = randomUUID();
-  private readonly limits: readonly Argument[];
+  private readonly worker: string;
+  /** The components that the worker has; absent if it has all. */
+  private readonly components: ReadonlySet<string> | undefined;
+  /** Limits of components, as arguments of the steps; and which components the worker has, where Redis asks. */
+  private readonly limits: Argument[];
   private locks = 0;
 
   constructor(
-    private readonly worker: string,
-    limits: ConsumeOptions['limits'],
+    { worker, components, limits }: ConsumeOptions,
     private readonly runs: RedisRuns,
     private readonly parts: RunsParts,
   ) {
+    this.worker = worker;
+    this.components = components && new Set(components);
     this.limits = limitArguments(limits);
   }
 
@@ -71,8 +79,11 @@ export class Intake {
   async acquireFirst(lock: string, run: string): Promise<NextJob | undefined> {
     const { commands, lease, waitingList, workers } = this.parts;
     const args = [this.id, lock, lease, this.worker, commands.node, run, ...this.limits];
-    const [first, admitted] = (await workers().run(lua.runs.acquireFirst, ...args)) as readonly Reply[];
+    const [first, admitted, unknown] = (await workers().run(lua.runs.acquireFirst, ...args)) as readonly Reply[];
     await waitingList.admit(admitted);
+    const declared = listIn(unknown).map((component) => this.declare(String(component)));
+    // Executions wait for a worker like this one, which Redis did not know.
+    if (!Array.isArray(first) && declared.includes('known')) return this.acquireFirst(lock, run);
     return this.nextJobIn(first, run);
   }
 
@@ -112,6 +123,19 @@ export class Intake {
     await this.parts.workers().run(lua.runs.passOn);
   }
 
+  private has(component: string): boolean {
+    return this.components?.has(component) ?? true;
+  }
+
+  /** From now on the worker says whether it has a component. Undefined if it already does. */
+  private declare(component: string): 'known' | 'unknown' | undefined {
+    const isDeclared = this.limits.some((each, index) => index % 4 === 0 && each === component);
+    if (isDeclared || this.limits.length >= 4 * mostDeclared) return undefined;
+    const standing = this.has(component) ? 'known' : 'unknown';
+    this.limits.push(component, standing, '', '');
+    return standing;
+  }
+
   private nextArguments({ id, lock }: LockedJob, run: string): Argument[] {
     return [id, lock, this.parts.lease, this.worker, this.parts.commands.node, run, ...this.limits];
   }
@@ -130,7 +154,13 @@ export class Intake {
     value: Reply | undefined,
   ): Promise<Delivery | undefined> {
     const { waitingList, report } = this.parts;
-    if (status === 'run') return this.delivery(key, run, value);
+    if (status === 'run' || status === 'look') {
+      const delivery = await this.delivery(key, run, value);
+      const component = delivery?.record.component;
+      // Before the worker looks: it takes others in the meantime.
+      if (component !== undefined && (status === 'look' || !this.has(component))) this.declare(component);
+      return delivery;
+    }
     if (status === 'wait' && value !== '') waitingList.checkDueIn(Number(value));
     if (status === 'missing') report(key === '' ? foreignJob() : recordMissing(key));
     return undefined;
@@ -154,6 +184,10 @@ export class Intake {
   }
 }
 
+/** A list in a packed reply, where an empty one arrives as an empty record. */
+const listIn = (reply: Reply | undefined): readonly Reply[] =>
+  Array.isArray(reply) ? (reply as readonly Reply[]) : [];
+
 const foreignJob = (): ErrandError =>
   new ErrandError(
     'EXECUTION_UNKNOWN',
@@ -163,5 +197,5 @@ const foreignJob = (): ErrandError =>
 const recordMissing = (key: string): ErrandError =>
   new ErrandError(
     'EXECUTION_UNKNOWN',
-    `The record of '${key}' was gone when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
+    `The record of '${key}' was gone or damaged when its turn came, so it is not run. Redis must not evict keys: set maxmemory-policy noeviction.`,
   );

@@ -4,7 +4,7 @@ import type { OnError } from '../../docket/engine/watchers.js';
 import { jobName, queueName } from '../keys.js';
 import type { Epoch, Overall } from './epoch.js';
 import type { DueTick, Schedules } from './schedules.js';
-import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import type { Mend, Reply, ScriptRunner } from '../connection/script-runner.js';
 import { lua } from '../lua/bundle.js';
 
 /** Longest pause between two checks for what is due, in milliseconds. Another process may have made something due. */
@@ -29,6 +29,7 @@ type DueReply = readonly [
   next: string,
   admitted: Admitted,
   overall: Overall,
+  failed: readonly string[],
 ];
 
 /** Executions that may run within the limits of their component, each with its new queue job. */
@@ -86,6 +87,7 @@ export class QueueJobs {
     private readonly schedules: Schedules,
     private readonly epoch: Epoch,
     private readonly report: OnError,
+    private readonly mend: Mend,
   ) {
     this.queue = new Queue(queueName, {
       connection,
@@ -178,11 +180,12 @@ export class QueueJobs {
     let wait: number = longestPause;
     try {
       const reply = (await this.scripts.run(lua.queue.due)) as DueReply;
-      const [due, missing, ticks, now, next, admitted, overall] = reply;
+      const [due, missing, ticks, now, next, admitted, overall, failed] = reply;
       this.checkDueIn(await this.epoch.check(overall, Number(now)));
       if (next !== '') wait = Math.min(Math.max(Number(next), shortestPause), longestPause);
       await Promise.all(due.map(([key, number, priority]) => this.add(key, number, Number(priority))));
       await this.admit(admitted);
+      if (failed.length > 0) await this.mend(failed);
       for (const [key, number, priority] of missing) await this.add(key, number, Number(priority), true);
       await Promise.all(ticks.map((tick) => this.tick(tick, Number(now))));
       this.failing = false;

@@ -39,9 +39,10 @@ export class RedisRuns {
       case 'retry':
         return this.settleAs(key, run, 'retry', settlement.delay, 'lastError', JSON.stringify(settlement.error));
       case 'release':
-        // The steps distinguish two cases: an interrupted run goes to the front, a run that never began waits for the delay.
-        return settlement.delay === undefined
-          ? this.settleAs(key, run, 'handBack')
+        // An interrupted run goes to the front, one that never began waits for the delay, or for a worker with its component.
+        if (settlement.delay === undefined) return this.settleAs(key, run, 'handBack');
+        return settlement.unknown === true
+          ? this.settleAs(key, run, 'setAside')
           : this.settleAs(key, run, 'putBack', settlement.delay);
     }
   }

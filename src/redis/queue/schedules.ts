@@ -1,8 +1,10 @@
+import { ErrandError } from '../../base/errors.js';
 import type { NewSchedule, ScheduleRecord } from '../../docket/engine/engine.js';
 import { nextTick } from '../../docket/engine/timetable.js';
 import type { OnError } from '../../docket/engine/watchers.js';
 import { executionFields, scheduleIn, timetableIn } from '../codec.js';
 import type { Reply, ScriptRunner } from '../connection/script-runner.js';
+import type { Damages } from '../damage.js';
 import { lua } from '../lua/bundle.js';
 
 /** A tick that is due, as Redis reports it to the process that checks first. */
@@ -35,6 +37,7 @@ export class Schedules {
 
   constructor(
     private readonly scripts: ScriptRunner,
+    private readonly damages: Damages,
     private readonly report: OnError,
     /** Id of this process. */
     private readonly node = '',
@@ -59,6 +62,11 @@ export class Schedules {
     }
   }
 
+  /** Sets those that this process has declared again, because the list of all was damaged. */
+  async setAgain(): Promise<void> {
+    await Promise.all([...this.declared.values()].map(({ schedule }) => this.set(schedule)));
+  }
+
   async delete(id: string): Promise<boolean> {
     const deleted = (await this.scripts.run(lua.schedules.delete, this.node, id)) === 1;
     this.declared.delete(id);
@@ -76,8 +84,11 @@ export class Schedules {
   }
 
   async list(): Promise<readonly ScheduleRecord[]> {
-    const all = ((await this.scripts.run(lua.schedules.list)) as readonly Reply[]).map(scheduleIn);
-    return all.sort((a, b) => a.next - b.next || (a.id < b.id ? -1 : 1));
+    const found = (await this.scripts.run(lua.schedules.list)) as readonly Reply[];
+    const idOf = (fields: Reply): string => String((fields as readonly Reply[])[0]);
+    return this.damages
+      .readable('schedule', found, idOf, scheduleIn)
+      .sort((a, b) => a.next - b.next || (a.id < b.id ? -1 : 1));
   }
 
   /**
@@ -94,7 +105,8 @@ export class Schedules {
       this.failing.delete(id);
       return { wait: following - now, ...(job !== null && { job }) };
     } catch (error) {
-      if (!this.failing.has(id)) this.report(error);
+      if (ErrandError.is(error, 'DOCKET_DAMAGED')) this.damages.note('schedule', id, error);
+      else if (!this.failing.has(id)) this.report(error);
       this.failing.add(id);
       return { wait: Infinity };
     }

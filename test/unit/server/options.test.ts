@@ -111,6 +111,7 @@ describe('options that are not given', () => {
       grace: 10_000,
       errors: 'mask',
       http: {},
+      onlyWorks: false,
       docket: {
         url: 'memory://',
         worker: true,
@@ -118,6 +119,7 @@ describe('options that are not given', () => {
         headers: new Set(['traceparent', 'tracestate', 'accept-language', 'x-request-id']),
         ttl: 3_600_000,
         lease: 10_000,
+        maxBlock: 60_000,
         limits: { openTasks: 1_000, ttl: 86_400_000, input: 1_048_576, result: 10_485_760, questions: 100 },
       },
     });

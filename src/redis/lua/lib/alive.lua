@@ -9,7 +9,8 @@ local function nodeOf(place) return string.match(place, '^(.*)/') or '' end
 -- Whether a process is alive. If no process has sent a heartbeat for a whole TTL, Redis itself was unreachable. Processes then
 -- get time to send one, and keep what they hold.
 local function isAlive(node)
-  local sign = redis.call('GET', aliveKey(node))
+  -- A damaged one is replaced by the next heartbeat.
+  local sign = redis.pcall('GET', aliveKey(node))
   if sign then return sign ~= 'gone' end
   local untold = redis.call('GET', signsKey())
   return not untold or now < tonumber(untold)

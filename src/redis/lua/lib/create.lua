@@ -15,8 +15,9 @@ local function create(x, key, runAt, fields, awaits)
   -- A full Redis refuses this write, provided that the step has written nothing before.
   local number = newTicket()
   local known = facts(x)
-  if known.state then
+  if known.state or broken[x] then
     redis.call('DEL', x)
+    broken[x] = nil
     records[x] = { updatedAt = known.updatedAt }
   end
   -- Processes that wait for the end of the previous execution are notified of the new one, and may keep waiting.

@@ -23,7 +23,7 @@ local function emit(x, event, ...)
     end
   end
   for _, node in ipairs(nodes) do
-    if not post(node, entry) then
+    if not post(node, entry, record.key) then
       for _, set in ipairs(sets) do redis.call('SREM', set, node) end
     end
   end

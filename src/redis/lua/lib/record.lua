@@ -9,12 +9,18 @@ local terminal = { completed = true, failed = true, cancelled = true }
 -- Few steps need the input, which may be large. From this size in bytes, it is not read, and an empty text stands for it.
 local LARGE_INPUT = 4096
 
--- The record at a key, by field.
+-- The keys of records in whose place there is a value of another type.
+local broken = {}
+
+-- The record at a key, by field. A broken one counts as absent.
 local function facts(x)
   local record = records[x]
   if not record then
     record = {}
-    if redis.call('HSTRLEN', x, 'input') < LARGE_INPUT then
+    local length = redis.pcall('HSTRLEN', x, 'input')
+    if type(length) == 'table' then
+      broken[x] = true
+    elseif length < LARGE_INPUT then
       local fields = redis.call('HGETALL', x)
       for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
     else
@@ -25,6 +31,11 @@ local function facts(x)
     records[x] = record
   end
   return record
+end
+
+-- Fails for a broken record, which is not the same as none.
+local function refuseBroken(x)
+  if broken[x] then error({ err = 'WRONGTYPE The record is broken' }) end
 end
 
 -- The time to write into a record. It never goes back.

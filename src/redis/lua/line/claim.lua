@@ -8,7 +8,12 @@ How jobs become runs.
 --- @include "lib/values"
 --- @include "line/gates"
 --- @include "line/isolation"
+--- @include "line/known"
 --- @include "line/line"
+--- @bullmq addJob
+
+-- How many executions follow one that has found a worker with their component.
+local MOST_ADMITTED = 100
 
 -- Handles a run whose worker has died or has lost it. An isolated run is charged with the loss, and with those that it was only
 -- suspected of, unless it was still waiting for other runs to end. Returns whether its component is isolated from now on.
@@ -37,8 +42,9 @@ local function lose(x, key)
   return nowIsolated
 end
 
--- Acquires the run of a job. Returns a status, then the record or the milliseconds to wait. `limits` are the limits of
--- components, from `first` on: for each its name, its concurrency, its maximum rate and the window of the rate; '' for no limit.
+-- Acquires the run of a job. Returns a status, then the record or the milliseconds to wait; the status is 'look' if the worker is
+-- to say from now on whether it has the component. `limits` are the limits of components, from `first` on: for each its name, its
+-- concurrency, its maximum rate and the window of the rate; '' for no limit.
 local function claim(key, ticket, node, run, limits, first)
   local x = executionKey(key)
   local record = facts(x)
@@ -51,9 +57,21 @@ local function claim(key, ticket, node, run, limits, first)
   if record.run == run then return 'run', recordOf(x) end
   local isolated = isIsolated(record.component)
   if record.state == 'running' then isolated = lose(x, key) end
-  local bound
-  for i = first, #limits, 4 do
-    if limits[i] == record.component then bound = i end
+  local bound, has = standing(limits, first, record.component)
+  local verdict = 'run'
+  if not has then
+    local wanted = isAside(record.component)
+    if has == false or (wanted and not gates(record.component).mayLook()) then
+      gates(record.component).setAside(x, key)
+      -- Another worker may have it, and find this execution as it looks.
+      redis.call('ZADD', signKey(), 0, '0')
+      return 'wait', ''
+    end
+    if wanted then verdict = 'look' end
+  end
+  -- Without BullMQ's scripts, a worker that has the component cannot fetch those that wait for it.
+  if has and not addJob and isAside(record.component) then
+    gates(record.component).probe(MOST_ADMITTED)
   end
   if bound or isolated then
     local concurrency, max, duration = nil, nil, nil
@@ -69,7 +87,7 @@ local function claim(key, ticket, node, run, limits, first)
   if isolated or num(record.suspicions, 0) >= CRASHES_UNTIL_ISOLATED then note(x, 'isolated', '1') end
   become(x, key, 'running', 'run', run, 'node', node, 'attempt', text(num(record.attempt, 0) + 1))
   emit(x, 'state')
-  return 'run', recordOf(x)
+  return verdict, recordOf(x)
 end
 
 -- The reply for a job that a worker has taken. `args` contain the process, the run and the limits, from `first` on.

@@ -2,6 +2,9 @@
 The limits of a component. If they leave no room for a run, its job is dropped and the execution is blocked, in the order of the
 waiting list. A run that ends admits the next one, which gets a job at the front of the list. It takes no room until that job is
 acquired, so an admitted execution delays none that precedes it. The field `gate` of a record says where the execution is.
+
+Executions whose component a worker does not have wait here as well, until a worker that has it takes them: in the waiting list,
+they would only move from one worker to the next.
 ]]
 --- @include "lib/record"
 --- @include "lib/state"
@@ -14,6 +17,9 @@ local MOST = 100
 -- Longest pause between two checks whether a waiting execution can be admitted, in milliseconds.
 local LONGEST_WAIT = 10000
 
+-- How often one of the executions that wait for a worker with their component is tried, in milliseconds: on all workers together.
+local PROBE_INTERVAL = 1000
+
 -- The gate of a component. Everything is inside one function, which costs nothing until it is called.
 local function gates(component)
   local function at(part) return gateKey(part .. ':' .. component) end
@@ -21,12 +27,23 @@ local function gates(component)
   -- The member of a blocked execution in the sorted set: its position in the waiting list, then its key.
   local function atGate(x, key) return placeOf(facts(x).ticket) .. ':' .. key end
 
+  -- Forgets that executions wait for a worker that has the component, if none do.
+  local function tidy()
+    if redis.call('EXISTS', at('unknown')) == 1 then return end
+    redis.call('SREM', unknownKey(), component)
+    redis.call('ZREM', dueKey(), 'u::' .. component)
+  end
+
   -- Removes an execution from the set that it is in.
   local function take(x, key)
     local record = facts(x)
     if record.gate == 'running' then redis.call('SREM', at('running'), key)
     elseif record.gate == 'called' then redis.call('SREM', at('called'), key)
-    elseif record.gate == 'blocked' then redis.call('ZREM', at('blocked'), atGate(x, key)) end
+    elseif record.gate == 'blocked' then redis.call('ZREM', at('blocked'), atGate(x, key))
+    elseif record.gate == 'unknown' then
+      redis.call('ZREM', at('unknown'), atGate(x, key))
+      tidy()
+    end
   end
 
   -- How many more runs may begin. If the rate allows none, also the milliseconds until its window ends.
@@ -133,5 +150,58 @@ local function gates(component)
     redis.call('HSET', at('limits'), 'concurrency', '')
     tend()
   end
-  return { leave = leave, undo = undo, pass = pass, repair = repair, open = open }
+
+  -- Lets an execution wait for a worker that has its component.
+  local function setAside(x, key)
+    take(x, key)
+    redis.call('ZADD', at('unknown'), num(facts(x).priority, 0), atGate(x, key))
+    redis.call('SADD', unknownKey(), component)
+    redis.call('ZADD', dueKey(), 'NX', text(now + PROBE_INTERVAL), 'u::' .. component)
+    redis.call('ZREM', dueKey(), 't:' .. facts(x).ticket .. ':' .. key)
+    note(x, 'gate', 'unknown')
+  end
+
+  -- Whether a worker may look if it has the component: only one does at a time.
+  local function mayLook() return redis.call('SET', at('look'), '1', 'PX', PROBE_INTERVAL, 'NX') end
+
+  -- The priority and the position of the first execution that waits for a worker with the component. Nil if none does.
+  local function firstAside()
+    local first = redis.call('ZRANGE', at('unknown'), 0, 0, 'WITHSCORES')
+    if first[1] then return tonumber(first[2]), tonumber(string.match(first[1], '^%d+')) end
+  end
+
+  -- Takes out the first execution that waits for a worker with the component. Returns its key and its new job number.
+  local function resume()
+    for _ = 1, MOST do
+      local first = redis.call('ZRANGE', at('unknown'), 0, 0)[1]
+      if not first then break end
+      redis.call('ZREM', at('unknown'), first)
+      local key = string.match(first, '^%d+:(.*)$')
+      local x = executionKey(key)
+      if facts(x).gate == 'unknown' and atGate(x, key) == first then
+        local ticket = newTicket(placeOf(facts(x).ticket))
+        note(x, 'ticket', ticket)
+        drop(x, 'gate')
+        -- No probe overtakes those that are being fetched.
+        redis.call('ZADD', dueKey(), 'XX', text(now + PROBE_INTERVAL), 'u::' .. component)
+        tidy()
+        return key, ticket
+      end
+    end
+    tidy()
+  end
+
+  -- Gives the first ones a job, for whichever worker is next.
+  local function probe(most)
+    for _ = 1, most do
+      local key, ticket = resume()
+      if not key then return end
+      awaitTicket(key, ticket)
+      called[#called + 1] = { key, ticketOf(executionKey(key)) }
+    end
+    if firstAside() then redis.call('ZADD', dueKey(), text(now + PROBE_INTERVAL), 'u::' .. component) end
+  end
+
+  return { leave = leave, undo = undo, pass = pass, repair = repair, open = open, setAside = setAside, mayLook = mayLook,
+    firstAside = firstAside, resume = resume, probe = probe }
 end

@@ -2,23 +2,27 @@
 BullMQ's waiting list. The step that creates a job adds it there with BullMQ's own script, which saves each execution a round
 trip on which its job could get lost. Without that script, the process adds the job through BullMQ's public interface.
 ]]
+--- @include "lib/damage"
 --- @include "lib/record"
 --- @include "lib/values"
 --- @include "line/jobs"
 --- @bullmq addJob
 
-local addKeys, addOptions
+local addKeys, addOptions, frontOptions
 
--- Adds a job to the end of the line. False if the process has to do it.
-local function bring(key, ticket)
+-- Adds a job to the end of the line, or to its front. False if the process has to do it.
+local function bring(key, ticket, front)
   -- Shared by all steps of a command.
   if not addKeys then
     addKeys = lineKeys({ 'wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker' })
     addOptions = cmsgpack.pack({ attempts = 0, lifo = false, removeOnComplete = true, removeOnFail = true })
+    frontOptions = cmsgpack.pack({ attempts = 0, lifo = true, removeOnComplete = true, removeOnFail = true })
   end
   local job = cmsgpack.pack({ queueKey(), 't' .. ticket, JOB_NAME, text(now) })
-  local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), addOptions })
+  local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), front and frontOptions or addOptions })
   if done and type(id) == 'string' then return true end
+  -- The waiting list is damaged: the caller mends it and runs the step again.
+  if not done and isDamage(id) then error(id) end
   redis.call('DEL', queueKey('t' .. ticket))
   return false
 end

@@ -4,6 +4,7 @@ How one run of a worker follows another.
 --- @include "lib/values"
 --- @include "line/claim"
 --- @include "line/jobs"
+--- @include "line/known"
 --- @include "line/take"
 --- @bullmq finishJob
 
@@ -32,6 +33,7 @@ end
 
 -- Acknowledges a job, takes the next one and acquires its run. `args` are those of runs/acquire-next.lua, from `first` on.
 local function follow(args, first)
+  fetchAside(args, first + 6)
   local id, ticket = nextJob(args[first], args[first + 1], tonumber(args[first + 2]), args[first + 3])
   return taken(id, ticket, args, first + 4)
 end

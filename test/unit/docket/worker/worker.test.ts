@@ -96,6 +96,16 @@ it.each(['later', 'foreground'])(
   },
 );
 
+it('[B8] logs a component that it does not have once a minute, however many executions there are', async () => {
+  const worker = work('old', 3, known);
+  for (let index = 0; index < 50; index++) await engine.add({ ...execution('later'), key: `later${index}` });
+  for (let second = 0; second < 59; second++) await clock.advance(1_000);
+  expect(log).toHaveLength(1);
+  for (let second = 0; second < 10; second++) await clock.advance(1_000);
+  expect(log).toHaveLength(2);
+  await worker.stop();
+});
+
 it('leaves an unknown component to a worker that knows it', async () => {
   const old = work('old', 1, known);
   await engine.add(execution('later'));

@@ -1,7 +1,7 @@
 --[[
 Adds or replaces an execution.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring gate inbox keyWatch node open questions queue sequence sessionTasks sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring fill gate inbox keyWatch node open questions queue sequence sessionTasks sessionWatch state tasks unknown
 ARGV      request; key; owner; '1' for a task; '1' to replace; component; limit of open tasks or -1; due time or 0; delay or 0; the process
           that waits for its end or ''; then fields of the record
 Returns   a status; the record, or the number of open tasks, or generation, creation time and due time; its job; the number of a job that

@@ -7,6 +7,7 @@ Returns   the summaries; the number below which the next page starts, or ''
 Must not  look at more than MOST_LOOKED_AT records
 Options   alone
 ]]
+--- @include "lib/damage"
 --- @include "lib/lists"
 --- @include "lib/values"
 
@@ -22,7 +23,9 @@ table.sort(all, function(a, b) return a[2] > b[2] end)
 local found = {}
 for i, entry in ipairs(all) do
   if i > most or #found == limit then return { found, text(all[i - 1][2]) } end
-  local fields = redis.call('HMGET', executionKey(entry[1]), SUMMARY_FIELDS)
-  if fields[1] and (component == '' or fields[2] == component) then found[#found + 1] = fields end
+  local fields = sound(redis.pcall('HMGET', executionKey(entry[1]), SUMMARY_FIELDS))
+  if not fields then
+    found[#found + 1] = { entry[1] }
+  elseif fields[1] and (component == '' or fields[2] == component) then found[#found + 1] = fields end
 end
 return { found, '' }

@@ -1,7 +1,7 @@
 --[[
 Cancels an execution.
 
-KEYS      1: prefix of the docket, for alive allWatch asked due ended execution expiring gate inbox keyWatch missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks
+KEYS      1: prefix of the docket, for alive allWatch asked due ended execution expiring fill gate inbox keyWatch missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks unknown
 ARGV      request; key; its generation or ''; '1' if there is a reason; the reason
 Returns   a status; the number of its job if it was waiting; the admitted executions
 Must not  end what has ended: a request that is sent again gets the same answer
@@ -14,6 +14,7 @@ Must not  end what has ended: a request that is sent again gets the same answer
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
+refuseBroken(x)
 if not record.state then return { 'unknown' } end
 if ARGV[3] ~= '' and record.generation ~= ARGV[3] then return { 'unknown' } end
 if record.settledBy == request then return { 'cancelled', record.ticket } end

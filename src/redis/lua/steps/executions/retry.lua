@@ -1,7 +1,7 @@
 --[[
 Runs a failed execution again.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring inbox keyWatch node open queue sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch node open queue sequence sessionWatch state tasks
 ARGV      request; key
 Returns   a status; the record; its job
 Must not  write before newTicket(), so that a full Redis refuses the step as a whole; run a client's task again
@@ -16,6 +16,7 @@ Options   packed
 local request, key = ARGV[1], ARGV[2]
 local x = executionKey(key)
 local record = facts(x)
+refuseBroken(x)
 if not record.state then return { 'unknown' } end
 if record.addedBy == request then return { 'retried', recordOf(x), ticketOf(x) } end
 if record.state ~= 'failed' or record.session then return { 'refused', recordOf(x) } end

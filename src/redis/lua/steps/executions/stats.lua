@@ -7,6 +7,7 @@ Returns   the number of executions in each state; of open questions; of live wor
 Must not  count what has expired, or look at every record
 Options   alone
 ]]
+--- @include "lib/damage"
 --- @include "lib/lists"
 --- @include "lib/values"
 
@@ -21,7 +22,7 @@ for i, state in ipairs({ EXECUTION_STATES }) do
 end
 local since
 for _, key in ipairs(redis.call('ZRANGE', stateKey('queued'), 0, WAITING_LOOKED_AT - 1)) do
-  local at = tonumber(redis.call('HGET', executionKey(key), 'dueAt') or now)
+  local at = tonumber(sound(redis.pcall('HGET', executionKey(key), 'dueAt')) or now) or now
   since = math.min(since or at, at)
 end
 local workers = redis.call('ZCOUNT', workersKey(), text(now), '+inf')

@@ -3,7 +3,7 @@ Acquires the lease of a question, by the rules of takesOver and isKept. Beside t
 whether it waits ('1' yes, '0' no, 'r' no longer) and the session; `v:` once the client has confirmed the question: when waiting
 ended, or 0; `w:` the sessions that have shown it, each with a line break.
 
-KEYS      1: prefix of the docket, for alive inbox node questions signs
+KEYS      1: prefix of the docket, for alive fill inbox node questions signs
 ARGV      key; name; connection; whether it waits; session
 Returns   'granted', '1' if its client may still show the question, and for how long it has been kept, if it is; or 'elsewhere' and the
           holder; or 'closed'

@@ -1,7 +1,7 @@
 --[[
 Answers a question.
 
-KEYS      1: prefix of the docket, for allWatch asked due execution inbox keyWatch node questions sessionWatch
+KEYS      1: prefix of the docket, for allWatch asked due execution fill inbox keyWatch node questions sessionWatch
 ARGV      request; key; name; answer; the session that answers, if it is one
 Returns   a status: accepted, answered, ended or unknown
 Must not  answer twice, or for a session that was never shown the question

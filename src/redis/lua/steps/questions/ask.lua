@@ -1,7 +1,7 @@
 --[[
 Opens a question.
 
-KEYS      1: prefix of the docket, for allWatch asked due execution inbox keyWatch node questions sessionWatch
+KEYS      1: prefix of the docket, for allWatch asked due execution fill inbox keyWatch node questions sessionWatch
 ARGV      key; run; name; text; deadline in milliseconds; the answer at the deadline; the limit of questions or -1
 Returns   a status; the question; its deadline
 Must not  ask twice: a run that begins anew finds its question and its answer

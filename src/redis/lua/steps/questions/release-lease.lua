@@ -1,7 +1,7 @@
 --[[
 Releases the lease of a question.
 
-KEYS      1: prefix of the docket, for allWatch execution inbox keyWatch node questions sessionWatch
+KEYS      1: prefix of the docket, for allWatch execution fill inbox keyWatch node questions sessionWatch
 ARGV      key; name; connection
 Returns   1, or 0 if the connection does not hold it
 Must not  release the lease of another connection

@@ -1,7 +1,7 @@
 --[[
 Clears the component of an isolated run that has killed no worker.
 
-KEYS      1: prefix of the docket, for crashes due execution gate isolated queue sequence
+KEYS      1: prefix of the docket, for crashes due execution gate isolated queue sequence unknown
 ARGV      key; run
 Returns   the admitted executions
 Must not  clear a component for a run that is not isolated

@@ -1,7 +1,7 @@
 --[[
 Settles a finished run and does what runs/acquire-next.lua does, in one step.
 
-KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring gate inbox isolated keyWatch line missed node open prioritized questions queue sequence session sessionTasks sessionWatch sign signs state tasks
+KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring fill gate inbox isolated keyWatch line missed node open prioritized questions queue sequence session sessionTasks sessionWatch sign signs state tasks unknown
 ARGV      request; key; run; the number of arguments of the finish; those, as in runs/settle.lua; then the arguments of
           runs/acquire-next.lua
 Returns   'settled' or 'lost'; as runs/acquire-next.lua; the admitted executions; why the next run could not be acquired

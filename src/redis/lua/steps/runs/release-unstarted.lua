@@ -1,7 +1,7 @@
 --[[
 Undoes the acquisition of a run that never began.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring gate inbox keyWatch node open queue sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill gate inbox keyWatch node open queue sequence sessionWatch state tasks unknown
 ARGV      key; run
 Returns   the admitted executions
 Must not  count the run as an attempt, or change the execution of another run

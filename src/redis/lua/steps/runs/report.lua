@@ -1,7 +1,7 @@
 --[[
 Publishes progress or a notice of a run.
 
-KEYS      1: prefix of the docket, for allWatch execution inbox keyWatch node sessionWatch
+KEYS      1: prefix of the docket, for allWatch execution fill inbox keyWatch node sessionWatch
 ARGV      key; run; 'progress' or 'notice'; its value
 Returns   1, or 0 if the run has lost its execution
 Must not  keep a notice in the record

@@ -1,7 +1,7 @@
 --[[
 Replaces the client of a session.
 
-KEYS      1: prefix of the docket, for alive inbox missed node session sessionTasks sessionWatch signs
+KEYS      1: prefix of the docket, for alive fill inbox missed node session sessionTasks sessionWatch signs
 ARGV      session; connection; client
 Returns   1, or 0 if it has ended
 Must not  bring back a session that has ended

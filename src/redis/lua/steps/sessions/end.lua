@@ -1,7 +1,7 @@
 --[[
 Ends a session.
 
-KEYS      1: prefix of the docket, for alive inbox missed node session sessionTasks sessionWatch signs
+KEYS      1: prefix of the docket, for alive fill inbox missed node session sessionTasks sessionWatch signs
 ARGV      session; the connection that must have used it last, or ''
 Returns   1, or 0 if another connection has used it since
 Must not  end the tasks of the session

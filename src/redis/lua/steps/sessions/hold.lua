@@ -1,7 +1,7 @@
 --[[
 Makes a connection the holder of a session.
 
-KEYS      1: prefix of the docket, for alive inbox missed node session sessionTasks sessionWatch signs
+KEYS      1: prefix of the docket, for alive fill inbox missed node session sessionTasks sessionWatch signs
 ARGV      session; connection
 Returns   the number of changes of its holder, or 0 if there is no such session; the keys of its open tasks and of those that ended
           unnoticed

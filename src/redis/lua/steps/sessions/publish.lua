@@ -1,7 +1,7 @@
 --[[
 Publishes a message to the other connections of a session.
 
-KEYS      1: prefix of the docket, for alive inbox missed node session sessionTasks sessionWatch signs
+KEYS      1: prefix of the docket, for alive fill inbox missed node session sessionTasks sessionWatch signs
 ARGV      session; connection; message
 Returns   1
 Must not  store the message

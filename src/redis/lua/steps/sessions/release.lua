@@ -1,7 +1,7 @@
 --[[
 Ends the hold of a connection.
 
-KEYS      1: prefix of the docket, for alive inbox missed node session sessionTasks sessionWatch signs
+KEYS      1: prefix of the docket, for alive fill inbox missed node session sessionTasks sessionWatch signs
 ARGV      session; connection
 Returns   the number of changes of the holder, or 0 if it was not the holder
 Must not  end the hold of another connection
