@@ -28,7 +28,7 @@ export class Mender {
   constructor(private readonly parts: MenderParts) {}
 
   /** @param names - the arguments of the steps that failed, some of which name what is damaged. Returns whether to try again. */
-  async mend(names: readonly string[]): Promise<boolean> {
+  readonly mend = async (names: readonly string[]): Promise<boolean> => {
     const { damages } = this.parts;
     const all = names.flatMap((name) => (name.includes('/') ? [name, nodeOf(name)] : [name])).slice(0, mostNames);
     const removed = (await this.parts.run(lua.damage.mend, JSON.stringify(mendable), ...all)) as [string, string][];
@@ -38,5 +38,5 @@ export class Mender {
     if (removed.some(([key]) => key === keyParts.schedules)) await this.parts.schedulesLost();
     // Another call may have removed what this one met.
     return performance.now() - this.mended < mendingTime;
-  }
+  };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ErrandError, messageOf } from '../base/errors.js';
 import type { Engine } from '../docket/engine/engine.js';
 import type { RedisTls } from './connection/tls.js';
-import type { RedisEngineOptions } from './redis-engine.js';
+import type { RedisEngineOptions } from './engine-options.js';
 
 /**
  * Creates the Redis engine without starting it. Loads ioredis and bullmq, which only users of Redis need to install.

@@ -29,9 +29,9 @@ import type { BrowseQuery, DocketStats, SummaryPage, WorkerSummary } from '../do
 import type { ExecutionEnd, ExecutionRecord, Question } from '../docket/engine/record.js';
 import type { OnError } from '../docket/engine/watchers.js';
 import { Meters } from '../telemetry/meters.js';
+import type { RedisEngineOptions } from './engine-options.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
-import type { RedisTls } from './connection/tls.js';
 import { Inbox } from './events/inbox.js';
 import { Damages } from './damage.js';
 import { Mender } from './mender.js';
@@ -59,40 +59,6 @@ import type { BullMqSteps } from './lua/lua-step.js';
 
 /** How long the key written by a health check stays in Redis, in milliseconds. */
 const healthTtl = 10_000;
-
-/** Options of the Redis engine: which docket, and how to reach its Redis. */
-export interface RedisEngineOptions {
-  /**
-   * `redis://user:password@host:6379/0`, `unix:///path/redis.sock?db=0`, `redis+cluster://host:7000,host:7001` or
-   * `redis+sentinel://host:26379,host:26380/master/0`. For TLS, write `rediss` instead of `redis`.
-   */
-  readonly url: string;
-  /** Options of the TLS connection. Default: those of Node.js. */
-  readonly tls?: RedisTls | undefined;
-  /** Name of the docket in that Redis. */
-  readonly name: string;
-  /** How long the start, and later each command, may take, in milliseconds. Default 5,000. */
-  readonly deadline?: number;
-  /** How long a dead worker keeps its executions from others, in milliseconds. Default 10,000. */
-  readonly lease?: number;
-  /** How long a call may block the event loop before its runs are left to other workers, in milliseconds. Default 60,000. */
-  readonly maxBlock?: number;
-  /** Whether a process whose event loop is blocked for longer ends, because it does nothing but work. Default: it goes on. */
-  readonly endsProcess?: boolean;
-  /** Receives errors thrown by listeners and handlers, and errors of Redis that no caller waits for. Default: they are dropped. */
-  readonly onError?: OnError;
-  /** Called for each connection that was lost and restored. */
-  readonly onReconnect?: () => void;
-  /** Receives warnings for people to read, such as a Redis that may evict tasks. Default: they are dropped. */
-  readonly onWarning?: (warning: string) => void;
-  /** Counts what the engine has to leave out. Default: nobody does. */
-  readonly meters?: Meters;
-  /**
-   * BullMQ's own scripts, to run within ours; undefined to use only BullMQ's public interface. Default: those of the installed
-   * version, if they were tested.
-   */
-  readonly bullmq?: BullMqSteps | undefined;
-}
 
 /**
  * The engine for several processes. Records, questions and events are ours, and each transition is one script. BullMQ keeps
@@ -163,7 +129,7 @@ export class RedisEngine implements Engine {
       run: (step, ...args) => this.scripts.run(step, ...args),
       schedulesLost: () => this.timetables.setAgain(),
     });
-    const mend = (names: readonly string[]): Promise<boolean> => this.mender.mend(names);
+    const { mend } = this.mender;
     this.scripts = new ScriptRunner(this.connections.commands, prefixOf(name), scripts, mend);
     this.commands = new Commands(this.connections, this.scripts);
     this.timetables = new Schedules(this.scripts, damages, this.report, this.commands.node);
@@ -198,10 +164,9 @@ export class RedisEngine implements Engine {
     this.presence = new Presence(this.commands.node, this.scripts, lease, this.report);
     const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { commands, presence, report } = this;
-    this.waitingList = new WaitingList(report);
+    const waitingList = (this.waitingList = new WaitingList(report));
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts, mend));
-    const { waitingList } = this;
     this.runsParts = { commands, workers, waitingList, lease, takesJobs: this.bullmq !== undefined, report };
     this.executions = new RedisExecutions(commands, waitingList, this.inbox.ends.expected);
     this.runs = new RedisRuns(this.runsParts);
@@ -376,8 +341,7 @@ export class RedisEngine implements Engine {
   private async open(): Promise<void> {
     await this.connections.start();
     const { commands } = this.connections;
-    const mend = (names: readonly string[]): Promise<boolean> => this.mender.mend(names);
-    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.epoch, this.report, mend);
+    const jobs = new QueueJobs(this.scripts, commands, this.timetables, this.epoch, this.report, this.mender.mend);
     try {
       // Before anything fails because of it. A Redis that refuses it is reported below.
       await this.mender.mend([]).catch(() => false);

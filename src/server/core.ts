@@ -1,3 +1,4 @@
+import { ErrandError } from '../base/errors.js';
 import type { Core } from '../bindings/core.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -24,3 +25,7 @@ export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, en
     ...(engine !== undefined && { engine }),
   };
 }
+
+/** The error for a server that is used after its end. */
+export const closed = (name: string): ErrandError =>
+  new ErrandError('SERVER_CLOSED', `The server '${name}' is closed. Make a new one.`);

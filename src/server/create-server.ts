@@ -24,7 +24,7 @@ import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { contractOf, processContract, type ProcessContract } from './process-contract.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
 import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
-import { coreOf } from './core.js';
+import { closed, coreOf } from './core.js';
 import type { ServedTools } from './served-tools.js';
 import { closeSingletons, endCalls, type Closable } from './shutdown.js';
 
@@ -117,10 +117,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     const onClosed = (closed: BoundConnection): void => void this.open.delete(closed);
     const connection = await bindings.connect(transport, onClosed);
     this.open.add(connection);
-    if (this.isClosing) {
-      await connection.close();
-      throw closed(this.name);
-    }
+    await this.refuseIfClosing(connection);
   }
 
   /**
@@ -154,10 +151,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       health: () => this.health(),
     });
     this.open.add(listener);
-    if (this.isClosing) {
-      await listener.close();
-      throw closed(this.name);
-    }
+    await this.refuseIfClosing(listener);
     return listener;
   }
 
@@ -294,10 +288,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     };
     this.monitors.add(monitor);
     logger.info('Serving health and metrics', { url: monitor.url });
-    if (this.isClosing) {
-      await monitor.close();
-      throw closed(this.name);
-    }
+    await this.refuseIfClosing(monitor);
     return monitor;
   }
 
@@ -319,6 +310,13 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   private get isClosing(): boolean {
     return this.closing !== undefined;
+  }
+
+  /** Closes again what was opened while the server was closing. */
+  private async refuseIfClosing(opened: { close(): Promise<void> }): Promise<void> {
+    if (!this.isClosing) return;
+    await opened.close();
+    throw closed(this.name);
   }
 
   /** Starts the server for clients. */
@@ -399,6 +397,3 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     }
   }
 }
-
-const closed = (name: string): ErrandError =>
-  new ErrandError('SERVER_CLOSED', `The server '${name}' is closed. Make a new one.`);

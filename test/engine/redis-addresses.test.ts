@@ -10,7 +10,7 @@ import { rejection } from '../helpers/raw-calls.js';
 import { freePort, freshName, startRedis, type RedisServer } from '../helpers/redis-server.js';
 import { TestDocket } from '../helpers/redis.js';
 import { expectWholeWork } from './whole-work.js';
-import type { RedisEngineOptions } from '../../src/redis/redis-engine.js';
+import type { RedisEngineOptions } from '../../src/redis/engine-options.js';
 
 let folder: string;
 let server: RedisServer;

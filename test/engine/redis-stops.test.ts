@@ -36,7 +36,7 @@ const unbegun = { state: 'queued', attempt: 0, losses: 0, redelivered: false };
 /** Adds an execution that a worker with nothing to do takes. What it is told of that is kept back. */
 async function takenInSilence(key: string): Promise<HeldReply> {
   for (;;) {
-    const held = proxy.holdReplyTo('"worker"');
+    const held = proxy.holdReplyTo('\r\nworker\r\n');
     await other.add(anExecution(key));
     await held.answered;
     if ((await other.get(key))?.state === 'running') return held;
@@ -80,13 +80,13 @@ describe('a ticket that comes too late', () => {
     const worker = new TestWorker(engine, 1);
     for (const key of ['a', 'b']) await other.add(anExecution(key));
     const first = await worker.next();
-    const next = proxy.holdReplyTo('"worker"');
+    const next = proxy.holdReplyTo('\r\nworker\r\n');
     const finished = worker.finish(first);
     await next.answered;
     expect(await other.get('b')).toMatchObject({ state: 'running' });
     await worker.consumer.stopIntake();
     // What makes the run one that was not begun has its key first.
-    const unclaimed = proxy.holdReplyTo('[["b",');
+    const unclaimed = proxy.holdReplyTo('$1\r\nb\r\n');
     next.release();
     await Promise.all([finished, worker.consumer.idle()]);
     const closed = engine.close();

@@ -88,10 +88,10 @@ describe('calls beside some that crash their worker each time', () => {
 
 describe('a call that leaves its worker no time to renew its leases', () => {
   it('is run once, and so are twenty beside it, for three leases [A2]', async () => {
-    await start(2);
+    await start(2, { FAULTS_LEASE: '2s' });
     const beside = await Promise.all(Array.from({ length: 20 }, () => submit('lasting')));
     await eventually(async () => expect(await noted()).toHaveLength(20));
-    const taskId = await submit('blocking', 3);
+    const taskId = await submit('blocking', 6);
     const result = await resultOf(taskId);
     for (const key of beside) expect(await resultOf(key)).toContain('lasting 1');
     const steps = (await noted()) as { readonly lasting?: string; readonly blocking?: number }[];
@@ -103,7 +103,7 @@ describe('a call that leaves its worker no time to renew its leases', () => {
   }, 60_000);
 
   it('ends its worker after docket.maxBlock, which says so, and those beside it do not fail for it [A2]', async () => {
-    await start(2, { FAULTS_MAX_BLOCK: '2s' });
+    await start(2, { FAULTS_LEASE: '2s', FAULTS_MAX_BLOCK: '4s' });
     const deaths = fleet.supervise();
     const taskId = await submit('blocking', 60);
     await eventually(async () => expect(await noted()).toHaveLength(1));

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { RedisEngine, type RedisEngineOptions } from '../../src/redis/redis-engine.js';
+import type { RedisEngineOptions } from '../../src/redis/engine-options.js';
+import { RedisEngine } from '../../src/redis/redis-engine.js';
 import { prefixOf } from '../../src/redis/keys.js';
 import { keysOf, leaks } from './redis-leaks.js';
 import { freshName, startRedis } from './redis-server.js';

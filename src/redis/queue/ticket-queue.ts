@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { RedisConnections } from '../connection/connections.js';
 import { prefixOf, queueName } from '../keys.js';
-import type { RedisEngineOptions } from '../redis-engine.js';
+import type { RedisEngineOptions } from '../engine-options.js';
 import type { Ticket } from './queue-jobs.js';
 
 /** Which queue, and how to reach it. */
