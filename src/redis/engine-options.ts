@@ -18,7 +18,10 @@ export interface RedisEngineOptions {
   readonly deadline?: number;
   /** How long a dead worker keeps its executions from others, in milliseconds. Default 10,000. */
   readonly lease?: number;
-  /** How long a call may block the event loop before its runs are left to other workers, in milliseconds. Default 60,000. */
+  /**
+   * How long a call may block the event loop before its runs are left to other workers, in milliseconds. Default 60,000. With 0, no
+   * longer than a lease, and no thread is started.
+   */
   readonly maxBlock?: number;
   /** Whether a process whose event loop is blocked for longer ends, because it does nothing but work. Default: it goes on. */
   readonly endsProcess?: boolean;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { follow } from '../../src/docket/follow.js';
@@ -65,18 +66,31 @@ describe('a Redis that', () => {
   });
 
   it('is away for less than a lease loses no execution whose run could not be settled meanwhile', async () => {
-    const engine = docket.engine({ deadline: 300 });
-    await engine.start();
-    const worker = new TestWorker(engine, 1);
-    await engine.add(anExecution('a'));
-    const first = await worker.next();
-    await docket.redis.client('PAUSE', 1_500);
-    expect(await rejection(worker.finish(first))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
-    worker.end(first);
-    const second = await worker.next();
-    expect(second.record).toMatchObject({ key: 'a', redelivered: true });
-    expect(await worker.finish(second)).toBe(true);
-    await worker.stop();
+    const folder = await mkdtemp(join(tmpdir(), 'errand-away-'));
+    const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder];
+    let lasting = await startRedis({ args });
+    const lastingDocket = new TestDocket(lasting.url);
+    try {
+      const engine = lastingDocket.engine({ deadline: 300 });
+      await engine.start();
+      const worker = new TestWorker(engine, 1);
+      await engine.add(anExecution('a'));
+      const first = await worker.next();
+      await lasting.stop('SIGKILL');
+      expect(await rejection(worker.finish(first))).toMatchObject({ code: 'DOCKET_UNAVAILABLE' });
+      worker.end(first);
+      // Longer than a command may take.
+      await sleep(600);
+      lasting = await startRedis({ port: lasting.port, args });
+      const second = await worker.next();
+      expect(second.record).toMatchObject({ key: 'a', redelivered: true });
+      expect(await worker.finish(second)).toBe(true);
+      await worker.stop();
+    } finally {
+      await lastingDocket.dispose();
+      await lasting.stop('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('is gone is known to be so soon, and then at once', async () => {

@@ -34,7 +34,7 @@ class Scene {
     dockets.push(docket);
     const meters = new Meters();
     const errors: unknown[] = [];
-    const engine = docket.engine({ meters, lease: 5_000, onError: (error) => errors.push(error) });
+    const engine = docket.engine({ meters, lease: 1_000, onError: (error) => errors.push(error) });
     const scene = new Scene(docket, engine);
     meters.attach({
       record: ({ name }, _value, attributes) => scene.counted.push([name, ...Object.values(attributes)].join(' ')),

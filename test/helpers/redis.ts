@@ -40,7 +40,8 @@ export class TestDocket {
 
   /** An engine as another process would have it. It is not started yet. */
   engine(options: Partial<RedisEngineOptions> = {}): RedisEngine {
-    const engine = new RedisEngine({ url: this.url, name: this.name, ...options });
+    // Without a thread each: there are hundreds of engines in a process, and none blocks its event loop.
+    const engine = new RedisEngine({ url: this.url, name: this.name, maxBlock: 0, ...options });
     this.engines.push(engine);
     return engine;
   }

@@ -47,7 +47,7 @@ export class Leases {
     if (this.timer) return;
     const { commands, guard, lease, report } = this.parts;
     // Before the first handler is called, which may block at once.
-    this.guard = LeaseGuard.start({ ...guard, node: commands.node, lease, report });
+    if (guard.maxBlock > 0) this.guard = LeaseGuard.start({ ...guard, node: commands.node, lease, report });
     this.turned = performance.now();
     this.timer = setInterval(() => this.onTimer(), Math.ceil(lease / 3));
   }
