@@ -184,7 +184,6 @@ async function harm(name: string): Promise<void> {
       });
     });
   }
-  await scene.ticks();
 }
 
 describe('a damaged value', () => {
