@@ -89,7 +89,7 @@ export const keyParts = {
 
 type Part = keyof typeof keyParts;
 
-/** What a key holds. A counter is a text of digits. */
+/** The type of a key's value. A counter is a string of digits. */
 type ValueType = 'string' | 'counter' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
 
 /** The names of BullMQ's own keys whose loss it survives, with their types. */

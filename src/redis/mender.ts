@@ -11,7 +11,7 @@ const mostNames = 100;
 /** Calls that failed because of a damaged value are made again if one was removed within this time, in milliseconds. */
 const mendingTime = 2_000;
 
-/** What a mender works with. */
+/** The parts of the engine that {@link Mender} uses. */
 export interface MenderParts {
   readonly damages: Damages;
   /** Runs a step without mending. */

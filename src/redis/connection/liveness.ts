@@ -5,7 +5,7 @@ import type { RedisClient } from './open-redis.js';
 /** How often connections are looked at until a silent one counts as dead. */
 const looksPerLimit = 5;
 
-/** What was last seen of a connection. */
+/** The state of a connection at the last look. */
 interface Seen {
   /** How many bytes had come. */
   readonly read: number;
@@ -55,7 +55,7 @@ export class Liveness {
   }
 
   private lookAt(redis: Redis): void {
-    // What is still connecting has a deadline of its own. Later on, even a handshake may wait for ever.
+    // A connection that is still being made has a deadline of its own. Later on, even a handshake may wait for ever.
     if (redis.status !== 'connect' && redis.status !== 'ready') return;
     const { stream } = redis;
     const seen = this.seen.get(stream);

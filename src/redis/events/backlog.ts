@@ -6,7 +6,7 @@ import { lua } from '../lua/bundle.js';
 /** After so many bytes, a process acknowledges what it has read, so that there is room for more. */
 const bytesPerAcknowledgement = inboxRoom / 8;
 
-/** What a process has read of its inbox and not acknowledged yet. */
+/** The messages that a process has read from its inbox and not acknowledged yet. */
 export class Backlog {
   private bytes = 0;
   private lastId = '0-0';

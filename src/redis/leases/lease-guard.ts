@@ -29,7 +29,7 @@ export interface GuardOptions {
   readonly report: OnError;
 }
 
-/** What the thread is given. */
+/** The data that the thread is started with. */
 export interface GuardData extends Omit<GuardOptions, 'report'> {
   readonly times: BigInt64Array;
 }

@@ -108,7 +108,7 @@ function guardLeases(data: GuardData): void {
   setInterval(() => {
     if (isLooking) return;
     isLooking = true;
-    // What fails is tried again at the next look, on a new connection.
+    // A failure is tried again at the next look, on a new connection.
     void look()
       .catch(disconnect)
       .finally(() => (isLooking = false));

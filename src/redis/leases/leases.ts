@@ -14,7 +14,7 @@ interface HeldRun {
   readonly lost: () => void;
 }
 
-/** What leases work with. */
+/** The parts of the engine that {@link Leases} uses. */
 export interface LeasesParts {
   readonly commands: Commands;
   /** Runs steps that workers wait for, however long an outage lasts. */

@@ -7,7 +7,7 @@ import type { BullMqFunction, BullMqSteps } from '../lua/lua-step.js';
 const files: BullMqSteps = { addJob: 'addStandardJob-9', takeJob: 'moveToActive-11', finishJob: 'moveToFinished-14' };
 
 /**
- * What was tested: the version with which one of the scripts changed, and the first digits of the SHA-256 hash of each. The
+ * The tested scripts: the version with which one of them changed, and the first digits of the SHA-256 hash of each. The
  * scripts are private to BullMQ, so no version number promises what they do; the hash does.
  */
 const tested: readonly (BullMqSteps & { readonly since: string })[] = [

@@ -1,7 +1,7 @@
 import { shown } from '../../base/shown.js';
 import type { Schedules } from './schedules.js';
 
-/** What a check for what is due tells of the docket as a whole. */
+/** The facts about the docket as a whole that come with each check for what is due. */
 export type Overall = readonly [mark: string, schedules: string, waiting: string];
 
 /** How many schedules a warning names. */

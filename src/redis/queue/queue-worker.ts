@@ -13,7 +13,7 @@ export interface HeldJob extends LockedJob, NextJob {
   readonly isAcquired: boolean;
 }
 
-/** What a queue worker works with. */
+/** The parts of the engine that {@link QueueWorker} uses. */
 export interface QueueWorkerParts {
   readonly prefix: string;
   readonly connection: RedisClient;

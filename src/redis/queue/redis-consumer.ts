@@ -12,7 +12,7 @@ import { QueueWorker, type HeldJob } from './queue-worker.js';
 import type { RedisRuns } from './redis-runs.js';
 
 /**
- * What a consumer knows of a run. The phases follow one another, and a run that is over is forgotten:
+ * The knowledge of a consumer about one run. The phases follow one another, and a run that is over is forgotten:
  *
  * - `coming`: Redis knows its token, so it may be revoked, but its job has not arrived.
  * - `held`: its job has arrived, and its lease is renewed.
@@ -33,7 +33,7 @@ interface KnownRun {
   next?: { readonly run: string; readonly step: Promise<Finished> };
 }
 
-/** What a consumer works with. */
+/** The parts of the engine that {@link RedisConsumer} uses. */
 export interface ConsumerParts {
   readonly prefix: string;
   readonly connection: RedisClient;

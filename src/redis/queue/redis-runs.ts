@@ -14,7 +14,7 @@ export interface FinishedRun {
   readonly settlement: Settlement & { readonly type: 'finish' };
 }
 
-/** What the steps of runs work with. */
+/** The parts of the engine that {@link RedisRuns} and `Intake` use. */
 export interface RunsParts {
   readonly commands: Commands;
   /** Runs steps that workers wait for, however long an outage lasts. */

@@ -29,7 +29,7 @@ interface Declared {
 export class Schedules {
   /** Schedules whose tick failed in this process. Each is reported once, since other processes may know its time zone. */
   private readonly failing = new Set<string>();
-  /** What this process has declared, and nobody has deleted or replaced. It restores them if Redis loses its data. */
+  /** Schedules that this process has declared, and nobody has deleted or replaced: those it restores if Redis loses its data. */
   private readonly declared = new Map<string, Declared>();
   /** The ids of all schedules when they were last read, and how many there were. */
   private known = new Set<string>();
