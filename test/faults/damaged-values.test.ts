@@ -272,4 +272,14 @@ describe('a damaged value', () => {
     await scene.ticks();
     expect((await docket.redis.zrange(`${docket.prefix}:due`, '0', '-1')).sort()).toEqual(['q:q1:asking', 'x::later']);
   });
+
+  it('[B7] in the state of an execution does not stop its schedule', async () => {
+    const scene = await Scene.open();
+    const { docket, engine } = scene;
+    const key = `${docket.prefix}:execution:healthy`;
+    await eventually(async () => expect(await engine.get('healthy')).toMatchObject({ state: 'completed' }));
+    await docket.redis.hset(key, 'state', '{');
+    await eventually(async () => expect(await docket.redis.hget(key, 'state')).not.toBe('{'));
+    await scene.ticks();
+  });
 });

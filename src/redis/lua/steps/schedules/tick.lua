@@ -23,7 +23,8 @@ redis.call('HSET', s, '@next', text(following))
 redis.call('ZADD', schedulesKey(), text(following), id)
 local x = executionKey(id)
 local before = facts(x).state
-if before and not terminal[before] then return false end
+-- A damaged state, which is none of these, must not stop a schedule for ever.
+if before == 'scheduled' or before == 'queued' or before == 'running' then return false end
 local fields, all = {}, redis.call('HGETALL', s)
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) ~= '@' then
