@@ -184,6 +184,9 @@ async function harm(name: string): Promise<void> {
       });
     });
   }
+  await scene.ticks().catch((error: unknown) => {
+    throw new Error(`${name}: no ticks ${scene.errors.map(String).join(', ')}`, { cause: error });
+  });
 }
 
 describe('a damaged value', () => {

@@ -5,6 +5,8 @@ How steps read and write records. Users' values stay opaque JSON text: Lua's JSO
 --- @include "lib/values"
 
 local terminal = { completed = true, failed = true, cancelled = true }
+-- A damaged state is neither.
+local alive = { scheduled = true, queued = true, running = true }
 
 -- Few steps need the input, which may be large. From this size in bytes, it is not read, and an empty text stands for it.
 local LARGE_INPUT = 4096

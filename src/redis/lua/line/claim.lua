@@ -52,7 +52,7 @@ local function claim(key, ticket, node, run, limits, first)
     unlistMissing(key)
     return 'missing'
   end
-  if terminal[record.state] or record.ticket ~= ticket then return 'drop' end
+  if not alive[record.state] or record.ticket ~= ticket then return 'drop' end
   -- The reply to this very step was lost and the command was sent again.
   if record.run == run then return 'run', recordOf(x) end
   local isolated = isIsolated(record.component)

@@ -21,9 +21,14 @@ local function bring(key, ticket, front)
   local job = cmsgpack.pack({ queueKey(), 't' .. ticket, JOB_NAME, text(now) })
   local done, id = pcall(addJob, addKeys, { job, cjson.encode({ key = key, ticket = ticket }), front and frontOptions or addOptions })
   if done and type(id) == 'string' then return true end
-  -- The waiting list is damaged: the caller mends it and runs the step again.
-  if not done and isDamage(id) then error(id) end
+  -- BullMQ may have stopped halfway. It adds no job that exists.
   redis.call('DEL', queueKey('t' .. ticket))
+  redis.pcall('LREM', lineKey(), 1, 't' .. ticket)
+  if not done and isDamage(id) then
+    -- The caller mends the waiting list and runs the step again. Not every step gets here a second time, so the job is remembered.
+    awaitTicket(key, ticket)
+    error(id)
+  end
   return false
 end
 

@@ -1,7 +1,7 @@
 --[[
 Adds or replaces an execution.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring fill gate inbox keyWatch node open questions queue sequence sessionTasks sessionWatch state tasks unknown
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring fill gate inbox keyWatch line node open questions queue sequence sessionTasks sessionWatch state tasks unknown
 ARGV      request; key; owner; '1' for a task; '1' to replace; component; limit of open tasks or -1; due time or 0; delay or 0; the process
           that waits for its end or ''; then fields of the record
 Returns   a status; the record, or the number of open tasks, or generation, creation time and due time; its job; the number of a job that
@@ -26,7 +26,7 @@ local x = executionKey(key)
 local known = facts(x)
 -- The reply to this very step was lost and the command was sent again.
 if known.addedBy == request then return { 'again', recordOf(x), ticketOf(x) } end
-local live = known.state and not terminal[known.state]
+local live = alive[known.state]
 if live and (not replaces or known.owner ~= owner or known.component ~= component or known.session) then
   return { 'known', recordOf(x) }
 end

@@ -1,7 +1,7 @@
 --[[
 Runs a failed execution again.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch node open queue sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch line node open queue sequence sessionWatch state tasks
 ARGV      request; key
 Returns   a status; the record; its job
 Must not  write before newTicket(), so that a full Redis refuses the step as a whole; run a client's task again

@@ -2,7 +2,7 @@
 Does what is due, whichever process asks: questions get the answer of their deadline, scheduled executions are queued, expired
 ones leave the lists.
 
-KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring fill gate inbox keyWatch mark node open questions queue schedule schedules sequence sessionWatch state tasks unknown
+KEYS      1: prefix of the docket, for allWatch asked due ended execution expiring fill gate inbox keyWatch line mark node open questions queue schedule schedules sequence sessionWatch state tasks unknown
 ARGV      none
 Returns   jobs to add to the waiting list; jobs that were never confirmed; ticks of schedules for this process to make; the time; the
           milliseconds until more is due, or ''; the admitted executions; the mark of the docket, or '' if Redis has lost it, and

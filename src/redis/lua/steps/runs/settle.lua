@@ -1,7 +1,7 @@
 --[[
 Settles a run: finish, giveUp, retry, handBack, putBack, setAside or vanish.
 
-KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring fill gate inbox isolated keyWatch missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks unknown
+KEYS      1: prefix of the docket, for alive allWatch asked crashes due ended execution expiring fill gate inbox isolated keyWatch line missed node open questions queue sequence session sessionTasks sessionWatch signs state tasks unknown
 ARGV      request; key; run; the kind of settlement; a delay in milliseconds; the state if it ends; then fields of the record
 Returns   'settled' or 'lost'; the job of an execution that runs again; the admitted executions
 Must not  write for a run that has lost its execution

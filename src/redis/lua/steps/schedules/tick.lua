@@ -1,7 +1,7 @@
 --[[
 Makes a tick, if no process has done so yet.
 
-KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch node open queue schedule schedules sequence sessionWatch state tasks
+KEYS      1: prefix of the docket, for allWatch due ended execution expiring fill inbox keyWatch line node open queue schedule schedules sequence sessionWatch state tasks
 ARGV      id; timetable; the tick that is due; the following tick
 Returns   the job of the execution, if there is one
 Must not  make a tick twice, or add a call while the one before is alive
@@ -22,9 +22,7 @@ end
 redis.call('HSET', s, '@next', text(following))
 redis.call('ZADD', schedulesKey(), text(following), id)
 local x = executionKey(id)
-local before = facts(x).state
--- A damaged state, which is none of these, must not stop a schedule for ever.
-if before == 'scheduled' or before == 'queued' or before == 'running' then return false end
+if alive[facts(x).state] then return false end
 local fields, all = {}, redis.call('HGETALL', s)
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) ~= '@' then
