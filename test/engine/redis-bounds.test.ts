@@ -82,6 +82,24 @@ describe('a component that is bound, on several engines', () => {
     expect(await gateKeys()).toEqual([]);
   });
 
+  it('leaves no queue job if one cancels what the other has just admitted', async () => {
+    const engines = [await engine(), await engine()];
+    work(engines[0]!);
+    const keys = Array.from({ length: 60 }, (_, index) => `k${index}`);
+    for (const key of keys) await engines[0]!.add(anExecution(key));
+    await eventually(async () =>
+      expect(await docket.redis.zcard(`${docket.prefix}:gate:blocked:report`)).toBe(keys.length - 1),
+    );
+    // Otherwise the worker would drop the jobs.
+    await workers[0]!.consumer.stopIntake();
+    // Each that is cancelled admits the next one, whose job the process has yet to add.
+    await Promise.all(keys.map((key, index) => engines[index % 2]!.cancel(key)));
+    workers[0]!.end(workers[0]!.begun[0]!);
+    await eventually(async () =>
+      expect((await docket.keys()).filter((key) => /:tickets:(t\d|wait)/.test(key))).toEqual([]),
+    );
+  });
+
   it('has the places of a worker that is killed again', async () => {
     const limits = JSON.stringify([['report', { concurrency: 2 }]]);
     const args = ['test/engine/redis-worker.ts', docket.url, docket.name, String(lease), limits];

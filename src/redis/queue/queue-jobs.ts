@@ -128,9 +128,8 @@ export class QueueJobs {
         removeOnFail: true,
       },
     );
-    // If this gets lost, the job is added a second time, which changes nothing.
     if (front) {
-      this.scripts.run(lua.queue.front, jobNumber, key).catch(() => undefined);
+      void this.confirmFront(key, jobNumber);
       return;
     }
     this.unconfirmed.push(jobNumber, key);
@@ -166,7 +165,26 @@ export class QueueJobs {
     clearTimeout(this.confirmation);
     this.confirmation = undefined;
     const queued = this.unconfirmed.splice(0);
-    if (queued.length > 0) await this.scripts.run(lua.queue.confirm, ...queued).catch(() => undefined);
+    if (queued.length > 0) await this.confirm(async () => this.scripts.run(lua.queue.confirm, ...queued));
+  }
+
+  private async confirmFront(key: string, jobNumber: string): Promise<void> {
+    await this.confirm(async () =>
+      (await this.scripts.run(lua.queue.front, jobNumber, key)) === 0 ? [jobNumber] : [],
+    );
+  }
+
+  /**
+   * Removes what another process has ended while this one was adding its job. If the confirmation gets lost, the job is added a
+   * second time, which changes nothing.
+   */
+  private async confirm(step: () => Promise<Reply>): Promise<void> {
+    try {
+      const vain = (await step()) as readonly string[];
+      await Promise.all(vain.map((jobNumber) => this.remove(jobNumber)));
+    } catch {
+      // Redis cannot be reached.
+    }
   }
 
   private async tick(due: DueTick, now: number): Promise<void> {

@@ -34,3 +34,9 @@ local function ticketOf(x)
   if record.state ~= 'queued' and record.state ~= 'scheduled' then return nil end
   return { record.ticket, text(math.max(num(record.runAt, 0) - now, 0)), record.priority or '0' }
 end
+
+-- Whether a job in the waiting list stands for nothing: its execution has ended, is gone or has a newer job.
+local function isVain(key, ticket)
+  local known = redis.call('HMGET', executionKey(key), 'ticket', 'state')
+  return known[1] ~= ticket or not alive[known[2]]
+end

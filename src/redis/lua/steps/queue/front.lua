@@ -2,18 +2,20 @@
 Confirms a job at the front of the waiting list, and sorts the front: a job that waits again precedes younger jobs of its priority,
 but not older ones that wait again too.
 
-KEYS      1: prefix of the docket, for due execution line prioritized
+KEYS      1: prefix of the docket, for due execution line prioritized queue sequence
 ARGV      job number; key
-Returns   1
+Returns   1, or 0 if nothing needs the job any more and the process is to remove it
 Must not  sort more than LONGEST_FRONT jobs; later ones may be a little early
 ]]
 --- @include "lib/values"
+--- @include "line/jobs"
 
 -- How many jobs that wait again are kept in order.
 local LONGEST_FRONT = 1000
 
 local ticket, key = ARGV[1], ARGV[2]
 redis.call('ZREM', dueKey(), 't:' .. ticket .. ':' .. key)
+if isVain(key, ticket) then return 0 end
 local priority = tonumber(redis.call('HGET', executionKey(key), 'priority') or 0)
 if priority > 0 then
   -- BullMQ sorts by priority and then by a counter that begins at 1. Equal scores are sorted by name.
