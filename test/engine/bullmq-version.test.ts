@@ -1,7 +1,10 @@
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { bullMqSteps } from '../../src/redis/queue/bullmq-steps.js';
+import { eventually } from '../helpers/eventually.js';
+import { TestDocket } from '../helpers/redis.js';
+import { anExecution, TestWorker } from './contract/stage.js';
 
 const installed = createRequire(import.meta.url)('bullmq/package.json') as { version: string };
 const { peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
@@ -20,4 +23,32 @@ it('the oldest BullMQ of the peer range has a run of its own, and this run has t
   const { expectedBullMq } = globalThis as { readonly expectedBullMq?: string };
   if (expectedBullMq === undefined) expect(installed.version).not.toBe(oldest.dependencies.bullmq);
   else expect(installed.version).toBe(expectedBullMq);
+});
+
+describe('a BullMQ whose scripts are not known', () => {
+  it('is named in one warning per engine', async () => {
+    const docket = new TestDocket();
+    const warnings: string[] = [];
+    const engine = docket.engine({ bullmq: undefined, onWarning: (warning) => warnings.push(warning) });
+    await engine.start();
+    await engine.stats();
+    await docket.dispose();
+    expect(warnings).toEqual([expect.stringMatching(/^BullMQ \d+\.\d+\.\d+ is not among the versions tested/)]);
+  });
+
+  it('serves through its public interface', async () => {
+    const docket = new TestDocket();
+    const engine = docket.engine({ bullmq: undefined });
+    await engine.start();
+    const worker = new TestWorker(engine, 1);
+    for (const key of ['a', 'b']) await engine.add(anExecution(key));
+    for (const result of ['first', 'second']) await worker.finish(await worker.next(), result);
+    for (const [key, result] of [
+      ['a', 'first'],
+      ['b', 'second'],
+    ] as const)
+      await eventually(async () => expect(await engine.get(key)).toMatchObject({ outcome: { result } }));
+    await worker.stop();
+    await docket.dispose();
+  });
 });
