@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { bullMqSteps } from '../../src/redis/queue/bullmq-steps.js';
-import { eventually } from '../helpers/eventually.js';
 import { TestDocket } from '../helpers/redis.js';
 import { anExecution, TestWorker } from './contract/stage.js';
 
@@ -42,12 +41,7 @@ describe('a BullMQ whose scripts are not known', () => {
     await engine.start();
     const worker = new TestWorker(engine, 1);
     for (const key of ['a', 'b']) await engine.add(anExecution(key));
-    for (const result of ['first', 'second']) await worker.finish(await worker.next(), result);
-    for (const [key, result] of [
-      ['a', 'first'],
-      ['b', 'second'],
-    ] as const)
-      await eventually(async () => expect(await engine.get(key)).toMatchObject({ outcome: { result } }));
+    for (const result of ['first', 'second']) expect(await worker.finish(await worker.next(), result)).toBe(true);
     await worker.stop();
     await docket.dispose();
   });

@@ -6,24 +6,22 @@ import { prefixOf } from '../../src/redis/keys.js';
 import { root } from '../helpers/child.js';
 import { eventually } from '../helpers/eventually.js';
 import { testRedisUrl } from '../helpers/redis.js';
-import { keysOf, leaks } from '../helpers/redis-leaks.js';
+import { leaks } from '../helpers/redis-leaks.js';
 import { freshName } from '../helpers/redis-server.js';
-import { commandsIn, hashWrites } from './append-only-file.js';
 import { Fleet, StubbornClient } from './fleet.js';
+import {
+  answeredAgain,
+  describeOpen,
+  historiesIn,
+  isEnd,
+  Notes,
+  randomOf,
+  recordsOf,
+  wronglyEnded,
+} from './history.js';
 
 const count = 500;
 const kinds = ['plain', 'progressing', 'asking', 'asking', 'failing', 'adding', 'asking', 'slow', 'plain', 'asking'];
-
-/** Numbers that look random and are the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const given = process.env['ERRAND_TEST_SEED'];
 const seed = given === undefined ? Date.now() % 1_000_000 : Number(given);
@@ -60,10 +58,7 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
     try {
       await Promise.race([play(), late]);
     } catch (error) {
-      const records = await recordsOf(redis, prefixOf(name)).catch(() => []);
-      const open = records.filter(({ state }) => !isEnd(state));
-      const details = await Promise.all(open.slice(0, 10).map((record) => describeOpen(redis, prefixOf(name), record)));
-      const what = `${undone.size} tasks not done; of ${records.length} records open: ${open.length}\n${details.join('\n')}`;
+      const what = `${undone.size} tasks not done; ${await describeOpen(redis, prefixOf(name))}`;
       const how = `ERRAND_TEST_SEED=${seed}; killed: ${chaos.join(', ')}; ${what}`;
       const troubles = clients.flatMap((client) => client.troubles.slice(-3)).join('\n');
       throw new Error(`${how}\n${fleet.lastWords}\n${troubles}`, { cause: error });
@@ -146,7 +141,13 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
         const open = (await recordsOf(redis, prefix)).filter(({ state }) => !isEnd(state));
         expect(open).toEqual([]);
       });
-      await checkEnds(fleet.data, prefix);
+      const [history, ...others] = await historiesIn(fleet.data, prefix);
+      expect(others).toEqual([]);
+      expect(wronglyEnded(history!, 'wrong')).toEqual([]);
+      expect(history!.states.size).toBeGreaterThanOrEqual(count);
+      expect(answeredAgain(history!)).toEqual([]);
+      const asked = kinds.filter((kind) => kind === 'asking').length * (count / kinds.length);
+      expect(history!.answers.size).toBeGreaterThanOrEqual(asked);
 
       const after = new Map((await recordsOf(redis, prefix)).map((record) => [record.key, record]));
       for (const [taskId, { kind, n }] of tasks) {
@@ -154,16 +155,8 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
         expect([kind, n, record?.state]).toEqual([kind, n, cancelled.has(taskId) ? 'cancelled' : 'completed']);
       }
       // Whatever was run again got the answers of before.
-      const used = new Map<string, Set<string>>();
-      const done = new Set<number>();
-      for (const line of await log.lrange(name, 0, -1)) {
-        const step = JSON.parse(line) as { task?: string; question?: string; answer?: string; later?: number };
-        if (step.later !== undefined) done.add(step.later);
-        if (step.question === undefined) continue;
-        const id = `${step.task} ${step.question}`;
-        used.set(id, (used.get(id) ?? new Set()).add(step.answer!));
-      }
-      for (const [id, answers] of used) expect([id, answers.size]).toEqual([id, 1]);
+      const { inconsistent, done } = await Notes.of(log, name);
+      expect(inconsistent).toEqual([]);
       for (const { kind, n } of tasks.values()) if (kind === 'adding') expect(done).toContain(n);
 
       await fleet.leave();
@@ -171,58 +164,3 @@ describe(`${count} mixed tasks while worker, node and Redis are killed`, () => {
     }
   }, 120_000);
 });
-
-const isEnd = (state: string): boolean => ['completed', 'failed', 'cancelled'].includes(state);
-
-/** What the test looks at of a record. */
-interface Fields {
-  readonly key: string;
-  readonly component: string;
-  readonly state: string;
-  readonly generation: string;
-  readonly input?: string;
-  readonly outcome?: string;
-  readonly finishedAt?: string;
-}
-
-async function recordsOf(redis: Redis, prefix: string): Promise<Fields[]> {
-  const keys = (await keysOf(redis, prefix)).filter((key) => key.startsWith(`${prefix}:execution:`));
-  const records = await Promise.all(keys.map((key) => redis.hgetall(key)));
-  return records as unknown as Fields[];
-}
-
-/** What is known of an execution that does not end, for a test that fails. */
-async function describeOpen(redis: Redis, prefix: string, record: Fields): Promise<string> {
-  const { input: _input, ...facts } = record;
-  const questions = await redis.hgetall(`${prefix}:questions:${record.key}`);
-  const tickets = await redis.keys(`${prefix}:tickets:t*`);
-  return JSON.stringify([facts, questions, tickets.length, await redis.keys(`${prefix}:alive:*`)]);
-}
-
-/** What was written tells it: each generation of an execution ends once, by its last step, and each question has one answer. */
-async function checkEnds(data: string, prefix: string): Promise<void> {
-  const commands = await commandsIn(data);
-  const states = new Map<string, string[]>();
-  const generations = new Map<string, string>();
-  for (const { name, fields } of hashWrites(commands, `${prefix}:execution:`)) {
-    const generation = fields.get('generation') ?? generations.get(name)!;
-    generations.set(name, generation);
-    const state = fields.get('state');
-    const id = `${name} ${generation}`;
-    if (state !== undefined) states.set(id, [...(states.get(id) ?? []), state]);
-  }
-  const wrong = [...states].filter(([, all]) => all.filter(isEnd).length !== 1 || !isEnd(all.at(-1)!));
-  expect(wrong).toEqual([]);
-  expect(states.size).toBeGreaterThanOrEqual(count);
-
-  const answers = new Map<string, number>();
-  for (const { name, fields } of hashWrites(commands, `${prefix}:questions:`)) {
-    for (const field of fields.keys()) {
-      if (field.startsWith('a:')) answers.set(`${name} ${field}`, (answers.get(`${name} ${field}`) ?? 0) + 1);
-    }
-  }
-  expect([...answers].filter(([, times]) => times !== 1)).toEqual([]);
-  expect(answers.size).toBeGreaterThanOrEqual(
-    kinds.filter((kind) => kind === 'asking').length * (count / kinds.length),
-  );
-}
