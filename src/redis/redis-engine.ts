@@ -20,6 +20,7 @@ import type {
   NewSchedule,
   RecordPage,
   Retried,
+  Revocation,
   ScheduleRecord,
   Unwatch,
   Settlement,
@@ -32,7 +33,7 @@ import { Meters } from '../telemetry/meters.js';
 import type { RedisEngineOptions } from './engine-options.js';
 import { RedisConnections } from './connection/connections.js';
 import type { RedisClient } from './connection/open-redis.js';
-import { Inbox } from './events/inbox.js';
+import { Inbox, type CurrentState } from './events/inbox.js';
 import { Damages } from './damage.js';
 import { Mender } from './mender.js';
 import { lua } from './lua/bundle.js';
@@ -144,31 +145,26 @@ export class RedisEngine implements Engine {
     this.healthKey = keyOf(this.scripts.prefix, 'health');
     this.registry = new WorkerRegistry(this.scripts, 3 * lease, this.report, damages);
     this.reader = this.connections.patient();
-    this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, {
-      revoked: (run, why) => this.owners.get(run)?.revoke(run, why),
-      current: async (key) => {
+    const state: CurrentState = {
+      execution: async (key) => {
         const [record, questions] = await Promise.all([this.get(key), this.questions(key)]);
         return record && { record, questions };
       },
       openTasks: (session) => this.sessions.openTasks(session),
-      session: (message) => this.sessions.receive(message),
-      unscheduled: (message, number) => this.timetables.receive(message, number),
-      leaseLost: (message) => this.questionLeases.receive(message),
-      dropped: (kind, count) => meters.count('messagesDropped', { 'errand.message.kind': kind }, count),
-      refresh: () => {
-        this.epoch.missed();
-        return this.sessions.refresh();
-      },
-      report: this.report,
-    });
+    };
+    const inbox = (this.inbox = new Inbox(this.commands.node, this.scripts, this.reader, state, meters, this.report));
+    inbox.on('revoke', ({ '@run': run = '', '@why': why }) => this.owners.get(run)?.revoke(run, why as Revocation));
+    for (const kind of ['unscheduled', 'rescheduled'] as const) {
+      inbox.on(kind, (message, number) => this.timetables.receive(message, number));
+    }
+    inbox.onMissed(() => this.epoch.missed());
     this.presence = new Presence(this.commands.node, this.scripts, lease, this.report);
-    const watch = (session: string): Promise<Unwatch> => this.watch({ session }, () => undefined);
     const { commands, presence, report } = this;
     const waitingList = (this.waitingList = new WaitingList(report));
     const workers = (): ScriptRunner =>
       (this.workerScripts ??= new ScriptRunner(this.workerConnection(), this.scripts.prefix, scripts, mend));
     this.runsParts = { commands, workers, waitingList, lease, takesJobs: this.bullmq !== undefined, report };
-    this.executions = new RedisExecutions(commands, waitingList, this.inbox.ends.expected);
+    this.executions = new RedisExecutions(commands, waitingList, inbox.ends.expected);
     this.runs = new RedisRuns(this.runsParts);
     this.leases = new Leases({
       commands,
@@ -188,8 +184,8 @@ export class RedisEngine implements Engine {
     });
     this.asked = new RedisQuestions(commands, waitingList);
     this.overview = new RedisOverview(commands, damages);
-    this.sessions = new RedisSessions({ commands, watch, presence, report });
-    this.questionLeases = new RedisQuestionLeases(commands, presence);
+    this.sessions = new RedisSessions({ commands, inbox, presence, report });
+    this.questionLeases = new RedisQuestionLeases(commands, presence, inbox);
   }
 
   start(): Promise<void> {

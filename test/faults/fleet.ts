@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asBuilt, cli, root } from '../helpers/child.js';
+import { DeadLine } from '../helpers/dead-line.js';
 import { startRedis, type RedisServer } from '../helpers/redis-server.js';
 
 /** A process of the fleet, which is started again with the same arguments when it was killed. */
@@ -19,12 +20,20 @@ class Member {
   constructor(
     readonly args: readonly string[],
     private readonly env: Readonly<Record<string, string>>,
+    /** What its connections to Redis go through, where they are to be cut. */
+    readonly line?: DeadLine,
   ) {}
 
   start(): void {
     const child = spawn(process.execPath, [cli, ...this.args], {
       cwd: root,
-      env: { ...process.env, NODE_OPTIONS: '', ...asBuilt, ...this.env },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        ...asBuilt,
+        ...this.env,
+        ...(this.line && { ERRAND_DOCKET_URL: this.line.url }),
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors = (this.errors + text).slice(-2_000)));
@@ -34,6 +43,14 @@ class Member {
       this.start();
     });
     this.child = child;
+  }
+
+  /** Stops it, as a machine that sleeps does, and lets it go on after that time. */
+  async pause(milliseconds: number): Promise<void> {
+    const { child } = this;
+    child?.kill('SIGSTOP');
+    await sleep(milliseconds);
+    child?.kill('SIGCONT');
   }
 
   /** From now on it is started again when it dies. */
@@ -51,11 +68,27 @@ class Member {
     await ended;
   }
 
+  /** Kills it and starts it again. */
+  async restart(): Promise<void> {
+    const { supervised } = this;
+    await this.end('SIGKILL');
+    this.supervised = supervised;
+    this.start();
+  }
+
   /** What it said last on stderr, for a test that fails. */
   get lastWords(): string {
     const { exitCode, signalCode } = this.child ?? {};
     return `${this.args.join(' ')} (${exitCode ?? signalCode ?? 'alive'}): ${this.errors}`;
   }
+}
+
+export interface FleetOptions {
+  readonly nodes: number;
+  readonly workers: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether each process has a line of its own to Redis, which can be cut. Default: false. */
+  readonly lines?: boolean;
 }
 
 /** Server nodes, workers and a Redis that keeps what it was told, each in a process of its own that can be killed. */
@@ -68,20 +101,19 @@ export class Fleet {
     private redis: RedisServer,
   ) {}
 
-  static async start(
-    file: string,
-    { nodes, workers, env }: { nodes: number; workers: number; env: Readonly<Record<string, string>> },
-  ): Promise<Fleet> {
+  static async start(file: string, { nodes, workers, env, lines = false }: FleetOptions): Promise<Fleet> {
     const folder = await mkdtemp(join(tmpdir(), 'errand-faults-'));
     const fleet = new Fleet(folder, await startRedis({ args: persistent(folder) }));
     const all = { ...env, ERRAND_DOCKET_URL: fleet.url };
+    const line = (): Promise<DeadLine> | undefined => (lines ? DeadLine.open(fleet.url) : undefined);
     for (let index = 0; index < nodes; index++) {
       const port = await freePort();
       fleet.nodes.push(`http://127.0.0.1:${port}/mcp`);
-      fleet.members.nodes.push(new Member(['run', file, '--http', String(port)], all));
+      fleet.members.nodes.push(new Member(['run', file, '--http', String(port)], all, await line()));
     }
     for (let index = 0; index < workers; index++) {
-      fleet.members.workers.push(new Member(['worker', file, '--concurrency', '50', '--name', `w${index}`], all));
+      const args = ['worker', file, '--concurrency', '50', '--name', `w${index}`];
+      fleet.members.workers.push(new Member(args, all, await line()));
     }
     for (const member of fleet.all) member.start();
     return fleet;
@@ -97,11 +129,10 @@ export class Fleet {
     return this.folder;
   }
 
-  /** Starts each worker again when it dies, as whoever runs a fleet does. Gives how many have died so far. */
+  /** Starts each process again when it ends, as whoever runs a fleet does. Gives how many workers have died so far. */
   supervise(): () => number {
-    const { workers } = this.members;
-    for (const worker of workers) worker.supervise();
-    return () => workers.reduce((sum, { deaths }) => sum + deaths, 0);
+    for (const member of this.all) member.supervise();
+    return () => this.members.workers.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
   /** Kills one process at once, and starts it again. */
@@ -112,10 +143,25 @@ export class Fleet {
       this.redis = await startRedis({ port, args: persistent(this.folder) });
       return;
     }
+    await this.member(what, index).restart();
+  }
+
+  /** Stops one process for a time. */
+  async pause(what: 'node' | 'worker', index: number, milliseconds: number): Promise<void> {
+    await this.member(what, index).pause(milliseconds);
+  }
+
+  /** Cuts one process off from Redis for a time: nothing arrives, and nobody is told. */
+  async cutOff(what: 'node' | 'worker', index: number, milliseconds: number): Promise<void> {
+    const { line } = this.member(what, index);
+    line?.cut();
+    await sleep(milliseconds);
+    line?.heal();
+  }
+
+  private member(what: 'node' | 'worker', index: number): Member {
     const members = this.members[`${what}s`];
-    const member = members[index % members.length]!;
-    await member.end('SIGKILL');
-    member.start();
+    return members[index % members.length]!;
   }
 
   /** Lets the workers and nodes go, in the friendly way. */
@@ -126,6 +172,7 @@ export class Fleet {
   /** Ends what is left, whatever it takes. */
   async stop(): Promise<void> {
     await Promise.all(this.all.map((member) => member.end('SIGKILL')));
+    await Promise.all(this.all.map(async ({ line }) => line?.close()));
     await this.redis.stop('SIGKILL');
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -142,6 +189,7 @@ export class Fleet {
 /** What is answered is on the disk, and the file keeps all that was ever written. */
 const persistent = (folder: string): string[] => [
   ...['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0', '--dir', folder],
+  ...['--aof-timestamp-enabled', 'yes'],
 ];
 
 async function freePort(): Promise<number> {

@@ -6,7 +6,7 @@ import { MemoryEngine } from '../../src/docket/memory/memory-engine.js';
 import { SealedEngine } from '../../src/docket/sealing/sealed-engine.js';
 import { Sealer } from '../../src/docket/sealing/sealer.js';
 import { ScriptRunner, Scripts } from '../../src/redis/connection/script-runner.js';
-import { Inbox, type InboxHost } from '../../src/redis/events/inbox.js';
+import { Inbox, type CurrentState } from '../../src/redis/events/inbox.js';
 import { lua } from '../../src/redis/lua/bundle.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { TaskChannel } from '../../src/tasks/task-channel.js';
@@ -158,22 +158,25 @@ describe('the inbox of a process that does not read', () => {
 
     const dropped = new Map<string, number>();
     const reader = docket.redis.duplicate();
-    const inbox = new Inbox('slow', slow.scripts, reader as ConstructorParameters<typeof Inbox>[2], {
-      revoked: () => undefined,
-      current: async (key) => {
+    const state: CurrentState = {
+      execution: async (key) => {
         const record = await engine.get(key);
         return record && { record, questions: await engine.questions(key) };
       },
       openTasks: () => Promise.resolve([]),
-      session: () => undefined,
-      unscheduled: () => undefined,
-      leaseLost: () => undefined,
-      dropped: (kind, count) => dropped.set(kind, (dropped.get(kind) ?? 0) + count),
-      refresh: () => Promise.resolve(),
-      report: (error) => {
-        throw error;
+    };
+    const meters = new Meters();
+    meters.attach({
+      record: ({ name }, value, { 'errand.message.kind': kind }) => {
+        if (name === 'errand.message.dropped') {
+          dropped.set(String(kind), (dropped.get(String(kind)) ?? 0) + value);
+        }
       },
-    } satisfies InboxHost);
+    });
+    const client = reader as ConstructorParameters<typeof Inbox>[2];
+    const inbox = new Inbox('slow', slow.scripts, client, state, meters, (error) => {
+      throw error;
+    });
     const events: EngineEvent[] = [];
     for (const key of ['a', 'b', 'c', 'd', 'e']) await inbox.watch({ key }, (event) => events.push(event));
     await inbox.open();

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from '../connection/open-redis.js';
-import type { EngineEvent, Revocation, Unwatch, Watched } from '../../docket/engine/engine.js';
+import type { EngineEvent, Unwatch, Watched } from '../../docket/engine/engine.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../../docket/engine/record.js';
 import { Backlog, droppedIn } from './backlog.js';
 import { Ends } from './ends.js';
 import { Watchers, type OnError } from '../../docket/engine/watchers.js';
+import type { Meters } from '../../telemetry/meters.js';
 import { keyOf } from '../keys.js';
 import { eventIn, fieldsOf } from '../codec.js';
 import type { Reply, ScriptRunner } from '../connection/script-runner.js';
@@ -19,27 +20,20 @@ const heartbeatsPerRenewal = 60;
 /** How long Redis blocks a read, in milliseconds. A connection that is silent for much longer counts as dead. */
 const readWait = 2_000;
 
-/** The parts of the engine that an inbox uses. */
-export interface InboxHost {
-  /** Called when a run of this process has lost its execution. */
-  revoked(run: string, why: Revocation): void;
-  /** Reads an execution and its questions, for watchers that may have missed something. */
-  current(
+/** The messages to a process that are not about an execution that it watches. */
+export type MessageKind = 'revoke' | 'session' | 'taken' | 'unscheduled' | 'rescheduled';
+
+/** Handles a message. Messages are numbered as they are sent. */
+export type MessageHandler = (message: Readonly<Record<string, string>>, number: number) => void;
+
+/** Reads the current state, for watchers that may have missed something. */
+export interface CurrentState {
+  /** An execution and its questions. */
+  execution(
     key: string,
   ): Promise<{ readonly record: ExecutionRecord; readonly questions: readonly Question[] } | undefined>;
   /** The keys of a session's open tasks. */
   openTasks(session: string): Promise<readonly string[]>;
-  /** Receives news of a session that this process serves. */
-  session(message: Readonly<Record<string, string>>): void;
-  /** Called when a schedule that this process has declared was deleted or replaced. */
-  unscheduled(message: Readonly<Record<string, string>>, number: number): void;
-  /** Called when a connection of this process has lost a question lease. */
-  leaseLost(message: Readonly<Record<string, string>>): void;
-  /** Called with the number of messages of a kind that found no room in the inbox. */
-  dropped(kind: string, count: number): void;
-  /** Reports the current state of all sessions, because news may have been missed. */
-  refresh(): Promise<void>;
-  readonly report: OnError;
 }
 
 /** A subject that this process watches. */
@@ -74,6 +68,8 @@ export class Inbox {
   /** Executions whose progress was left out of the inbox: the reader reports it before it reads on. */
   private readonly again = new Set<string>();
   private readonly backlog: Backlog;
+  private readonly handlers = new Map<string, MessageHandler>();
+  private readonly missedHandlers: (() => void | Promise<void>)[] = [];
   private joining?: Promise<void>;
   private heartbeats = 0;
   private timer?: NodeJS.Timeout;
@@ -85,10 +81,12 @@ export class Inbox {
     private readonly node: string,
     private readonly scripts: ScriptRunner,
     private readonly reader: RedisClient,
-    private readonly host: InboxHost,
+    private readonly state: CurrentState,
+    private readonly meters: Meters,
+    private readonly report: OnError,
   ) {
-    this.watchers = new Watchers(host.report);
-    this.backlog = new Backlog(node, scripts, host.report);
+    this.watchers = new Watchers(report);
+    this.backlog = new Backlog(node, scripts, report);
     this.ends = new Ends(scripts, {
       node,
       lastNumber: () => this.lastNumber,
@@ -97,9 +95,19 @@ export class Inbox {
     });
   }
 
+  /** Passes all messages of a kind to one handler. */
+  on(kind: MessageKind, handler: MessageHandler): void {
+    this.handlers.set(kind, handler);
+  }
+
+  /** Calls a handler after messages were lost, before watchers get the current state. */
+  onMissed(handler: () => void | Promise<void>): void {
+    this.missedHandlers.push(handler);
+  }
+
   async open(): Promise<void> {
     await this.join();
-    this.timer = setInterval(() => void this.sendHeartbeat().catch(this.host.report), heartbeatInterval).unref();
+    this.timer = setInterval(() => void this.sendHeartbeat().catch(this.report), heartbeatInterval).unref();
     this.reading = this.read();
   }
 
@@ -123,7 +131,7 @@ export class Inbox {
    */
   reconnected(): void {
     this.unknown = true;
-    void this.rejoin().catch(this.host.report);
+    void this.rejoin().catch(this.report);
   }
 
   /** Handles that Redis has lost everything. The messages to come may have lower ids than the last one. */
@@ -227,7 +235,7 @@ export class Inbox {
         this.backlog.tend(this.lastId);
       } catch (error) {
         if (this.isClosed()) return;
-        this.host.report(error);
+        this.report(error);
         await sleep(500, undefined, { ref: false });
       }
     }
@@ -243,18 +251,11 @@ export class Inbox {
     if (number > this.lastNumber + 1) this.missed = true;
     this.lastNumber = Math.max(number, this.lastNumber);
     this.backlog.received(fields);
-    if (fields['@event'] === 'revoke') {
-      this.host.revoked(String(fields['@run']), fields['@why'] as Revocation);
-      return;
-    }
-    if (fields['@event'] === 'end') return this.ends.receive(fields, number);
-    if (fields['@event'] === 'unscheduled' || fields['@event'] === 'rescheduled') {
-      this.host.unscheduled(fields, number);
-      return;
-    }
-    if (fields['@event'] === 'dropped') return this.missing(fields);
-    if (fields['@event'] === 'session') return this.host.session(fields);
-    if (fields['@event'] === 'taken') return this.host.leaseLost(fields);
+    const kind = fields['@event'] ?? '';
+    const handler = this.handlers.get(kind);
+    if (handler) return handler(fields, number);
+    if (kind === 'end') return this.ends.receive(fields, number);
+    if (kind === 'dropped') return this.missing(fields);
     const event = eventIn(fields);
     if (event) this.emit(event, number);
   }
@@ -262,7 +263,7 @@ export class Inbox {
   /** Handles the message about those that found no room. */
   private missing(fields: Readonly<Record<string, string>>): void {
     const { kinds, keys } = droppedIn(fields);
-    for (const [kind, count] of kinds) this.host.dropped(kind, count);
+    for (const [kind, count] of kinds) this.meters.count('messagesDropped', { 'errand.message.kind': kind }, count);
     for (const key of keys) this.again.add(key);
     // Neither is read again: of progress the latest is, and log lines are gone.
     if ([...kinds.keys()].some((kind) => kind !== 'progress' && kind !== 'notice')) this.missed = true;
@@ -271,7 +272,7 @@ export class Inbox {
   /** Reports the latest progress of executions whose messages found no room. */
   private async emitAgain(): Promise<void> {
     for (const key of [...this.again]) {
-      const current = await this.host.current(key);
+      const current = await this.state.execution(key);
       this.again.delete(key);
       if (current?.record.progress) this.emit({ type: 'progress', record: current.record });
     }
@@ -289,16 +290,16 @@ export class Inbox {
   }
 
   private async emitCurrent(): Promise<void> {
-    await this.host.refresh();
+    for (const handler of this.missedHandlers) await handler();
     await this.ends.refresh();
     const keys = new Set<string>();
     for (const { of, open } of [...this.subjects.values()]) {
-      const watched = 'session' in of ? [...open, ...(await this.host.openTasks(of.session))] : [];
+      const watched = 'session' in of ? [...open, ...(await this.state.openTasks(of.session))] : [];
       if ('key' in of) watched.push(of.key);
       for (const key of watched) keys.add(key);
     }
     for (const key of keys) {
-      const current = await this.host.current(key);
+      const current = await this.state.execution(key);
       if (!current) {
         this.notifyGone(key);
         continue;
@@ -326,7 +327,7 @@ export class Inbox {
     try {
       call();
     } catch (error) {
-      this.host.report(error);
+      this.report(error);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { LeaseListener, LeaseHolder, QuestionLeases, LeaseResult } from '../../docket/engine/sessions.js';
+import type { Inbox } from './inbox.js';
 import { nodeOf, type Presence } from './presence.js';
 import type { Reply } from '../connection/script-runner.js';
 import type { Commands } from '../connection/commands.js';
@@ -18,7 +19,10 @@ export class RedisQuestionLeases implements QuestionLeases {
   constructor(
     private readonly commands: Commands,
     private readonly presence: Presence,
-  ) {}
+    inbox: Inbox,
+  ) {
+    inbox.on('taken', (message) => this.receive(message));
+  }
 
   attend(connection: string, listener: LeaseListener): () => void {
     const attendee: Attendee = { listener, refused: new Map() };
@@ -59,8 +63,8 @@ export class RedisQuestionLeases implements QuestionLeases {
     );
   }
 
-  /** Handles an inbox message: another process has taken over a lease of this one. */
-  receive(message: Readonly<Record<string, string>>): void {
+  /** Another process has taken over a lease of this one. */
+  private receive(message: Readonly<Record<string, string>>): void {
     const {
       '@place': connection = '',
       '@key': key = '',

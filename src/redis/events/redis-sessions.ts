@@ -1,5 +1,6 @@
 import type { Json } from '../../base/json.js';
 import type { SessionNews, Sessions, StoredSession } from '../../docket/engine/sessions.js';
+import type { Inbox } from './inbox.js';
 import { nodeOf, type Presence } from './presence.js';
 import type { Reply } from '../connection/script-runner.js';
 import type { Commands } from '../connection/commands.js';
@@ -19,8 +20,7 @@ interface Served {
 /** The parts of the engine that {@link RedisSessions} uses. */
 export interface RedisSessionsHost {
   readonly commands: Commands;
-  /** Subscribes this process to the news of a session. Returns a function that ends the subscription. */
-  watch(session: string): Promise<() => void>;
+  readonly inbox: Inbox;
   readonly presence: Presence;
   report(error: unknown): void;
 }
@@ -29,7 +29,10 @@ export interface RedisSessionsHost {
 export class RedisSessions implements Sessions {
   private readonly served = new Map<string, Served>();
 
-  constructor(private readonly host: RedisSessionsHost) {}
+  constructor(private readonly host: RedisSessionsHost) {
+    host.inbox.on('session', (message) => this.receive(message));
+    host.inbox.onMissed(() => this.refresh());
+  }
 
   async save(id: string, connection: string, { owner, client }: StoredSession, ttl: number): Promise<void> {
     await this.host.commands.run(lua.sessions.save, id, connection, owner, JSON.stringify(client), Math.ceil(ttl));
@@ -60,6 +63,7 @@ export class RedisSessions implements Sessions {
   }
 
   async serve(id: string, connection: string, listener: Listener): Promise<() => void> {
+    const { commands, inbox } = this.host;
     const served = this.served.get(id) ?? {
       connections: new Map<string, Listener>(),
       holder: undefined,
@@ -74,7 +78,7 @@ export class RedisSessions implements Sessions {
       if (this.served.get(id) === served) this.served.delete(id);
     };
     try {
-      const unwatch = await this.host.watch(id);
+      const unwatch = await commands.guard(() => inbox.watch({ session: id }, () => undefined));
       // Read after subscribing, so that no later change of holder is missed.
       const [changes, holder] = await this.holderOf(id);
       if (changes >= served.changes) this.holdBy(id, served, changes, holder);
@@ -114,8 +118,7 @@ export class RedisSessions implements Sessions {
     return ((await this.host.commands.run(lua.sessions.openTasks, id)) as readonly Reply[]).map(String);
   }
 
-  /** Handles an inbox message about a session. */
-  receive(message: Readonly<Record<string, string>>): void {
+  private receive(message: Readonly<Record<string, string>>): void {
     const { '@session': id = '', '@from': from = '', '@type': type, '@value': value = '' } = message;
     switch (type) {
       case 'held': {
@@ -132,7 +135,7 @@ export class RedisSessions implements Sessions {
   }
 
   /** Reports the current state of all sessions after messages were missed. Messages between connections are lost. */
-  async refresh(): Promise<void> {
+  private async refresh(): Promise<void> {
     for (const id of [...this.served.keys()]) {
       const stored = await this.find(id);
       if (stored === undefined) {

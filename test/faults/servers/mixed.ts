@@ -152,10 +152,21 @@ const blocking = defineTool({
   },
 });
 
+/** Leaves its worker no time for anything else for longer than a lease. */
+const busy = defineTool({
+  name: 'busy',
+  input: Numbered,
+  task: 'required',
+  run: ({ n }) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
+    return `busy ${n}`;
+  },
+});
+
 export default createServer({
   name: 'mixed',
   version: '1.0.0',
-  components: [plain, progressing, asking, failing, later, adding, slow, lasting, poisoned, blocking],
+  components: [plain, progressing, asking, failing, later, adding, slow, lasting, poisoned, blocking, busy],
   logger: new Logger(() => undefined),
   docket: { worker: false, lease: lease as '2s', maxBlock: maxBlock as '60s' },
   grace: '1s',
