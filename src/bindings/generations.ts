@@ -8,7 +8,7 @@ import { Binding2025 } from './mcp-2025-11-25/binding.js';
 /** A generation of the protocol that is recognized by its messages. */
 export interface Generation {
   readonly binding: Binding;
-  /** Whether an HTTP request belongs to this generation. */
+  /** Whether an HTTP request belongs to this generation. Asked before its body is read, and again with the body. */
   owns(exchange: HttpExchange): boolean;
 }
 
@@ -36,11 +36,11 @@ export class Generations implements Binding {
     if (this.others.length === 0) return sessions;
     const others = this.others.map((generation) => ({ generation, endpoint: generation.binding.endpoint(mode) }));
     const all = [sessions, ...others.map(({ endpoint }) => endpoint)];
+    const ownerOf = (exchange: HttpExchange): HttpEndpoint =>
+      others.find(({ generation }) => generation.owns(exchange))?.endpoint ?? sessions;
     return {
-      handle: (exchange: HttpExchange): Promise<HttpReply> => {
-        const owner = others.find(({ generation }) => generation.owns(exchange));
-        return (owner?.endpoint ?? sessions).handle(exchange);
-      },
+      admit: (head) => ownerOf(head).admit(head),
+      handle: (exchange): Promise<HttpReply> => ownerOf(exchange).handle(exchange),
       drain: async () => {
         await Promise.all(all.map((endpoint) => endpoint.drain()));
       },

@@ -18,13 +18,13 @@ import type { Background, RunningWorker, WorkerOptions, WorkOptions } from './ba
 import { builtIns, CurrentServer } from './built-ins.js';
 import type { ServerHealth } from '../telemetry/health.js';
 import type { FetchOptions } from '../transports/http/fetch.js';
-import type { HttpHandler } from '../transports/http/http-handler.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { contractOf, processContract, type ProcessContract } from './process-contract.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
 import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
 import { closed, coreOf } from './core.js';
+import type { HttpSide } from './http-side.js';
 import type { ServedTools } from './served-tools.js';
 import { closeSingletons, endCalls, type Closable } from './shutdown.js';
 
@@ -84,7 +84,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   private readonly monitors = new Set<Monitor>();
   private started: Promise<Core> | undefined;
   private bindings: Generations | undefined;
-  private fetchHandler: HttpHandler | undefined;
+  private http: HttpSide | undefined;
   /** Made only once, however often starting is attempted. */
   private observed: Promise<() => void> | undefined;
   private isReady = false;
@@ -138,19 +138,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * missing; `OPTIONS_INVALID`, `SERVER_CLOSED`.
    */
   async listen(options: ListenOptions = {}): Promise<HttpListener> {
-    const { listen } = await import('../transports/http/listen.js');
-    const bindings = await this.serve();
-    const { clock, logger, grace, http } = this.options;
-    const listener = await listen(options, {
-      http,
-      clock,
-      logger,
-      grace,
-      endpoint: (mode) => bindings.endpoint(mode),
-      onClosed: () => this.open.delete(listener),
-      health: () => this.health(),
-    });
-    this.open.add(listener);
+    const listener = await (await this.serveHttp()).listen(options);
     await this.refuseIfClosing(listener);
     return listener;
   }
@@ -173,16 +161,8 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * export const handle = (request: Request) => server.fetch(request);
    * ```
    */
-  readonly fetch = async (request: Request, options: FetchOptions = {}): Promise<Response> => {
-    const { answerFetch, createFetchHandler } = await import('../transports/http/fetch.js');
-    const bindings = await this.serve();
-    this.fetchHandler ??= createFetchHandler(this.options.http, (mode) => {
-      const endpoint = bindings.endpoint(mode);
-      this.open.add(endpoint);
-      return endpoint;
-    });
-    return answerFetch(this.fetchHandler, request, options);
-  };
+  readonly fetch = async (request: Request, options: FetchOptions = {}): Promise<Response> =>
+    (await this.serveHttp()).fetch(request, options);
 
   /**
    * Derives a server with other providers or component classes, for tests. This one stays as it is. The derived server has
@@ -325,6 +305,12 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     this.background?.warnOfNoWorker();
     const { Generations } = await import('../bindings/generations.js');
     return (this.bindings ??= new Generations(core));
+  }
+
+  private async serveHttp(): Promise<HttpSide> {
+    const { HttpSide } = await import('./http-side.js');
+    const bindings = await this.serve();
+    return (this.http ??= new HttpSide(this.options, { bindings, open: this.open, health: () => this.health() }));
   }
 
   /** Starts the server. A start that failed can be tried again. */

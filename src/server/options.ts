@@ -21,7 +21,7 @@ import {
   withoutUndefined,
   type Environment,
 } from '../docket/docket-options.js';
-import { httpShape, inconsistent, isConsistent, type HttpOptions } from '../transports/http/http-options.js';
+import { httpShape, inconsistent, isConsistent, type ServerHttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
 
@@ -122,7 +122,7 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
   readonly errors?: ErrorDisclosure;
   /** Options of HTTP: for `fetch`, and defaults for the options of `listen`. */
-  readonly http?: HttpOptions;
+  readonly http?: ServerHttpOptions;
   /** Options of the docket. */
   readonly docket?: DocketOptions;
   /** Receives log lines. Default: writes JSON lines to stderr, from `info` up. */
@@ -160,7 +160,10 @@ const Options = z.strictObject({
   questionDeadline: duration('questionDeadline', '1h'),
   grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
-  http: z.strictObject(httpShape).refine(isConsistent, inconsistent).prefault({}),
+  http: z
+    .strictObject({ ...httpShape, bodyBudget: count(64 * 2 ** 20), bodyTimeout: duration('http.bodyTimeout', '30s') })
+    .refine(isConsistent, inconsistent)
+    .prefault({}),
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

@@ -29,6 +29,7 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
+  { id: 'B2', mended: 'A body is read only for a request with an acceptable head, within a budget and a time.' },
   {
     id: 'B4',
     mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',

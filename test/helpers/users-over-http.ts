@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Core } from '../../src/bindings/core.js';
 import type { HttpEndpoint } from '../../src/transports/http/http-exchange.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
-import { readJson } from '../../src/transports/http/http-body.js';
+import { systemClock } from '../../src/base/clock.js';
+import { BodyIntake, largestBody } from '../../src/transports/http/body-intake.js';
 import { writeReply } from '../../src/transports/http/node-http.js';
 import { authOf } from './principals.js';
 
@@ -16,12 +17,13 @@ export async function listenForUsers(
   endpointOf: (core: Core) => HttpEndpoint,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const endpoint = endpointOf(await server['start']());
+  const intake = new BodyIntake({ budget: 64 * largestBody, timeout: 60_000 }, systemClock);
   const http = createServer((incoming, outgoing) => {
     void (async () => {
       const { method = 'GET', url = '/' } = incoming;
       const headers = new Headers(incoming.headers as Record<string, string>);
       const request = { method, url: `http://localhost${url}`, headers };
-      const parsed = method === 'POST' ? await readJson(incoming) : {};
+      const parsed = method === 'POST' ? await intake.read(incoming, undefined, largestBody) : {};
       const user = headers.get(userHeader);
       await writeReply(
         await endpoint.handle({

@@ -1,5 +1,6 @@
 import { ErrandError } from '../../base/errors.js';
 import type { AuthInfo } from '../../protocol/auth.js';
+import type { BodyIntake } from './body-intake.js';
 import { HostGuard } from './host-guard.js';
 import type { HttpEndpoint, HttpReply } from './http-exchange.js';
 import { HttpHandler } from './http-handler.js';
@@ -15,9 +16,13 @@ export interface FetchOptions {
 }
 
 /** The handler behind `fetch`. The host of the server routes requests to it, so that it answers any path. */
-export function createFetchHandler(http: HttpOptions, makeEndpoint: (mode: SessionMode) => HttpEndpoint): HttpHandler {
+export function createFetchHandler(
+  http: HttpOptions,
+  intake: BodyIntake,
+  makeEndpoint: (mode: SessionMode) => HttpEndpoint,
+): HttpHandler {
   const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
-  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard });
+  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard, intake });
 }
 
 /**

@@ -25,8 +25,13 @@ export interface HttpReply {
   readonly onEnd?: (dropped: boolean) => void;
 }
 
+/** Whether a request may send its body, and the maximum size of that in bytes. */
+export type Admission = { readonly largest: number } | { readonly refused: Response };
+
 /** Answers exchanges according to the protocol. */
 export interface HttpEndpoint {
+  /** Decides by the head of a request whether its body is read. */
+  admit(head: Omit<HttpExchange, 'body'>): Promise<Admission> | Admission;
   handle(exchange: HttpExchange): Promise<HttpReply>;
   /** Refuses new calls. Resolves once no foreground call is running. */
   drain(): Promise<void>;

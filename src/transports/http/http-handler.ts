@@ -1,12 +1,12 @@
 import type { AuthInfo } from '../../protocol/auth.js';
 import { refuse } from '../../protocol/errors.js';
 import type { HostGuard } from './host-guard.js';
-import { readJson } from './http-body.js';
+import type { BodyIntake } from './body-intake.js';
 import type { HttpEndpoint, HttpReply, HttpRequest } from './http-exchange.js';
 
 /** A request as it arrives, from Node.js or from a host that speaks `fetch`. */
 export interface IncomingRequest extends HttpRequest {
-  /** Read only for methods that have a body, once the request has passed the guard. */
+  /** Read only for methods that have a body, once the head of the request has been accepted. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly auth?: AuthInfo;
 }
@@ -15,6 +15,7 @@ export interface IncomingRequest extends HttpRequest {
 export interface HttpHandlerOptions {
   readonly endpoint: HttpEndpoint;
   readonly guard: HostGuard;
+  readonly intake: BodyIntake;
   /** The only path that is served. Absent if the host of the server does the routing. */
   readonly path?: string;
 }
@@ -26,7 +27,10 @@ const preflight = {
     'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id',
 };
 
-/** Handles HTTP requests of any origin and content: guards, reads the body, and passes the exchange to an endpoint. */
+/**
+ * Handles HTTP requests of any origin and content: checks the head, only then reads the body, and passes the exchange to an
+ * endpoint.
+ */
 export class HttpHandler {
   constructor(private readonly options: HttpHandlerOptions) {}
 
@@ -38,7 +42,7 @@ export class HttpHandler {
   }
 
   private async answer({ method, url, headers, body, auth }: IncomingRequest, isReadable: boolean): Promise<HttpReply> {
-    const { endpoint, guard } = this.options;
+    const { endpoint, guard, intake } = this.options;
     const refused = guard.refuse(headers) ?? this.refusePath(url);
     if (refused !== undefined) return { response: refused };
     if (method === 'OPTIONS' && isReadable) {
@@ -46,7 +50,9 @@ export class HttpHandler {
     }
     const exchange = { request: { method, url, headers }, ...(auth !== undefined && { auth }) };
     if (method !== 'POST') return endpoint.handle(exchange);
-    const read = await readJson(body);
+    const admission = await endpoint.admit(exchange);
+    if ('refused' in admission) return { response: admission.refused };
+    const read = await intake.read(body, declaredLength(headers), admission.largest);
     return 'refused' in read ? { response: read.refused } : endpoint.handle({ ...exchange, body: read.json });
   }
 
@@ -55,6 +61,12 @@ export class HttpHandler {
     if (path === undefined || pathOf(url) === path) return undefined;
     return refuse(404, -32000, `There is nothing here. Use ${path}.`);
   }
+}
+
+/** Undefined for a body whose length is not known before it has arrived. */
+function declaredLength(headers: Headers): number | undefined {
+  const length = headers.get('content-length');
+  return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
 }
 
 /** The path of a URL. `new URL` would cost more than all the other checks. */

@@ -23,7 +23,18 @@ export interface HttpOptions {
   readonly stateless?: boolean;
 }
 
-/** The schema of these options, for `listen` and `createServer`. */
+/** The `http` options of a server: how it is reached, and what all its listeners and `fetch` share. */
+export interface ServerHttpOptions extends HttpOptions {
+  /**
+   * How many bytes of request bodies the server holds at once. A request for whose body there is no room is refused with
+   * 503 and `Retry-After`; a body that has been arriving for 2 seconds makes room for others. Default 67,108,864 (64 MiB).
+   */
+  readonly bodyBudget?: number;
+  /** How long the body of a request may take to arrive. A slower one is refused with 408. Default `'30s'`. */
+  readonly bodyTimeout?: Duration;
+}
+
+/** The schema of the options that `listen` and `createServer` have in common. */
 export const httpShape = {
   allowedHosts: z.array(z.string()).optional(),
   allowedOrigins: z.array(z.string()).optional(),

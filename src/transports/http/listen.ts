@@ -5,6 +5,7 @@ import { ErrandError } from '../../base/errors.js';
 import { describeIssues } from '../../base/issues.js';
 import type { Logger } from '../../base/logger.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
+import type { BodyIntake } from './body-intake.js';
 import { HostGuard, loopback } from './host-guard.js';
 import type { HttpEndpoint } from './http-exchange.js';
 import { HttpHandler, type IncomingRequest } from './http-handler.js';
@@ -59,6 +60,9 @@ export interface HttpListener {
 export interface ListeningServer {
   /** The defaults for the options of the listener. */
   readonly http: HttpOptions;
+  readonly intake: BodyIntake;
+  /** How long the body of a request may take to arrive, in milliseconds. */
+  readonly bodyTimeout: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** In milliseconds. */
@@ -75,27 +79,36 @@ export interface ListeningServer {
 export async function listen(options: ListenOptions, errand: ListeningServer): Promise<HttpListener> {
   const given = Options.safeParse(options);
   if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
-  const { clock, logger, grace } = errand;
+  const { clock, logger, grace, intake } = errand;
   const { port, host, path, ...own } = given.data;
   const http = { ...errand.http, ...own };
   const guard = new HostGuard(host, http.allowedHosts, http.allowedOrigins);
   const endpoint = errand.endpoint(sessionModeOf(http, 'listen'));
-  const handler = new HttpHandler({ endpoint, guard, path });
+  const handler = new HttpHandler({ endpoint, guard, intake, path });
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     // Before the guard: load balancers use addresses that nobody can predict, and the status gives nothing away.
     const isHealth = path !== healthPath && isHealthRequest(incoming);
     if (isHealth) writeHealth(await errand.health(), outgoing);
-    else await writeReply(await handler.handle(toRequest(incoming)), outgoing);
+    else await writeReply(await handler.handle(toRequest(incoming, outgoing)), outgoing);
   };
-  const server = createServer((incoming, outgoing) => {
-    answer(incoming, outgoing).catch((error: unknown) => {
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const answered = answer(incoming, outgoing).finally(() => {
+      // The rest of a body that was refused is dropped: its client may read nothing before it has sent everything.
+      if (!incoming.complete) incoming.resume();
+    });
+    answered.catch((error: unknown) => {
       const wasIncomplete = incoming.destroyed && !incoming.complete;
       if (wasIncomplete) logger.debug('A client went away before its request was complete', { error });
       else logger.error('An HTTP request failed', { error });
       if (outgoing.headersSent) outgoing.destroy();
       else outgoing.writeHead(500).end();
     });
-  });
+  };
+  const server = createServer(handle);
+  // A client that asks first sends nothing before its head has been accepted.
+  server.on('checkContinue', handle);
+  // The rest of a refused body is also received for no longer than this.
+  server.requestTimeout = server.headersTimeout + errand.bodyTimeout;
   // Each pending response listens for the end of its connection, and a client may have many on one.
   server.on('connection', (connection) => connection.setMaxListeners(0));
   const closing = new GentleClose(server);
@@ -122,10 +135,17 @@ function isHealthRequest({ method, url = '/' }: IncomingMessage): boolean {
   );
 }
 
-function toRequest(incoming: IncomingMessage): IncomingRequest {
+function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): IncomingRequest {
   const { method = 'GET', url = '/' } = incoming;
   const headers = new Headers(incoming.headers as Record<string, string>);
-  return { method, url: `http://${headers.get('host')}${url}`, headers, body: incoming };
+  const body = { [Symbol.asyncIterator]: () => chunksOf(incoming, outgoing) };
+  return { method, url: `http://${headers.get('host')}${url}`, headers, body };
+}
+
+function chunksOf(incoming: IncomingMessage, outgoing: ServerResponse): AsyncIterator<Uint8Array> {
+  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+  // To destroy a request whose body is refused would leave its connection stuck.
+  return incoming.iterator({ destroyOnReturn: false });
 }
 
 /** Only the status: the reason is not for everyone. */

@@ -15,6 +15,7 @@ const future: Generation = {
   binding: {
     connect: () => Promise.reject(new Error('Nothing connects to this one.')),
     endpoint: () => ({
+      admit: () => ({ largest: 2099 }),
       handle: () => Promise.resolve({ response: new Response('from the future') }),
       drain: () => Promise.resolve(void ended.push('drained')),
       close: () => Promise.resolve(void ended.push('closed')),

@@ -110,7 +110,7 @@ describe('options that are not given', () => {
       questionDeadline: 3_600_000,
       grace: 10_000,
       errors: 'mask',
-      http: {},
+      http: { bodyBudget: 64 * 2 ** 20, bodyTimeout: 30_000 },
       onlyWorks: false,
       docket: {
         url: 'memory://',

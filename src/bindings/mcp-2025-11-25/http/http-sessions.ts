@@ -3,8 +3,10 @@ import { principalOf, type CurrentPrincipal } from '../../../call/principal.js';
 import { ErrandError } from '../../../base/errors.js';
 import { refuse } from '../../../protocol/errors.js';
 import type { Core } from '../../core.js';
+import { largestBody } from '../../../transports/http/body-intake.js';
 import {
   shuttingDown,
+  type Admission,
   type HttpEndpoint,
   type HttpExchange,
   type HttpReply,
@@ -18,7 +20,7 @@ import { readSharedClient } from './shared-session.js';
 const longestSweep = 60_000;
 const shortestSweep = 1_000;
 
-/** The maximum size of an `initialize`, in characters of JSON: sessions store its parameters, and tasks a part. */
+/** The maximum size of an `initialize`, in bytes of JSON: sessions store its parameters, and tasks a part. */
 const largestInitialize = 64 * 1024;
 
 /** The form of the ids that {@link HttpSessions} makes. Others are not looked up. */
@@ -45,14 +47,24 @@ export class HttpSessions implements HttpEndpoint {
     private readonly limits: SessionLimits,
   ) {}
 
+  /** Without a session a client may only initialize one, which takes little. */
+  async admit({ request, auth }: HttpExchange): Promise<Admission> {
+    const id = request.headers.get('mcp-session-id');
+    if (id === null) return { largest: largestInitialize };
+    try {
+      const session = await this.sessionOf(id, principalOf(auth));
+      return typeof session === 'function' ? { refused: session() } : { largest: largestBody };
+    } catch (error) {
+      return { refused: this.unavailable(error) };
+    }
+  }
+
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     try {
       const id = exchange.request.headers.get('mcp-session-id');
       return id === null ? await this.begin(exchange) : await this.serve(id, exchange);
     } catch (error) {
-      if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
-      this.core.logger.error('A session could not be served', { error });
-      return { response: refuse(503, -32000, 'Sessions cannot be looked up at the moment. Try again later.') };
+      return { response: this.unavailable(error) };
     }
   }
 
@@ -68,11 +80,22 @@ export class HttpSessions implements HttpEndpoint {
     await Promise.all([...this.sessions.values()].map((session) => session.close()));
   }
 
-  private async serve(id: string, exchange: HttpExchange): Promise<HttpReply> {
-    const principal = principalOf(exchange.auth);
+  /** The session with this id, if it belongs to the principal. */
+  private async sessionOf(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
     const session = this.sessions.get(id) ?? (await this.attach(id, principal));
+    return typeof session === 'function' || session.owner.id === principal.id ? session : sessionNotFound;
+  }
+
+  /** The response while the docket, which stores the sessions, cannot be reached. Rethrows any other error. */
+  private unavailable(error: unknown): Response {
+    if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
+    this.core.logger.error('A session could not be served', { error });
+    return refuse(503, -32000, 'Sessions cannot be looked up at the moment. Try again later.');
+  }
+
+  private async serve(id: string, exchange: HttpExchange): Promise<HttpReply> {
+    const session = await this.sessionOf(id, principalOf(exchange.auth));
     if (typeof session === 'function') return { response: session() };
-    if (session.owner.id !== principal.id) return { response: sessionNotFound() };
     if (!(await session.keepAlive())) {
       await session.close();
       return { response: sessionNotFound() };
@@ -86,11 +109,6 @@ export class HttpSessions implements HttpEndpoint {
     const { request, body, auth } = exchange;
     if (request.method !== 'POST' || !isInitialize(body)) {
       return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
-    }
-    if (JSON.stringify(body).length > largestInitialize) {
-      return {
-        response: refuse(413, -32000, `The initialize request is larger than ${largestInitialize} characters.`),
-      };
     }
     const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
     if (typeof session === 'function') return { response: session() };

@@ -4,9 +4,11 @@ import { principalOf } from '../../../call/principal.js';
 import { refuse } from '../../../protocol/errors.js';
 import type { Core } from '../../core.js';
 import { Connection } from '../connection.js';
+import { largestBody } from '../../../transports/http/body-intake.js';
 import {
   isStream,
   shuttingDown,
+  type Admission,
   type HttpEndpoint,
   type HttpExchange,
   type HttpReply,
@@ -37,6 +39,10 @@ export class StatelessRequests implements HttpEndpoint {
   private draining = false;
 
   constructor(private readonly core: Core) {}
+
+  admit({ request }: HttpExchange): Admission {
+    return clientOf(request.headers) === undefined ? { refused: sessionNotFound() } : { largest: largestBody };
+  }
 
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body } = exchange;

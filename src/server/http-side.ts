@@ -1,0 +1,59 @@
+import type { Generations } from '../bindings/generations.js';
+import type { ServerHealth } from '../telemetry/health.js';
+import type { FetchOptions } from '../transports/http/fetch.js';
+import { BodyIntake } from '../transports/http/body-intake.js';
+import type { HttpHandler } from '../transports/http/http-handler.js';
+import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
+import type { ResolvedOptions } from './options.js';
+import type { Closable } from './shutdown.js';
+
+/** The server behind an {@link HttpSide}. */
+export interface HttpServed {
+  readonly bindings: Generations;
+  /** Its open connections and endpoints. */
+  readonly open: Set<Closable>;
+  health(): Promise<ServerHealth>;
+}
+
+/** The listeners of a server and its `fetch`, with what they share. */
+export class HttpSide {
+  private readonly intake: BodyIntake;
+  private handler: HttpHandler | undefined;
+
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly server: HttpServed,
+  ) {
+    const { bodyBudget: budget, bodyTimeout: timeout } = options.http;
+    this.intake = new BodyIntake({ budget, timeout }, options.clock);
+  }
+
+  async listen(options: ListenOptions): Promise<HttpListener> {
+    const { listen } = await import('../transports/http/listen.js');
+    const { clock, logger, grace, http } = this.options;
+    const { bindings, open } = this.server;
+    const listener = await listen(options, {
+      http,
+      intake: this.intake,
+      bodyTimeout: http.bodyTimeout,
+      clock,
+      logger,
+      grace,
+      endpoint: (mode) => bindings.endpoint(mode),
+      onClosed: () => open.delete(listener),
+      health: () => this.server.health(),
+    });
+    open.add(listener);
+    return listener;
+  }
+
+  async fetch(request: Request, options: FetchOptions): Promise<Response> {
+    const { answerFetch, createFetchHandler } = await import('../transports/http/fetch.js');
+    this.handler ??= createFetchHandler(this.options.http, this.intake, (mode) => {
+      const endpoint = this.server.bindings.endpoint(mode);
+      this.server.open.add(endpoint);
+      return endpoint;
+    });
+    return answerFetch(this.handler, request, options);
+  }
+}
