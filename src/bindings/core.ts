@@ -3,11 +3,13 @@ import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine/engine.js';
 import type { Implementation } from '../protocol/types.js';
 import type { SubmissionSettings } from '../tasks/submit.js';
+import type { SlowReaderLimits } from './unread.js';
 
 /** The server, as every binding needs it. */
 export interface Core extends CallSettings, SubmissionSettings {
   readonly identity: Implementation;
   readonly instructions?: string;
+  readonly slowReaders: SlowReaderLimits;
   readonly catalog: Catalog<CallFrame>;
   /** Absent when no component runs in the background. */
   readonly engine?: Engine;

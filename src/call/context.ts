@@ -208,7 +208,10 @@ export class Context {
     return this.frame.progress.report(progress, total, message);
   }
 
-  /** Logs to the client, which receives messages of the level it asked for and above. */
+  /**
+   * Logs to the client, which receives messages of the level it asked for and above. In the foreground, it resolves once
+   * there is room on the client's stream. After `slowReaders.wait` the message is dropped.
+   */
   log(level: LoggingLevel, message: string, fields?: Record<string, unknown>): Promise<void> {
     return ignorable(this.send(level, message, fields));
   }

@@ -49,6 +49,9 @@ export class Progress {
   /**
    * Sets the total amount.
    *
+   * Like everything that reports progress: in the foreground, it resolves once there is room on the client's stream, after
+   * `slowReaders.wait` at the latest; in the background it does not wait for the client.
+   *
    * @param total - at least 0
    */
   setTotal(total: number): Promise<void> {

@@ -21,6 +21,7 @@ export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, en
     snapshots: snapshotRules(options),
     ttl: docket.ttl,
     limits: docket.limits,
+    slowReaders: options.slowReaders,
     ...(instructions !== undefined && { instructions }),
     ...(engine !== undefined && { engine }),
   };

@@ -91,6 +91,20 @@ export interface DocketLimitOptions {
   readonly questions?: number;
 }
 
+/** How a server treats a client that does not read a stream as fast as the stream is written, over HTTP and stdio. */
+export interface SlowReaderOptions {
+  /**
+   * How much one stream may hold that its client has not read, in bytes. From there on, progress and log lines wait for the
+   * client, and so does a foreground call that awaits them. Results and questions are sent anyway. Default 1,048,576 (1 MiB).
+   */
+  readonly pending?: number;
+  /**
+   * How long progress and log lines wait. After that they are dropped, except for the latest progress, until the client reads
+   * on. Default `'5s'`.
+   */
+  readonly wait?: Duration;
+}
+
 /** Options of {@link createServer}. */
 export interface ServerOptions<Components extends readonly ComponentEntry[] = readonly ComponentEntry[]> {
   /** Name of the server, sent to clients. */
@@ -121,6 +135,8 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
   readonly errors?: ErrorDisclosure;
+  /** How the server treats clients that read slowly. */
+  readonly slowReaders?: SlowReaderOptions;
   /** Options of HTTP: for `fetch`, and defaults for the options of `listen`. */
   readonly http?: ServerHttpOptions;
   /** Options of the docket. */
@@ -164,6 +180,7 @@ const Options = z.strictObject({
     .strictObject({ ...httpShape, bodyBudget: count(64 * 2 ** 20), bodyTimeout: duration('http.bodyTimeout', '30s') })
     .refine(isConsistent, inconsistent)
     .prefault({}),
+  slowReaders: z.strictObject({ pending: count(2 ** 20), wait: duration('slowReaders.wait', '5s') }).prefault({}),
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

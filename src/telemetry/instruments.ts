@@ -130,6 +130,14 @@ export const instruments = {
       'Messages to this process for which its inbox in Redis had no room, by kind: it reads too slowly. Only log lines (notice) are lost.',
     attributes: ['errand.message.kind'],
   },
+  newsDropped: {
+    name: 'errand.news.dropped',
+    kind: 'counter',
+    unit: '{message}',
+    description:
+      'Progress, log lines and statuses that did not reach a client because it reads too slowly. The latest progress and status are kept.',
+    attributes: ['errand.message.kind'],
+  },
   valuesDamaged: {
     name: 'errand.redis.damaged',
     kind: 'counter',

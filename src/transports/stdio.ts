@@ -56,10 +56,8 @@ export class StdioTransport implements Transport {
   }
 
   send(message: JSONRPCMessage): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.output.write(`${JSON.stringify(message)}\n`)) resolve();
-      else this.output.once('drain', resolve);
-    });
+    // Resolves when the system has taken it, or the client is gone.
+    return new Promise((resolve) => void this.output.write(`${JSON.stringify(message)}\n`, () => resolve()));
   }
 
   /** Waits until the client has read everything, for at most half of the grace. */

@@ -31,6 +31,11 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
   { id: 'B2', mended: 'A body is read only for a request with an acceptable head, within a budget and a time.' },
   {
+    id: 'B3',
+    mended:
+      'A client that does not read costs a bounded amount of memory, and misses news only, not results or questions.',
+  },
+  {
     id: 'B4',
     mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',
   },

@@ -14,6 +14,7 @@ import { readRequest, type ComponentRequest, type TaskMethod } from './component
 import type { ForegroundCalls } from './foreground/foreground-calls.js';
 import type { ForegroundQuestions } from './foreground/foreground-questions.js';
 import { ForegroundChannel } from './foreground/foreground-channel.js';
+import type { News } from './news.js';
 import { callerOf, type RequestExtra } from './request-extra.js';
 import type { Streams } from './streams.js';
 import type { TaskFeed } from './tasks/task-feed.js';
@@ -30,6 +31,7 @@ export interface ConnectionFacts {
   readonly shows: (level: LoggingLevel) => boolean;
   readonly calls: ForegroundCalls;
   readonly questions: ForegroundQuestions;
+  readonly news: News;
   readonly streams: Streams;
   /** Runs something once the response to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
@@ -70,11 +72,12 @@ async function callInForeground(
   const scope = new CallScope(clock, component.timeout);
   const { requestId, sessionId } = extra;
   facts.calls.enter(requestId, scope);
+  const channel = new ForegroundChannel(extra, progressToken, facts, scope);
   const frame = makeFrame(core, {
     component,
     mode: 'foreground',
     input,
-    channel: new ForegroundChannel(extra, progressToken, facts.shows, facts.streams, facts.questions),
+    channel,
     scope,
     caller: callerOf(extra),
     logger,
@@ -84,6 +87,7 @@ async function callInForeground(
   });
   const outcome = await runCall(frame, 'client', facts.calls.leave);
   scope.finish();
+  channel.sendUnsent();
   facts.calls.answered(requestId);
   if (outcome.type === 'returned') return outcome.value as object;
   // This generation keeps the stream of a call open, so nothing suspends one here.

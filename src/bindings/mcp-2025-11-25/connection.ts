@@ -25,6 +25,8 @@ import { acceptsTask, serverCapabilities, isTaskMethod, offersTasks } from './ca
 import { callComponent, type ConnectionFacts } from './component-calls.js';
 import type { TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground/foreground-calls.js';
+import { Unread } from '../unread.js';
+import { News } from './news.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground/foreground-questions.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
@@ -84,9 +86,8 @@ export class Connection {
   /** To run once the response to a request has been handed to the transport. */
   private readonly afterResponse = new Map<RequestId, () => void>();
   private readonly calls = new ForegroundCalls();
-  private readonly questions = new ForegroundQuestions((message, related) =>
-    this.transport.send(message, { relatedRequestId: related }),
-  );
+  private readonly news: News;
+  private readonly questions = new ForegroundQuestions((message, related) => this.news.force(message, related));
   private draining = false;
   /** Whether the current message came through another connection, so that it is not forwarded again. */
   private isForwarded = false;
@@ -103,9 +104,15 @@ export class Connection {
     private readonly onClosed: (connection: Connection) => void,
     private readonly options: ConnectionOptions,
   ) {
-    const { streams = oneStream(), session = randomUUID(), oneUser, client: known = unknownClient } = options;
+    const {
+      streams = oneStream(new Unread(core.clock, core.slowReaders)),
+      session = randomUUID(),
+      oneUser,
+      client: known = unknownClient,
+    } = options;
     const { connectionId = core.engine?.newConnectionId() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
+    this.news = new News(streams, (message, related) => this.transmit(message, related), core.meters);
     this.leases = leasesOf(core, connectionId, known.sessionId ?? session);
     this.delivery = new QuestionDelivery({
       streams,
@@ -122,7 +129,7 @@ export class Connection {
     const shows = (level: LoggingLevel): boolean => levels.indexOf(level) >= this.minimumLevel;
     this.session = session;
     this.streams = streams;
-    this.feed = new TaskFeed(this.delivery, shows, send, { session, clientSession: known.sessionId });
+    this.feed = new TaskFeed(this.delivery, shows, this.news, { session, clientSession: known.sessionId });
     const facts: ConnectionFacts = {
       session,
       feed: this.feed,
@@ -130,6 +137,7 @@ export class Connection {
       client: () => this.client ?? known,
       calls: this.calls,
       questions: this.questions,
+      news: this.news,
       streams,
       afterResponse: (request, run) => this.afterResponse.set(request, run),
     };
@@ -344,9 +352,13 @@ export class Connection {
   }
 
   private send(message: JSONRPCMessage, related: RequestId | undefined): void {
-    this.transport
-      .send(message, related === undefined ? undefined : { relatedRequestId: related })
-      .catch((error: unknown) => this.core.logger.debug('A message could not be sent', { error }));
+    this.news.force(message, related).catch((error: unknown) => {
+      this.core.logger.debug('A message could not be sent', { error });
+    });
+  }
+
+  private transmit(message: JSONRPCMessage, related: RequestId | undefined): Promise<void> {
+    return this.transport.send(message, related === undefined ? undefined : { relatedRequestId: related });
   }
 
   /** Resolves when the client has processed what was sent to it before. */
@@ -359,6 +371,7 @@ export class Connection {
 
   private handleClosed(): void {
     this.calls.cancelAll();
+    if (this.streams.single) this.streams.unread(undefined)?.end();
     this.unwatch?.();
     this.stopLeaseEvents?.();
     this.tasks?.close();

@@ -1,4 +1,5 @@
 import type { RequestId } from '../../protocol/json-rpc/messages.js';
+import type { Unread } from '../unread.js';
 
 /** The streams of a transport on which messages reach the client. */
 export interface Streams {
@@ -27,6 +28,11 @@ export interface Streams {
   onDropped(request: RequestId, listener: () => void): () => void;
   /** Ends the response stream of a request that gets no response because the client cancelled it. */
   abandon(request: RequestId): void;
+  /**
+   * What the client has not read of the stream of a request, or of the standalone stream. Undefined if the stream is not
+   * open, or nobody can tell.
+   */
+  unread(request: RequestId | undefined): Unread | undefined;
 }
 
 const nothingToDrop: Pick<Streams, 'isOpen' | 'onDropped' | 'abandon'> = {
@@ -36,8 +42,9 @@ const nothingToDrop: Pick<Streams, 'isOpen' | 'onDropped' | 'abandon'> = {
 };
 
 /** A single stream, open as long as the connection is. */
-export function oneStream(): Streams {
-  return { single: true, standalone: true, elsewhere: false, lasting: true, silent: false, ...nothingToDrop };
+export function oneStream(unread: Unread): Streams {
+  const one = { single: true, standalone: true, elsewhere: false, lasting: true, silent: false };
+  return { ...one, ...nothingToDrop, unread: () => unread };
 }
 
 /**
@@ -45,10 +52,12 @@ export function oneStream(): Streams {
  * not report when they are gone.
  */
 export function streamPerRequest(): Streams {
-  return { single: false, standalone: true, elsewhere: false, lasting: true, silent: true, ...nothingToDrop };
+  const many = { single: false, standalone: true, elsewhere: false, lasting: true, silent: true };
+  return { ...many, ...nothingToDrop, unread: () => undefined };
 }
 
 /** The response stream of the only request of a connection. */
-export function responseOnly(): Streams {
-  return { single: false, standalone: false, elsewhere: false, lasting: false, silent: false, ...nothingToDrop };
+export function responseOnly(unread: Unread): Streams {
+  const response = { single: false, standalone: false, elsewhere: false, lasting: false, silent: false };
+  return { ...response, ...nothingToDrop, unread: (request) => (request === undefined ? undefined : unread) };
 }

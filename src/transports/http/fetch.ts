@@ -73,13 +73,13 @@ async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerato
 }
 
 /** When the client goes away, the host cancels the body of the response or aborts the request. */
-function toResponse({ response, onEnd }: HttpReply, clientGone: AbortSignal): Response {
+function toResponse({ response, onEnd, onTaken }: HttpReply, clientGone: AbortSignal): Response {
   const body = response.body as ReadableStream<Uint8Array> | null;
   if (body === null || onEnd === undefined) {
     onEnd?.(clientGone.aborted);
     return response;
   }
-  return new Response(watchEnd(body, clientGone, onEnd), response);
+  return new Response(watchEnd(body, clientGone, onEnd, onTaken), response);
 }
 
 /** Passes a stream on, and reports once how it ended. */
@@ -87,6 +87,7 @@ function watchEnd(
   stream: ReadableStream<Uint8Array>,
   clientGone: AbortSignal,
   onEnd: (dropped: boolean) => void,
+  onTaken: HttpReply['onTaken'],
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   let hasEnded = false;
@@ -106,7 +107,11 @@ function watchEnd(
     pull: async (controller) => {
       try {
         const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
+        if (!done) {
+          controller.enqueue(value);
+          onTaken?.(value.length);
+          return;
+        }
         end(false);
         controller.close();
       } catch (error) {

@@ -23,6 +23,8 @@ export interface HttpReply {
   readonly response: Response;
   /** Called once the body has ended, or the client has gone away before (`dropped`). */
   readonly onEnd?: (dropped: boolean) => void;
+  /** Called when the client, or the system on its behalf, has taken so many bytes of the body. */
+  readonly onTaken?: (bytes: number) => void;
 }
 
 /** Whether a request may send its body, and the maximum size of that in bytes. */

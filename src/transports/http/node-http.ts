@@ -79,7 +79,7 @@ function turn(): Promise<void> {
 }
 
 /** Writes a web response to Node.js. A client that goes away cancels its body. */
-export async function writeReply({ response, onEnd }: HttpReply, outgoing: ServerResponse): Promise<void> {
+export async function writeReply({ response, onEnd, onTaken }: HttpReply, outgoing: ServerResponse): Promise<void> {
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
     outgoing.end();
@@ -102,6 +102,7 @@ export async function writeReply({ response, onEnd }: HttpReply, outgoing: Serve
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       if (!outgoing.write(next.value)) await drained(outgoing, connection);
+      onTaken?.(next.value.length);
     }
   } finally {
     clearImmediate(flush);

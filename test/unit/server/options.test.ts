@@ -105,6 +105,7 @@ describe('options that are not given', () => {
     expect(rest).toEqual({
       ...good,
       providers: [],
+      slowReaders: { pending: 1_048_576, wait: 5_000 },
       tasks: 'forbidden',
       timeout: 3_600_000,
       questionDeadline: 3_600_000,

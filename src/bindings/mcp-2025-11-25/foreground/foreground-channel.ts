@@ -1,36 +1,51 @@
-import type { ServerNotification } from '@modelcontextprotocol/sdk/types.js';
 import { ErrandError } from '../../../base/errors.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../../../call/channel.js';
-import type { CallScope } from '../../../call/call-scope.js';
+import { ignorable, type CallScope } from '../../../call/call-scope.js';
 import { principalOf } from '../../../call/principal.js';
+import type { JSONRPCMessage } from '../../../protocol/json-rpc/messages.js';
 import type { LoggingLevel } from '../../../protocol/types.js';
 import { notificationOf } from '../client-messages.js';
 import type { ForegroundQuestions } from './foreground-questions.js';
+import type { News, NewsKind } from '../news.js';
 import type { RequestExtra } from '../request-extra.js';
 import type { Streams } from '../streams.js';
 
-/** The channel of a foreground call: the stream of its request. */
+/** What the channel needs of its connection. */
+interface ChannelHost {
+  readonly shows: (level: LoggingLevel) => boolean;
+  readonly streams: Streams;
+  readonly questions: ForegroundQuestions;
+  readonly news: News;
+}
+
+/**
+ * The channel of a foreground call: the stream of its request. Progress and log lines wait for a client that reads slowly,
+ * but not for long: of what is dropped then, the latest progress is kept, and sent once there is room, or before the result.
+ */
 export class ForegroundChannel implements ClientChannel {
   private lastProgress = -Infinity;
+  /** The latest progress, if there was no room for it. */
+  private unsent: JSONRPCMessage | undefined;
+  private stopWaiting: (() => void) | undefined;
 
   constructor(
     private readonly extra: RequestExtra,
     private readonly progressToken: string | number | undefined,
-    private readonly shows: (level: LoggingLevel) => boolean,
-    private readonly streams: Streams,
-    private readonly questions: ForegroundQuestions,
+    private readonly host: ChannelHost,
+    private readonly scope: CallScope,
   ) {}
 
   async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
     const { requestId, authInfo } = this.extra;
-    if (!this.streams.lasting) throw unreachable();
-    if (!this.streams.isOpen(requestId)) throw dropped();
+    const { streams, questions } = this.host;
+    if (!streams.lasting) throw unreachable();
+    if (!streams.isOpen(requestId)) throw dropped();
     let stopDeadline = (): void => undefined;
     // A stream dropped later ends nothing: the client has the question, and answers it in a request of its own.
     const expired = new Promise<Answer>((resolve) => {
       stopDeadline = scope.clock.schedule(question.deadline, () => resolve(question.onDeadline));
     });
-    const sent = this.questions.ask(question, requestId, principalOf(authInfo).id);
+    const sent = questions.ask(question, requestId, principalOf(authInfo).id);
     try {
       return await scope.waitFor(Promise.race([sent.answer, expired]));
     } finally {
@@ -45,12 +60,34 @@ export class ForegroundChannel implements ClientChannel {
     this.lastProgress = current;
     const rest = { ...(total !== undefined && { total }), ...(message !== undefined && { message }) };
     const params = { progressToken: this.progressToken, progress: current, ...rest };
-    await this.extra.sendNotification({ method: 'notifications/progress', params });
+    const report: JSONRPCMessage = { jsonrpc: '2.0', method: 'notifications/progress', params };
+    this.unsent = undefined;
+    if (await this.deliver('progress', report)) return;
+    // Later progress may have been sent, or dropped as well, in the meantime.
+    if (current < this.lastProgress || this.scope.over !== undefined) return;
+    this.unsent = report;
+    this.stopWaiting ??= this.host.news.whenRoom(this.extra.requestId, () => this.sendUnsent());
   }
 
   async notify(notice: ClientNotice): Promise<void> {
-    if (notice.type === 'log' && !this.shows(notice.level)) return;
-    await this.extra.sendNotification(notificationOf(notice) as ServerNotification);
+    const message: JSONRPCMessage = { jsonrpc: '2.0', ...notificationOf(notice) };
+    if (notice.type !== 'log') await this.host.news.force(message, this.extra.requestId);
+    else if (this.host.shows(notice.level)) await this.deliver('log', message);
+  }
+
+  /** Sends the progress that there was no room for. After the result it would be too late. */
+  sendUnsent(): void {
+    this.stopWaiting?.();
+    this.stopWaiting = undefined;
+    const { unsent } = this;
+    this.unsent = undefined;
+    if (unsent !== undefined) ignorable(this.host.news.force(unsent, this.extra.requestId));
+  }
+
+  private async deliver(kind: NewsKind, message: JSONRPCMessage): Promise<boolean> {
+    const { requestId, signal } = this.extra;
+    if (signal.aborted) return true;
+    return this.host.news.deliver(kind, message, requestId, () => this.scope.over !== undefined);
   }
 }
 

@@ -3,6 +3,7 @@ import { shown } from '../../../base/shown.js';
 import type { CurrentPrincipal } from '../../../call/principal.js';
 import { refuse, rpcCode } from '../../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
+import { Unread } from '../../unread.js';
 import type { Core } from '../../core.js';
 import { longestToken } from '../component-requests.js';
 import { Connection, type ConnectionOptions } from '../connection.js';
@@ -29,6 +30,14 @@ export interface SessionSetup {
   readonly client?: SharedClient;
 }
 
+/** A request whose response stream is open. */
+interface OpenRequest {
+  /** Called when the client drops the stream. */
+  readonly onDropped: Set<() => void>;
+  /** Of the stream, which the requests of a batch share. */
+  readonly unread: Unread;
+}
+
 /**
  * One session over Streamable HTTP, as one listener serves it. The SDK's transport does not report dropped streams, and
  * sends on them silently; the host, which writes the body, knows.
@@ -42,10 +51,10 @@ export class HttpSession implements Streams, SharedSessionHost {
   /** When the last request came, by the core's clock. */
   lastSeen: number;
   private readonly transport: WebStandardStreamableHTTPServerTransport;
-  /** The requests whose response streams are open, each with the listeners for a drop by the client. */
-  private readonly openRequests = new Map<RequestId, Set<() => void>>();
+  /** The requests whose response streams are open. */
+  private readonly openRequests = new Map<RequestId, OpenRequest>();
   /** The latest standalone stream, while it is open. */
-  private standaloneStream: symbol | undefined;
+  private standaloneStream: Unread | undefined;
   private openStreams = 0;
   private stopping: Promise<void> | undefined;
   private connection: Connection | undefined;
@@ -124,7 +133,7 @@ export class HttpSession implements Streams, SharedSessionHost {
   }
 
   onDropped(request: RequestId, listener: () => void): () => void {
-    const listeners = this.openRequests.get(request);
+    const listeners = this.openRequests.get(request)?.onDropped;
     // It has already been dropped.
     if (listeners === undefined) listener();
     listeners?.add(listener);
@@ -140,6 +149,10 @@ export class HttpSession implements Streams, SharedSessionHost {
     this.transport.send({ jsonrpc: '2.0', id: request, result: {} }).catch(() => undefined);
   }
 
+  unread(request: RequestId | undefined): Unread | undefined {
+    return request === undefined ? this.standaloneStream : this.openRequests.get(request)?.unread;
+  }
+
   async handle(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     this.lastSeen = this.core.clock.now();
@@ -151,7 +164,8 @@ export class HttpSession implements Streams, SharedSessionHost {
     const ids = requestIds(body);
     const duplicate = this.refuseDuplicate(ids);
     if (duplicate !== undefined) return { response: duplicate };
-    for (const id of ids) this.openRequests.set(id, new Set());
+    const unread = new Unread(this.core.clock, this.core.slowReaders);
+    for (const id of ids) this.openRequests.set(id, { onDropped: new Set(), unread });
     const response = await withoutNeedlessStream(
       body,
       await this.respond(toSdkRequest(request), { parsedBody: body, ...(auth && { authInfo: auth }) }),
@@ -161,12 +175,14 @@ export class HttpSession implements Streams, SharedSessionHost {
       return { response };
     }
     this.openStreams++;
+    const onTaken = (bytes: number): void => unread.taken(bytes);
     const onEnd = (dropped: boolean): void => {
       this.openStreams--;
       this.lastSeen = this.core.clock.now();
       this.finish(ids, dropped);
+      unread.end();
     };
-    return { response, onEnd: request.method === 'GET' ? this.openStandalone(onEnd) : onEnd };
+    return { response, onTaken, onEnd: request.method === 'GET' ? this.openStandalone(unread, onEnd) : onEnd };
   }
 
   async drain(): Promise<void> {
@@ -249,8 +265,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     return this.transport.handleRequest(...request);
   }
 
-  private openStandalone(onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
-    const stream = Symbol('standalone');
+  private openStandalone(stream: Unread, onEnd: (dropped: boolean) => void): (dropped: boolean) => void {
     this.standaloneStream = stream;
     // Not before the stream is on its way to the client.
     queueMicrotask(() => {
@@ -258,9 +273,10 @@ export class HttpSession implements Streams, SharedSessionHost {
       else void this.shared.holdStream();
     });
     return (dropped) => {
+      const isLatest = this.standaloneStream === stream;
+      if (isLatest) this.standaloneStream = undefined;
       onEnd(dropped);
-      if (this.standaloneStream !== stream) return;
-      this.standaloneStream = undefined;
+      if (!isLatest) return;
       if (this.shared === undefined) this.onStandalone?.();
       else void this.shared.releaseStream();
     };
@@ -287,7 +303,7 @@ export class HttpSession implements Streams, SharedSessionHost {
 
   private finish(ids: readonly RequestId[], dropped: boolean): void {
     for (const id of ids) {
-      const listeners = this.openRequests.get(id);
+      const listeners = this.openRequests.get(id)?.onDropped;
       this.openRequests.delete(id);
       if (dropped) listeners?.forEach((listener) => listener());
     }

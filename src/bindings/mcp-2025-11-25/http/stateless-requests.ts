@@ -23,11 +23,13 @@ import {
 } from './http-messages.js';
 import { decodeSessionToken, encodeSessionToken, type KnownClient } from './session-token.js';
 import { responseOnly } from '../streams.js';
+import { Unread } from '../../unread.js';
 
 /** A connection for one exchange, and its response. */
 interface Exchange {
   readonly connection: Connection;
   readonly response: Response;
+  readonly unread: Unread;
 }
 
 /**
@@ -79,34 +81,36 @@ export class StatelessRequests implements HttpEndpoint {
   }
 
   private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
-    const { connection, response } = await this.serve(exchange, client);
+    const { connection, response, unread } = await this.serve(exchange, client);
     const finish = (): void => {
+      unread.end();
       // A call whose stream was dropped runs to its end: a lost stream is not a cancellation.
       connection
         .drain()
         .then(() => connection.close())
         .catch((error: unknown) => this.core.logger.error('A connection could not be closed', { error }));
     };
-    if (isStream(response)) return { response, onEnd: finish };
+    if (isStream(response)) return { response, onEnd: finish, onTaken: (bytes) => unread.taken(bytes) };
     finish();
     return { response };
   }
 
   private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Exchange> {
     const transport = new WebStandardStreamableHTTPServerTransport({});
+    const unread = new Unread(this.core.clock, this.core.slowReaders);
     const connection = await Connection.open(this.core, transport, (closed) => this.open.delete(closed), {
-      streams: responseOnly(),
+      streams: responseOnly(unread),
       oneUser: !principalOf(auth).isAnonymous,
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);
     // Checked only now that it is in `open`: an earlier drain or close did not see it.
-    if (this.draining) return { connection, response: shuttingDown() };
+    if (this.draining) return { connection, response: shuttingDown(), unread };
     const response = await transport.handleRequest(toSdkRequest(request), {
       parsedBody: body,
       ...(auth && { authInfo: auth }),
     });
-    return { connection, response: await withoutNeedlessStream(body, response) };
+    return { connection, response: await withoutNeedlessStream(body, response), unread };
   }
 }
 

@@ -1,8 +1,10 @@
+import { ignorable } from '../../../call/call-scope.js';
 import type { ClientNotice } from '../../../call/channel.js';
 import { isTerminal, type ExecutionRecord, type Question } from '../../../docket/engine/record.js';
-import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
+import type { JSONRPCMessage } from '../../../protocol/json-rpc/messages.js';
 import type { LoggingLevel } from '../../../protocol/types.js';
 import type { TaskListener } from '../../../tasks/relay.js';
+import type { News, NewsKind } from '../news.js';
 import type { QuestionDelivery } from './question-delivery.js';
 import { notificationOf } from '../client-messages.js';
 import { progressTokenOf, relatedTask, statusOf, toTask, type ServedClient } from './task-view.js';
@@ -19,11 +21,20 @@ interface SentState {
 /** How many ended tasks are remembered. */
 const rememberedEnds = 100;
 
-/** Sends the news of tasks to the client of one connection. */
+/** Of how many tasks the news that found no room are kept. */
+const keptUnsent = 1_000;
+
+/**
+ * Sends the news of tasks to the client of one connection. A task never waits for its client: if that reads too slowly, log
+ * lines are dropped, and of the rest only the latest is kept for each task, until there is room again.
+ */
 export class TaskFeed implements TaskListener {
   private readonly sent = new Map<string, SentState>();
   /** The last tasks whose end was sent: a request that began before may find the end again. */
   private readonly ended = new Set<string>();
+  /** The latest progress and status of the tasks for which there was no room. */
+  private readonly unsent = new Map<string, Map<NewsKind, JSONRPCMessage>>();
+  private awaitsRoom = false;
   /** The news of tasks that the client does not know yet. They are sent once it does. */
   private readonly held = new Map<string, (() => void)[]>();
   /** For tasks of which another connection may have sent news that this one does not know of. */
@@ -38,7 +49,7 @@ export class TaskFeed implements TaskListener {
   constructor(
     private readonly delivery: QuestionDelivery,
     private readonly shows: (level: LoggingLevel) => boolean,
-    private readonly send: (message: JSONRPCMessage, related?: RequestId) => void,
+    private readonly news: News,
     private readonly served: ServedClient,
   ) {}
 
@@ -59,6 +70,7 @@ export class TaskFeed implements TaskListener {
     this.sent.clear();
     this.ended.clear();
     this.held.clear();
+    this.unsent.clear();
   }
 
   status(record: ExecutionRecord): void {
@@ -90,7 +102,7 @@ export class TaskFeed implements TaskListener {
       sent.progress = progress.current;
       const { current, ...rest } = progress;
       const params = { progressToken: sent.token, progress: current, ...rest, _meta: relatedTask(record.key) };
-      this.notify(record, 'notifications/progress', params);
+      this.notify(record.key, 'progress', { jsonrpc: '2.0', method: 'notifications/progress', params });
     });
   }
 
@@ -114,7 +126,10 @@ export class TaskFeed implements TaskListener {
     this.whenKnown(record, () => {
       if (!this.reaches(record) || (notice.type === 'log' && !this.shows(notice.level))) return;
       const { method, params } = notificationOf(notice);
-      this.notify(record, method, { ...params, _meta: relatedTask(record.key) });
+      const _meta = relatedTask(record.key);
+      const message: JSONRPCMessage = { jsonrpc: '2.0', method, params: { ...params, _meta } };
+      if (notice.type === 'log') this.notify(record.key, 'log', message);
+      else void ignorable(this.news.force(message, this.delivery.streamFor(record.key)));
     });
   }
 
@@ -162,10 +177,34 @@ export class TaskFeed implements TaskListener {
     // A status that does not reach the client is sent once something does.
     if (!this.reaches(record)) return;
     sent.status = statusOf(record);
-    this.notify(record, 'notifications/tasks/status', toTask(record));
+    if (isTerminal(record.state)) this.unsent.get(record.key)?.delete('progress');
+    const params: Record<string, unknown> = toTask(record);
+    this.notify(record.key, 'status', { jsonrpc: '2.0', method: 'notifications/tasks/status', params });
   }
 
-  private notify(record: ExecutionRecord, method: string, params: Record<string, unknown>): void {
-    this.send({ jsonrpc: '2.0', method, params }, this.delivery.streamFor(record.key));
+  private notify(taskId: string, kind: NewsKind, message: JSONRPCMessage): void {
+    const related = this.delivery.streamFor(taskId);
+    const kept = this.unsent.get(taskId);
+    kept?.delete(kind);
+    if (this.news.offer(kind, message, related)) {
+      if (kept?.size === 0) this.unsent.delete(taskId);
+      return;
+    }
+    if (kind === 'log') return;
+    // At the end, so that those who have waited longest go first.
+    this.unsent.delete(taskId);
+    this.unsent.set(taskId, (kept ?? new Map<NewsKind, JSONRPCMessage>()).set(kind, message));
+    const [oldest] = this.unsent.keys();
+    if (this.unsent.size > keptUnsent && oldest !== undefined) this.unsent.delete(oldest);
+    if (this.awaitsRoom) return;
+    this.awaitsRoom = true;
+    this.news.whenRoom(related, () => this.sendUnsent());
+  }
+
+  private sendUnsent(): void {
+    this.awaitsRoom = false;
+    const all = [...this.unsent];
+    this.unsent.clear();
+    for (const [taskId, kept] of all) for (const [kind, message] of kept) this.notify(taskId, kind, message);
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '../../../../../src/base/logger.js';
+import { News } from '../../../../../src/bindings/mcp-2025-11-25/news.js';
 import { QuestionDelivery } from '../../../../../src/bindings/mcp-2025-11-25/tasks/question-delivery.js';
 import type { RequestExtra } from '../../../../../src/bindings/mcp-2025-11-25/request-extra.js';
 import type { Streams } from '../../../../../src/bindings/mcp-2025-11-25/streams.js';
@@ -11,6 +12,7 @@ import type { EngineEvent, Unwatch, Watched } from '../../../../../src/docket/en
 import type { ExecutionRecord, Question } from '../../../../../src/docket/engine/record.js';
 import type { QuestionLeases, LeaseResult } from '../../../../../src/docket/engine/sessions.js';
 import type { JSONRPCMessage, RequestId } from '../../../../../src/protocol/json-rpc/messages.js';
+import { Meters } from '../../../../../src/telemetry/meters.js';
 import { relayTo } from '../../../../../src/tasks/relay.js';
 import { aQuestion, Stage } from '../../../../engine/contract/stage.js';
 import { eventually } from '../../../../helpers/eventually.js';
@@ -88,6 +90,10 @@ class TestStreams implements Streams {
     // The stream of a test has no end.
   }
 
+  unread(): undefined {
+    // Everything is read at once.
+  }
+
   drop(request: RequestId): void {
     this.listeners.get(request)?.();
   }
@@ -123,7 +129,7 @@ class TestConnection {
   readonly feed = new TaskFeed(
     this.delivery,
     () => true,
-    (message, related) => this.sent.push({ message, related }),
+    new News(this.streams, async (message, related) => void this.sent.push({ message, related }), new Meters()),
     { session: 'of anna', clientSession: undefined },
   );
   readonly requests = new TaskRequests(
