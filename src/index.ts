@@ -115,7 +115,9 @@ export type {
   ScheduleOptions,
 } from './docket/add-types.js';
 export type { ExecutionChange } from './docket/follow.js';
+export type { AnswerOptions, QuestionAnswer } from './docket/answering.js';
 export type { Execution } from './docket/execution.js';
+export type { QuestionSummary } from './docket/execution-details.js';
 export type { ExecutionPage, ExecutionSummary, ListOptions } from './docket/execution-summary.js';
 export type { DocketStats, WorkerSummary } from './docket/engine/queries.js';
 export type { WaitOptions } from './docket/wait.js';

@@ -53,6 +53,7 @@ export const errorTable = {
   QUESTION_DUPLICATE: { meaning: 'Two identical questions without keys are open at the same time.' },
   ANSWER_INVALID: { meaning: 'The answer to a question does not have the requested shape.' },
   ANSWER_FAILED: { meaning: 'The client answered a question with an error, or not at all.' },
+  QUESTION_UNKNOWN: { meaning: 'An answer was given to a question that the execution has not asked.' },
   QUESTION_DECLINED: { meaning: 'The user declined or cancelled a question that the call needs.' },
   // The docket
   DOCKET_UNAVAILABLE: { meaning: 'The docket is closed, or its engine cannot be reached.', retryable: true },

@@ -25,11 +25,16 @@ export const usages = {
   errand tasks show <key>           show one execution, with its questions and outcome
              [--input]              also show its input
   errand tasks watch [key]          print changes: of one execution until it ends, or of all
+  errand tasks answer <key> [question]  answer a question in the client's stead; without its key, the only open one
+             [--content <json>]     the fields of the form, or the single value that is asked for
+             [--action <action>]    accept, decline or cancel, without content
+             [--result <json>]      the whole answer: of a model, or the client's roots
+             [--by <name>]          who answers; default: the user who runs the command
   errand tasks cancel <key>         cancel an execution, running or not
              [--reason <text>]      the reason to give
   errand tasks retry <key>          run a failed execution again
 ${docket}
-             [--json]               print one line of JSON per row; not for cancel and retry`,
+             [--json]               print one line of JSON per row; not for answer, cancel and retry`,
   workers: `  errand workers                    list the live workers of a docket
 ${docket}
              [--json]               print one line of JSON per row`,

@@ -31,7 +31,7 @@ export async function enterExecution(
   const { added, record } = await inSendingSpan(host.tracing, execution, (traced) => engine[how](traced));
   if (added) host.meters.count('executionsAdded', { 'errand.component': component.name });
   else refuseForeign(record, component, how, caller);
-  return new Execution(record, added, engine, waiting);
+  return new Execution(record, added, engine, waiting, host.limits);
 }
 
 /** Does the work of `docket.schedule`. */

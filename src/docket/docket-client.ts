@@ -1,5 +1,7 @@
+import { answerInStead, type AnswerOptions, type QuestionAnswer } from './answering.js';
 import { docketEvents, type DocketEvent, type SubscribeOptions } from './docket-events.js';
 import type { Engine, Health } from './engine/engine.js';
+import { usualInput, type SizeLimits } from './engine/size-limits.js';
 import type { DocketStats, WorkerSummary } from './engine/queries.js';
 import { isTerminal } from './engine/record.js';
 import { toDetails, type ExecutionDetails } from './execution-details.js';
@@ -22,7 +24,10 @@ import { unknownExecution } from './wait.js';
  */
 export class DocketClient {
   /** @internal */
-  constructor(private readonly engine: Engine) {}
+  constructor(
+    private readonly engine: Engine,
+    private readonly limits: Pick<SizeLimits, 'input'> = { input: usualInput },
+  ) {}
 
   /**
    * Lists the executions of all principals, the newest first. The cost of a page does not grow with the docket.
@@ -83,6 +88,42 @@ export class DocketClient {
     const result = await this.engine.cancel(key, reason);
     if (result === 'unknown') throw unknownExecution(key);
     return result === 'cancelled';
+  }
+
+  /**
+   * Answers a question of an execution in its client's stead; {@link DocketClient.get} lists its questions. It counts like
+   * an answer of the client: the first one wins, the method goes on with it, and the client's prompt is closed. The answer is
+   * checked against the form; one that does not fit is refused, and the question stays open.
+   *
+   * @param key - the key of the execution
+   * @param question - the key of the question
+   * @param answer - what a client would answer: `{ action, content }` to a form or a URL, `{ role, content, model }` to a
+   * request to sample, `{ roots }` to a request for roots
+   * @returns `false` if the question already had an answer, or the execution had ended
+   * @throws {ErrandError} `EXECUTION_UNKNOWN`, `QUESTION_UNKNOWN`, `ANSWER_INVALID`, `INPUT_TOO_LARGE`, `RESULT_NOT_JSON`,
+   * `OPTIONS_INVALID` for a bad `by`, `SEAL_INVALID` if the docket is sealed and the keys are missing here,
+   * `DOCKET_UNAVAILABLE`
+   *
+   * @example
+   * ```ts
+   * import { openDocket } from 'errand/redis';
+   *
+   * const docket = await openDocket({ url: 'redis://localhost:6379', name: 'reports' });
+   * const { executions } = await docket.list({ state: 'running' });
+   * for (const { key, openQuestions } of executions) {
+   *   if (openQuestions === 0) continue;
+   *   const { questions = [] } = (await docket.get(key)) ?? {};
+   *   for (const question of questions) {
+   *     if (!question.isAnswered) await docket.answer(key, question.key, { action: 'decline' }, { by: 'night shift' });
+   *   }
+   * }
+   * await docket.close();
+   * ```
+   */
+  async answer(key: string, question: string, answer: QuestionAnswer, options: AnswerOptions): Promise<boolean> {
+    const record = await this.engine.get(key);
+    if (record === undefined) throw unknownExecution(key);
+    return answerInStead(this.engine, record, question, answer, options, this.limits);
   }
 
   /**

@@ -219,7 +219,7 @@ export class Docket {
 
   private async handle(record: ExecutionRecord, added: boolean, engine: Engine): Promise<Execution> {
     const { Execution } = await import('./execution.js');
-    return new Execution(record, added, engine, this.waiting);
+    return new Execution(record, added, engine, this.waiting, this.host.limits);
   }
 }
 

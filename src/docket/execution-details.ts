@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { QuestionKind } from '../call/channel.js';
-import type { ExecutionRecord, Question } from './engine/record.js';
+import type { Answerer, ExecutionRecord, Question } from './engine/record.js';
+import { isSealed } from './sealing/sealer.js';
 import { toSummary, type ExecutionSummary } from './execution-summary.js';
 
 /** A question of an execution, without its answer. */
@@ -11,12 +12,19 @@ export interface QuestionSummary {
   readonly kind: QuestionKind;
   /** The text of the question; absent if it has none, or is sealed and the key is missing here. */
   readonly message?: string;
+  /**
+   * Its parameters, as in the protocol (2025-11-25, client): for a form `message` and `requestedSchema`. Absent if it is
+   * sealed and the key is missing here.
+   */
+  readonly params?: Readonly<Record<string, unknown>>;
   /** When it was asked. */
   readonly createdAt: Date;
   /** When it expires. */
   readonly deadline: Date;
   /** Whether it has an answer, including the one given at the deadline. */
   readonly isAnswered: boolean;
+  /** Who answered in the client's stead, as given to `answer()`; absent if nobody did. */
+  readonly answeredBy?: string;
 }
 
 /** Everything about an execution that operators may see: no answers, tokens or headers. */
@@ -41,6 +49,8 @@ export interface ExecutionDetails extends ExecutionSummary {
   readonly ttl: number;
   /** Its questions, the oldest first. None once it has ended. */
   readonly questions: readonly QuestionSummary[];
+  /** Who answered which of its questions in the client's stead, in order. Kept after the end. */
+  readonly answerers: readonly Answerer[];
   /** Its input, as stored; present if requested and still kept. */
   readonly input?: unknown;
   /** Its result, as stored. */
@@ -68,13 +78,15 @@ const Asker = z.object({
 
 const Message = z.object({ message: z.string() });
 
+const Params = z.record(z.string(), z.unknown());
+
 /** A record as operators see it. Its input may be secret, so it is included only on request. */
 export function toDetails(
   record: ExecutionRecord,
   questions: readonly Question[],
   options: { readonly input?: boolean } = {},
 ): ExecutionDetails {
-  const { generation, retry, losses, suspicions = 0, timeout, ttl, outcome, snapshot, input } = record;
+  const { generation, retry, losses, suspicions = 0, timeout, ttl, outcome, snapshot, input, answerers = [] } = record;
   return {
     ...toSummary(record),
     ...Asker.safeParse(snapshot).data?.principal.facts,
@@ -85,19 +97,24 @@ export function toDetails(
     timeout,
     ttl,
     questions: questions.map(toQuestionSummary),
+    answerers,
     ...(options.input === true && input !== undefined && { input }),
     ...outcome,
   };
 }
 
-function toQuestionSummary({ key, kind, createdAt, deadline, answer, params }: Question): QuestionSummary {
+/** A question as operators see it. */
+export function toQuestionSummary({ key, kind, createdAt, deadline, answer, by, params }: Question): QuestionSummary {
   const message = Message.safeParse(params).data?.message;
+  const readable = Params.safeParse(params).data;
   return {
     key,
     kind,
     ...(message !== undefined && { message }),
+    ...(readable !== undefined && !isSealed(readable['sealed']) && { params: readable }),
     createdAt: new Date(createdAt),
     deadline: new Date(deadline),
     isAnswered: answer !== undefined,
+    ...(by !== undefined && { answeredBy: by }),
   };
 }

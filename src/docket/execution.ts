@@ -2,6 +2,9 @@ import { ErrandError } from '../base/errors.js';
 import { ignorable } from '../call/call-scope.js';
 import type { Engine } from './engine/engine.js';
 import { follow, type ExecutionChange } from './follow.js';
+import type { AnswerOptions, QuestionAnswer } from './answering.js';
+import { usualInput, type SizeLimits } from './engine/size-limits.js';
+import type { QuestionSummary } from './execution-details.js';
 import type { ProgressState } from '../call/channel.js';
 import type { ExecutionRecord, ExecutionState } from './engine/record.js';
 import { goneExecution, waitForEnd, type WaitOptions } from './wait.js';
@@ -18,6 +21,7 @@ export class Execution<Result = unknown> {
     readonly added: boolean,
     private readonly engine: Engine,
     private readonly waiting: Waiting,
+    private readonly limits: Pick<SizeLimits, 'input'> = { input: usualInput },
   ) {
     this.key = record.key;
     this.generation = record.generation;
@@ -77,6 +81,49 @@ export class Execution<Result = unknown> {
   /** Cancels it, running or not. `false` if it has already ended. */
   async cancel(reason?: string): Promise<boolean> {
     return (await this.engine.cancel(this.key, reason, this.generation)) === 'cancelled';
+  }
+
+  /**
+   * Its questions to its client, the oldest first, answered ones included. None once it has ended.
+   *
+   * @throws {ErrandError} `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED`, `DOCKET_UNAVAILABLE`
+   */
+  async questions(): Promise<readonly QuestionSummary[]> {
+    await this.record();
+    const { toQuestionSummary } = await import('./execution-details.js');
+    return (await this.engine.questions(this.key)).map(toQuestionSummary);
+  }
+
+  /**
+   * Answers a question in the client's stead, for programs where somebody else than the user of the client decides. It
+   * counts like an answer of the client: the first one wins, the method goes on with it, and the client's prompt is closed.
+   * The answer is checked against the form; one that does not fit is refused, and the question stays open.
+   *
+   * @param question - the key of the question, from {@link Execution.questions}
+   * @param answer - what a client would answer: `{ action, content }` to a form or a URL, `{ role, content, model }` to a
+   * request to sample, `{ roots }` to a request for roots
+   * @returns `false` if the question already had an answer, or the execution had ended
+   * @throws {ErrandError} `QUESTION_UNKNOWN`, `ANSWER_INVALID`, `INPUT_TOO_LARGE` beyond `docket.limits.input`,
+   * `RESULT_NOT_JSON`, `OPTIONS_INVALID` for a bad `by`, `SEAL_INVALID`, `EXECUTION_UNKNOWN`, `EXECUTION_REPLACED`,
+   * `DOCKET_UNAVAILABLE`
+   *
+   * @example
+   * ```ts
+   * import type { Docket } from 'errand';
+   *
+   * async function approve(docket: Docket, key: string, by: string) {
+   *   const execution = await docket.get(key);
+   *   for (const question of (await execution?.questions()) ?? []) {
+   *     if (question.isAnswered) continue;
+   *     await execution?.answer(question.key, { action: 'accept', content: { publish: true } }, { by });
+   *   }
+   * }
+   * ```
+   */
+  async answer(question: string, answer: QuestionAnswer, options: AnswerOptions): Promise<boolean> {
+    const record = await this.record();
+    const { answerInStead } = await import('./answering.js');
+    return answerInStead(this.engine, record, question, answer, options, this.limits);
   }
 
   private async record(): Promise<ExecutionRecord> {

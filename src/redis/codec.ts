@@ -9,7 +9,13 @@ import { noRetry, type RetryPolicy } from '../components/retry-policy.js';
 import type { ConsumeOptions, EngineEvent, NewExecution, ScheduleRecord } from '../docket/engine/engine.js';
 import { newRecord } from '../docket/engine/new-record.js';
 import { summaryFields, type RecordSummary } from '../docket/engine/queries.js';
-import { endFields, type ExecutionEnd, type ExecutionRecord, type Question } from '../docket/engine/record.js';
+import {
+  endFields,
+  type Answerer,
+  type ExecutionEnd,
+  type ExecutionRecord,
+  type Question,
+} from '../docket/engine/record.js';
 import { Timetable } from '../docket/engine/timetable.js';
 import type { WireError } from '../protocol/errors.js';
 import type { Argument, Reply } from './connection/script-runner.js';
@@ -72,6 +78,11 @@ const Execution = z.object({
   isError: flag,
   reason: z.string().optional(),
   lastError: json<WireError>().optional(),
+  answerers: z
+    .string()
+    .transform((texts) => `[${texts}]`)
+    .pipe(json<Answerer[]>())
+    .optional(),
 });
 
 /** A zod mask of these fields. */
@@ -100,6 +111,7 @@ const StoredQuestion = z.object({
   '@deadline': count,
   '@onDeadline': json<Answer>(),
   '@answer': json<Answer>().optional(),
+  '@by': z.string().optional(),
 });
 
 const Notice = z.object({ '@notice': json<ClientNotice>() });
@@ -199,6 +211,7 @@ export function summaryIn(reply: Reply): RecordSummary {
 const repairs: Readonly<Record<string, string>> = {
   retry: JSON.stringify(noRetry),
   progress: JSON.stringify({ current: 0 }),
+  answerers: '',
   ttl: '3600000',
 };
 
@@ -229,6 +242,7 @@ function toQuestion(fields: Readonly<Record<string, string>>): Question {
     deadline: stored['@deadline'],
     onDeadline: stored['@onDeadline'],
     ...(stored['@answer'] && { answer: stored['@answer'] }),
+    ...(stored['@by'] !== undefined && { by: stored['@by'] }),
   };
 }
 
@@ -280,6 +294,11 @@ export function limitArguments(limits: ConsumeOptions['limits'] = new Map()): Ar
 /** The stored text of a question, without its name, its times and the answer at its deadline. */
 export function questionText({ kind, params }: ClientQuestion): string {
   return JSON.stringify({ kind, params });
+}
+
+/** The stored text of one answerer. A record separates several by commas, because steps do not parse them. */
+export function answererText({ question, by }: Answerer): string {
+  return JSON.stringify({ question, by });
 }
 
 /** @throws {ErrandError} `DOCKET_DAMAGED` for a value that this version would not write. */

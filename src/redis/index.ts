@@ -3,11 +3,12 @@ export { openDocket, type DocketReports, type OpenDocketOptions } from './open-d
 export { openQueue, type OpenedQueue, type OpenQueueOptions } from './open-queue.js';
 export type { RedisTls } from './connection/tls.js';
 export type { ProgressState, QuestionKind } from '../call/channel.js';
+export type { AnswerOptions, QuestionAnswer } from '../docket/answering.js';
 export type { DocketClient } from '../docket/docket-client.js';
 export type { DocketEvent, SubscribeOptions } from '../docket/docket-events.js';
 export type { Health } from '../docket/engine/engine.js';
 export type { DocketStats, WorkerSummary } from '../docket/engine/queries.js';
-export type { ExecutionState } from '../docket/engine/record.js';
+export type { Answerer, ExecutionState } from '../docket/engine/record.js';
 export type { OnError } from '../docket/engine/watchers.js';
 export type { ExecutionDetails, QuestionSummary, StoredError } from '../docket/execution-details.js';
 export type { ExecutionPage, ExecutionSummary, ListOptions } from '../docket/execution-summary.js';

@@ -3,6 +3,7 @@ import { ErrandError, withoutPassword } from '../base/errors.js';
 import { describeIssues } from '../base/issues.js';
 import { DocketClient } from '../docket/docket-client.js';
 import { docketEnvironment, docketOptions, withoutUndefined } from '../docket/docket-options.js';
+import type { SizeLimits } from '../docket/engine/size-limits.js';
 import type { OnError } from '../docket/engine/watchers.js';
 import { SealedEngine } from '../docket/sealing/sealed-engine.js';
 import { Sealer } from '../docket/sealing/sealer.js';
@@ -56,6 +57,8 @@ export interface ResolvedDocket extends DocketReports {
   readonly caFile?: string | undefined;
   readonly keys?: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   readonly deadline?: number | undefined;
+  /** The limit of an answer, if it is not the usual one. */
+  readonly limits?: Pick<SizeLimits, 'input'>;
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
@@ -118,7 +121,7 @@ export async function openResolvedDocket(docket: ResolvedDocket): Promise<Docket
   });
   const engine = keys === undefined ? plain : new SealedEngine(plain, new Sealer(keys, name), onError);
   await engine.start();
-  return new DocketClient(engine);
+  return new DocketClient(engine, docket.limits);
 }
 
 function refuseMemory(url: string): void {

@@ -3,10 +3,9 @@ import { systemClock } from '../base/clock.js';
 import { settlesWithin } from '../base/disposal.js';
 import { ErrandError, messageOf } from '../base/errors.js';
 import { isWellFormed } from '../base/json.js';
-import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
+import type { ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type {
   Addition,
-  AnswerResult,
   CancelResult,
   ConsumeOptions,
   Consumer,
@@ -326,8 +325,8 @@ export class RedisEngine implements Engine {
     return this.asked.ask(key, run, asked, limit);
   }
 
-  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    return this.asked.answer(key, question, answer, session);
+  answer(...answer: Parameters<Engine['answer']>): ReturnType<Engine['answer']> {
+    return this.asked.answer(...answer);
   }
 
   questions(key: string): Promise<readonly Question[]> {

@@ -1,8 +1,8 @@
 import type { Answer, ClientQuestion } from '../call/channel.js';
-import type { AnswerResult } from '../docket/engine/engine.js';
+import type { AnswerFrom, AnswerResult } from '../docket/engine/engine.js';
 import type { Question } from '../docket/engine/record.js';
 import { tooManyQuestions } from '../docket/engine/size-limits.js';
-import { questionIn, questionText } from './codec.js';
+import { answererText, questionIn, questionText } from './codec.js';
 import type { WaitingList } from './queue/waiting-list.js';
 import type { Reply } from './connection/script-runner.js';
 import type { Commands } from './connection/commands.js';
@@ -26,9 +26,14 @@ export class RedisQuestions {
     return questionIn(question);
   }
 
-  async answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    const args = [this.commands.request(), key, question, JSON.stringify(answer)];
-    if (session !== undefined) args.push(session);
+  async answer(
+    key: string,
+    question: string,
+    answer: Answer,
+    { session = '', by }: AnswerFrom = {},
+  ): Promise<AnswerResult> {
+    const args = [this.commands.request(), key, question, JSON.stringify(answer), session];
+    if (by !== undefined) args.push(by, answererText({ question, by }));
     return (await this.commands.run(lua.questions.answer, ...args)) as AnswerResult;
   }
 

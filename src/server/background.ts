@@ -84,7 +84,7 @@ export class Background {
 
   private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): Worker {
     const { engine, catalog, options } = this;
-    const { docket, meters } = options;
+    const { docket, meters, logger } = options;
     const { limits } = docket;
     const worker = new Worker(name, concurrency ?? docket.concurrency, engine, {
       ...callSettings(options),
@@ -94,7 +94,7 @@ export class Background {
       unknownLines: this.unknownLines,
       sharesProcess: () => this.workers.size > 1 || this.serves(),
       version: options.version,
-      taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
+      taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters, logger),
     });
     this.workers.add(worker);
     return worker;

@@ -236,9 +236,9 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
   async openDocket({ url, name, ...reports }: ServerDocketOptions = {}): Promise<DocketClient> {
     const { openResolvedDocket } = await import('../redis/open-docket.js');
     const { docket, docketCa: caFile } = this.options;
-    const { tls, encryptionKeys: keys } = docket;
+    const { tls, encryptionKeys: keys, limits } = docket;
     const address = { url: url ?? docket.url, name: name ?? docket.name ?? this.name };
-    return openResolvedDocket({ ...address, tls, caFile, keys, ...reports });
+    return openResolvedDocket({ ...address, tls, caFile, keys, limits, ...reports });
   }
 
   /** Whether the server is ready: it is not closing, and its docket takes executions. Starts nothing. */

@@ -21,6 +21,7 @@ import {
   withoutUndefined,
   type Environment,
 } from '../docket/docket-options.js';
+import { usualInput } from '../docket/engine/size-limits.js';
 import { httpShape, inconsistent, isConsistent, type ServerHttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import type { Icon } from '../protocol/types.js';
@@ -198,7 +199,7 @@ const Options = z.strictObject({
         .strictObject({
           openTasks: count(1_000),
           ttl: duration('docket.limits.ttl', '24h'),
-          input: count(2 ** 20),
+          input: count(usualInput),
           result: count(10 * 2 ** 20),
           questions: count(100),
         })

@@ -120,5 +120,7 @@ export async function relayReceipt(engine: Engine, from: AnswerAddress): Promise
 
 async function giveAnswer(engine: Engine, to: AnswerAddress, answer: Answer): Promise<AnswerResult> {
   const record = await engine.get(to.taskId);
-  return record?.owner === to.principal ? engine.answer(to.taskId, to.question, answer, to.session) : 'unknown';
+  return record?.owner === to.principal
+    ? engine.answer(to.taskId, to.question, answer, { session: to.session })
+    : 'unknown';
 }

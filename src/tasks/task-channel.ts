@@ -1,10 +1,11 @@
 import { ErrandError } from '../base/errors.js';
 import { copyOfJson } from '../base/json.js';
+import type { Logger } from '../base/logger.js';
 import type { Meters } from '../telemetry/meters.js';
 import type { Answer, ClientChannel, ClientNotice, ClientQuestion, ProgressState } from '../call/channel.js';
 import type { CallScope } from '../call/call-scope.js';
 import type { Delivery, Engine } from '../docket/engine/engine.js';
-import type { ExecutionRecord, Question } from '../docket/engine/record.js';
+import { auditFields, type ExecutionRecord, type Question } from '../docket/engine/record.js';
 import { noticeWithin, progressWithin } from '../docket/engine/size-limits.js';
 
 /**
@@ -18,6 +19,7 @@ export class TaskChannel implements ClientChannel {
     /** The number of questions that the task may ask. */
     private readonly mostQuestions: number,
     private readonly meters: Meters,
+    private readonly logger: Logger,
   ) {}
 
   async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
@@ -30,7 +32,7 @@ export class TaskChannel implements ClientChannel {
     // Watch before asking, so that an immediate answer is not missed.
     const unwatch = await engine.watch({ key }, (event) => {
       if (event.type === 'closed' && event.question.key === question.key && event.question.answer !== undefined) {
-        this.countAnswer(event.record, event.question);
+        this.noteAnswer(event.record, event.question);
         // A copy, because the call may change it: the engine keeps its own for the next run.
         settle(copyOfJson(event.question.answer));
       }
@@ -42,7 +44,9 @@ export class TaskChannel implements ClientChannel {
         throw lost();
       }
       this.countQuestion(asked);
-      return asked.answer ?? (await scope.waitFor(answered));
+      if (asked.answer === undefined) return await scope.waitFor(answered);
+      this.logAnswer('A question was answered before this run', asked);
+      return asked.answer;
     } finally {
       unwatch();
     }
@@ -64,14 +68,21 @@ export class TaskChannel implements ClientChannel {
   }
 
   /** The answer is the last write, so the time of the write shows whether the deadline gave it. */
-  private countAnswer({ component, updatedAt }: ExecutionRecord, { kind, createdAt, deadline }: Question): void {
+  private noteAnswer({ component, updatedAt }: ExecutionRecord, question: Question): void {
+    const { kind, createdAt, deadline } = question;
     const attributes = { 'errand.component': component, 'errand.question.kind': kind };
     if (updatedAt >= deadline) {
       this.meters.count('questionsExpired', attributes);
     } else {
+      this.logAnswer('A question was answered', question);
       this.meters.count('questionsAnswered', attributes);
       this.meters.time('answerTime', updatedAt - createdAt, attributes);
     }
+  }
+
+  /** Says that a question was answered, whoever did and in whichever process; never the answer. */
+  private logAnswer(message: string, { key: question, by }: Question): void {
+    this.logger.info(message, { ...auditFields(this.delivery.record), question, ...(by !== undefined && { by }) });
   }
 
   private owned(isOurs: boolean): void {

@@ -151,6 +151,7 @@ describe('openDocket', () => {
         key: expect.any(String),
         kind: 'elicitation',
         message: 'Publish it?',
+        params: expect.objectContaining({ requestedSchema: expect.any(Object) }),
         createdAt: expect.any(Date),
         deadline: expect.any(Date),
         isAnswered: false,

@@ -10,6 +10,7 @@ import { Inbox, type CurrentState } from '../../src/redis/events/inbox.js';
 import { lua } from '../../src/redis/lua/bundle.js';
 import type { RedisEngine } from '../../src/redis/redis-engine.js';
 import { TaskChannel } from '../../src/tasks/task-channel.js';
+import { Logger } from '../../src/base/logger.js';
 import { Meters } from '../../src/telemetry/meters.js';
 import { eventually } from '../helpers/eventually.js';
 import { FakeClock } from '../helpers/fake-clock.js';
@@ -55,7 +56,7 @@ describe('a notice and a progress message', () => {
     const delivery = await begin(on);
     const events: EngineEvent[] = [];
     await on.watch({ key: 'a' }, (event) => events.push(event));
-    const channel = new TaskChannel(on, delivery, 10, new Meters());
+    const channel = new TaskChannel(on, delivery, 10, new Meters(), new Logger(() => undefined));
     for (const text of large) {
       await channel.notify(log(text));
       await channel.progress({ current: 1, message: text });

@@ -11,7 +11,7 @@ export interface Root {
 }
 
 /** The result of `roots/list` (2025-11-25, client/roots). */
-const ListRootsResult = z.object({
+export const ListRootsResult = z.object({
   roots: z.array(z.object({ uri: z.string().startsWith('file://'), name: z.string().optional() })),
 });
 

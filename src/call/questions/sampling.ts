@@ -74,7 +74,7 @@ const Content = z.discriminatedUnion('type', [
 ]);
 
 /** The result of `sampling/createMessage` (2025-11-25, client/sampling). */
-const CreateMessageResult = z.object({
+export const CreateMessageResult = z.object({
   role: z.enum(['user', 'assistant']),
   content: z.union([Content, z.array(Content)]),
   model: z.string(),

@@ -1,5 +1,5 @@
 import type { DocketClient } from '../../docket/docket-client.js';
-import type { ExecutionDetails, StoredError } from '../../docket/execution-details.js';
+import type { ExecutionDetails, QuestionSummary, StoredError } from '../../docket/execution-details.js';
 import { isSealed } from '../../docket/sealing/sealer.js';
 import { unknownExecution } from '../../docket/wait.js';
 import { jsonLine, printable, sheet } from '../printing.js';
@@ -40,12 +40,34 @@ function inText(details: ExecutionDetails): string {
     ['error', error && errorText(error)],
     ['result', result === undefined ? undefined : JSON.stringify(result)],
   ]);
-  const asked = details.questions.map(({ key, kind, deadline, isAnswered, message = '' }) => {
-    const how = isAnswered ? 'answered' : `open until ${deadline.toISOString()}`;
-    return `  ${printable(`${key} (${kind}, ${how}): ${message}`)}\n`;
-  });
-  return asked.length === 0 ? facts : `${facts}questions\n${asked.join('')}`;
+  const asked = details.questions.flatMap(questionLines);
+  // The questions of an ended execution are gone.
+  const told =
+    asked.length > 0 ? [] : details.answerers.map(({ question, by }) => `${question} (answered by ${nameOf(by)})`);
+  const lines = [...asked, ...told].map((line) => `  ${printable(line)}\n`);
+  return lines.length === 0 ? facts : `${facts}questions\n${lines.join('')}`;
 }
+
+/** A question; below an open one, what its form asks for or where it leads. */
+function questionLines({
+  key,
+  kind,
+  deadline,
+  isAnswered,
+  answeredBy,
+  message = '',
+  params,
+}: QuestionSummary): string[] {
+  const by = answeredBy === undefined ? '' : ` by ${nameOf(answeredBy)}`;
+  const how = isAnswered ? `answered${by}` : `open until ${deadline.toISOString()}`;
+  const question = `${key} (${kind}, ${how}): ${message}`;
+  const { requestedSchema, url } = params ?? {};
+  const { properties: fields } = (requestedSchema ?? {}) as { readonly properties?: unknown };
+  if (isAnswered || (fields ?? url) === undefined) return [question];
+  return [question, fields === undefined ? `  url ${String(url)}` : `  fields ${JSON.stringify(fields)}`];
+}
+
+const nameOf = (by: string): string => (isSealed(by) ? 'a sealed name' : by);
 
 /** Names sealed text instead of showing it. */
 const readable = (text: string | undefined): string | undefined => (isSealed(text) ? 'message sealed' : text);

@@ -8,6 +8,7 @@ import { readArguments } from '../arguments.js';
 import { docketOptions, withDocket } from '../docket-access.js';
 import { endWithReader } from '../exit.js';
 import { jsonLine, printable, span, table } from '../printing.js';
+import { prepareAnswer, type AnswerValues } from './tasks-answer.js';
 import { errorText, show } from './tasks-show.js';
 import { watch, whatNow } from './tasks-watch.js';
 import { usages } from '../usages.js';
@@ -22,9 +23,13 @@ const options = {
   limit: { type: 'string' },
   reason: { type: 'string' },
   input: { type: 'boolean' },
+  action: { type: 'string' },
+  content: { type: 'string' },
+  result: { type: 'string' },
+  by: { type: 'string' },
 } as const;
 
-interface Values {
+interface Values extends AnswerValues {
   readonly json?: boolean;
   readonly state?: string;
   readonly component?: string;
@@ -37,7 +42,7 @@ interface TaskCommand {
   readonly keys: readonly [atLeast: number, atMost: number];
   readonly options: readonly (keyof Values)[];
   /** Refuses invalid arguments before Redis is contacted. The promise resolves with the exit code. */
-  prepare(values: Values, key: string): (docket: DocketClient) => Promise<number>;
+  prepare(values: Values, key: string, question?: string): (docket: DocketClient) => Promise<number>;
 }
 
 const commands = new Map<string | undefined, TaskCommand>([
@@ -89,10 +94,11 @@ const commands = new Map<string | undefined, TaskCommand>([
           cancel(docket, key, reason),
     },
   ],
+  ['answer', { keys: [1, 2], options: ['action', 'content', 'result', 'by'], prepare: prepareAnswer }],
   ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (docket) => retry(docket, key) }],
 ]);
 
-/** `errand tasks …`: lists, shows, follows, cancels and retries executions of a docket. */
+/** `errand tasks …`: lists, shows, follows, answers, cancels and retries executions of a docket. */
 export async function tasksCommand(args: readonly string[]): Promise<undefined> {
   const {
     values,
@@ -109,14 +115,14 @@ export async function tasksCommand(args: readonly string[]): Promise<undefined> 
   if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
   if (positionals.length > atMost) {
     throw unusable(
-      `errand tasks ${name} takes ${atMost === 0 ? 'no key' : 'one key'}, and was given ${shown(positionals.join(', '))}.`,
+      `errand tasks ${name} takes ${['no key', 'one key', 'one key and one question'][atMost]}, and was given ${shown(positionals.join(', '))}.`,
     );
   }
   for (const option of Object.keys(options) as (keyof Values)[]) {
     if (values[option] === undefined || command.options.includes(option)) continue;
     throw unusable(`errand tasks ${name} has no --${option}.`);
   }
-  const work = command.prepare(values, positionals[0] ?? '');
+  const work = command.prepare(values, positionals[0] ?? '', positionals[1]);
   endWithReader();
   process.exitCode = await withDocket(values, work);
 }

@@ -92,6 +92,14 @@ export type CancelResult = 'cancelled' | 'terminal' | 'unknown';
 /** The result of answering a question. */
 export type AnswerResult = 'accepted' | 'answered' | 'ended' | 'unknown';
 
+/** Where an answer comes from. */
+export interface AnswerFrom {
+  /** The session of the client that answers. */
+  readonly session?: string;
+  /** Who answers in the client's stead. */
+  readonly by?: string;
+}
+
 /** Stops a watch. Safe to call twice. */
 export type Unwatch = () => void;
 
@@ -288,9 +296,10 @@ export interface Engine {
   ask(key: string, run: string, question: ClientQuestion, limit?: number): Promise<Question | undefined>;
   /**
    * Answers a question; the first answer wins. At the deadline the engine itself answers, whether or not a run still waits.
-   * With `session`, an answer from a session that was not shown the question is `unknown`.
+   * An answer from a session that was not shown the question is `unknown`. Of an answer in the client's stead, the question
+   * and the record keep `by`.
    */
-  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult>;
+  answer(key: string, question: string, answer: Answer, from?: AnswerFrom): Promise<AnswerResult>;
   /** Lists the questions of an execution, answered ones included, the oldest first. */
   questions(key: string): Promise<readonly Question[]>;
 }

@@ -31,7 +31,7 @@ function withoutTime(execution: NewExecution): Omit<NewExecution, 'delay' | 'run
 export function executionOf(record: ExecutionRecord): NewExecution {
   const { state, openQuestions, generation, attempt, losses, redelivered, runAt, dueAt, ...rest } = record;
   const { createdAt, updatedAt, finishedAt, revision, suspicions, isolated, ...kept } = rest;
-  const { outcome, isError, progress, reason, lastError, ...execution } = kept;
+  const { outcome, isError, progress, reason, lastError, answerers, ...execution } = kept;
   return execution;
 }
 

@@ -72,6 +72,16 @@ export interface ExecutionRecord {
   readonly lastError?: WireError;
   /** Why it was cancelled, if a reason was given. */
   readonly reason?: string;
+  /** Who answered which question in the client's stead, in order. Kept after the end; absent if nobody did. */
+  readonly answerers?: readonly Answerer[];
+}
+
+/** Who answered a question in the client's stead. */
+export interface Answerer {
+  /** The key of the question. */
+  readonly question: string;
+  /** Who answered, as given with the answer. */
+  readonly by: string;
 }
 
 /** The fields of a record needed to wait for its end, the state first. */
@@ -137,4 +147,6 @@ export interface Question {
   /** The answer it then gives. */
   readonly onDeadline: Answer;
   readonly answer?: Answer;
+  /** Who gave the answer in the client's stead; absent if the client or the deadline did. */
+  readonly by?: string;
 }

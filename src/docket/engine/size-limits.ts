@@ -27,12 +27,19 @@ export interface SizeLimits {
   readonly questions: number;
 }
 
+/** The default of {@link SizeLimits.input}: 1 MiB. */
+export const usualInput = 1_048_576;
+
 /**
  * Checks the size of an input and returns it in its stored form.
  *
  * @throws {ErrandError} `INPUT_TOO_LARGE`, or `RESULT_NOT_JSON` if it cannot be written as JSON.
  */
-export function inputWithin({ input: limit }: SizeLimits, value: unknown, what: string): Json | undefined {
+export function inputWithin(
+  { input: limit }: Pick<SizeLimits, 'input'>,
+  value: unknown,
+  what: string,
+): Json | undefined {
   return jsonWithin(limit, value, what, (size) => {
     return new ErrandError(
       'INPUT_TOO_LARGE',

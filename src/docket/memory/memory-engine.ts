@@ -4,6 +4,7 @@ import { ErrandError } from '../../base/errors.js';
 import type { Answer, ClientNotice, ClientQuestion, ProgressState } from '../../call/channel.js';
 import type {
   Addition,
+  AnswerFrom,
   AnswerResult,
   CancelResult,
   ConsumeOptions,
@@ -318,7 +319,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  answer(key: string, name: string, answer: Answer, session?: string): Promise<AnswerResult> {
+  answer(key: string, name: string, answer: Answer, { session, by }: AnswerFrom = {}): Promise<AnswerResult> {
     return this.step(() => {
       const stored = this.executions.get(key);
       if (stored && isTerminal(stored.record.state)) return 'ended';
@@ -326,7 +327,7 @@ export class MemoryEngine implements Engine {
       if (!stored || !question) return 'unknown';
       if (question.answer) return 'answered';
       if (session !== undefined && stored.leases?.get(name)?.sessions.includes(session) !== true) return 'unknown';
-      this.executions.closeQuestion(stored, question, answer);
+      this.executions.closeQuestion(stored, question, answer, by);
       return 'accepted';
     });
   }

@@ -153,14 +153,16 @@ export class MemoryExecutions {
     this.closeQuestions(stored);
   }
 
-  /** Answers a question. */
-  closeQuestion(stored: StoredExecution, question: Question, answer: Answer): void {
+  /** Answers a question, in the client's stead if somebody is named. */
+  closeQuestion(stored: StoredExecution, question: Question, answer: Answer, by?: string): void {
     const deadline = stored.deadlines.get(question.key);
     if (deadline) this.host.timers.delete(deadline);
     stored.deadlines.delete(question.key);
-    const answered: Question = { ...question, answer };
+    const answered: Question = { ...question, answer, ...(by !== undefined && { by }) };
     stored.questions.set(question.key, answered);
-    this.write(stored, { openQuestions: stored.record.openQuestions - 1 });
+    const { openQuestions, answerers = [] } = stored.record;
+    const told = by === undefined ? {} : { answerers: [...answerers, { question: question.key, by }] };
+    this.write(stored, { openQuestions: openQuestions - 1, ...told });
     this.host.watchers.emit({ type: 'closed', record: stored.record, question: answered });
     if (stored.record.openQuestions === 0) this.emit(stored, 'state');
   }

@@ -5,6 +5,7 @@ import type { WireError } from '../../protocol/errors.js';
 import type { Outcome } from '../../call/outcome.js';
 import type {
   Addition,
+  AnswerFrom,
   AnswerResult,
   CancelResult,
   ConsumeOptions,
@@ -26,7 +27,7 @@ import type {
 } from '../engine/engine.js';
 import { lostTooOften } from '../engine/loss-policy.js';
 import type { BrowseQuery, DocketStats, RecordSummary, SummaryPage, WorkerSummary } from '../engine/queries.js';
-import type { ExecutionEnd, ExecutionRecord, Question } from '../engine/record.js';
+import type { Answerer, ExecutionEnd, ExecutionRecord, Question } from '../engine/record.js';
 import { SealedSessions } from './sealed-sessions.js';
 import type { Sealer, SealContext } from './sealer.js';
 import type { Sessions, QuestionLeases } from '../engine/sessions.js';
@@ -193,8 +194,10 @@ export class SealedEngine implements Engine {
     return asked && { ...this.openAnswers(key, asked), params: question.params };
   }
 
-  answer(key: string, question: string, answer: Answer, session?: string): Promise<AnswerResult> {
-    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer), session);
+  answer(key: string, question: string, answer: Answer, from: AnswerFrom = {}): Promise<AnswerResult> {
+    const { by } = from;
+    const sealed = by === undefined ? from : { ...from, by: this.seal(by, key, `answerer ${question}`) };
+    return this.engine.answer(key, question, this.sealedAnswer(key, question, answer), sealed);
   }
 
   async questions(key: string): Promise<readonly Question[]> {
@@ -262,9 +265,10 @@ export class SealedEngine implements Engine {
   }
 
   private openRecord(record: ExecutionRecord): ExecutionRecord {
-    const { input: _input, snapshot: _snapshot, outcome, ...rest } = record;
+    const { input: _input, snapshot: _snapshot, outcome, answerers, ...rest } = record;
     return {
       ...rest,
+      ...(answerers && { answerers: answerers.map((each) => ({ ...each, by: this.openBy(record.key, each) })) }),
       ...this.tried(() => this.openedInput(record)),
       ...(outcome !== undefined && { outcome: this.openOutcome(record.key, outcome) }),
       ...this.openedLastError(record),
@@ -310,6 +314,10 @@ export class SealedEngine implements Engine {
     return this.openOr<Outcome>(sealed, { key, part: 'outcome' }, failure);
   }
 
+  private openBy(key: string, { question, by }: Answerer): string {
+    return this.openOr<string>(by, { key, part: `answerer ${question}` }, messageOf);
+  }
+
   /** Opens the answers of a question, not its parameters. One that cannot be opened becomes an error. */
   private openAnswers(key: string, question: Question): Question {
     const open = (answer: Answer): Answer => {
@@ -320,6 +328,7 @@ export class SealedEngine implements Engine {
       ...question,
       onDeadline: open(question.onDeadline),
       ...(question.answer && { answer: open(question.answer) }),
+      ...(question.by !== undefined && { by: this.openBy(key, { question: question.key, by: question.by }) }),
     };
   }
 

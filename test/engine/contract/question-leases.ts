@@ -136,7 +136,7 @@ export function questionLeasesContract(stage: () => Stage): void {
     it('let only sessions answer that were shown the question [A1]', async () => {
       await ask();
       const answer = (session: string): Promise<string> =>
-        stage().engine.answer('a', 'q', { result: session }, session);
+        stage().engine.answer('a', 'q', { result: session }, { session });
       expect(await answer('s1')).toBe('unknown');
       const first = holder('s1');
       await first.acquire();

@@ -66,6 +66,34 @@ export function questionsContract(stage: () => Stage): void {
       expect(await stage().record('a')).toMatchObject({ state: 'completed', openQuestions: 0 });
     });
 
+    it('[A12] may be answered in the stead of its client, and the record says for good who did', async () => {
+      const { engine } = stage();
+      const worker = stage().work();
+      const delivery = await stage().begin('a', worker);
+      for (const name of ['q1', 'q2', 'q3']) await engine.ask('a', delivery.run, aQuestion(name));
+      const events = await stage().watch({ key: 'a' });
+      const ann = 'ann, "the\nboss"';
+      expect(await engine.answer('a', 'q1', { result: 1 }, { by: ann })).toBe('accepted');
+      expect(await engine.answer('a', 'q1', { result: 2 }, { by: 'ben' })).toBe('answered');
+      expect(await engine.answer('a', 'q2', { result: 2 })).toBe('accepted');
+      expect(await engine.answer('a', 'q3', { result: 3 }, { by: 'ben' })).toBe('accepted');
+      expect(await engine.answer('a', 'q4', { result: 3 }, { by: 'ben' })).toBe('unknown');
+      const asked = await engine.questions('a');
+      expect(asked.map(({ by }) => by)).toEqual([ann, undefined, 'ben']);
+      expect(asked[0]?.answer).toEqual({ result: 1 });
+      await expectEvents(events, ['closed q1', 'closed q2', 'closed q3', 'state running']);
+      expect(events[0]).toMatchObject({ question: { by: ann } });
+      const answerers = [
+        { question: 'q1', by: ann },
+        { question: 'q3', by: 'ben' },
+      ];
+      expect(await stage().record('a')).toMatchObject({ answerers });
+      await worker.finish(delivery);
+      expect(await stage().record('a')).toMatchObject({ state: 'completed', answerers });
+      await stage().begin('a', worker);
+      expect((await stage().record('a')).answerers).toBeUndefined();
+    });
+
     it('still open when the run finishes is closed without an answer', async () => {
       const { engine } = stage();
       const worker = stage().work();

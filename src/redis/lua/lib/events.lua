@@ -6,7 +6,7 @@ What processes hear of executions.
 
 -- Fields of a record that no watcher needs.
 local unseen = { input = true, run = true, node = true, ticket = true, gate = true,
-  addedBy = true, settledBy = true, answeredBy = true, awaitedBy = true }
+  addedBy = true, settledBy = true, answeredBy = true, awaitedBy = true, answerers = true }
 
 -- Sends an event with the current record to every process that watches the execution, its session or everything.
 local function emit(x, event, ...)

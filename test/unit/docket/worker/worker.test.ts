@@ -44,7 +44,7 @@ function work(name: string, concurrency: number, ...components: DefinedComponent
     grace: 1_000,
     questionDeadline: 60_000,
     limits,
-    taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters),
+    taskChannel: (delivery) => new TaskChannel(engine, delivery, limits.questions, meters, new Logger(() => undefined)),
   });
 }
 

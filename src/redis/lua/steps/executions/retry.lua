@@ -23,7 +23,8 @@ if record.state ~= 'failed' or record.session then return { 'refused', recordOf(
 -- A full Redis refuses this write, provided that the step has written nothing before.
 local number = newTicket()
 redis.call('PERSIST', x)
-drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'suspicions', 'redelivered', 'openQuestions', 'answeredBy')
+drop(x, 'outcome', 'progress', 'finishedAt', 'reason', 'lastError', 'attempt', 'losses', 'suspicions', 'redelivered', 'openQuestions', 'answeredBy',
+  'answerers')
 local ticket = enqueue(x, key, 0, number, 'generation', number, 'createdAt', text(timeOf(x)), 'addedBy', request)
 unlist(key)
 return { 'retried', recordOf(x), ticket }
