@@ -18,6 +18,7 @@ export const errorTable = {
   CLASS_NOT_INJECTABLE: { meaning: 'A class has constructor parameters but no metadata that describes them.' },
   DECORATOR_MODE: { meaning: 'A decorator ran in standard mode; Errand needs experimentalDecorators.' },
   PROVIDER_INVALID: { meaning: 'An entry of providers is malformed.' },
+  PACKAGE_COPIES: { meaning: 'A server is put together from two copies of the package.' },
   OVERRIDE_UNKNOWN: { meaning: 'with({ override }) names a token that the server does not provide.' },
   // Injection: failures while instances are built or used
   PROVIDER_UNDEFINED: { meaning: 'A provider supplied undefined, which is never injected.' },

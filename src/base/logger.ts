@@ -1,3 +1,5 @@
+import { markCopy } from './package-copy.js';
+
 /** Structured fields of a log line. */
 export type LogFields = Record<string, unknown>;
 
@@ -12,6 +14,10 @@ export type LogSink = (level: LogLevel, message: string, fields: LogFields) => v
  * stdout, which belongs to the protocol under stdio.
  */
 export class Logger {
+  static {
+    markCopy(this);
+  }
+
   constructor(
     private readonly sink: LogSink = stderrSink('info'),
     private readonly fields: LogFields = {},

@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import type { z } from 'zod';
 import { throughJson } from '../base/json.js';
 import type { Mode } from '../injection/injector.js';
@@ -17,6 +18,10 @@ import { elicitUrl, type ElicitUrl, type ElicitUrlAnswer, type ElicitUrlOptions 
  * client's request, and in the background, as a task in a worker. Once the call has ended, its methods reject.
  */
 export class Context {
+  static {
+    markCopy(this);
+  }
+
   /** @internal */
   constructor(private readonly frame: CallFrame) {}
 

@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import { createHash } from 'node:crypto';
 import type { AuthInfo } from '../protocol/auth.js';
 
@@ -6,6 +7,10 @@ import type { AuthInfo } from '../protocol/auth.js';
  * one principal `anonymous`. In a worker it is restored from the snapshot.
  */
 export class CurrentPrincipal {
+  static {
+    markCopy(this);
+  }
+
   constructor(
     /** The same for every call with this issuer, subject and client; `'anonymous'` without authorization. */
     readonly id: string,
@@ -36,6 +41,10 @@ export const anonymous = new CurrentPrincipal(anonymousId);
  * runs both with and without. A call that needs it and has none fails with `NO_ACCESS_TOKEN`.
  */
 export class CurrentAccessToken {
+  static {
+    markCopy(this);
+  }
+
   constructor(
     /** The token string; absent in a worker unless `docket.encryptionKeys` is set. */
     readonly token: string | undefined,
@@ -55,6 +64,10 @@ export class CurrentAccessToken {
  * `docket.headers` allows.
  */
 export class CurrentHeaders {
+  static {
+    markCopy(this);
+  }
+
   private readonly values: Readonly<Record<string, string>>;
 
   constructor(headers: Readonly<Record<string, string | readonly string[] | undefined>> = {}) {

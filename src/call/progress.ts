@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import { ErrandError } from '../base/errors.js';
 import type { ClientChannel, ProgressState } from './channel.js';
 import { ignorable, type CallScope } from './call-scope.js';
@@ -23,6 +24,10 @@ import { ignorable, type CallScope } from './call-scope.js';
  * ```
  */
 export class Progress {
+  static {
+    markCopy(this);
+  }
+
   private state: ProgressState = { current: 0 };
 
   /** @internal */

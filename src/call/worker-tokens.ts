@@ -1,7 +1,12 @@
+import { markCopy } from '../base/package-copy.js';
 import type { ExecutionFacts } from './frame.js';
 
 /** Token for the execution of a background call. */
 export class CurrentExecution {
+  static {
+    markCopy(this);
+  }
+
   /** @internal */
   constructor(private readonly facts: ExecutionFacts) {}
 
@@ -28,6 +33,10 @@ export class CurrentExecution {
 
 /** Token for the worker that runs a background call. */
 export class CurrentWorker {
+  static {
+    markCopy(this);
+  }
+
   /** @internal */
   constructor(private readonly facts: ExecutionFacts) {}
 

@@ -278,4 +278,6 @@ export class Client {
 /** A {@link Client} whose type includes the tools of its server. */
 export type ClientOf<Server> = Client & KnownTools<ToolsOf<Server>>;
 
-const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : messageOf(error));
+/** As text: to Node.js, an error that comes from the sandbox of a test runner is none. */
+const warn = (error: unknown): void =>
+  process.emitWarning(messageOf(error), error instanceof Error ? error.name : 'Warning');

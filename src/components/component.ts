@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
+import { refuseOtherCopy } from '../base/package-copy.js';
 import type { CallContainer, Injector, Lifetime, Mode, Plan } from '../injection/injector.js';
 import { injectionOf, type Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
@@ -84,6 +85,7 @@ export function compileMethod<Frame>(
 ): Component<Frame> {
   const label = `${target.name}.${method.name}`;
   const { declaration } = method;
+  refuseOtherCopy(declaration, () => `@${declaration.kind} of ${label}`);
   const { kind, options } = declaration;
   const binding = bindMethod(target.name, method, (type) => injector.has(type));
   for (const { schema } of binding.asks) toForm(schema, label);
@@ -114,6 +116,7 @@ export function compileDefinition<Frame>(
   defaults: ComponentDefaults,
 ): Component<Frame> {
   const { kind, name, options, run } = definition;
+  refuseOtherCopy(definition, () => `The ${kind} '${name}'`);
   const injections: Injection[] = definition.inject.map(injectionOf);
   const schema = options.input ?? emptyInput;
   const plan = (modes: readonly Mode[]): Plan<Frame> => injector.plan({ label: name, injections, modes });

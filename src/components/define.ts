@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import type { z } from 'zod';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
@@ -52,6 +53,7 @@ export class DefinedComponent<out Input = unknown, out Result = unknown, out Too
     readonly run: (...args: unknown[]) => unknown,
   ) {
     Object.defineProperty(this, mark, { value: true });
+    markCopy(this);
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
+import { refuseOtherCopy } from '../base/package-copy.js';
 import type { Injection } from '../injection/inject.js';
 import type { Class } from '../injection/tokens.js';
 import { methodParameters, holeError, type Parameter } from '../injection/reflection/parameters.js';
@@ -52,6 +53,7 @@ export function bindMethod(
     const { index, injection } = parameter;
     const declared = method.parameters.get(index);
     const at = `${where}, parameter ${position(parameter)}`;
+    refuseOtherCopy(parameter.type, () => `${at}: the class ${parameter.type?.name}`);
     if (declared !== undefined && injection !== undefined) {
       throw new ErrandError('PARAMETER_CONFLICT', `${at}, has both @${declared.from} and @inject. Keep one.`);
     }

@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import type { Meters } from '../telemetry/meters.js';
 import type { Tracing } from '../telemetry/tracing.js';
 import type { Caller } from '../call/frame.js';
@@ -224,7 +225,11 @@ export class Docket {
 }
 
 /** Token for the server's docket. Executions that a call adds belong to the principal of the call. */
-export class CurrentDocket extends Docket {}
+export class CurrentDocket extends Docket {
+  static {
+    markCopy(this);
+  }
+}
 
 const toSchedule = ({ id, when, component, next }: ScheduleRecord): Schedule => ({
   id,

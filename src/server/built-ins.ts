@@ -1,3 +1,4 @@
+import { markCopy } from '../base/package-copy.js';
 import { ErrandError } from '../base/errors.js';
 import { Logger } from '../base/logger.js';
 import { Context } from '../call/context.js';
@@ -12,6 +13,10 @@ import type { BuiltIn, Mode } from '../injection/injector.js';
 
 /** The server that runs the call, as an injectable token. */
 export abstract class CurrentServer {
+  static {
+    markCopy(this);
+  }
+
   /** Name of the server, as sent to clients. */
   abstract readonly name: string;
   /** Version of the server, as sent to clients. */

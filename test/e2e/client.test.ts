@@ -214,7 +214,7 @@ describe('questions', () => {
     const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue();
     const client = await open(server, { onElicit: () => fail('no terminal') });
     await client.callTool('one');
-    expect(emitWarning.mock.calls).toMatchObject([[{ message: 'no terminal' }]]);
+    expect(emitWarning.mock.calls).toEqual([['no terminal', 'TypeError']]);
     emitWarning.mockRestore();
   });
 

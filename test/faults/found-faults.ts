@@ -45,4 +45,9 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'B8',
     mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',
   },
+  {
+    id: 'D6',
+    mended:
+      'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',
+  },
 ];

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
+import { markCopy } from '../../base/package-copy.js';
 import { decoratorModeError } from '../../injection/reflection/parameters.js';
 import type { JobOptions, PromptOptions, ResourceOptions, ToolOptions } from '../options.js';
 
@@ -43,6 +44,7 @@ export function declareMethod(target: unknown, method: unknown, declaration: Met
       `${decorated.target.constructor.name}.${decorated.method} has two component decorators. Keep one.`,
     );
   }
+  markCopy(declaration);
   Reflect.defineMetadata(methodsKey, methods.set(decorated.method, declaration), decorated.target);
 }
 

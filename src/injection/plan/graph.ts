@@ -1,4 +1,5 @@
 import { ErrandError } from '../../base/errors.js';
+import { refuseOtherCopy } from '../../base/package-copy.js';
 import { captive, cycle, notInMode, notRegistered } from './graph-errors.js';
 import { calling, constructing } from './construct.js';
 import type { Scope } from './scope.js';
@@ -54,6 +55,7 @@ export class Graph<Frame> {
   request(injection: Injection, scope: Scope<Frame>, path: ResolutionPath): Step<Frame> {
     const { token } = injection;
     const name = tokenName(token);
+    refuseOtherCopy(token, () => `${path.to(name).toString()}: the class ${name}`);
     if (injection.optional && !this.has(token)) {
       return scope.add({
         path: path.to(name),
