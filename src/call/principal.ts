@@ -39,24 +39,50 @@ export const anonymous = new CurrentPrincipal(anonymousId);
 /**
  * Token for the client's access token. Absent without authorization: inject it with `{ optional: true }` if a component
  * runs both with and without. A call that needs it and has none fails with `NO_ACCESS_TOKEN`.
+ *
+ * A call may outlive the token, above all one that has waited in the docket or for an answer. What is known about an expired
+ * token stays, but not the token string: look at {@link CurrentAccessToken.isExpired}.
+ *
+ * @example
+ * ```ts
+ * import { CurrentAccessToken, defineTool, ToolError } from 'errand';
+ *
+ * export const sync = defineTool({
+ *   name: 'sync',
+ *   task: 'optional',
+ *   inject: [CurrentAccessToken],
+ *   run: async (_input, { token, isExpired }) => {
+ *     if (isExpired) throw new ToolError('Your sign-in has expired. Sign in again and repeat the request.');
+ *     return (await fetch('https://api.example.com/', { headers: { authorization: `Bearer ${token}` } })).status;
+ *   },
+ * });
+ * ```
  */
 export class CurrentAccessToken {
   static {
     markCopy(this);
   }
+  /** The token string; undefined once it has expired, and in a worker unless `docket.encryptionKeys` is set. */
+  declare readonly token: string | undefined;
 
   constructor(
-    /** The token string; absent in a worker unless `docket.encryptionKeys` is set. */
-    readonly token: string | undefined,
+    token: string | undefined,
     /** The OAuth client the token was issued to. */
     readonly clientId: string,
     /** The scopes granted by the token. */
     readonly scopes: readonly string[],
-    /** Expiry in seconds since 1970, as in the token. */
+    /** Expiry in seconds since 1970, as in the token; undefined if the verifier gave none. */
     readonly expiresAt: number | undefined,
     /** Everything else the token's verifier found. */
     readonly claims: Readonly<Record<string, unknown>>,
-  ) {}
+  ) {
+    Object.defineProperty(this, 'token', { get: () => (this.isExpired ? undefined : token), enumerable: true });
+  }
+
+  /** Whether it has expired by now, by this machine's clock. False if its expiry is unknown. */
+  get isExpired(): boolean {
+    return this.expiresAt !== undefined && this.expiresAt <= Date.now() / 1_000;
+  }
 }
 
 /**

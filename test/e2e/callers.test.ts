@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import {
   Context,
   CurrentAccessToken,
@@ -8,6 +10,7 @@ import {
   inject,
   tool,
 } from '../../src/index.js';
+import { eventually } from '../helpers/eventually.js';
 import { call, closeOpened, connect, modes, serverOf, textOf } from '../helpers/in-memory.js';
 import { expectNoInjected } from '../helpers/no-injected.js';
 
@@ -74,6 +77,32 @@ describe.each(modes)('in the %s', (mode) => {
       principal: { anonymous: true },
       headers: [],
       token: 'none',
+    });
+  });
+
+  it('[A14] a token that expires while the call waits is seen as expired, and handed out no more', async () => {
+    const expiresAt = Date.now() / 1_000 + 0.3;
+    const late = defineTool({
+      name: 'late',
+      task: 'optional',
+      inject: [CurrentAccessToken, Context],
+      run: async (_input, access, ctx) => {
+        const before = [access.token, access.isExpired];
+        await ctx.elicit('Go on?', z.boolean());
+        return { before, after: [access.token ?? 'none', access.isExpired], subject: access.claims['sub'] };
+      },
+    });
+    const encryptionKeys = [randomBytes(32).toString('base64')];
+    const { server } = serverOf({ components: [late], docket: { encryptionKeys } });
+    const answer = async () => {
+      await eventually(() => expect(Date.now() / 1_000).toBeGreaterThan(expiresAt));
+      return { action: 'cancel' } as const;
+    };
+    const client = await connect(server, { auth: { ...auth, expiresAt }, answer });
+    expect((await call(client, mode, 'late')).structuredContent).toEqual({
+      before: ['the-secret-token', false],
+      after: ['none', true],
+      subject: 'ann',
     });
   });
 

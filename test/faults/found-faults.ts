@@ -29,6 +29,7 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'A12', mended: 'Programs and operators can answer a question, and the record says who did.' },
   { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },
+  { id: 'A14', mended: 'An access token that has expired is not handed to a call, and is told apart from none.' },
   { id: 'B1', mended: 'Whatever a request contains, it costs a small multiple of its size and is answered briefly.' },
   { id: 'B2', mended: 'A body is read only for a request with an acceptable head, within a budget and a time.' },
   {

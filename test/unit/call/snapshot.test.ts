@@ -8,7 +8,7 @@ const auth = {
   token: 'the-secret-token',
   clientId: 'app',
   scopes: ['read', 'write'],
-  expiresAt: 1_800_000_000,
+  expiresAt: 4_000_000_000,
   extra: { iss: 'https://issuer.example', sub: 'ann', roles: ['admin'], since: new Date(0) },
 };
 const allowed = {
@@ -46,7 +46,7 @@ describe('a snapshot', () => {
     expect(restored.caller.accessToken).toMatchObject({
       clientId: 'app',
       scopes: ['read', 'write'],
-      expiresAt: 1_800_000_000,
+      expiresAt: 4_000_000_000,
       claims: { sub: 'ann', roles: ['admin'] },
     });
   });
@@ -83,6 +83,17 @@ describe('a snapshot', () => {
   it('holds the token if it is sealed, so that a worker can act on behalf of its user', () => {
     const taken = takeSnapshot(callerWith(), { ...allowed, sealed: true }, client);
     expect(restoreSnapshot(elsewhere(taken)).caller.accessToken?.token).toBe('the-secret-token');
+  });
+
+  it('[A14] tells a token that has expired from one that is absent, and holds the expired one back', () => {
+    const restore = (expiresAt: number | undefined) => {
+      const accessToken = accessTokenOf({ ...auth, ...(expiresAt === undefined ? {} : { expiresAt }) })!;
+      const taken = takeSnapshot({ ...callerWith(), accessToken }, { ...allowed, sealed: true }, client);
+      return restoreSnapshot(elsewhere(taken)).caller.accessToken!;
+    };
+    const now = Math.floor(Date.now() / 1_000);
+    expect(restore(now - 1)).toMatchObject({ token: undefined, isExpired: true, expiresAt: now - 1, clientId: 'app' });
+    expect(restore(now + 60)).toMatchObject({ token: 'the-secret-token', isExpired: false });
   });
 
   it('holds no header that is not allowed [F20]', () => {
