@@ -50,5 +50,8 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'D6',
     mended:
       'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',
+    id: 'C9',
+    mended:
+      'When the clocks change, a schedule ticks once for an hour of its pattern, and every hour if it is for all.',
   },
 ];

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Cron } from 'croner';
+import { Cron, CronPattern, type CronOptions } from 'croner';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../base/duration.js';
 import { ErrandError, messageOf } from '../../base/errors.js';
@@ -10,8 +10,9 @@ export type ScheduleWhen =
   | {
       /**
        * A cron pattern of five fields (minute, hour, day of the month, month, day of the week), or six with leading seconds:
-       * `'0 3 * * *'`. A time skipped by the change to summer time comes right after the gap. A time that occurs twice in
-       * autumn counts once, unless the pattern is for every hour.
+       * `'0 3 * * *'`. A pattern for every hour (`'*'` in the field of the hour) follows real time. Otherwise the clock on the
+       * wall counts: a time skipped by the change to summer time comes right after the gap, and several skipped ones come as
+       * one; a time that occurs twice in autumn counts only the first time, also in lists, ranges and steps of hours.
        */
       readonly cron: string;
       /** An IANA name such as `'Europe/Berlin'`. Default: `'UTC'`, wherever the process runs. */
@@ -80,13 +81,32 @@ export function nextTick(timetable: Timetable, now: number, last = now): number 
   const { cron, timezone } = timetable;
   let next: Date | null;
   try {
-    next = new Cron(cron, { timezone, mode: '5-or-6-parts' }).nextRun(new Date(Math.max(now, last)));
+    next = toCron(cron, timezone).nextRun(new Date(Math.max(now, last)));
   } catch (error) {
     throw invalid(`the cron pattern '${shown(cron)}' is invalid: ${shown(messageOf(error))}`, error);
   }
   if (next) return next.getTime();
   throw invalid(`the cron pattern '${shown(cron)}' names a time that never comes. Give one that does.`);
 }
+
+/**
+ * A pattern as Croner counts it when the clocks change. To Croner, a pattern with a wildcard or a step counts in real time. To
+ * us, only one for every hour does; so for others, those fields are written out.
+ */
+function toCron(cron: string, timezone: string): Cron {
+  const options = { timezone, mode: '5-or-6-parts' } as const satisfies CronOptions;
+  const { second, minute, hour } = new CronPattern(cron, timezone, options);
+  if (cron.startsWith('@') || hour.every(Boolean)) return new Cron(cron, options);
+  const days = cron.split(/\s+/).slice(-3);
+  return new Cron([second, minute, hour].map(listOf).concat(days).join(' '), {
+    ...options,
+    fixedTimeRule: 'no-wildcard',
+  });
+}
+
+/** The field of a pattern with the values whose place in a list is set. */
+const listOf = (places: readonly number[]): string =>
+  places.flatMap((isSet, value) => (isSet ? [value] : [])).join(',');
 
 function checkCron(timetable: Extract<Timetable, { cron: string }>): void {
   const { cron, timezone } = timetable;

@@ -82,6 +82,18 @@ export function schedulesContract(stage: () => Stage): void {
       await engine.unschedule('nightly');
     });
 
+    it.each(['0 2 * * *', '*/15 2,14 * * *', '0 1-3 * * *', '0 */2 * * *', '0 * * * *'])(
+      '[C9] %j ticks when its timetable says, whatever the engine',
+      async (cron) => {
+        const when = { cron, timezone: 'Europe/Berlin' };
+        const before = stage().now();
+        const { next } = await stage().engine.schedule(aSchedule('sweep', { when }));
+        // The clock of Redis is not exactly ours.
+        expect([before - 1_000, stage().now() + 1_000].map((now) => nextTick(when, now))).toContain(next);
+        await stage().engine.unschedule('sweep');
+      },
+    );
+
     it('is listed with its next tick, the soonest first', async () => {
       const { engine } = stage();
       expect(await engine.schedules()).toEqual([]);

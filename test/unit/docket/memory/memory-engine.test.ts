@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MemoryEngine } from '../../../../src/docket/memory/memory-engine.js';
-import { Stage, anExecution, type TestWorker } from '../../../engine/contract/stage.js';
+import { Stage, aSchedule, anExecution, type TestWorker } from '../../../engine/contract/stage.js';
 import { eventually } from '../../../helpers/eventually.js';
 import { FakeClock, settled } from '../../../helpers/fake-clock.js';
 
@@ -22,6 +22,30 @@ describe('MemoryEngine', () => {
     worker = stage.work();
   });
   afterEach(() => stage.close());
+
+  it('[C9] adds an execution for a fixed hour once when clocks go back, and for every hour in each', async () => {
+    await clock.advance(Date.UTC(2026, 9, 24, 23, 30) - clock.now());
+    const workers = [worker, stage.work()];
+    const added: string[] = [];
+    await engine.watch({ all: true }, ({ type, record }) => {
+      if (type === 'state' && record.state === 'queued')
+        added.push(`${record.key} ${new Date(record.createdAt).toISOString().slice(11, 16)}`);
+    });
+    await engine.schedule(aSchedule('fixed', { when: { cron: '0 2,4 * * *', timezone: 'Europe/Berlin' } }));
+    await engine.schedule(aSchedule('hourly', { when: { cron: '0 * * * *', timezone: 'Europe/Berlin' } }));
+    for (let hour = 0; hour < 4; hour++) {
+      await clock.advance(3_600_000);
+      for (const each of workers) for (const delivery of each.begun.splice(0)) await each.finish(delivery);
+    }
+    expect(added.sort()).toEqual([
+      'fixed 00:00',
+      'fixed 03:00',
+      'hourly 00:00',
+      'hourly 01:00',
+      'hourly 02:00',
+      'hourly 03:00',
+    ]);
+  });
 
   it('keeps an ended record to the millisecond', async () => {
     await worker.finish(await stage.begin('a', worker, { ttl: 1000 }));
