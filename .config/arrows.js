@@ -53,5 +53,6 @@ export const owners = {
     folders: ['server'],
     why: 'everyone else makes spans by the Tracing of src/telemetry, whoever sees them',
   },
+  typescript: { folders: ['cli'], why: 'the TypeScript of a project is optional and loaded only when used' },
   jiti: { folders: ['cli'], why: 'loading TypeScript at run time belongs to the command' },
 };

@@ -4,7 +4,7 @@ import { Logger } from '../base/logger.js';
 import type { DocketClient } from '../docket/docket-client.js';
 import { openDocket, type DocketReports } from '../redis/open-docket.js';
 import { TroubleLog } from '../server/trouble-log.js';
-import { loadServer } from './load-server.js';
+import { loadServer } from './loading/load-server.js';
 import { printableLines } from './printing.js';
 
 /** The options that tell a command which docket to open. */

@@ -47,6 +47,10 @@ export const foundFaults: readonly FoundFault[] = [
     mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',
   },
   {
+    id: 'D2',
+    mended: 'What tsc runs, `errand run` runs, with the right lines; JavaScript is loaded by Node.js.',
+  },
+  {
     id: 'D6',
     mended:
       'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',

@@ -3,7 +3,7 @@ import { installCrashGuard } from '../../server/crash-guard.js';
 import { processOf } from '../../server/process-contract.js';
 import { sendConsoleToStderr } from '../../server/stdio.js';
 import { monitorAt, onlyFile, readArguments, toPort } from '../arguments.js';
-import { loadServer } from '../load-server.js';
+import { loadServer } from '../loading/load-server.js';
 import { stopSignal } from '../stop-signal.js';
 import { usages } from '../usages.js';
 

@@ -2,7 +2,7 @@ import { ErrandError } from '../../base/errors.js';
 import { installCrashGuard } from '../../server/crash-guard.js';
 import { shown } from '../../base/shown.js';
 import { monitorAt, onlyFile, readArguments } from '../arguments.js';
-import { loadServer } from '../load-server.js';
+import { loadServer } from '../loading/load-server.js';
 import { stopSignal } from '../stop-signal.js';
 import { usages } from '../usages.js';
 

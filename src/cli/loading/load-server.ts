@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createJiti } from 'jiti';
-import { ErrandError, messageOf } from '../base/errors.js';
-import type { ErrandServer } from '../server/create-server.js';
-import { hasProcess } from '../server/process-contract.js';
+import { pathToFileURL } from 'node:url';
+import { ErrandError, messageOf } from '../../base/errors.js';
+import type { ErrandServer } from '../../server/create-server.js';
+import { hasProcess } from '../../server/process-contract.js';
 
 /**
- * Loads a server file, TypeScript with decorators and their metadata included, without a build step.
+ * Loads a server file: JavaScript as Node.js does, TypeScript with decorators and their metadata without a build step.
  *
  * @throws {ErrandError} `SERVER_FILE` when the file is missing, cannot be loaded or exports no server.
  */
@@ -23,19 +23,27 @@ export async function loadServer(file: string): Promise<ErrandServer> {
 }
 
 async function load(path: string): Promise<unknown> {
-  // The user's file and this command must see the same classes, so only TypeScript is transpiled, never a package.
-  // Without interopDefault, the default export of a CommonJS package that this command has already loaded would be
-  // undefined in the file.
-  const jiti = createJiti(import.meta.url, { interopDefault: true, tryNative: false });
   try {
-    const loaded = await jiti.import<{ default?: unknown }>(path);
-    // If there is no default export, the interop would return the whole module instead.
-    return 'default' in loaded ? loaded.default : undefined;
+    return defaultOf(await (/\.[cm]?tsx?$/.test(path) ? loadTypeScript(path) : import(pathToFileURL(path).href)));
   } catch (error) {
     if (ErrandError.is(error)) throw error;
     throw new ErrandError('SERVER_FILE', `${path} cannot be loaded: ${messageOf(error)}`, { cause: error });
   }
 }
+
+async function loadTypeScript(path: string): Promise<unknown> {
+  const { importTypeScript } = await import('./import-typescript.js');
+  return importTypeScript(path);
+}
+
+/** To an ES module, what CommonJS exports is its default, and of what a compiler made of one, that has the default. */
+function defaultOf(loaded: unknown): unknown {
+  const exported = propertyOf(loaded, 'default');
+  return propertyOf(exported, '__esModule') === true ? propertyOf(exported, 'default') : exported;
+}
+
+const propertyOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
 
 /** The file may have imported another copy of the package, whose classes are not ours. */
 const isServer = (value: unknown): value is ErrandServer => hasProcess(value);
