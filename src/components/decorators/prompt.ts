@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 import type { PromptArgument } from '../../protocol/types.js';
 import { declareMethod } from './declarations.js';
-import { dereferenced, toJsonSchema, type ObjectJsonSchema } from '../schema/json-schema.js';
+import { toJsonSchema, type ObjectJsonSchema } from '../schema/json-schema.js';
+import { dereferenced } from '../schema/moved-schema.js';
 import type { PromptOptions } from '../options.js';
 import type { PromptReturn } from '../results/prompt-output.js';
 import type { FitInput, Method } from './tool.js';
@@ -55,10 +56,10 @@ export function prompt<Input extends z.ZodType | undefined = undefined>(
  */
 export function promptArguments(schema: z.ZodType, label: string): PromptArgument[] {
   const where = `${label}: input`;
-  const json = toJsonSchema(schema, where, coerced) as ObjectJsonSchema;
+  const json = toJsonSchema(schema, where, 'in', coerced) as ObjectJsonSchema;
   const required = new Set(json.required);
   return Object.entries(json.properties ?? {}).map(([name, described]) => {
-    const property = dereferenced(described as Record<string, unknown>, json.$defs);
+    const property = dereferenced(described as Record<string, unknown>, json);
     if (!takesText(property)) {
       throw new ErrandError(
         'SCHEMA_UNSUPPORTED',

@@ -3,6 +3,7 @@ import { ErrandError } from '../../base/errors.js';
 import { throughJson, type Json } from '../../base/json.js';
 import type { CallToolResult, GetPromptResult, ReadResourceResult } from '../../protocol/types.js';
 import { asObject, hasOneWayTransform, toJsonSchema, type ObjectJsonSchema } from '../schema/json-schema.js';
+import { moved, type JsonSchema } from '../schema/moved-schema.js';
 import { encode } from '../schema/parse.js';
 import { isContent, isToolResult, type Content } from './results.js';
 
@@ -38,14 +39,15 @@ export function compileOutput(schema: z.ZodType | undefined, label: string): Out
       `${where}: the schema has a one-way transform. Use z.codec(), which works both ways.`,
     );
   }
-  const json = toJsonSchema(schema, where);
+  const json = toJsonSchema(schema, where, 'out');
   const object = asObject(json);
   const wrapped = object === undefined;
+  const whole = wrapped ? z.object({ result: schema }) : schema;
   return {
     jsonSchema: object ?? wrapResult(json),
     toResult: async (value) => {
       if (isContent(value) || isContentArray(value)) throw contentAlone(where);
-      if (isToolResult(value)) return checkToolResult(value, wrapped ? z.object({ result: schema }) : schema, where);
+      if (isToolResult(value)) return checkToolResult(value, whole, where);
       const encoded = throughJson(await encode(schema, value, 'OUTPUT_INVALID', where), where);
       if (encoded === undefined) throw nothingReturned(where);
       return structured(encoded, wrapped);
@@ -54,11 +56,17 @@ export function compileOutput(schema: z.ZodType | undefined, label: string): Out
   };
 }
 
-const wrapResult = (json: object): ObjectJsonSchema => ({
-  type: 'object',
-  properties: { result: json },
-  required: ['result'],
-});
+function wrapResult({ $schema, ...json }: JsonSchema): ObjectJsonSchema {
+  const $defs: JsonSchema = {};
+  const result = moved(json, ['properties', 'result'], $defs);
+  return {
+    ...($schema !== undefined && { $schema }),
+    type: 'object',
+    properties: { result },
+    required: ['result'],
+    ...(Object.keys($defs).length > 0 && { $defs }),
+  };
+}
 
 /** An object is its own structured content; any other value travels as `{ result }`. The text is for older clients. */
 function structured(json: Json, wrapped: boolean): CallToolResult {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { furtherIssues, isFurther, mostIssues } from '../../base/issues.js';
 import { shown } from '../../base/shown.js';
+import { mapShape, withChildren } from './schema-tree.js';
 
 type Schema = z.core.$ZodType;
 type Payload = z.core.ParsePayload;
@@ -67,7 +68,7 @@ function makeCopy(schema: Schema, isOperand: boolean): Schema {
       return countedCollection(schema, ['rest'], isOperand, all('items'));
     case 'object':
       return countedCollection(schema, canFail(def['catchall']) ? ['catchall'] : [], isOperand, {
-        shape: copiesOf(def['shape'] as Record<string, Schema>),
+        shape: mapShape(def['shape'] as Record<string, Schema>, (field) => copyOf(field, false)),
         ...(isNever(def['catchall']) && briefOn(def)),
       });
     case 'union':
@@ -120,27 +121,6 @@ function briefOn(def: Def): { readonly error: z.core.$ZodErrorMap } {
 
 const childCopy = (child: unknown, isOperand: boolean): unknown =>
   child === undefined || child === null ? child : copyOf(child as Schema, isOperand);
-
-/** Copies the fields of an object, including those whose keys are symbols or `__proto__`. */
-function copiesOf(shape: Readonly<Record<string | symbol, Schema>>): object {
-  const fields = { ...shape };
-  return Object.fromEntries(Reflect.ownKeys(fields).map((key) => [key, copyOf(fields[key] as Schema, false)]));
-}
-
-/** Clones a schema with other children. Returns the schema itself when they are the same. */
-function withChildren(schema: Schema, children: Readonly<Record<string, unknown>>): Schema {
-  const def = schema._zod.def as unknown as Def;
-  const isSame = Object.entries(children).every(([key, child]) => isSameChild(def[key], child));
-  return isSame ? schema : z.core.clone(schema, { ...def, ...children });
-}
-
-function isSameChild(one: unknown, other: unknown): boolean {
-  if (one === other) return true;
-  if (typeof one !== 'object' || one === null || '_zod' in one || typeof other !== 'object' || other === null) {
-    return false;
-  }
-  return Reflect.ownKeys(one).every((key) => Reflect.get(one, key) === Reflect.get(other, key));
-}
 
 /** Clones a collection to count its issues. Its children at `keys` run for each item. */
 function countedCollection(

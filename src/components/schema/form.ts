@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
-import { dereferenced, toJsonSchema } from './json-schema.js';
+import { toJsonSchema } from './json-schema.js';
+import { dereferenced } from './moved-schema.js';
 
 /** A form that a client shows to its user. */
 export interface Form {
@@ -27,7 +28,7 @@ const formats = new Set(['email', 'uri', 'date', 'date-time']);
  * express it.
  */
 export function toForm(schema: z.ZodType, label: string): Form {
-  const json = toJsonSchema(schema, `${label}: elicitation schema`) as Keywords;
+  const json = toJsonSchema(schema, `${label}: elicitation schema`, 'in') as Keywords;
   const wrapped = json.type !== 'object';
   const properties = (wrapped ? { value: json } : (json.properties ?? {})) as Record<string, Keywords>;
   const fields = Object.entries(properties).map(([name, field]) => [name, toField(name, field, json, label)] as const);
@@ -59,7 +60,7 @@ function toField(name: string, described: Keywords, root: Keywords, label: strin
 
 /** Resolves what forms do not know: references, and choices written as a constant or as a union of strings. */
 function simplified(described: Keywords, root: Keywords): Keywords {
-  const { const: only, ...json } = dereferenced(described, root.$defs) as Keywords;
+  const { const: only, ...json } = dereferenced(described, root) as Keywords;
   if (only !== undefined) return { ...json, enum: [only] };
   if (json.type !== undefined || !Array.isArray(json.anyOf)) return json;
   const members = json.anyOf.map((member) => simplified(member as Keywords, root));

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
+import { fitPart, type Direction, type Part } from './fitted-part.js';
+import { checkReferences, dereferenced, mapSchemas, moved, type JsonSchema } from './moved-schema.js';
 
 /** A JSON schema with an object at the top, as MCP requires for arguments and structured content. */
 export interface ObjectJsonSchema {
@@ -27,33 +29,63 @@ const inexpressible = new Set([
 ]);
 
 /** Changes the JSON schema of a part that has another type on the wire. */
-type Adjustment = (part: { readonly zodSchema: z.core.$ZodTypes; readonly jsonSchema: object }) => void;
+type Adjustment = (part: Part) => void;
 
 /**
- * Makes the JSON schema of the wire type.
+ * Makes the JSON schema of the wire type. Whatever fits it is accepted, and whatever is sent fits it, also by the
+ * validators of clients, most of which know draft 7 only.
  *
  * @throws {ErrandError} `SCHEMA_UNSUPPORTED` with the path of the part that JSON schema cannot express.
  */
-export function toJsonSchema(schema: z.ZodType, where: string, adjust?: Adjustment): Record<string, unknown> {
+export function toJsonSchema(schema: z.ZodType, where: string, direction: Direction, adjust?: Adjustment): JsonSchema {
   let refused: string | undefined;
-  const json = z.toJSONSchema(schema, {
+  const dialect = z.globalRegistry.get(schema)?.$schema;
+  const converted = z.toJSONSchema(schema, {
     io: 'input',
+    target: typeof dialect === 'string' && dialect.includes('draft-07') ? 'draft-07' : 'draft-2020-12',
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema, path }) => {
-      adjust?.({ zodSchema, jsonSchema });
+      const part = { zodSchema, jsonSchema };
+      adjust?.(part);
+      fitPart(part, direction);
       const kind = inexpressibleKind(zodSchema);
       if (kind !== undefined) refused ??= `${pathText(path)} is a ${kind}`;
     },
-  }) as Record<string, unknown>;
+  }) as JsonSchema;
   if (refused !== undefined) {
     throw new ErrandError(
       'SCHEMA_UNSUPPORTED',
       `${where}: ${refused}, which JSON schema cannot express. Use a JSON type, or z.codec() to convert from one.`,
     );
   }
-  delete json.$schema;
   // The JSON schema of a schema with an id is a reference to itself.
-  return dereferenced(json, json.$defs);
+  return published(dereferenced(converted, converted), dialect, where);
+}
+
+/** Finishes a JSON schema for clients. */
+function published(converted: JsonSchema, dialect: unknown, where: string): JsonSchema {
+  const $defs: JsonSchema = {};
+  const body = moved(mapSchemas(converted, closedTuple), [], $defs);
+  const json = {
+    // Only what the author wrote: without it, MCP means 2020-12.
+    ...(dialect !== undefined && { $schema: dialect }),
+    ...body,
+    ...(Object.keys($defs).length > 0 && { $defs }),
+  };
+  checkReferences(json, where);
+  return json;
+}
+
+/**
+ * Writes a tuple so that draft 7 reads no more into it than it knows: there, `items` beside `prefixItems` applies to all
+ * items. In 2020-12, `unevaluatedItems` says the same of the rest.
+ */
+function closedTuple(part: JsonSchema): JsonSchema {
+  if (!Array.isArray(part.prefixItems) || part.items === undefined) return part;
+  const { items, ...rest } = part;
+  return items === false
+    ? { ...rest, maxItems: part.maxItems ?? part.prefixItems.length }
+    : { ...rest, unevaluatedItems: items };
 }
 
 function inexpressibleKind({ _zod: { def } }: z.core.$ZodTypes): string | undefined {
@@ -65,21 +97,13 @@ function inexpressibleKind({ _zod: { def } }: z.core.$ZodTypes): string | undefi
 const isJsonScalar = (value: unknown): boolean =>
   value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 
-/** Resolves a part of a JSON schema that is a reference to a definition. Returns other parts as they are. */
-export function dereferenced(part: Record<string, unknown>, definitions: unknown): Record<string, unknown> {
-  const { $ref, ...rest } = part;
-  if (typeof $ref !== 'string' || !$ref.startsWith('#/$defs/')) return part;
-  const definition = (definitions as Record<string, object>)[$ref.slice('#/$defs/'.length)];
-  return { ...definition, ...rest };
-}
-
 /**
  * As {@link toJsonSchema}, for a schema that must have an object, or a union of objects, at the top.
  *
  * @throws {ErrandError} `SCHEMA_UNSUPPORTED`, also when the top is not an object.
  */
 export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJsonSchema {
-  const json = toJsonSchema(schema, where);
+  const json = toJsonSchema(schema, where, 'in');
   const object = asObject(json);
   if (object !== undefined) return object;
   throw new ErrandError(
@@ -89,21 +113,21 @@ export function toObjectJsonSchema(schema: z.ZodType, where: string): ObjectJson
 }
 
 /** The same schema with an object at the top, if it describes only objects. */
-export function asObject(json: Record<string, unknown>): ObjectJsonSchema | undefined {
-  return describesObjects(json, json.$defs) ? { ...json, type: 'object' } : undefined;
+export function asObject(json: JsonSchema): ObjectJsonSchema | undefined {
+  return describesObjects(json, json) ? { ...json, type: 'object' } : undefined;
 }
 
-function describesObjects(part: Record<string, unknown>, definitions: unknown): boolean {
-  const json = dereferenced(part, definitions);
+function describesObjects(part: JsonSchema, root: JsonSchema): boolean {
+  const json = dereferenced(part, root);
   if (json.type === 'object') return true;
   for (const [keyword, holds] of [
     ['anyOf', 'every'],
     ['oneOf', 'every'],
     ['allOf', 'some'],
   ] as const) {
-    const members = json[keyword] as Record<string, unknown>[] | undefined;
+    const members = json[keyword] as JsonSchema[] | undefined;
     if (members !== undefined && members.length > 0) {
-      return members[holds]((member) => describesObjects(member, definitions));
+      return members[holds]((member) => describesObjects(member, root));
     }
   }
   return false;

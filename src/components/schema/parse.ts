@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 import { describeIssues, isCutShort } from '../../base/issues.js';
 import { boundedSchema } from './bounded-schema.js';
+import { filledSchema } from './filled-schema.js';
 
 /** The result of parsing: the value, or a description of the issues that names the fields. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: string };
@@ -21,20 +22,20 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> | Prom
 
 /** As {@link parse}, for schemas without asynchronous refinements. */
 export function parseNow<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
-  const result = boundedSchema(schema).safeParse(value);
-  return toParsed(mayBeCounted(result, value) ? schema.safeParse(value) : result);
+  const result = z.safeParse(boundedSchema(schema), value);
+  return toParsed(mayBeCounted(result, value) ? z.safeParse(schema, value) : result);
 }
 
 async function parseLater<T>(schema: z.ZodType<T>, value: unknown): Promise<Parsed<T>> {
-  const result = await boundedSchema(schema).safeParseAsync(value);
-  return toParsed(mayBeCounted(result, value) ? await schema.safeParseAsync(value) : result);
+  const result = await z.safeParseAsync(boundedSchema(schema), value);
+  return toParsed(mayBeCounted(result, value) ? await z.safeParseAsync(schema, value) : result);
 }
 
 const toParsed = <T>(result: z.ZodSafeParseResult<T>): Parsed<T> =>
   result.success ? { ok: true, value: result.data } : { ok: false, issues: describeIssues(result.error) };
 
 /**
- * Encodes a value for the wire, the reverse of parsing.
+ * Encodes a value for the wire, the reverse of parsing. Defaults, prefaults and catches apply in this direction too.
  *
  * @throws {ErrandError} with `code` when the value does not match the schema.
  */
@@ -44,8 +45,9 @@ export async function encode(
   code: 'INPUT_INVALID' | 'OUTPUT_INVALID',
   where: string,
 ): Promise<unknown> {
-  const bounded = await z.safeEncodeAsync(boundedSchema(schema), value);
-  const result = mayBeCounted(bounded, value) ? await z.safeEncodeAsync(schema, value) : bounded;
+  const filled = filledSchema(schema);
+  const bounded = await z.safeEncodeAsync(boundedSchema(filled), value);
+  const result = mayBeCounted(bounded, value) ? await z.safeEncodeAsync(filled, value) : bounded;
   if (result.success) return result.data;
   throw new ErrandError(code, `${where}: ${describeIssues(result.error)}.`);
 }
