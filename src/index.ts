@@ -127,6 +127,7 @@ export { CurrentExecution, CurrentWorker } from './call/worker-tokens.js';
 
 export { installCrashGuard, type CrashGuard } from './server/crash-guard.js';
 export { createServer, type ErrandServer } from './server/create-server.js';
+export type { WithOptions } from './server/derived.js';
 export type { ServedTools } from './server/served-tools.js';
 export type { DocketClient } from './docket/docket-client.js';
 export type { DocketReports, ServerDocketOptions } from './redis/open-docket.js';

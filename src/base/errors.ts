@@ -22,6 +22,10 @@ export const errorTable = {
   OVERRIDE_UNKNOWN: { meaning: 'with({ override }) names a token that the server does not provide.' },
   // Injection: failures while instances are built or used
   PROVIDER_UNDEFINED: { meaning: 'A provider supplied undefined, which is never injected.' },
+  PROVIDER_FAILED: {
+    meaning: 'A provider threw while an instance was built; the cause has its error.',
+    retryable: true,
+  },
   CONTAINER_DISPOSED: { meaning: 'A lazy instance was requested after its call or server had ended.' },
   // Components
   COMPONENT_INVALID: { meaning: 'A component cannot be served as declared.' },

@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { didYouMean } from '../base/near-name.js';
 import type { Injector, Lifetime } from '../injection/injector.js';
 import { isClass, type Class } from '../injection/tokens.js';
 import {
@@ -38,8 +39,9 @@ export class Catalog<Frame> {
       if (isDefinedComponent(entry)) {
         this.byDefinition.set(entry, this.add(compileDefinition(entry, injector, defaults)));
       } else {
-        const { component, lifetime } = toClassEntry(entry, `components[${index}]`);
-        this.addClass(component, lifetime, injector, defaults);
+        const where = `components[${index}]`;
+        const { component, lifetime } = toClassEntry(entry, where);
+        this.addClass(component, lifetime, injector, defaults, where);
       }
     }
   }
@@ -108,14 +110,15 @@ export class Catalog<Frame> {
     );
   }
 
-  private addClass(target: Class, lifetime: Lifetime, injector: Injector<Frame>, defaults: ComponentDefaults): void {
+  private addClass(
+    target: Class,
+    lifetime: Lifetime,
+    injector: Injector<Frame>,
+    defaults: ComponentDefaults,
+    where: string,
+  ): void {
     const methods = declaredMethods(target);
-    if (methods.length === 0) {
-      throw new ErrandError(
-        'COMPONENT_INVALID',
-        `${target.name} has no method with @tool, @prompt, @resource or @job. Decorate one, or list it under providers.`,
-      );
-    }
+    if (methods.length === 0) throw withoutMethods(target, where);
     const compiled = new Map<string, Component<Frame>>();
     for (const method of methods) {
       compiled.set(method.name, this.add(compileMethod(target, lifetime, method, injector, defaults)));
@@ -149,10 +152,27 @@ const lifetimes: readonly unknown[] = ['singleton', 'call', 'transient'];
 function toClassEntry(entry: unknown, where: string): { component: Class; lifetime: Lifetime } {
   if (isClass(entry)) return { component: entry, lifetime: 'call' };
   if (typeof entry !== 'object' || entry === null) throw invalidEntry(where, `is ${describeEntry(entry)}`);
+  refuseForeignObject(entry, where);
   const { component, lifetime = 'call' } = entry as Record<string, unknown>;
   if (!isClass(component)) throw invalidEntry(where, `has component: ${describeEntry(component)}`);
   if (!lifetimes.includes(lifetime)) throw invalidEntry(where, `has lifetime: ${JSON.stringify(lifetime)}`);
   return { component, lifetime: lifetime as Lifetime };
+}
+
+const entryOptions = ['component', 'lifetime'];
+
+/** Refuses objects that are no entry: an instance, a list, or an entry with an option that does not exist. */
+function refuseForeignObject(entry: object, where: string): void {
+  if (Array.isArray(entry)) throw invalidEntry(where, 'is an array', ' Spread it: components: [...classes].');
+  if (entry instanceof Promise) throw invalidEntry(where, 'is a promise', ' Await it first.');
+  const { constructor } = entry;
+  if (typeof constructor === 'function' && constructor !== Object) {
+    const { name } = constructor;
+    throw invalidEntry(where, `is an instance of ${name}`, ` List the class: components: [${name}].`);
+  }
+  const stray = Object.keys(entry).find((key) => !entryOptions.includes(key));
+  if (stray === undefined) return;
+  throw invalidEntry(where, `has ${stray}, which is not an option`, didYouMean(stray, entryOptions));
 }
 
 function describeEntry(entry: unknown): string {
@@ -161,9 +181,19 @@ function describeEntry(entry: unknown): string {
   return typeof entry === 'function' ? 'a function that is not a class' : `a value of type ${typeof entry}`;
 }
 
-function invalidEntry(where: string, got: string): ErrandError {
+function withoutMethods(target: Class, where: string): ErrandError {
+  // A decorator of a class that lacks its parentheses puts the function that it returns in place of the class.
+  const isReplaced = !Function.prototype.toString.call(target).startsWith('class');
+  const wayOut = isReplaced ? ' If its class has a decorator without parentheses, add them: @injectable().' : '';
   return new ErrandError(
     'COMPONENT_INVALID',
-    `${where} ${got}. Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.`,
+    `${target.name || where} has no method with @tool, @prompt, @resource or @job. Decorate one, or list it under providers.${wayOut}`,
   );
+}
+
+const wayOut =
+  "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
+
+function invalidEntry(where: string, got: string, hint = ''): ErrandError {
+  return new ErrandError('COMPONENT_INVALID', `${where} ${got}.${hint === '' ? ` ${wayOut}` : hint}`);
 }

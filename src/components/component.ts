@@ -9,14 +9,21 @@ import type { DeclaredMethod, MethodDeclaration } from './decorators/declaration
 import type { DefinedComponent } from './define.js';
 import { toForm } from './schema/form.js';
 import { hasOneWayTransform, toObjectJsonSchema, type ObjectJsonSchema } from './schema/json-schema.js';
-import { toComponentLimits, toPriority, toTaskMode, type ComponentLimits, type TaskMode } from './options.js';
+import {
+  checkComponentOptions,
+  toComponentLimits,
+  toPriority,
+  toTaskMode,
+  type ComponentLimits,
+  type TaskMode,
+} from './options.js';
 import { noRetry, toRetryPolicy, type RetryPolicy } from './retry-policy.js';
 import { toMilliseconds } from '../base/duration.js';
 import { compileOutput, type Output } from './results/output.js';
-import { promptArguments } from './decorators/prompt.js';
 import { compilePromptOutput } from './results/prompt-output.js';
 import { ResourceAddress } from './resource-address.js';
 import { compileResourceOutput } from './results/resource-output.js';
+import { promptArguments, textConverter } from './text-arguments.js';
 import type { PromptArgument } from '../protocol/types.js';
 
 /** The kinds of component. */
@@ -87,11 +94,18 @@ export function compileMethod<Frame>(
   const { declaration } = method;
   refuseOtherCopy(declaration, () => `@${declaration.kind} of ${label}`);
   const { kind, options } = declaration;
+  checkComponentOptions(kind, options, label, `@${kind}`);
   const binding = bindMethod(target.name, method, (type) => injector.has(type));
   for (const { schema } of binding.asks) toForm(schema, label);
   const name = options.name ?? (kind === 'job' ? label : method.name);
   const plan = (modes: readonly Mode[]): Plan<Frame> =>
-    injector.plan({ label, component: { target, lifetime }, injections: binding.injections, modes });
+    injector.plan({
+      label,
+      component: { target, lifetime },
+      injections: binding.injections,
+      parameters: binding.parameters,
+      modes,
+    });
   const { sources } = binding;
   return {
     ...compileCommon(declaration, name, label, binding, defaults, plan),
@@ -117,12 +131,24 @@ export function compileDefinition<Frame>(
 ): Component<Frame> {
   const { kind, name, options, run } = definition;
   refuseOtherCopy(definition, () => `The ${kind} '${name}'`);
+  checkComponentOptions(kind, options, String(name), kind === 'tool' ? 'defineTool' : 'defineJob');
+  if (typeof run !== 'function') {
+    throw new ErrandError('COMPONENT_INVALID', `${name}: run is ${typeof run}. Give the function that each call runs.`);
+  }
   const injections: Injection[] = definition.inject.map(injectionOf);
+  const parameters = injections.map((_, index) => `inject[${index}]`);
   const schema = options.input ?? emptyInput;
-  const plan = (modes: readonly Mode[]): Plan<Frame> => injector.plan({ label: name, injections, modes });
+  const plan = (modes: readonly Mode[]): Plan<Frame> => injector.plan({ label: name, injections, parameters, modes });
   const declaration: MethodDeclaration = { kind, options };
   return {
-    ...compileCommon(declaration, name, name, { sources: [], injections, asks: [], schema }, defaults, plan),
+    ...compileCommon(
+      declaration,
+      name,
+      name,
+      { sources: [], injections, parameters, asks: [], schema },
+      defaults,
+      plan,
+    ),
     invoke: (container, input) => run(input, ...container.args),
   };
 }
@@ -197,9 +223,22 @@ function compileCommon<Frame>(
     output: outputOf(declaration, label),
     asks: binding.asks,
     plan: plan(modes),
-    argumentsOf: address === undefined ? (input) => input : (input) => address.match((input as { uri: string }).uri),
+    argumentsOf: argumentsReader(kind, address, inputJsonSchema),
     ...(address !== undefined && { address }),
-    ...(kind === 'prompt' && { promptArguments: promptArguments(binding.schema, label) }),
+    ...(kind === 'prompt' && { promptArguments: promptArguments(inputJsonSchema, label) }),
+  };
+}
+
+function argumentsReader(
+  kind: ComponentKind,
+  address: ResourceAddress | undefined,
+  schema: ObjectJsonSchema,
+): (input: unknown) => unknown {
+  if (kind !== 'prompt' && kind !== 'resource') return (input) => input;
+  const convert = textConverter(schema);
+  return (input) => {
+    const given = address === undefined ? input : address.match((input as { uri: string }).uri);
+    return given === undefined || given === null ? given : convert(given as Record<string, unknown>);
   };
 }
 

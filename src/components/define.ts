@@ -1,5 +1,6 @@
 import { markCopy } from '../base/package-copy.js';
 import type { z } from 'zod';
+import { ErrandError } from '../base/errors.js';
 import type { InjectedTuple, InjectionRequest } from '../injection/tokens.js';
 import type { ToolMap, ToolShape } from '../protocol/types.js';
 import type { JobOptions, ToolOptions } from './options.js';
@@ -108,7 +109,7 @@ export function defineTool<
 >(
   definition: ToolOptions<Input, Output> & { readonly name: Name } & Runnable<Input, Output, Inject>,
 ): DefinedComponent<AddedInput<Input>, ResultOf<Output>, Named<Name, DefinedShape<Input, Output>>> {
-  const { inject = [], run, ...options } = definition;
+  const { inject = [], run, ...options } = requireObject(definition, 'defineTool');
   return new DefinedComponent(
     'tool',
     options.name,
@@ -126,6 +127,16 @@ export function defineJob<
 >(
   definition: JobOptions<Input, Output> & { readonly name: string } & Runnable<Input, Output, Inject>,
 ): DefinedComponent<AddedInput<Input>, ResultOf<Output>, never> {
-  const { inject = [], run, ...options } = definition;
+  const { inject = [], run, ...options } = requireObject(definition, 'defineJob');
   return new DefinedComponent('job', options.name, options, inject, run as (...args: unknown[]) => unknown);
+}
+
+/** The rest of a definition is checked by createServer(), which knows where it is listed. */
+function requireObject<Definition extends object>(definition: Definition, by: string): Definition {
+  const given: unknown = definition;
+  if (typeof given === 'object' && given !== null) return definition;
+  throw new ErrandError(
+    'COMPONENT_INVALID',
+    `${by} was given ${given === null ? 'null' : `a value of type ${typeof given}`}. Give an object: { name, run, … }.`,
+  );
 }

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import { readOptions } from '../base/read-options.js';
 import type { Annotations, Icon, ToolAnnotations } from '../protocol/types.js';
+import { shown } from '../base/shown.js';
 import type { RetryOption } from './retry-policy.js';
+import { requireSchema } from './schema/require-schema.js';
 
 /** Whether a component may run in the background. `true` means `'optional'`, `false` means `'forbidden'`. */
 export type TaskOption = boolean | TaskMode;
@@ -97,6 +100,80 @@ export interface JobOptions<Input extends z.ZodType | undefined, Output extends 
   extends RunOptions<Input>, OutputOption<Output> {
   /** The name in records of the docket. Default: `Class.method`. */
   readonly name?: string;
+}
+
+/** Options whose own readers refuse wrong values. */
+const runShape = {
+  input: z.unknown().optional(),
+  timeout: z.unknown().optional(),
+  retry: z.unknown().optional(),
+  priority: z.unknown().optional(),
+  limits: z.unknown().optional(),
+};
+
+const listedShape = {
+  name: z.string().optional(),
+  title: z.string().optional(),
+  description: z.string().optional(),
+  task: z.unknown().optional(),
+  icons: z.array(z.unknown()).optional(),
+  _meta: z.record(z.string(), z.unknown()).optional(),
+};
+
+const annotations = z.record(z.string(), z.unknown()).optional();
+const output = z.unknown().optional();
+
+type AnySchema = z.ZodType | undefined;
+
+/** What each kind of component takes. The compiler finds an option that is missing here, or is none. */
+const shapes = {
+  tool: {
+    ...runShape,
+    ...listedShape,
+    output,
+    annotations,
+    immediateResponse: z
+      .custom<unknown>(
+        (given) => ['undefined', 'string', 'function'].includes(typeof given),
+        'expected text or a function',
+      )
+      .optional(),
+  } satisfies Record<keyof ToolOptions<AnySchema, AnySchema>, z.ZodType>,
+  prompt: { ...runShape, ...listedShape } satisfies Record<keyof PromptOptions<AnySchema>, z.ZodType>,
+  resource: {
+    ...runShape,
+    ...listedShape,
+    annotations,
+    mimeType: z.string().optional(),
+  } satisfies Record<keyof ResourceOptions<AnySchema>, z.ZodType>,
+  job: { ...runShape, output, name: z.string().optional() } satisfies Record<
+    keyof JobOptions<AnySchema, AnySchema>,
+    z.ZodType
+  >,
+};
+
+/** What a definition has beside the options of its kind. */
+const definitionShape = { inject: z.unknown().optional(), run: z.unknown().optional() };
+
+/**
+ * Refuses options of a component that do not exist, or are of the wrong type.
+ *
+ * @param by - what declares the component, for example `@tool` or `defineTool`
+ * @throws {ErrandError} `OPTIONS_INVALID`, `SCHEMA_UNSUPPORTED`
+ */
+export function checkComponentOptions(kind: keyof typeof shapes, options: unknown, label: string, by: string): void {
+  if (typeof options === 'string') {
+    const text = JSON.stringify(shown(options));
+    throw new ErrandError(
+      'OPTIONS_INVALID',
+      `${label}: ${by} takes an object of options, and was given the text ${text}. Write { description: ${text} }.`,
+    );
+  }
+  const shape = by.startsWith('@') ? shapes[kind] : { ...shapes[kind], ...definitionShape };
+  const read: Record<string, unknown> = readOptions(z.strictObject(shape), options, `${label}: ${by}`);
+  for (const name of ['input', 'output']) {
+    if (read[name] !== undefined) requireSchema(read[name], `${label}: ${name}`);
+  }
 }
 
 /** The last priority that BullMQ has. */

@@ -1,5 +1,6 @@
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
+import { unknownOption } from '../base/read-options.js';
 
 /** When a failed background call is retried: the number of attempts, alone or with the delays between them. */
 export type RetryOption =
@@ -26,9 +27,15 @@ export interface RetryPolicy {
 /** The policy without a `retry` option: one attempt. */
 export const noRetry: RetryPolicy = { attempts: 1, delay: 1_000, backoff: 'exponential', maximumDelay: 60_000 };
 
+const names = Object.keys(noRetry);
+
 /** @throws {ErrandError} `OPTIONS_INVALID` */
 export function toRetryPolicy(option: unknown, where: string): RetryPolicy {
   const given = (typeof option === 'object' ? (option ?? {}) : { attempts: option }) as Partial<RetryPolicy>;
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new ErrandError('OPTIONS_INVALID', `${where}: retry: ${unknownOption(unknown, names)}.`);
+  }
   const { attempts = 0, backoff = noRetry.backoff } = given;
   if (!Number.isSafeInteger(attempts) || attempts < 1 || !['fixed', 'exponential'].includes(backoff)) {
     throw new ErrandError(

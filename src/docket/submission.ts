@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { toMilliseconds, type Duration } from '../base/duration.js';
 import { ErrandError } from '../base/errors.js';
 import { isWellFormed, type Json } from '../base/json.js';
+import { unknownOption } from '../base/read-options.js';
 import { shown } from '../base/shown.js';
 import type { CallFrame, Caller } from '../call/frame.js';
 import { takeSnapshot, type SnapshotRules } from '../call/snapshot.js';
@@ -105,8 +106,10 @@ function checkedOptions(given: unknown, known: readonly string[], call: string):
   const unknown = names?.find((name) => !known.includes(name));
   if (names !== undefined && unknown === undefined) return given as AddOptions;
   const what =
-    unknown === undefined ? `options are ${shown(inspect(given, { depth: 0 }))}` : `${shown(unknown)} is not an option`;
-  throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}. Give an object with any of ${known.join(', ')}.`);
+    unknown === undefined
+      ? `options are ${shown(inspect(given, { depth: 0 }))}. Give an object with any of ${known.join(', ')}.`
+      : `${unknownOption(unknown, known)}.`;
+  throw new ErrandError('OPTIONS_INVALID', `${call}: ${what}`);
 }
 
 async function storedInput(

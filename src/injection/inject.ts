@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { unknownOption } from '../base/read-options.js';
 import type { TypedParameterDecorator } from './parameter-types.js';
 import { isLazy, isToken, tokenName, type Injectable, type Injected, type InjectionToken } from './tokens.js';
 import {
@@ -58,7 +59,7 @@ export function inject<I extends Injectable>(
   options: InjectOptions,
 ): TypedParameterDecorator<Injected<I> | undefined, '@inject: the token gives'>;
 export function inject(token: unknown, options: InjectOptions = {}): ParameterDecorator {
-  return requestDecorator('@inject', { token, multiple: false, isOptional: options.optional ?? false });
+  return requestDecorator('@inject', { token, multiple: false, isOptional: isOptional('@inject', options) });
 }
 
 /**
@@ -70,11 +71,12 @@ export function injectAll<I extends InjectionToken>(
   options?: InjectOptions,
 ): TypedParameterDecorator<Injected<I>[], '@injectAll: the token gives'>;
 export function injectAll(token: unknown, options: InjectOptions = {}): ParameterDecorator {
-  return requestDecorator('@injectAll', { token, multiple: true, isOptional: options.optional ?? false });
+  return requestDecorator('@injectAll', { token, multiple: true, isOptional: isOptional('@injectAll', options) });
 }
 
 function requestDecorator(decorator: string, descriptor: Descriptor): ParameterDecorator {
-  return (target, key, index) => {
+  return (target, key, index: unknown) => {
+    if (typeof index !== 'number') throw notOnParameter(decorator, target, key);
     const parameter = nameOfParameter(target, key, index);
     refuseNonToken(descriptor.token, `${parameter}: ${decorator}`);
     const before = key === undefined ? descriptorsOf(target) : methodDescriptors(target, key);
@@ -87,6 +89,24 @@ function requestDecorator(decorator: string, descriptor: Descriptor): ParameterD
       Reflect.defineMetadata(methodKey, new Map(before).set(index, descriptor), target, key);
     }
   };
+}
+
+/** Without a compiler's check it may be anywhere: on a property, where other frameworks have it, or on a class. */
+function notOnParameter(decorator: string, target: object, key: string | symbol | undefined): ErrandError {
+  const owner = typeof target === 'function' ? target.name : (target.constructor as { name: string }).name;
+  const where = key === undefined ? `the class ${owner}` : `${owner}.${String(key)}`;
+  return new ErrandError(
+    'PARAMETER_UNBOUND',
+    `${decorator} is on ${where}, but only parameters are injected. Take the instance in the constructor: constructor(${decorator}(Token) private readonly name: Type).`,
+  );
+}
+
+function isOptional(decorator: string, options: unknown): boolean {
+  const names = typeof options === 'object' && options !== null ? Object.keys(options) : undefined;
+  const unknown = names?.find((name) => name !== 'optional');
+  if (names !== undefined && unknown === undefined) return (options as InjectOptions).optional ?? false;
+  const what = unknown === undefined ? `its options are a ${typeof options}` : unknownOption(unknown, ['optional']);
+  throw new ErrandError('OPTIONS_INVALID', `${decorator}: ${what}. Write { optional: true } or nothing.`);
 }
 
 function nameOfParameter(target: object, key: string | symbol | undefined, index: number): string {

@@ -20,6 +20,11 @@ export interface InjectorOptions<Frame = unknown> {
   readonly builtIns: readonly BuiltIn<Frame>[];
   /** Resolves tokens that neither `providers` nor `builtIns` know. */
   readonly external?: ExternalContainer<Frame> | undefined;
+  /**
+   * Whether an error of a provider says all that there is to say. Any other is wrapped in one that names the provider.
+   * Default: errors of Errand.
+   */
+  readonly isPlain?: (thrown: unknown) => boolean;
 }
 
 /**
@@ -50,6 +55,7 @@ export class Injector<Frame = unknown> {
       builtIns: new Map(options.builtIns.map((builtIn) => [builtIn.token, builtIn])),
       external: options.external,
       ownership,
+      isPlain: options.isPlain ?? ErrandError.is,
       ownComponent: (target, lifetime) => this.ownComponent(target, lifetime),
     };
     for (const registration of [...this.sources.registrations.values()].flat()) {
@@ -75,7 +81,9 @@ export class Injector<Frame = unknown> {
       const { component } = request;
       if (component) this.componentClasses.add(component.target);
       const instance = component && graph.component(component.target, component.lifetime ?? 'call', path);
-      const args = request.injections.map((injection) => graph.request(injection, call, path));
+      const args = request.injections.map((injection, index) =>
+        graph.request(injection, call, path.asking(request.parameters?.[index])),
+      );
       graph.finish();
       orderLazyRoots(this.scope);
       return new CompiledPlan(call, instance, args, () => this.refuseWhenClosed());

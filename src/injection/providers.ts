@@ -1,4 +1,5 @@
 import { ErrandError, messageOf } from '../base/errors.js';
+import { didYouMean } from '../base/near-name.js';
 import { injectionOf, type Injection } from './inject.js';
 import {
   isClass,
@@ -157,17 +158,37 @@ export function registrationOf(provider: unknown, list: string): Registration {
     );
   }
   const entry = provider as Record<string, unknown>;
+  if (!('provide' in entry)) throw withoutToken(entry, list);
   const token = entry.provide;
   if (!isToken(token)) throw invalid(list, `has provide: ${described(token)}, which is not a token`);
   const where = `${list} (${tokenName(token)})`;
   const used = forms.filter((form) => form in entry);
   const [form] = used;
-  if (form === undefined || used.length > 1) {
-    throw invalid(where, used.length === 0 ? 'does not say how to provide it' : `has ${used.join(' and ')}`);
+  if (form === undefined) {
+    const stray = Object.keys(entry).find((key) => key !== 'provide') ?? '';
+    throw invalid(where, 'does not say how to provide it', didYouMean(stray, forms));
   }
+  if (used.length > 1) throw invalid(where, `has ${used.join(' and ')}`);
   const stray = Object.keys(entry).find((key) => !allowed[form].includes(key));
-  if (stray !== undefined) throw invalid(where, `has ${stray}, which does not go with ${form}`);
+  if (stray !== undefined) {
+    throw invalid(where, `has ${stray}, which does not go with ${form}`, didYouMean(stray, allowed[form]));
+  }
   return registered(form, token, entry, where);
+}
+
+/** An object that names no token is most likely an instance, or has another word for it. */
+function withoutToken(entry: object, list: string): ErrandError {
+  const { constructor } = entry;
+  if (typeof constructor === 'function' && constructor !== Object) {
+    const { name } = constructor;
+    return invalid(
+      list,
+      `is an instance of ${name}`,
+      ` List the class, or give the instance as { provide: ${name}, useValue: … }.`,
+    );
+  }
+  const [first = ''] = Object.keys(entry);
+  return invalid(list, 'has no provide, which names the token', didYouMean(first, ['provide']));
 }
 
 function registered(
@@ -228,9 +249,9 @@ function described(value: unknown): string {
   return value.name ? `the function ${value.name}` : 'an anonymous function';
 }
 
-function invalid(where: string, what: string): ErrandError {
-  return new ErrandError(
-    'PROVIDER_INVALID',
-    `${where} ${what}. A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.`,
-  );
+const wayOut =
+  "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.";
+
+function invalid(where: string, what: string, hint = ''): ErrandError {
+  return new ErrandError('PROVIDER_INVALID', `${where} ${what}.${hint === '' ? ` ${wayOut}` : hint}`);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ErrandError, withoutPassword } from '../base/errors.js';
-import { describeIssues } from '../base/issues.js';
+import { readOptions } from '../base/read-options.js';
 import { DocketClient } from '../docket/docket-client.js';
 import { docketEnvironment, docketOptions, withoutUndefined } from '../docket/docket-options.js';
 import type { SizeLimits } from '../docket/engine/size-limits.js';
@@ -89,9 +89,8 @@ const Options = z.strictObject({
  * ```
  */
 export async function openDocket(options: OpenDocketOptions = {}): Promise<DocketClient> {
-  const given = Options.safeParse({ ...docketEnvironment(process.env), ...withoutUndefined(options) });
-  if (!given.success) throw new ErrandError('OPTIONS_INVALID', `openDocket: ${describeIssues(given.error)}.`);
-  const { encryptionKeys: keys, name, ...rest } = given.data;
+  const given = { ...docketEnvironment(process.env), ...withoutUndefined(options) };
+  const { encryptionKeys: keys, name, ...rest } = readOptions(Options, given, 'openDocket');
   refuseMemory(rest.url);
   if (name === undefined) {
     throw new ErrandError(

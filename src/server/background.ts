@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { longestTimer } from '../base/clock.js';
 import { ErrandError, withoutPassword } from '../base/errors.js';
 import { Rarely } from '../base/rarely.js';
+import { unknownOption } from '../base/read-options.js';
 import { readingOf, type Reading } from '../telemetry/meters.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -32,6 +33,8 @@ export interface WorkerOptions {
   /** How many calls it runs at once, not counting calls that wait for an answer. Default: `docket.concurrency`. */
   readonly concurrency?: number;
 }
+
+const workerOptions: readonly string[] = ['name', 'concurrency'] satisfies (keyof WorkerOptions)[];
 
 /** Options of `server.work`. */
 export interface WorkOptions extends WorkerOptions {
@@ -107,6 +110,10 @@ export class Background {
    * @throws {ErrandError} `OPTIONS_INVALID`
    */
   startWorkerByHand(options: WorkerOptions = {}, where = 'startWorker'): RunningWorker {
+    const unknown = Object.keys(options).find((option) => !workerOptions.includes(option));
+    if (unknown !== undefined) {
+      throw new ErrandError('OPTIONS_INVALID', `${where}: ${unknownOption(unknown, workerOptions)}.`);
+    }
     const { name, concurrency = 1 } = options;
     if (name?.trim() === '') {
       throw new ErrandError('OPTIONS_INVALID', `${where}: name is empty. Pass a name for the logs, or none.`);

@@ -1,17 +1,13 @@
 import { ErrandError, withoutPassword } from '../base/errors.js';
-import { Meters } from '../telemetry/meters.js';
-import { Tracing } from '../telemetry/tracing.js';
 import type { Core } from '../bindings/core.js';
 import type { BoundConnection } from '../bindings/binding.js';
 import type { Generations } from '../bindings/generations.js';
 import type { CallFrame } from '../call/frame.js';
-import { StrayErrors } from '../call/stray-errors.js';
 import { Catalog, type ComponentEntry } from '../components/catalog.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import type { DocketClient } from '../docket/docket-client.js';
 import { toExternalContainer } from '../injection/external.js';
 import { Injector } from '../injection/injector.js';
-import type { Provider } from '../injection/providers.js';
 import type { Transport } from '../protocol/transport.js';
 import type { ToolMap } from '../protocol/types.js';
 import type { Background, RunningWorker, WorkerOptions, WorkOptions } from './background.js';
@@ -23,8 +19,9 @@ import type { Monitor, MonitorOptions } from './telemetry/monitor.js';
 import { contractOf, processContract, type ProcessContract } from './process-contract.js';
 import type { ServerDocketOptions } from '../redis/open-docket.js';
 import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions } from './options.js';
-import { closed, coreOf } from './core.js';
 import type { HttpSide } from './http-side.js';
+import { closed, coreOf, isPlain } from './core.js';
+import { derivedOptions, overridesOf, type WithOptions } from './derived.js';
 import type { ServedTools } from './served-tools.js';
 import { closeSingletons, endCalls, type Closable } from './shutdown.js';
 
@@ -54,7 +51,7 @@ export function createServer<Components extends readonly ComponentEntry[]>(
   const resolved = resolveOptions(options, process.env);
   return new ErrandServer<ServedTools<Components>>(resolved, (builtIns) => {
     const external = toExternalContainer(resolved.container);
-    return new Injector<CallFrame>({ providers: resolved.providers, builtIns, ...(external && { external }) });
+    return new Injector<CallFrame>({ providers: resolved.providers, builtIns, isPlain, ...(external && { external }) });
   });
 }
 
@@ -168,18 +165,11 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * Derives a server with other providers or component classes, for tests. This one stays as it is. The derived server has
    * a docket and a worker of its own, so that no other worker can take its tasks.
    *
-   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide.
+   * @throws {ErrandError} `OVERRIDE_UNKNOWN` for a token that this server does not provide, `OPTIONS_INVALID`.
    */
-  with({ override }: { readonly override: readonly Provider[] }): ErrandServer<Tools> {
-    const docket = { ...this.options.docket, url: 'memory://', worker: true };
-    const options = {
-      ...this.options,
-      docket,
-      meters: new Meters(),
-      tracing: new Tracing(),
-      strays: new StrayErrors(),
-    };
-    return new ErrandServer<Tools>(options, (builtIns) => this.injector.with(override, builtIns));
+  with(options: WithOptions): ErrandServer<Tools> {
+    const override = overridesOf(options);
+    return new ErrandServer<Tools>(derivedOptions(this.options), (builtIns) => this.injector.with(override, builtIns));
   }
 
   /**

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../base/duration.js';
-import { ErrandError } from '../base/errors.js';
 import { Logger } from '../base/logger.js';
 import { Meters } from '../telemetry/meters.js';
 import { Tracing } from '../telemetry/tracing.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
 import type { ComponentEntry } from '../components/catalog.js';
-import { describeIssues } from '../base/issues.js';
+import { readOptions } from '../base/read-options.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
 import type { Provider } from '../injection/providers.js';
@@ -167,8 +166,8 @@ const Options = z.strictObject({
   websiteUrl: z.string().optional(),
   icons: z.array(z.custom<Icon>()).optional(),
   instructions: z.string().optional(),
-  components: z.array(z.custom<ComponentEntry>()),
-  providers: z.array(z.custom<Provider>()).default([]),
+  components: z.array(z.custom<ComponentEntry>(), 'expected an array of component classes and definitions'),
+  providers: z.array(z.custom<Provider>(), 'expected an array of providers').default([]),
   container: z
     .custom<ServerOptions['container']>(isContainer, 'expected a container of tsyringe or an ExternalContainer')
     .optional(),
@@ -232,16 +231,11 @@ const docketVariables = [
 
 /** @throws {ErrandError} `OPTIONS_INVALID`, naming the option. */
 export function resolveOptions(options: ServerOptions, environment: Environment): ResolvedOptions {
-  const given = Options.safeParse(isObject(options) ? withEnvironment(options, environment) : options);
-  if (!given.success) {
-    throw new ErrandError(
-      'OPTIONS_INVALID',
-      `createServer: ${describeIssues(given.error)}.${hint(given.error, environment)}`,
-    );
-  }
-  const tasks = toTaskMode(given.data.tasks, 'createServer: tasks');
+  const given = isObject(options) ? withEnvironment(options, environment) : options;
+  const read = readOptions(Options, given, 'createServer', (error) => hint(error, environment));
+  const tasks = toTaskMode(read.tasks, 'createServer: tasks');
   return {
-    ...given.data,
+    ...read,
     tasks,
     clock: systemClock,
     meters: new Meters(),

@@ -41,11 +41,11 @@ describe.each(['memory', 'redis'])('what a docket on %s is told', (engine) => {
   it('is refused where an option is unknown, since nothing would come of it', async () => {
     const misspelt = { dealy: '5m' } as AddOptions;
     expect(await refused(server.docket.add(sweep, undefined, misspelt))).toBe(
-      'docket.add: dealy is not an option. Give an object with any of retry, timeout, priority, key, when.',
+      'docket.add: "dealy" is not an option (known are retry, timeout, priority, key, when).',
     );
     const keyed = { key: 'nightly' } as object;
     expect(await refused(server.docket.schedule('nightly', { every: '1h' }, sweep, undefined, keyed))).toBe(
-      'docket.schedule: key is not an option. Give an object with any of retry, timeout, priority.',
+      'docket.schedule: "key" is not an option (known are retry, timeout, priority).',
     );
     for (const none of [null, 'soon']) {
       const options = none as unknown as AddOptions;

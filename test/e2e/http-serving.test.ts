@@ -324,7 +324,7 @@ describe('server.listen()', () => {
     [{ allowedHosts: 'example.com' as never }, 'listen: allowedHosts: Invalid input: expected array, received string.'],
     [{ maximumSessions: 0 }, 'listen: maximumSessions: Too small: expected number to be >=1.'],
     [{ sessionTimeout: 'soon' as never }, expect.stringMatching(/^listen: sessionTimeout is "soon"\. /)],
-    [{ hots: 'localhost' } as never, 'listen: Unrecognized key: "hots".'],
+    [{ hots: 'localhost' } as never, 'listen: "hots" is not an option (did you mean "host"?).'],
     [null as never, 'listen: Invalid input: expected object, received null.'],
   ])('refuses %p', async (wrong, message) => {
     expect(await rejectionOf(server.listen(wrong))).toEqual({ code: 'OPTIONS_INVALID', message });

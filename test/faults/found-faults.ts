@@ -54,13 +54,20 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'D6',
     mended:
       'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',
+  },
+  {
     id: 'C9',
     mended:
       'When the clocks change, a schedule ticks once for an hour of its pattern, and every hour if it is for all.',
+  },
   { id: 'C1', mended: 'Clients can compile every schema that is published, and every result fits its own.' },
   { id: 'C2', mended: 'What clients are told of arguments and results is what is enforced; defaults are filled in.' },
   {
     id: 'C6',
     mended: "Refusals say what was wrong, by the code that the protocol has for it; an author's $schema is kept.",
+  },
+  {
+    id: 'D1',
+    mended: 'The likeliest mistakes of an author, misspelt options and tokens among them, are told with the way out.',
   },
 ];

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ErrandError, messageOf } from '../../base/errors.js';
 import type { ErrandServer } from '../../server/create-server.js';
-import { hasProcess } from '../../server/process-contract.js';
+import { serverOf } from './exported-server.js';
 
 /**
  * Loads a server file: JavaScript as Node.js does, TypeScript with decorators and their metadata without a build step.
@@ -13,13 +13,7 @@ import { hasProcess } from '../../server/process-contract.js';
 export async function loadServer(file: string): Promise<ErrandServer> {
   const path = resolve(file);
   if (!existsSync(path)) throw new ErrandError('SERVER_FILE', `There is no file ${path}.`);
-  const exported = await load(path);
-  const server: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported;
-  if (isServer(server)) return server;
-  throw new ErrandError(
-    'SERVER_FILE',
-    `${file} exports ${server === undefined ? 'no default' : `${typeof server === 'object' ? 'an' : 'a'} ${typeof server} as default`}. Export the server, or a function that makes one: export default createServer({ … }).`,
-  );
+  return serverOf(await load(path), file);
 }
 
 async function load(path: string): Promise<unknown> {
@@ -44,6 +38,3 @@ function defaultOf(loaded: unknown): unknown {
 
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
-
-/** The file may have imported another copy of the package, whose classes are not ours. */
-const isServer = (value: unknown): value is ErrandServer => hasProcess(value);

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 import { markCopy } from '../../base/package-copy.js';
 import { decoratorModeError } from '../../injection/reflection/parameters.js';
+import type { Class } from '../../injection/tokens.js';
 import type { JobOptions, PromptOptions, ResourceOptions, ToolOptions } from '../options.js';
 
 /** The declaration of a method by `@tool`, `@prompt`, `@resource` or `@job`. */
@@ -26,6 +27,24 @@ const ownMethods = (prototype: object): Map<string, MethodDeclaration> | undefin
 const ownParameters = (prototype: object, method: string): Map<number, ParameterDeclaration> | undefined =>
   Reflect.getOwnMetadata(parametersKey, prototype, method) as Map<number, ParameterDeclaration> | undefined;
 
+/**
+ * Refuses a decorator that is written without its parentheses: the compiler then passes it what it decorates.
+ *
+ * @param args - all arguments of the decorator's maker, which takes two at most
+ * @throws {ErrandError} `COMPONENT_INVALID`
+ */
+export function refuseBare(decorator: string, args: readonly unknown[]): void {
+  const [target, method] = args;
+  if (typeof method === 'object' && method !== null && 'kind' in method && 'addInitializer' in method) {
+    throw decoratorModeError(decorator);
+  }
+  const onClass = args.length === 1 && typeof target === 'function';
+  const onMember = args.length > 2 && target !== undefined && target !== null;
+  if (!onClass && !onMember) return;
+  const where = onClass ? `the class ${target.name}` : nameOfTarget({ target, method: method as string | symbol });
+  throw new ErrandError('COMPONENT_INVALID', `${decorator} on ${where} lacks its parentheses. Write ${decorator}(…).`);
+}
+
 /** Records the declaration of a method decorator. */
 export function declareMethod(target: unknown, method: unknown, declaration: MethodDeclaration): void {
   const decorator = `@${declaration.kind}`;
@@ -34,7 +53,7 @@ export function declareMethod(target: unknown, method: unknown, declaration: Met
   if (!isInstanceMethod(decorated)) {
     throw new ErrandError(
       'COMPONENT_INVALID',
-      `${decorator} on ${nameOfTarget(decorated)}: a component is an instance method with a string name.`,
+      `${decorator} on ${isClassTarget(decorated) ? `the class ${decorated.target.name}` : nameOfTarget(decorated)}: a component is an instance method with a string name. ${wayOut(decorated)}`,
     );
   }
   const methods = ownMethods(decorated.target) ?? new Map<string, MethodDeclaration>();
@@ -62,6 +81,12 @@ export function declareParameter(
       `@${declaration.from} on ${nameOfTarget(decorated)}: it belongs on a parameter of an instance method with a string name.`,
     );
   }
+  if (typeof index !== 'number') {
+    throw new ErrandError(
+      'COMPONENT_INVALID',
+      `@${declaration.from} on ${decorated.target.constructor.name}.${decorated.method}: it belongs on a parameter, and this is none.`,
+    );
+  }
   const parameters = ownParameters(decorated.target, decorated.method) ?? new Map<number, ParameterDeclaration>();
   if (parameters.has(index)) {
     throw new ErrandError(
@@ -82,6 +107,16 @@ function isInstanceMethod(decorated: DecoratorTarget): decorated is { target: ob
   return typeof decorated.target === 'object' && decorated.target !== null && typeof decorated.method === 'string';
 }
 
+function isClassTarget(decorated: DecoratorTarget): decorated is { target: Class; method: undefined } {
+  return typeof decorated.target === 'function' && decorated.method === undefined;
+}
+
+function wayOut(decorated: DecoratorTarget): string {
+  if (isClassTarget(decorated)) return 'Put it on a method of the class.';
+  if (typeof decorated.target === 'function') return 'Remove `static`.';
+  return 'Give the method a name that is text, and set `name` if clients should see another.';
+}
+
 function nameOfTarget({ target, method }: DecoratorTarget): string {
   const owner = typeof target === 'function' ? target : (target as object).constructor;
   if (method === undefined) return `the constructor of ${owner.name}`;
@@ -99,8 +134,8 @@ export interface DeclaredMethod {
 /**
  * The decorated methods of a class and its base classes, base classes first.
  *
- * @throws {ErrandError} `COMPONENT_INVALID` for an override without a decorator of its own, which would be called with
- * the base method's arguments.
+ * @throws {ErrandError} `COMPONENT_INVALID` for what is no method (a getter, a property), and for an override without a
+ * decorator of its own, which would be called with the base method's arguments.
  */
 export function declaredMethods(component: { readonly prototype: object; readonly name: string }): DeclaredMethod[] {
   const found = new Map<string, DeclaredMethod>();
@@ -114,6 +149,7 @@ export function declaredMethods(component: { readonly prototype: object; readonl
   for (const prototype of lineage) {
     const own = ownMethods(prototype);
     for (const [name, declaration] of own ?? []) {
+      refuseNonMethod(prototype, name, declaration.kind);
       found.set(name, { name, prototype, declaration, parameters: ownParameters(prototype, name) ?? new Map() });
     }
     for (const [name, base] of found) {
@@ -126,4 +162,15 @@ export function declaredMethods(component: { readonly prototype: object; readonl
     }
   }
   return [...found.values()];
+}
+
+/** A property exists only on instances, and so late that nothing can be read from it. */
+function refuseNonMethod(prototype: object, name: string, kind: string): void {
+  const found = Object.getOwnPropertyDescriptor(prototype, name);
+  if (typeof found?.value === 'function') return;
+  const what = found === undefined ? 'a property' : found.get || found.set ? 'a getter or setter' : 'not a function';
+  throw new ErrandError(
+    'COMPONENT_INVALID',
+    `@${kind} on ${prototype.constructor.name}.${name}, which is ${what}. Write it as a method: ${name}(…) { … }.`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { declareMethod } from './declarations.js';
+import { declareMethod, refuseBare } from './declarations.js';
 import type { JobOptions } from '../options.js';
 import type { ComponentDecorator } from './tool.js';
 
@@ -24,7 +24,10 @@ import type { ComponentDecorator } from './tool.js';
  * ```
  */
 export function job<Input extends z.ZodType | undefined = undefined, Output extends z.ZodType | undefined = undefined>(
-  options: JobOptions<Input, Output> = {},
-): ComponentDecorator<Input, Output> {
+  options?: JobOptions<Input, Output>,
+): ComponentDecorator<Input, Output>;
+export function job(...args: unknown[]): ComponentDecorator<undefined, undefined> {
+  refuseBare('@job', args);
+  const [options = {}] = args as [options?: JobOptions<undefined, undefined>];
   return (target, name) => declareMethod(target, name, { kind: 'job', options });
 }

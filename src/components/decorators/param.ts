@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { TypedParameterDecorator } from '../../injection/parameter-types.js';
-import { declareParameter } from './declarations.js';
+import { declareParameter, refuseBare } from './declarations.js';
 
 /**
  * Binds a parameter to one of the client's arguments. The JSON schema has the property `name`, and the parameter
@@ -22,7 +22,10 @@ import { declareParameter } from './declarations.js';
 export function param<Schema extends z.ZodType>(
   name: string,
   schema: Schema,
-): TypedParameterDecorator<z.output<Schema>, '@param: the schema gives'> {
+): TypedParameterDecorator<z.output<Schema>, '@param: the schema gives'>;
+export function param(...args: unknown[]): TypedParameterDecorator<unknown, '@param: the schema gives'> {
+  refuseBare('@param', args);
+  const [name, schema] = args as [name: string, schema: z.ZodType];
   return (target: object, method: string | symbol | undefined, index: number) =>
     declareParameter(target, method, index, { from: 'param', name, schema });
 }
@@ -53,11 +56,14 @@ export function param<Schema extends z.ZodType>(
 export function ask<Schema extends z.ZodType, Input = unknown>(
   message: string | ((input: Input) => string),
   schema: Schema,
-): TypedParameterDecorator<z.output<Schema>, '@ask: the user gives'> {
+): TypedParameterDecorator<z.output<Schema>, '@ask: the user gives'>;
+export function ask(...args: unknown[]): TypedParameterDecorator<unknown, '@ask: the user gives'> {
+  refuseBare('@ask', args);
+  const [message, schema] = args as [message: string | ((input: never) => string), schema: z.ZodType];
   return (target: object, method: string | symbol | undefined, index: number) =>
     declareParameter(target, method, index, {
       from: 'ask',
-      message: message as string | ((input: never) => string),
+      message,
       schema,
     });
 }

@@ -1,9 +1,5 @@
 import type { z } from 'zod';
-import { ErrandError } from '../../base/errors.js';
-import type { PromptArgument } from '../../protocol/types.js';
-import { declareMethod } from './declarations.js';
-import { toJsonSchema, type ObjectJsonSchema } from '../schema/json-schema.js';
-import { dereferenced } from '../schema/moved-schema.js';
+import { declareMethod, refuseBare } from './declarations.js';
 import type { PromptOptions } from '../options.js';
 import type { PromptReturn } from '../results/prompt-output.js';
 import type { FitInput, Method } from './tool.js';
@@ -21,8 +17,8 @@ export type PromptDecorator<Input extends z.ZodType | undefined> = <M extends Me
 ) => void;
 
 /**
- * Makes a method a prompt. Parameters are bound as for a tool. Arguments travel as strings, so use `z.coerce.number()`
- * for a number. The method returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. Errors
+ * Makes a method a prompt. Parameters are bound as for a tool. Arguments travel as text, and are converted to the types of
+ * their schema: `"3"` to a number, `"true"` to a boolean, `"a, b"` or `'["a","b"]'` to a list. The method returns text, content, `userMessage(…)`, `assistantMessage(…)` or an array of these. Errors
  * become protocol errors: clients see the text of a `ToolError`, and a reference id for others.
  *
  * With `task`, clients may run it as a task (`prompts/get` with `task`). The specification has tasks for tools only, so
@@ -44,45 +40,10 @@ export type PromptDecorator<Input extends z.ZodType | undefined> = <M extends Me
  * ```
  */
 export function prompt<Input extends z.ZodType | undefined = undefined>(
-  options: PromptOptions<Input> = {},
-): PromptDecorator<Input> {
+  options?: PromptOptions<Input>,
+): PromptDecorator<Input>;
+export function prompt(...args: unknown[]): PromptDecorator<undefined> {
+  refuseBare('@prompt', args);
+  const [options = {}] = args as [options?: PromptOptions<undefined>];
   return (target, name) => declareMethod(target, name, { kind: 'prompt', options });
-}
-
-/**
- * The arguments, as listed by `prompts/list`.
- *
- * @throws {ErrandError} `SCHEMA_UNSUPPORTED` for an argument that is not a string on the wire.
- */
-export function promptArguments(schema: z.ZodType, label: string): PromptArgument[] {
-  const where = `${label}: input`;
-  const json = toJsonSchema(schema, where, 'in', coerced) as ObjectJsonSchema;
-  const required = new Set(json.required);
-  return Object.entries(json.properties ?? {}).map(([name, described]) => {
-    const property = dereferenced(described as Record<string, unknown>, json);
-    if (!takesText(property)) {
-      throw new ErrandError(
-        'SCHEMA_UNSUPPORTED',
-        `${where}: '${name}' is ${JSON.stringify(property.type ?? Object.keys(property))}, but prompt arguments travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.`,
-      );
-    }
-    return {
-      name,
-      ...(typeof property.title === 'string' && { title: property.title }),
-      ...(typeof property.description === 'string' && { description: property.description }),
-      required: required.has(name),
-    };
-  });
-}
-
-const takesText = (property: Record<string, unknown>): boolean =>
-  property.type === 'string' ||
-  property.type === undefined ||
-  (Array.isArray(property.type) && property.type.includes('string'));
-
-/** Coerced types accept text, whatever they turn it into. */
-function coerced({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
-  if ('coerce' in zodSchema._zod.def && zodSchema._zod.def.coerce === true) {
-    Object.assign(jsonSchema, { type: 'string' });
-  }
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { declareMethod } from './declarations.js';
+import { declareMethod, refuseBare } from './declarations.js';
 import type { ResourceOptions } from '../options.js';
 import type { ComponentDecorator } from './tool.js';
 
@@ -30,7 +30,10 @@ import type { ComponentDecorator } from './tool.js';
  */
 export function resource<Input extends z.ZodType | undefined = undefined>(
   uri: string,
-  options: ResourceOptions<Input> = {},
-): ComponentDecorator<Input, undefined> {
+  options?: ResourceOptions<Input>,
+): ComponentDecorator<Input, undefined>;
+export function resource(...args: unknown[]): ComponentDecorator<undefined, undefined> {
+  refuseBare('@resource', args);
+  const [uri, options = {}] = args as [uri: string, options?: ResourceOptions<undefined>];
   return (target, name) => declareMethod(target, name, { kind: 'resource', uri, options });
 }

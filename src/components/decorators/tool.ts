@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { declareMethod } from './declarations.js';
+import { declareMethod, refuseBare } from './declarations.js';
 import type { ToolOptions } from '../options.js';
 import type { ToolResult } from '../results/results.js';
 
@@ -68,7 +68,10 @@ export type ComponentDecorator<Input extends z.ZodType | undefined, Output exten
  * ```
  */
 export function tool<Input extends z.ZodType | undefined = undefined, Output extends z.ZodType | undefined = undefined>(
-  options: ToolOptions<Input, Output> = {},
-): ComponentDecorator<Input, Output> {
+  options?: ToolOptions<Input, Output>,
+): ComponentDecorator<Input, Output>;
+export function tool(...args: unknown[]): ComponentDecorator<undefined, undefined> {
+  refuseBare('@tool', args);
+  const [options = {}] = args as [options?: ToolOptions<undefined, undefined>];
   return (target, name) => declareMethod(target, name, { kind: 'tool', options });
 }

@@ -3,6 +3,8 @@ import { Cron, CronPattern, type CronOptions } from 'croner';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../base/duration.js';
 import { ErrandError, messageOf } from '../../base/errors.js';
+import { nearName } from '../../base/near-name.js';
+import { unknownOption } from '../../base/read-options.js';
 import { shown } from '../../base/shown.js';
 
 /** The timetable of a schedule. */
@@ -52,6 +54,7 @@ const Given = z.union([
 export function toTimetable(when: unknown): Timetable {
   const given = Given.safeParse(when);
   if (!given.success) {
+    refuseUnknown(when);
     throw invalid(
       `when is ${shown(inspect(when, { breakLength: Infinity }))}. Give { cron: '0 3 * * *', timezone: 'Europe/Berlin' } or { every: '15m' }.`,
     );
@@ -65,6 +68,15 @@ export function toTimetable(when: unknown): Timetable {
   const every = Math.round(toMilliseconds(given.data.every, 'docket.schedule: when.every'));
   if (every >= shortestEvery && every <= longestEvery) return { every };
   throw invalid(`when.every is ${every} milliseconds. Give at least one second, and at most 100 years.`);
+}
+
+/** A misspelt option deserves its own sentence. */
+function refuseUnknown(when: unknown): void {
+  if (typeof when !== 'object' || when === null) return;
+  const known = 'every' in when ? ['every'] : 'cron' in when ? ['cron', 'timezone'] : ['cron', 'timezone', 'every'];
+  const unknown = Object.keys(when).find((name) => !known.includes(name));
+  if (unknown !== undefined && nearName(unknown, known) !== undefined)
+    {throw invalid(`when: ${unknownOption(unknown, known)}.`);}
 }
 
 /**

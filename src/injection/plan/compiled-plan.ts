@@ -1,7 +1,7 @@
 import { InstanceContainer, isThenable } from './instance-container.js';
 import type { CallContainer, Plan } from './plan.js';
 import type { Scope } from './scope.js';
-import { unfilled, type Step } from './step.js';
+import { blamed, unfilled, type Step } from './step.js';
 import type { InjectionToken } from '../tokens.js';
 
 /** A checked plan with its steps in order: each call copies one array and walks another. */
@@ -40,7 +40,7 @@ export class CompiledPlan<Frame> implements Plan<Frame> {
         call.keep(step, made);
       } catch (error) {
         call.end();
-        return call.abandon(error, 0);
+        return call.abandon(blamed(step, error), 0);
       }
     }
     return this.opened(call);

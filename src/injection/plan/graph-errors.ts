@@ -1,11 +1,17 @@
-import { ErrandError } from '../../base/errors.js';
+import { ErrandError, messageOf } from '../../base/errors.js';
+import { nearName } from '../../base/near-name.js';
 import type { Mode } from './plan.js';
 import type { Registration } from '../providers.js';
-import { tokenName, type InjectionToken } from '../tokens.js';
+import { isClass, tokenName, type InjectionToken } from '../tokens.js';
 import type { ResolutionPath } from './resolution-path.js';
 import { isRegisteredGlobally } from '../tsyringe.js';
 
-export function notRegistered(token: InjectionToken, path: ResolutionPath): ErrandError {
+/** @param known - all tokens that can be injected */
+export function notRegistered(
+  token: InjectionToken,
+  path: ResolutionPath,
+  known: Iterable<InjectionToken>,
+): ErrandError {
   const name = tokenName(token);
   if (isRegisteredGlobally(token)) {
     return new ErrandError(
@@ -13,9 +19,53 @@ export function notRegistered(token: InjectionToken, path: ResolutionPath): Erra
       `${path.toString()}: registered only in tsyringe's global container, which Errand does not read. Add ${name} to providers, or pass the container that it is registered in as the option container.`,
     );
   }
+  const add = isClass(token) ? `${name} (if it is abstract: { provide: ${name}, useClass: … })` : name;
   return new ErrandError(
     'TOKEN_NOT_REGISTERED',
-    `${path.toString()}: not registered. Add ${name} to providers, or write @inject(${name}, { optional: true }) if it may be absent.`,
+    `${path.toString()}: not registered.${similar(token, [...known])} Add ${add} to providers, or write @inject(${name}, { optional: true }) if it may be absent.`,
+  );
+}
+
+/** A sentence about the known token that may be meant: one of the same name, a subclass, or one of a similar name. */
+function similar(token: InjectionToken, known: readonly InjectionToken[]): string {
+  const name = plainName(token);
+  const namesake = known.find((other) => plainName(other) === name && name !== '');
+  if (namesake !== undefined) return aboutNamesake(token, namesake);
+  const subclass = isClass(token) && known.find((other) => isClass(other) && other.prototype instanceof token);
+  if (subclass) {
+    return ` Its subclass ${tokenName(subclass)} is provided: add { provide: ${name}, useExisting: ${tokenName(subclass)} }.`;
+  }
+  const near = nearName(name, known.map(plainName));
+  const meant = known.find((other) => plainName(other) === near);
+  return meant === undefined ? '' : ` Did you mean ${tokenName(meant)}?`;
+}
+
+function aboutNamesake(token: InjectionToken, other: InjectionToken): string {
+  if (typeof other !== typeof token) return ` Did you mean the ${kindOf(other)} ${plainName(other)}?`;
+  const why = isClass(token) ? 'its file may have been loaded twice' : 'each call of token() makes a new one';
+  return ` Another ${kindOf(token)} of that name is provided: ${why}. Import the one that is provided.`;
+}
+
+const plainName = (token: InjectionToken): string => (typeof token === 'string' ? token : tokenName(token));
+
+const kindOf = (token: InjectionToken): string =>
+  typeof token === 'string' ? 'string' : typeof token === 'symbol' ? 'token' : 'class';
+
+/**
+ * @param path - to the instance that could not be built
+ * @param what - what failed, for example `its factory`
+ */
+export function providerFailed(path: ResolutionPath, what: string, cause: unknown): ErrandError {
+  const asking = path.parameter === undefined ? '' : `, for ${path.parameter}`;
+  return new ErrandError('PROVIDER_FAILED', `${path.toString()}${asking}: ${what} failed: ${messageOf(cause)}`, {
+    cause,
+  });
+}
+
+export function restError(where: string): ErrandError {
+  return new ErrandError(
+    'PARAMETER_UNBOUND',
+    `${where}: it is a rest parameter, which cannot be injected. Take an array: @injectAll(Token).`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { ErrandError } from '../../base/errors.js';
 import { refuseOtherCopy } from '../../base/package-copy.js';
-import { captive, cycle, notInMode, notRegistered } from './graph-errors.js';
+import { captive, cycle, notInMode, notRegistered, providerFailed, restError } from './graph-errors.js';
 import { calling, constructing } from './construct.js';
 import type { Scope } from './scope.js';
 import { unfilled, type LazyRoot, type Step, type StepContext } from './step.js';
@@ -20,6 +20,8 @@ export interface Sources<Frame> {
   readonly builtIns: ReadonlyMap<InjectionToken, BuiltIn<Frame>>;
   readonly external: ExternalContainer<Frame> | undefined;
   readonly ownership: Ownership;
+  /** Whether an error of a provider says all that there is to say, so that it is thrown as it is. */
+  readonly isPlain: (thrown: unknown) => boolean;
   /** Registers a component class that no provider provides. */
   readonly ownComponent: (target: Class, lifetime: Lifetime) => Registration;
 }
@@ -113,7 +115,8 @@ export class Graph<Frame> {
     const builtIn = this.sources.builtIns.get(token);
     if (builtIn) return this.builtIn(builtIn, optional, scope, path);
     if (this.sources.external?.has(token)) return this.external(token, false, scope, path);
-    throw notRegistered(token, path);
+    const { registrations, builtIns } = this.sources;
+    throw notRegistered(token, path, [...registrations.keys(), ...builtIns.keys()]);
   }
 
   private registered(registration: Registration, scope: Scope<Frame>, path: ResolutionPath): Step<Frame> {
@@ -123,7 +126,12 @@ export class Graph<Frame> {
       case 'value':
         return scope.share(registration, () => scope.add({ path: here, given: () => registration.value }));
       case 'existing':
-        return this.one(registration.existing, false, scope, here.to(tokenName(registration.existing)));
+        return this.one(
+          registration.existing,
+          false,
+          scope,
+          here.asking(path.parameter).to(tokenName(registration.existing)),
+        );
       default:
         if (registration.lifetime === 'transient') return this.built(registration, scope, here);
         if (registration.lifetime === 'call' && scope === this.server) throw captive(here);
@@ -162,13 +170,22 @@ export class Graph<Frame> {
       make: isClass ? constructing(registration.target, slots) : calling(registration.make, slots),
       awaits: !isClass,
       disposal: (instance) => this.sources.ownership.take(instance, registration.dispose, isClass),
+      blame: this.blameFor(path, isClass ? `the constructor of ${tokenName(registration.target)}` : 'its factory'),
     });
+  }
+
+  private blameFor(path: ResolutionPath, what: string): (thrown: unknown) => unknown {
+    const { isPlain } = this.sources;
+    return (thrown) => (isPlain(thrown) ? thrown : providerFailed(path, what, thrown));
   }
 
   private constructorNeeds(target: Class, scope: Scope<Frame>, path: ResolutionPath): Step<Frame>[] {
     return constructorParameters(target).map((parameter) => {
-      if (parameter.injection) return this.request(parameter.injection, scope, path);
-      if (parameter.type) return this.one(parameter.type, false, scope, path.to(tokenName(parameter.type)));
+      if (parameter.rest)
+        {throw restError(`${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`);}
+      const here = path.asking(`constructor ${parameterName(parameter)} of ${target.name}`);
+      if (parameter.injection) return this.request(parameter.injection, scope, here);
+      if (parameter.type) return this.one(parameter.type, false, scope, here.to(tokenName(parameter.type)));
       throw holeError(
         `${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`,
         parameter,
@@ -211,6 +228,7 @@ export class Graph<Frame> {
         awaits: true,
         make: ({ frame }) => resolve(at === this.server ? undefined : frame),
         disposal: (instance) => this.sources.ownership.exclude(instance),
+        blame: this.blameFor(path, 'the outer container'),
       }),
     );
   }

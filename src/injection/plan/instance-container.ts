@@ -1,6 +1,6 @@
 import { disposeAll, type Disposer } from '../../base/disposal.js';
 import { ErrandError } from '../../base/errors.js';
-import { unfilled, type LazyRoot, type Step, type StepContext } from './step.js';
+import { blamed, unfilled, type LazyRoot, type Step, type StepContext } from './step.js';
 
 /** The instances of one call or of the server, with their disposers. */
 export class InstanceContainer<Frame = unknown> implements StepContext<Frame> {
@@ -43,10 +43,14 @@ export class InstanceContainer<Frame = unknown> implements StepContext<Frame> {
     const pending = this.pending?.get(step);
     if (pending) return pending;
     this.refuseWhenEnded(step.path);
-    const made = step.make(this);
-    if (step.awaits && isThenable(made)) return this.keepLater(step, made);
-    this.keep(step, made);
-    return undefined;
+    try {
+      const made = step.make(this);
+      if (step.awaits && isThenable(made)) return this.keepLater(step, made);
+      this.keep(step, made);
+      return undefined;
+    } catch (error) {
+      throw blamed(step, error);
+    }
   }
 
   /** Keeps the instance that a promise resolves to. */
@@ -55,6 +59,8 @@ export class InstanceContainer<Frame = unknown> implements StepContext<Frame> {
     const kept = (async () => {
       try {
         this.keep(step, await made);
+      } catch (error) {
+        throw blamed(step, error);
       } finally {
         pending.delete(step);
       }

@@ -26,6 +26,8 @@ export interface PlanRequest {
   readonly component?: { readonly target: Class; readonly lifetime?: Lifetime };
   /** The method's injections, in order. */
   readonly injections: readonly Injection[];
+  /** What asks for each injection, in messages: `parameter 2 (pool)`. */
+  readonly parameters?: readonly string[];
   /** The modes in which the component runs. */
   readonly modes: readonly Mode[];
 }

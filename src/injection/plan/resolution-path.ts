@@ -9,6 +9,10 @@ export class ResolutionPath {
     private readonly registration: Registration | undefined,
     /** Whether `lazy` or `delay` asks for this dependency, so that it may be built later. */
     private readonly deferred: boolean,
+    /** The parameter that asks for this dependency, for example `parameter 2 (pool)`. */
+    readonly parameter?: string | undefined,
+    /** The parameter that asks for what comes next on the path. */
+    private readonly next?: string | undefined,
   ) {}
 
   static from(label: string): ResolutionPath {
@@ -17,12 +21,18 @@ export class ResolutionPath {
 
   /** The path to a dependency of this one. */
   to(name: string, deferred = false): ResolutionPath {
-    return new ResolutionPath(this, name, undefined, deferred);
+    return new ResolutionPath(this, name, undefined, deferred, this.next);
+  }
+
+  /** The same path, from which a parameter asks for a dependency. */
+  asking(parameter: string | undefined): ResolutionPath {
+    const { parent, name, registration, deferred } = this;
+    return new ResolutionPath(parent, name, registration, deferred, this.parameter, parameter);
   }
 
   /** The same path, now with the provider of its end. */
   as(registration: Registration): ResolutionPath {
-    return new ResolutionPath(this.parent, this.name, registration, this.deferred);
+    return new ResolutionPath(this.parent, this.name, registration, this.deferred, this.parameter);
   }
 
   /** Whether `lazy` or `delay` lies anywhere on the path. */

@@ -32,9 +32,14 @@ export interface Step<Frame = unknown> {
   readonly absent?: (() => Error) | undefined;
   /** Finds the disposer of a new instance. */
   readonly disposal?: (instance: unknown) => Disposer | undefined;
+  /** Turns what `make` has thrown into the error that names the provider. Without it, the step has none to name. */
+  readonly blame?: (thrown: unknown) => unknown;
   /** The path from the component, for messages. */
   readonly path: { toString(): string };
 }
+
+/** The error to throw for what a step has thrown. */
+export const blamed = <Frame>(step: Step<Frame>, thrown: unknown): unknown => step.blame?.(thrown) ?? thrown;
 
 /** The value that a `lazy` function builds. */
 export interface LazyRoot<Frame = unknown> {

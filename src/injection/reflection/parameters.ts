@@ -23,6 +23,10 @@ export interface Parameter {
   readonly primitive?: string;
   /** The name, if the source text shows it. */
   readonly name?: string;
+  /** Whether it takes all further arguments: `...names`. */
+  readonly rest?: true;
+  /** Whether it is taken apart: `{ name }`. */
+  readonly destructured?: true;
 }
 
 const typesKey = 'design:paramtypes';
@@ -105,10 +109,12 @@ function parametersOf(
   return Array.from({ length: count }, (_, index) => {
     const type = types?.[index];
     const descriptor = descriptors?.get(index) ?? (isDescriptor(type) ? type : undefined);
-    const name = source[index]?.name;
+    const { name, rest } = source[index] ?? {};
     const known = types && !isDescriptor(type) ? typeOrHole(type) : { hole: 'no-metadata' as const };
     return {
       index,
+      ...(rest === true && { rest }),
+      ...(source[index] !== undefined && name === undefined && { destructured: true as const }),
       ...(name === undefined ? {} : { name }),
       ...(descriptor ? { injection: injectionOf(descriptor) } : known),
     };

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Clock } from '../../base/clock.js';
-import { ErrandError, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Meters } from '../../telemetry/meters.js';
-import { describeIssues } from '../../base/issues.js';
+import { readOptions } from '../../base/read-options.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import { HostGuard, isLoopback, loopback } from '../../transports/http/host-guard.js';
 import { bind, GentleClose, urlOf } from '../../transports/http/node-http.js';
@@ -54,9 +54,7 @@ const longestRequest = 5_000;
 
 /** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
 export async function openMonitor(options: MonitorOptions, monitored: Monitored): Promise<Monitor> {
-  const given = Options.safeParse(options);
-  if (!given.success) throw new ErrandError('OPTIONS_INVALID', `monitor: ${describeIssues(given.error)}.`);
-  const { port, host } = given.data;
+  const { port, host } = readOptions(Options, options, 'monitor');
   const prometheus = await makePrometheus(monitored.meters);
   // If other machines can reach the port, the Host header cannot be predicted: it may be the address of a pod.
   const guard = isLoopback(host) ? new HostGuard(host, undefined, undefined) : undefined;

@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Clock } from '../../base/clock.js';
-import { ErrandError } from '../../base/errors.js';
-import { describeIssues } from '../../base/issues.js';
+import { readOptions } from '../../base/read-options.js';
 import type { Logger } from '../../base/logger.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import type { BodyIntake } from './body-intake.js';
@@ -77,10 +76,8 @@ export interface ListeningServer {
 
 /** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
 export async function listen(options: ListenOptions, errand: ListeningServer): Promise<HttpListener> {
-  const given = Options.safeParse(options);
-  if (!given.success) throw new ErrandError('OPTIONS_INVALID', `listen: ${describeIssues(given.error)}.`);
   const { clock, logger, grace, intake } = errand;
-  const { port, host, path, ...own } = given.data;
+  const { port, host, path, ...own } = readOptions(Options, options, 'listen');
   const http = { ...errand.http, ...own };
   const guard = new HostGuard(host, http.allowedHosts, http.allowedOrigins);
   const endpoint = errand.endpoint(sessionModeOf(http, 'listen'));

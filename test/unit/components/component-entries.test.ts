@@ -47,7 +47,8 @@ describe('a decorated method is refused', () => {
     };
     expect(refusalOf(declare)).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@tool on the static method run of Tools: a component is an instance method with a string name.',
+      message:
+        '@tool on the static method run of Tools: a component is an instance method with a string name. Remove `static`.',
     });
   });
 
@@ -58,7 +59,8 @@ describe('a decorated method is refused', () => {
     }
     expect(refusalOf(() => job()(Tools.prototype, name as never, {}))).toEqual({
       code: 'COMPONENT_INVALID',
-      message: '@job on the method Symbol(run) of Tools: a component is an instance method with a string name.',
+      message:
+        '@job on the method Symbol(run) of Tools: a component is an instance method with a string name. Give the method a name that is text, and set `name` if clients should see another.',
     });
   });
 

@@ -110,14 +110,10 @@ describe('a malformed provider', () => {
     [null, 'providers[1] is null'],
     ['Pool', 'providers[1] is "Pool"'],
     [() => Pool, 'providers[1] is an anonymous function'],
-    [{ useValue: 1 }, 'providers[1] has provide: undefined, which is not a token'],
+    [{ useValue: 1 }, 'providers[1] has no provide, which names the token'],
     [{ provide: 5, useValue: 1 }, 'providers[1] has provide: 5, which is not a token'],
     [{ provide: Pool }, 'providers[1] (Pool) does not say how to provide it'],
     [{ provide: Pool, useValue: 1, useClass: Pool }, 'providers[1] (Pool) has useClass and useValue'],
-    [
-      { provide: Pool, useClass: Pool, scope: 'call' },
-      'providers[1] (Pool) has scope, which does not go with useClass',
-    ],
     [{ provide: Pool, useClass: Pool, inject: [] }, 'providers[1] (Pool) has inject, which does not go with useClass'],
     [
       { provide: Pool, useValue: 1, lifetime: 'call' },

@@ -46,7 +46,7 @@ describe('an unknown token', () => {
   it('is named with the path to it', () => {
     expect(refusal([Warehouse], [], { label: 'ReportTools.buildReport', component: { target: Tools } })).toEqual([
       'TOKEN_NOT_REGISTERED',
-      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool to providers, or write @inject(Pool, { optional: true }) if it may be absent.',
+      'ReportTools.buildReport → Warehouse → Pool: not registered. Add Pool (if it is abstract: { provide: Pool, useClass: … }) to providers, or write @inject(Pool, { optional: true }) if it may be absent.',
     ]);
   });
 

@@ -52,7 +52,7 @@ describe('methodParameters', () => {
       { index: 2, name: 'list', hole: 'primitive', primitive: 'Array' },
       { index: 3, name: 'either', hole: 'erased' },
       { index: 4, name: 'call', hole: 'erased' },
-      { index: 5, hole: 'erased' },
+      { index: 5, destructured: true, hole: 'erased' },
     ]);
     expect(methodParameters(Methods.prototype, 'defaulted', [])[1]).toEqual({
       index: 1,
@@ -64,9 +64,9 @@ describe('methodParameters', () => {
   it('counts by source text when the compiler emitted no metadata', () => {
     expect(methodParameters(Methods.prototype, 'plain', [])).toEqual([
       { index: 0, name: 'first', hole: 'no-metadata' },
-      { index: 1, hole: 'no-metadata' },
+      { index: 1, destructured: true, hole: 'no-metadata' },
       { index: 2, name: 'third', hole: 'no-metadata' },
-      { index: 3, name: 'rest', hole: 'no-metadata' },
+      { index: 3, name: 'rest', rest: true, hole: 'no-metadata' },
     ]);
   });
 
