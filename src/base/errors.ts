@@ -95,7 +95,15 @@ export const errorTable = {
   LISTEN_REFUSED: { meaning: 'The server cannot listen as requested.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },
   CONNECT_TARGET: { meaning: 'The client was given a target that it cannot connect to.' },
-  CONNECT_FAILED: { meaning: 'The client finds no server at an address, or cannot start a server command.' },
+  CONNECT_FAILED: { meaning: 'The client finds no server at an address, or cannot start or reach it in time.' },
+  CLIENT_CLOSED: { meaning: 'The client is closed.' },
+  CONNECTION_LOST: {
+    meaning: 'The connection of a client ended, or its server cannot be reached at the moment.',
+    retryable: true,
+  },
+  SESSION_LOST: { meaning: 'The server no longer has the session of a client, which cannot begin another.' },
+  REQUEST_FAILED: { meaning: 'The server answered a request of the client with an error.' },
+  RESPONSE_INVALID: { meaning: 'The answer of a server to a client does not follow the protocol.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly retryable?: true }>;
 
 /** The stable code of an {@link ErrandError}. The README lists them all. */

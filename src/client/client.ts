@@ -1,5 +1,6 @@
 import {
   CreateTaskResultSchema,
+  ErrorCode,
   ListPromptsResultSchema,
   ListResourcesResultSchema,
   ListResourceTemplatesResultSchema,
@@ -9,16 +10,20 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js';
 import { messageOf } from '../base/errors.js';
-import type { Transport } from '../protocol/transport.js';
 import type {
   GetPromptResult,
+  Implementation,
+  LoggingLevel,
   Prompt,
   ReadResourceResult,
   Resource,
   ResourceTemplate,
+  ServerCapabilities,
   Task,
   Tool,
 } from '../protocol/types.js';
+import { isUnknownTask, parseResponse, rpcCodeOf } from './connection/client-errors.js';
+import type { Target } from './connection/link.js';
 import type { CallOptions, CallProgress, ClientOptions, TaskCallOptions, TaskHandlers } from './options.js';
 import { callSafely, ProgressRouter } from './progress.js';
 import { clientCapabilities, QuestionRouter } from './question-router.js';
@@ -32,7 +37,7 @@ import {
 } from './tasks/task-handle.js';
 import { promptGet, resourceRead, toolCall, type Kind } from './tasks/task-kinds.js';
 import type { KnownTools, ToolArguments, ToolCall, ToolName, ToolsOf, ToolStructured } from './tool-types.js';
-import { connectionClosed, isUnknownTask } from './tasks/tracked-task.js';
+import { ToolBook } from './tool-book.js';
 import { Wire } from './wire.js';
 
 /** A client of one server, created by `connect`, which also determines how much of its tools is typed. */
@@ -41,15 +46,17 @@ export class Client {
   private readonly tasks: TaskBook;
   private readonly questions: QuestionRouter;
   private readonly progress = new ProgressRouter();
+  private readonly tools: ToolBook;
   private readonly report: (error: unknown) => void;
 
   /** @internal */
-  constructor(options: ClientOptions = {}) {
+  constructor(target: Target, options: ClientOptions = {}) {
     const { name = 'errand-client', version = '0.0.0', onError = warn, onLog, onElicitComplete } = options;
     // An error thrown by `onError` itself must not become the answer to a question.
     this.report = (error) => queueMicrotask(() => onError(error));
     const safely = (run: () => unknown): void => callSafely(this.report, run);
-    this.wire = new Wire({ name, version }, clientCapabilities(options), {
+    this.tools = new ToolBook(() => this.listTools());
+    this.wire = new Wire(target, { name, version }, clientCapabilities(options), {
       request: (request, signal) => this.questions.answer(request, signal),
       status: (task) => this.tasks.receiveStatus(task),
       progress: (token, taskId, progress) => {
@@ -59,16 +66,62 @@ export class Client {
       },
       log: (entry) => safely(() => onLog?.(entry)),
       elicitComplete: (elicitationId) => safely(() => onElicitComplete?.(elicitationId)),
-      closed: () => this.tasks.fail(connectionClosed()),
+      toolsChanged: () => this.tools.forget(),
+      renewed: (isAsked) => {
+        this.tools.forget();
+        this.tasks.sessionRenewed(isAsked);
+      },
+      closed: (error) => this.tasks.fail(error),
+      isHarmless: (name) => this.tools.isHarmless(name),
     });
     this.tasks = new TaskBook(this.wire, this.progress, this.report);
     this.questions = new QuestionRouter(options, this.tasks, this.report);
   }
 
   /** @internal */
-  async open(transport: Transport): Promise<this> {
-    await this.wire.open(transport);
+  async open(signal: AbortSignal): Promise<this> {
+    await this.wire.open(signal);
     return this;
+  }
+
+  /** @internal What the server still has to do before the session begins. */
+  get missing(): string {
+    return this.wire.missing;
+  }
+
+  /** Name, version and the like of the server. Undefined if the client was given a transport that had a session. */
+  get serverInfo(): Implementation | undefined {
+    return this.wire.server?.serverInfo;
+  }
+
+  /** What the server can do. Empty if the client was given a transport that had a session. */
+  get serverCapabilities(): ServerCapabilities {
+    return this.wire.server?.capabilities ?? {};
+  }
+
+  /** How to use the server, for people or a model, if it says so. */
+  get instructions(): string | undefined {
+    return this.wire.server?.instructions;
+  }
+
+  /**
+   * Asks the server for a sign of life. Over HTTP this also finds out whether it still has the session, and begins a new
+   * one if not.
+   *
+   * @param options - `timeout` in milliseconds (default: 60 seconds); `signal` ends the wait
+   * @throws {ErrandError} `CONNECTION_LOST` if the server cannot be reached, `WAIT_TIMED_OUT` after `timeout`
+   */
+  async ping({ timeout = 60_000, signal }: Pick<CallOptions, 'timeout' | 'signal'> = {}): Promise<void> {
+    await this.wire.ping({ timeout, ...(signal && { signal }) });
+  }
+
+  /**
+   * Sets the least severe level of the log lines that the server sends to `onLog`. It holds for new sessions, too.
+   *
+   * @throws {ErrandError} `REQUEST_FAILED` if the server sends no log.
+   */
+  async setLoggingLevel(level: LoggingLevel): Promise<void> {
+    await this.wire.setLevel(level);
   }
 
   /** Closes the connection and, over HTTP, ends the session. Tasks keep running; results already received stay available. */
@@ -78,7 +131,9 @@ export class Client {
 
   /** Lists the server's tools, all pages. */
   async listTools(): Promise<Tool[]> {
-    return this.wire.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
+    const listed = await this.wire.allPages('tools/list', ListToolsResultSchema, ({ tools }) => tools);
+    this.tools.learn(listed);
+    return listed;
   }
 
   /** Lists the server's prompts, all pages. */
@@ -102,9 +157,11 @@ export class Client {
 
   /**
    * Calls a tool and waits for its result. With `task: true` the tool runs as a task and the call returns a handle as soon
-   * as the task exists.
+   * as the task exists. A tool that does not run as a task (`execution.taskSupport`) is called in the foreground instead,
+   * and the handle has its answer.
    *
-   * @throws McpError when the server answers with a protocol error. A tool that fails returns a result with `isError`.
+   * @throws {ErrandError} `REQUEST_FAILED` when the server answers with a protocol error. A tool that fails returns a
+   * result with `isError`. `CONNECTION_LOST` when the answer is lost, and a call could do harm if it were repeated.
    * @throws {ErrandError} `OPTIONS_INVALID` for an `onElicit` that would never be called, because the client did not
    * declare elicitation.
    */
@@ -130,7 +187,7 @@ export class Client {
   /**
    * Gets a prompt. With `task: true` a task renders it and the call returns a handle as soon as the task exists.
    *
-   * @throws McpError when the server answers with a protocol error.
+   * @throws {ErrandError} `REQUEST_FAILED` when the server answers with a protocol error.
    */
   getPrompt(name: string, args: Record<string, string> | undefined, options: TaskCallOptions): Promise<PromptTask>;
   getPrompt(name: string, args?: Record<string, string>, options?: CallOptions): Promise<GetPromptResult>;
@@ -145,7 +202,7 @@ export class Client {
   /**
    * Reads a resource. With `task: true` a task reads it and the call returns a handle as soon as the task exists.
    *
-   * @throws McpError when the server answers with a protocol error.
+   * @throws {ErrandError} `REQUEST_FAILED` when the server answers with a protocol error.
    */
   readResource(uri: string, options: TaskCallOptions): Promise<ResourceTask>;
   readResource(uri: string, options?: CallOptions): Promise<ReadResourceResult>;
@@ -179,7 +236,7 @@ export class Client {
    * that may still be running or whose handle is still in use.
    */
   async *listTasks(): AsyncGenerator<Task, void, undefined> {
-    if (this.wire.server.tasks?.list !== undefined) {
+    if (this.serverCapabilities.tasks?.list !== undefined) {
       for await (const { tasks } of this.wire.pages('tasks/list', ListTasksResultSchema)) yield* tasks;
       return;
     }
@@ -198,9 +255,26 @@ export class Client {
     options: CallOptions | TaskCallOptions,
   ): Promise<R | Handle> {
     this.questions.requireDeclared(options);
-    if (options.task !== true) return this.callInForeground(kind.method, params, options).then(kind.parse);
-    if (kind.isDeclared(this.wire.server)) return this.startTask(kind, params, options);
-    return this.callInForeground(kind.method, params, options).then((answer) => this.answeredHandle(kind, answer));
+    if (options.task !== true) {
+      return parseResponse(kind.result, await this.callInForeground(kind.method, params, options), kind.method);
+    }
+    if (await this.mayBeTask(kind, params)) {
+      try {
+        return await this.startTask(kind, params, options);
+      } catch (error) {
+        // It does not run as a task, which not every list says.
+        if (rpcCodeOf(error) !== ErrorCode.MethodNotFound) throw error;
+      }
+    }
+    return this.answeredHandle(kind, await this.callInForeground(kind.method, params, options));
+  }
+
+  private async mayBeTask<R extends object, Handle>(
+    kind: Kind<R, Handle>,
+    { name }: Record<string, unknown>,
+  ): Promise<boolean> {
+    if (!kind.isDeclared(this.serverCapabilities)) return false;
+    return kind.method !== toolCall.method || (await this.tools.allowsTask(name as string)) !== false;
   }
 
   /** Sends the request in the foreground, so the answer is its result. */
@@ -242,13 +316,13 @@ export class Client {
     const creation = this.wire.request(kind.method, augmented, ResultSchema, limits).then((answer) => {
       this.progress.forget(token);
       if (!('task' in answer)) return this.answeredHandle(kind, answer);
-      const { task, _meta } = CreateTaskResultSchema.parse(answer);
+      const { task, _meta } = parseResponse(CreateTaskResultSchema, answer, kind.method);
       const tracked = this.tasks.track(task.taskId).begin(task, token, early).addHandlers(handlers);
       this.progress.listen(token, (progress) => tracked.receiveProgress(progress));
       const immediate = _meta?.['io.modelcontextprotocol/model-immediate-response'];
       return new kind.Handle({
         tracked,
-        parse: kind.parse,
+        parse: (result) => parseResponse(kind.result, result, kind.method),
         returnedImmediately: false,
         ...(typeof immediate === 'string' && { immediateResponse: immediate }),
       });
@@ -265,13 +339,21 @@ export class Client {
 
   private answeredHandle<R extends object, Handle>(kind: Kind<R, Handle>, answer: Result): Handle {
     const tracked = immediately(answer, this.report);
-    return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: true });
+    return new kind.Handle({
+      tracked,
+      parse: (result) => parseResponse(kind.result, result, kind.method),
+      returnedImmediately: true,
+    });
   }
 
   private handleOf<R extends object, Handle>(kind: Kind<R, Handle>, taskId: string, handlers: TaskHandlers): Handle {
     this.questions.requireDeclared(handlers);
     const tracked = this.tasks.track(taskId).addHandlers(handlers);
-    return new kind.Handle({ tracked, parse: kind.parse, returnedImmediately: false });
+    return new kind.Handle({
+      tracked,
+      parse: (result) => parseResponse(kind.result, result, kind.method),
+      returnedImmediately: false,
+    });
   }
 }
 

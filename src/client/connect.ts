@@ -1,29 +1,15 @@
 import { isNativeError } from 'node:util/types';
-import { ErrandError, messageOf } from '../base/errors.js';
-import type { Transport } from '../protocol/transport.js';
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { longestTimer } from '../base/clock.js';
+import { ErrandError } from '../base/errors.js';
 import { Client, type ClientOf } from './client.js';
-import type { ClientOptions } from './options.js';
+import { toClientError } from './connection/client-errors.js';
+import type { Target } from './connection/link.js';
+import { targetOf, type ConnectableServer, type ConnectTarget } from './connection/targets.js';
+import type { ConnectOptions } from './options.js';
 
-/** A server in this process: any object that can connect a transport. */
-export interface ConnectableServer {
-  /** Serves one client over the transport. */
-  connect(transport: Transport): Promise<void>;
-}
-
-/** A server to start in its own process and talk to over stdin and stdout. */
-export interface ServerCommand {
-  /** The program to run. */
-  readonly command: string;
-  /** Arguments of the program. */
-  readonly args?: readonly string[];
-  /** Environment of the process. Default: a few harmless variables of the current environment. */
-  readonly env?: Record<string, string>;
-  /** Working directory of the process. Default: the current one. */
-  readonly cwd?: string;
-}
-
-/** A server that `connect` can reach. */
-export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL | string;
+/** Default of {@link ConnectOptions.timeout}, in milliseconds. */
+const defaultTimeout = 60_000;
 
 /**
  * Connects a client to a server: one in this process, one at a URL (Streamable HTTP), one started by a command (stdio), or
@@ -40,10 +26,17 @@ export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL 
  *   accepts any arguments.
  * - The plain type `ErrandServer` names no tools, so `connect(server as ErrandServer)` accepts everything.
  *
- * @param target - a server, an `http(s)://` URL, a command and its arguments (as an object, or as one string separated by
- * spaces), or a transport that has not been started
- * @throws {ErrandError} `CONNECT_TARGET` for anything else; `CONNECT_FAILED` if no server answers at the URL or the command
- * cannot be started.
+ * If the server loses the session (HTTP 404), the client begins a new one and finds its tasks again. It sends a request
+ * again that the server refused for that reason. If an answer is lost with its stream, it repeats reads, lists and calls
+ * of tools that say they are read-only or idempotent (`annotations`); any other request fails with `CONNECTION_LOST`.
+ *
+ * Whatever the client throws is an {@link ErrandError}. `REQUEST_FAILED` has the server's error as its `cause`, with the
+ * code of JSON-RPC in `data.code`.
+ *
+ * @param target - a server, an `http(s)://` URL, a command and its arguments (as an object, or as one string in which
+ * quotes keep spaces), a transport that has not been started, or a function that makes one for each session
+ * @throws {ErrandError} `CONNECT_TARGET` for anything else; `CONNECT_FAILED` if no server answers in time, or the command
+ * cannot be started or ends: the message has the end of what it wrote to stderr. If `signal` aborts, its reason.
  *
  * @example
  * ```ts
@@ -68,87 +61,70 @@ export type ConnectTarget = ConnectableServer | ServerCommand | Transport | URL 
  */
 export async function connect<Server extends ConnectableServer = ConnectableServer>(
   target: Server | ConnectTarget,
-  options: ClientOptions = {},
+  options: ConnectOptions = {},
 ): Promise<ClientOf<Server>> {
-  const transport = await transportTo(target);
-  try {
-    return (await new Client(options).open(transport)) as ClientOf<Server>;
-  } catch (error) {
-    throw unreachable(target, error) ?? error;
-  }
-}
-
-/** Names the address or command in an error of the operating system. Undefined for an error that the server itself sent. */
-function unreachable(target: unknown, error: unknown): ErrandError | undefined {
-  if (!isNativeError(error)) return undefined;
-  const { cause } = error;
-  if (error.name === 'TypeError' && isNativeError(cause)) {
-    // This is how fetch reports that there was no answer. If it tried several addresses, each has its own reason.
-    const reasons = 'errors' in cause && Array.isArray(cause.errors) ? (cause.errors as unknown[]) : [cause];
-    const why = [...new Set(reasons.map(messageOf))].join(', ');
-    return new ErrandError(
-      'CONNECT_FAILED',
-      `No server answers at ${shownUrl(String(target))}: ${why}. Start one there, or pass the URL that it listens on, including the path.`,
-      { cause: error },
-    );
-  }
-  if (!('syscall' in error) || !String(error.syscall).startsWith('spawn')) return undefined;
-  return new ErrandError(
-    'CONNECT_FAILED',
-    `The server's command could not be started: ${error.message}. Pass a program on the PATH, or its full path.`,
-    { cause: error },
-  );
-}
-
-/** The query of a URL may contain a token. */
-function shownUrl(text: string): string {
-  const { origin, pathname } = new URL(text);
-  return origin + pathname;
-}
-
-async function transportTo(target: unknown): Promise<Transport> {
-  if (target instanceof URL) return httpTransport(target);
-  if (typeof target === 'string') {
-    if (/^https?:\/\//i.test(target) && URL.canParse(target)) return httpTransport(new URL(target));
-    const [command, ...args] = target.split(' ').filter((word) => word !== '');
-    if (command !== undefined && !command.includes('://')) return stdioTransport({ command, args });
-  } else if (isServer(target)) {
-    const { InMemoryTransport } = await import('@modelcontextprotocol/sdk/inMemory.js');
-    const [ours, theirs] = InMemoryTransport.createLinkedPair();
-    await target.connect(theirs);
-    return ours;
-  } else if (isCommand(target)) {
-    return stdioTransport(target);
-  } else if (isTransport(target)) {
-    return target;
-  }
-  throw new ErrandError(
-    'CONNECT_TARGET',
-    `connect was given ${typeof target === 'string' ? JSON.stringify(target) : `a ${typeof target}`}. Pass a server, an http:// or https:// URL, or a command such as { command: 'node', args: ['server.js'] }.`,
-  );
-}
-
-async function httpTransport(url: URL): Promise<Transport> {
-  if (url.username !== '' || url.password !== '') {
+  const { timeout = defaultTimeout, signal, ...clientOptions } = options;
+  if (!(timeout > 0)) {
     throw new ErrandError(
-      'CONNECT_TARGET',
-      `connect was given a URL of ${url.host} with a user or password, which are not sent. Pass a StreamableHTTPClientTransport with the headers that the server needs.`,
+      'OPTIONS_INVALID',
+      `connect was given the timeout ${timeout}. Pass milliseconds, more than 0.`,
     );
   }
-  const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
-  return new StreamableHTTPClientTransport(url);
+  signal?.throwIfAborted();
+  const to = targetOf(target);
+  const client = new Client(to, clientOptions);
+  const attempt = new AbortController();
+  const abort = (): void => attempt.abort(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  const giveUp = (): void => attempt.abort(tooLate(to, client.missing, timeout));
+  const timer = timeout <= longestTimer ? setTimeout(giveUp, timeout) : undefined;
+  try {
+    return (await client.open(attempt.signal)) as ClientOf<Server>;
+  } catch (error) {
+    if (attempt.signal.aborted) throw attempt.signal.reason;
+    throw failed(to, error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
-async function stdioTransport({ command, args = [], env, cwd }: ServerCommand): Promise<Transport> {
-  const { StdioClientTransport } = await import('@modelcontextprotocol/sdk/client/stdio.js');
-  return new StdioClientTransport({ command, args: [...args], ...(env && { env }), ...(cwd !== undefined && { cwd }) });
+/** Says which step of connecting failed, where, and what to do about it. */
+function failed(to: Target, thrown: unknown): unknown {
+  // A server in this process says itself why it takes no client.
+  if (ErrandError.is(thrown)) return thrown;
+  if (isNativeError(thrown) && 'syscall' in thrown && String(thrown.syscall).startsWith('spawn')) {
+    return failure(
+      `The server's command could not be started: ${thrown.message}. Pass a program on the PATH, or its full path.`,
+      thrown,
+    );
+  }
+  const isEnded = thrown instanceof McpError && !ErrandError.is(thrown.data) && thrown.code === closedCode;
+  if (isEnded) return failure(`${sentence(to.where)} ended before it answered initialize.${to.lastWords()}`, thrown);
+  const { code, message, data, cause } = toClientError(thrown, 'initialize', to);
+  if (code === 'CONNECTION_LOST' && data === undefined) {
+    const advice = to.isRenewable ? ' Start one there, or pass the URL that it listens on, including the path.' : '';
+    return failure(`${message}${advice}`, cause);
+  }
+  const advice = wrongPath.includes(data?.status)
+    ? ' Pass the URL that the server listens on, including the path.'
+    : '';
+  return new ErrandError('CONNECT_FAILED', `No session could be begun: ${message}${advice}`, {
+    cause,
+    ...(data !== undefined && { data }),
+  });
 }
 
-const isServer = (target: unknown): target is ConnectableServer =>
-  typeof target === 'object' && target !== null && 'connect' in target && typeof target.connect === 'function';
+const closedCode: number = ErrorCode.ConnectionClosed;
 
-const isCommand = (target: unknown): target is ServerCommand =>
-  typeof target === 'object' && target !== null && 'command' in target && typeof target.command === 'string';
+/** HTTP statuses of a server that does not speak MCP at this path. */
+const wrongPath: readonly unknown[] = [404, 405];
 
-const isTransport = (target: unknown): target is Transport =>
-  typeof target === 'object' && target !== null && 'start' in target && 'send' in target;
+const tooLate = ({ where, lastWords }: Target, missing: string, timeout: number): ErrandError =>
+  failure(`${sentence(where)} did not ${missing} within ${timeout} ms.${lastWords()}`);
+
+const failure = (message: string, cause?: unknown): ErrandError =>
+  new ErrandError('CONNECT_FAILED', message, { cause });
+
+/** The same words at the beginning of a sentence. A URL stays as it is. */
+const sentence = (where: string): string => (where.startsWith('the ') ? `T${where.slice(1)}` : where);

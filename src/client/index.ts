@@ -19,6 +19,7 @@ export type {
   GetPromptResult,
   Icon,
   ImageContent,
+  Implementation,
   LoggingLevel,
   Prompt,
   PromptArgument,
@@ -29,6 +30,7 @@ export type {
   ResourceLink,
   ResourceTemplate,
   Root,
+  ServerCapabilities,
   Task,
   TextContent,
   Tool,
@@ -36,9 +38,18 @@ export type {
   ToolMap,
   ToolShape,
 } from '../protocol/types.js';
-export { connect, type ConnectableServer, type ConnectTarget, type ServerCommand } from './connect.js';
+export { connect } from './connect.js';
+export type { ConnectableServer, ConnectTarget, ServerCommand, TransportFactory } from './connection/targets.js';
 export type { Client, ClientOf } from './client.js';
-export type { CallOptions, CallProgress, ClientOptions, ServerLog, TaskCallOptions, TaskHandlers } from './options.js';
+export type {
+  CallOptions,
+  CallProgress,
+  ClientOptions,
+  ConnectOptions,
+  ServerLog,
+  TaskCallOptions,
+  TaskHandlers,
+} from './options.js';
 export type {
   ElicitHandler,
   ElicitUrlHandler,

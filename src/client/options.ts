@@ -51,6 +51,17 @@ export interface ClientOptions {
   readonly onLog?: (entry: ServerLog) => void;
 }
 
+/** Options of `connect`. */
+export interface ConnectOptions extends ClientOptions {
+  /**
+   * How long to wait until the session has begun, in milliseconds: for the transport or process to start, and for the
+   * answer to `initialize`. `Infinity` waits for ever. Default: 60 seconds.
+   */
+  readonly timeout?: number;
+  /** Ends the attempt to connect, and a process started for it. `connect` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** Handlers of one call or task. */
 export interface TaskHandlers {
   /**

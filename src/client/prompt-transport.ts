@@ -21,6 +21,8 @@ interface Prompt {
   /** Set from when the answer is ready until it has reached the server. */
   answer: JSONRPCMessage | undefined;
   delivering: boolean;
+  /** Its session is lost. The answer is kept until the task asks again in another session. */
+  isOrphaned: boolean;
   /** Set while a withdrawn prompt is in its grace period: keeps the prompt open. */
   cancelWithdrawal: (() => void) | undefined;
 }
@@ -71,6 +73,25 @@ export class PromptTransport implements Transport {
     return false;
   }
 
+  /**
+   * A new session has taken the place of a lost one. Tasks ask again there, and a person who is still thinking is not
+   * asked twice. The calls of the old session are gone, and with them their questions.
+   */
+  sessionRenewed(): void {
+    for (const prompt of [...this.prompts.values()]) {
+      if (prompt.taskId === undefined) this.withdraw(prompt, cancellationOf(prompt.request.id, 'Its session is lost'));
+      else prompt.isOrphaned = true;
+    }
+  }
+
+  /** The task has ended: nobody will close those of its prompts whose session is lost. */
+  taskEnded(taskId: string): void {
+    for (const prompt of [...this.prompts.values()]) {
+      if (prompt.taskId !== taskId || !prompt.isOrphaned) continue;
+      this.withdraw(prompt, cancellationOf(prompt.request.id, 'Its task has ended'));
+    }
+  }
+
   start(): Promise<void> {
     return this.inner.start();
   }
@@ -81,7 +102,7 @@ export class PromptTransport implements Transport {
     prompt.answer = message;
     this.reportForeground();
     // A withdrawn question is answered when it is asked again.
-    if (prompt.cancelWithdrawal === undefined) await this.deliver(prompt);
+    if (prompt.cancelWithdrawal === undefined && !prompt.isOrphaned) await this.deliver(prompt);
   }
 
   close(): Promise<void> {
@@ -104,6 +125,7 @@ export class PromptTransport implements Transport {
     known?.cancelWithdrawal?.();
     if (known !== undefined && isDeepStrictEqual(known.request, request)) {
       known.cancelWithdrawal = undefined;
+      known.isOrphaned = false;
       if (known.answer !== undefined) this.deliver(known).catch((error: unknown) => this.onerror?.(error as Error));
       return;
     }
@@ -113,12 +135,13 @@ export class PromptTransport implements Transport {
       taskId,
       answer: undefined,
       delivering: false,
+      isOrphaned: false,
       cancelWithdrawal: undefined,
     });
     this.reportForeground();
     if (known === undefined) return this.onmessage?.(request, extra);
     // A different question reuses the id, so the old prompt is over. The SDK handles a cancellation asynchronously.
-    this.onmessage?.(cancellationOf(request.id), extra);
+    this.onmessage?.(cancellationOf(request.id, 'Another question has its id'), extra);
     queueMicrotask(() => this.onmessage?.(request, extra));
   }
 
@@ -127,7 +150,7 @@ export class PromptTransport implements Transport {
     return this.prompts.get((message.params as { requestId?: RequestId } | undefined)?.requestId ?? '');
   }
 
-  private withdraw(prompt: Prompt, cancellation: JSONRPCMessage, extra: Extra): void {
+  private withdraw(prompt: Prompt, cancellation: JSONRPCMessage, extra?: Extra): void {
     this.forget(prompt);
     this.onmessage?.(cancellation, extra);
   }
@@ -136,6 +159,7 @@ export class PromptTransport implements Transport {
   private async deliver(prompt: Prompt): Promise<void> {
     if (prompt.delivering || prompt.answer === undefined) return;
     prompt.delivering = true;
+    const isOrphaned = (): boolean => prompt.isOrphaned;
     const until = this.clock.now() + deliveryPatience;
     try {
       for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
@@ -144,6 +168,7 @@ export class PromptTransport implements Transport {
           this.forget(prompt);
           return;
         } catch (error) {
+          if (isOrphaned()) return;
           const isLast = isRefusal(error) || this.isClosed || this.clock.now() + pause > until;
           if (isLast) {
             this.forget(prompt);
@@ -151,7 +176,13 @@ export class PromptTransport implements Transport {
           }
         }
         await new Promise<void>((resolve) => void this.clock.schedule(pause, resolve));
-        if (prompt.cancelWithdrawal !== undefined || this.prompts.get(prompt.request.id) !== prompt) return;
+        if (
+          prompt.cancelWithdrawal !== undefined ||
+          prompt.isOrphaned ||
+          this.prompts.get(prompt.request.id) !== prompt
+        ) {
+          return;
+        }
       }
     } finally {
       prompt.delivering = false;
@@ -180,10 +211,10 @@ export class PromptTransport implements Transport {
 
 const isRequest = (message: JSONRPCMessage): message is Request => 'method' in message && 'id' in message;
 
-const cancellationOf = (requestId: RequestId): JSONRPCMessage => ({
+const cancellationOf = (requestId: RequestId, reason: string): JSONRPCMessage => ({
   jsonrpc: '2.0',
   method: 'notifications/cancelled',
-  params: { requestId, reason: 'Another question has its id' },
+  params: { requestId, reason },
 });
 
 /** Whether the server was reached and refused the message. The SDK's transport puts the HTTP status in `code`. */

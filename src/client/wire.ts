@@ -2,6 +2,7 @@ import { Client as SdkClient } from '@modelcontextprotocol/sdk/client/index.js';
 import type { AnySchema, SchemaOutput } from '@modelcontextprotocol/sdk/server/zod-compat.js';
 import {
   ElicitationCompleteNotificationSchema,
+  EmptyResultSchema,
   ErrorCode,
   LoggingMessageNotificationSchema,
   McpError,
@@ -9,19 +10,24 @@ import {
   ResultSchema,
   TaskSchema,
   TaskStatusNotificationSchema,
+  ToolListChangedNotificationSchema,
+  type InitializeResult,
   type JSONRPCRequest,
   type Result,
-  type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
 import { longestTimer, systemClock } from '../base/clock.js';
-import type { Transport } from '../protocol/transport.js';
-import type { ClientCapabilities, Implementation, Task } from '../protocol/types.js';
+import type { ErrandError } from '../base/errors.js';
+import type { ClientCapabilities, Implementation, LoggingLevel, Task } from '../protocol/types.js';
+import { clientClosed, connectionEnded, requestTimedOut, toClientError } from './connection/client-errors.js';
+import type { Target } from './connection/link.js';
+import type { ToolLookup } from './connection/repeatable.js';
+import { SessionTransport } from './connection/session-transport.js';
 import type { CallOptions, CallProgress, ServerLog } from './options.js';
 import { PromptTransport } from './prompt-transport.js';
 import { relatedTaskOf } from './question-router.js';
 import { ResultWait, type ResultRequests } from './tasks/result-wait.js';
 import { PausableTimeouts } from './pausable-timeouts.js';
-import { connectionClosed, type TaskRequests } from './tasks/tracked-task.js';
+import type { TaskRequests } from './tasks/tracked-task.js';
 
 /** Receives the messages that the server sends unprompted. */
 export interface WireListener {
@@ -30,7 +36,11 @@ export interface WireListener {
   status(task: Task): Promise<void>;
   log(entry: ServerLog): void;
   elicitComplete(elicitationId: string): void;
-  closed(): void;
+  toolsChanged(): void;
+  /** A new session has taken the place of a lost one. `isAsked` tells whether a question of a task is open here. */
+  renewed(isAsked: (taskId: string) => boolean): void;
+  closed(error: ErrandError): void;
+  readonly isHarmless: ToolLookup;
 }
 
 /** Default timeout of a request, in milliseconds: one hour. */
@@ -57,10 +67,27 @@ export class Wire implements TaskRequests, ResultRequests {
   private readonly sdk: SdkClient;
   private readonly timeouts = new PausableTimeouts(systemClock);
   private readonly waits = new Map<string, ResultWait>();
-  private transport: Transport | undefined;
-  private prompts: PromptTransport | undefined;
+  private readonly sessions: SessionTransport;
+  private readonly prompts: PromptTransport;
+  private level: LoggingLevel | undefined;
+  private isClosed = false;
 
-  constructor(identity: Implementation, capabilities: ClientCapabilities, listener: WireListener) {
+  constructor(
+    private readonly target: Target,
+    identity: Implementation,
+    capabilities: ClientCapabilities,
+    listener: WireListener,
+  ) {
+    this.sessions = new SessionTransport(target, systemClock, {
+      isHarmless: (name) => listener.isHarmless(name),
+      renewed: () => {
+        this.prompts.sessionRenewed();
+        for (const wait of this.waits.values()) wait.sessionRenewed();
+        listener.renewed((taskId) => this.hasPrompt(taskId));
+        if (this.level !== undefined) this.setLevel(this.level).catch(() => undefined);
+      },
+    });
+    this.prompts = new PromptTransport(this.sessions, systemClock, (isOpen) => this.timeouts.setPaused(isOpen));
     this.sdk = new SdkClient(identity, { capabilities });
     // The SDK's own handlers of questions refuse requests where they could ignore a field.
     this.sdk.fallbackRequestHandler = (request, { signal }) => listener.request(request, signal);
@@ -80,60 +107,93 @@ export class Wire implements TaskRequests, ResultRequests {
     this.sdk.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) =>
       listener.elicitComplete(params.elicitationId),
     );
-    this.sdk.onclose = () => listener.closed();
+    this.sdk.setNotificationHandler(ToolListChangedNotificationSchema, () => listener.toolsChanged());
+    this.sdk.onclose = () => listener.closed(this.ended());
     this.sdk.onerror = ({ message }) => {
       if (streamBroke.test(message)) for (const wait of this.waits.values()) wait.streamBroke();
     };
   }
 
-  /** The capabilities that the server declared. */
-  get server(): ServerCapabilities {
-    return this.sdk.getServerCapabilities() ?? {};
+  /** How the server introduced itself; undefined for a transport that came with a session. */
+  get server(): InitializeResult | undefined {
+    return this.sessions.server;
+  }
+
+  /** What the server still has to do before the session begins. */
+  get missing(): string {
+    if (!this.sessions.isStarted) return 'start';
+    return this.server === undefined ? 'answer initialize' : 'accept notifications/initialized';
   }
 
   get isOpen(): boolean {
     return this.sdk.transport !== undefined;
   }
 
-  async open(transport: Transport): Promise<void> {
-    this.transport = transport;
-    this.prompts = new PromptTransport(transport, systemClock, (isOpen) => this.timeouts.setPaused(isOpen));
-    await this.sdk.connect(this.prompts);
+  /** Connects. The signal ends the attempt, and whatever was started for it. */
+  async open(signal: AbortSignal): Promise<void> {
+    const ended = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+    try {
+      signal.throwIfAborted();
+      await Promise.race([this.sdk.connect(this.prompts, { timeout: longestTimer }), ended]);
+    } catch (error) {
+      // Not awaited: a process may take seconds to end.
+      this.sessions.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Closes the connection and, over HTTP, ends the session. */
   async close(): Promise<void> {
-    const { transport } = this;
-    if (this.isOpen && transport !== undefined && 'terminateSession' in transport) await terminateSession(transport);
+    this.isClosed = true;
+    if (this.isOpen) await withinTerminationTimeout(this.sessions.endSession());
     await this.sdk.close();
   }
 
-  /** Sends a request and waits for its answer, at most `timeout` milliseconds or until the signal aborts. */
+  /**
+   * Sends a request and waits for its answer, at most `timeout` milliseconds or until the signal aborts.
+   *
+   * @throws {ErrandError} whatever happens, unless the signal has another reason
+   */
   async request<T extends AnySchema>(
     method: string,
     params: Record<string, unknown>,
     schema: T,
     { timeout = defaultTimeout, signal, mayAsk = false }: RequestOptions = {},
   ): Promise<SchemaOutput<T>> {
-    if (!this.isOpen) throw connectionClosed();
+    if (!this.isOpen) throw this.ended();
     signal?.throwIfAborted();
     // The SDK never removes its listener from the signal it receives, so it gets one of its own.
     const abortion = new AbortController();
     const abort = (): void => abortion.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    const giveUp = (): void =>
-      abortion.abort(McpError.fromError(ErrorCode.RequestTimeout, 'Request timed out', { timeout }));
-    const stopTimeout = mayAsk ? this.timeouts.start(Math.min(timeout, longestTimer), giveUp) : undefined;
-    const limits = { timeout: mayAsk ? longestTimer : Math.min(timeout, longestTimer), signal: abortion.signal };
+    const patience = Math.min(timeout, longestTimer);
+    const giveUp = (): void => {
+      const error = requestTimedOut(this.target, method, patience);
+      abortion.abort(new McpError(ErrorCode.RequestTimeout, error.message, error));
+    };
+    const stopTimeout = mayAsk ? this.timeouts.start(patience, giveUp) : systemClock.schedule(patience, giveUp);
     try {
-      return await this.sdk.request({ method, params }, schema, limits);
+      return await this.sdk.request({ method, params }, schema, { timeout: longestTimer, signal: abortion.signal });
     } catch (error) {
       signal?.throwIfAborted(); // the SDK would hide the signal's reason
-      throw error;
+      const isAnswered = error instanceof McpError && error.code !== (ErrorCode.ConnectionClosed as number);
+      throw this.sdk.transport !== undefined || isAnswered ? toClientError(error, method, this.target) : this.ended();
     } finally {
-      stopTimeout?.();
+      stopTimeout();
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  async ping(options: RequestOptions): Promise<void> {
+    await this.request('ping', {}, EmptyResultSchema, options);
+  }
+
+  /** Sets the level of the log lines that the server sends, in this session and in those that follow. */
+  async setLevel(level: LoggingLevel): Promise<void> {
+    this.level = level;
+    await this.request('logging/setLevel', { level }, EmptyResultSchema, { timeout: statusTimeout });
   }
 
   /** All items of a paged list. */
@@ -175,6 +235,7 @@ export class Wire implements TaskRequests, ResultRequests {
 
   taskEnded(taskId: string): void {
     this.waits.get(taskId)?.taskEnded();
+    this.prompts.taskEnded(taskId);
   }
 
   requestResult(taskId: string, signal: AbortSignal): Promise<Result> {
@@ -182,15 +243,18 @@ export class Wire implements TaskRequests, ResultRequests {
   }
 
   hasPrompt(taskId: string): boolean {
-    return this.prompts?.hasPrompt(taskId) === true;
+    return this.prompts.hasPrompt(taskId);
+  }
+
+  private ended(): ErrandError {
+    return this.isClosed ? clientClosed() : connectionEnded(this.target);
   }
 }
 
-/** Asks the server to end the session, and ignores a server that does not answer. */
-async function terminateSession(transport: { terminateSession?: unknown }): Promise<void> {
+/** Waits for the server to end the session, and ignores one that does not answer. */
+async function withinTerminationTimeout(terminated: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, terminationTimeout)));
-  const terminated = (transport.terminateSession as () => Promise<void>)().catch(() => undefined);
   await Promise.race([terminated, tooLong]);
   clearTimeout(timer);
 }

@@ -29,6 +29,42 @@ export type Implementation = {
   icons?: Icon[];
 };
 
+/** What a server can do, as it tells its clients. Each part may hold more than is listed here. */
+export type ServerCapabilities = {
+  /** Capabilities outside the specification. */
+  experimental?: Record<string, object>;
+  /** The server sends its log. */
+  logging?: object;
+  /** The server completes arguments. */
+  completions?: object;
+  /** The server has tools. */
+  tools?: {
+    /** It notifies the client when they change. */
+    listChanged?: boolean;
+  };
+  /** The server has prompts. */
+  prompts?: {
+    /** It notifies the client when they change. */
+    listChanged?: boolean;
+  };
+  /** The server has resources. */
+  resources?: {
+    /** It notifies the client when they change. */
+    listChanged?: boolean;
+    /** It notifies the client when one that the client subscribed to changes. */
+    subscribe?: boolean;
+  };
+  /** The server runs requests as tasks. */
+  tasks?: {
+    /** It lists tasks. */
+    list?: object;
+    /** It cancels tasks. */
+    cancel?: object;
+    /** The requests that may run as tasks, as `{ tools: { call: {} } }`. */
+    requests?: { [name: string]: unknown };
+  };
+};
+
 /** The capabilities that a client can declare, in either generation. */
 export type ClientCapabilities = {
   /** Capabilities outside the specification. */

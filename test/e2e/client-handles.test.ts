@@ -6,7 +6,7 @@ import type { TaskEvent, ToolTask } from '../../src/client/tasks/task-handle.js'
 import { eventually } from '../helpers/eventually.js';
 import { allTasks, ForeignServer, type Answer } from '../helpers/foreign-server.js';
 import { rejection } from '../helpers/raw-calls.js';
-import { rejectionOf } from '../helpers/thrown.js';
+import { answeredWith, rejectionOf } from '../helpers/thrown.js';
 
 /** Longer than any test: whoever waits for a poll fails. */
 const never = 3_600_000;
@@ -84,7 +84,7 @@ describe('the status of a task', () => {
 
   it('of a task that the server does not know is an error', async () => {
     await open();
-    await expect(client.toolTask('strange').status()).rejects.toMatchObject({ code: -32602 });
+    await expect(client.toolTask('strange').status()).rejects.toMatchObject(answeredWith(-32602));
   });
 });
 
@@ -143,7 +143,7 @@ describe('waiting for a task', () => {
     const task = await start();
     const waiting = rejection(task.wait());
     server.tasks.clear();
-    expect(await waiting).toMatchObject({ code: -32602 });
+    expect(await waiting).toMatchObject(answeredWith(-32602));
   });
 
   it('fails at once when the connection is closed, between two polls too', async () => {
@@ -155,11 +155,11 @@ describe('waiting for a task', () => {
     await eventually(() => expect(server.count('tasks/get')).toBe(1));
     await server.sdk.close();
     for (const failed of [waiting, result, following]) {
-      expect(await failed).toMatchObject({ code: -32000, message: expect.stringContaining('Connection closed') });
+      expect(await failed).toMatchObject({ code: 'CONNECTION_LOST', message: expect.stringContaining('has ended') });
     }
-    await expect(task.status()).rejects.toMatchObject({ code: -32000 });
-    await expect(task.wait()).rejects.toMatchObject({ code: -32000 });
-    await expect(client.listTools()).rejects.toMatchObject({ code: -32000 });
+    await expect(task.status()).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await expect(task.wait()).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await expect(client.listTools()).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   });
 });
 
@@ -187,7 +187,7 @@ describe('the result of a task', () => {
     for (const code of [-32_000, -32_001, -32_602, 7]) {
       const failed = await start();
       server.end(failed.taskId, new McpError(code, 'no such table', { table: 7 }));
-      const expected = { code, message: expect.stringContaining('no such table'), data: { table: 7 } };
+      const expected = { ...answeredWith(code, 'no such table'), cause: { code, data: { table: 7 } } };
       expect(await rejection(failed.result())).toMatchObject(expected);
       expect(server.count('tasks/result')).toBe(1);
       server.asked.length = 0;
@@ -197,7 +197,7 @@ describe('the result of a task', () => {
     server.end(task.taskId, new McpError(7, 'late'));
     await rejection(task.result());
     await client.close();
-    expect(await rejection(task.result())).toMatchObject({ code: 7 });
+    expect(await rejection(task.result())).toMatchObject(answeredWith(7));
   });
 
   it('is not what `await` gives: a handle has no `then`', async () => {
@@ -327,7 +327,7 @@ describe('iterating over a task', () => {
     await open();
     const task = await start();
     server.tasks.clear();
-    expect(await rejection(eventsOf(task))).toMatchObject({ code: -32602 });
+    expect(await rejection(eventsOf(task))).toMatchObject(answeredWith(-32602));
   });
 
   it('leaves out progress when it is read slowly, never a status', async () => {

@@ -218,7 +218,7 @@ describe('where the server lists no tasks', () => {
     foreign.tasks.delete('t2');
     expect((await listOf(client)).map(({ taskId }) => taskId)).toEqual(['t1', 't3']);
     await foreign.sdk.close();
-    await expect(listOf(client)).rejects.toMatchObject({ code: -32000 });
+    await expect(listOf(client)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     expect(tasks).toHaveLength(3);
   });
 

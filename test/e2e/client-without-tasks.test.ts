@@ -7,13 +7,15 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { Client } from '../../src/client/client.js';
-import { connect, type ConnectTarget } from '../../src/client/connect.js';
+import { connect } from '../../src/client/connect.js';
+import type { ConnectTarget } from '../../src/client/connection/targets.js';
 import type { ClientOptions } from '../../src/client/options.js';
 import type { TaskEvent, TaskHandle } from '../../src/client/tasks/task-handle.js';
 import { defineTool } from '../../src/components/define.js';
 import { createServer } from '../../src/server/create-server.js';
 import { ForeignServer } from '../helpers/foreign-server.js';
 import { rejection } from '../helpers/raw-calls.js';
+import { answeredWith } from '../helpers/thrown.js';
 
 const clients: Client[] = [];
 
@@ -107,7 +109,7 @@ describe('from a server without tasks', () => {
 
   it('an error of the protocol is one of the call, and no handle', async () => {
     const client = await open(stockServer());
-    await expect(client.getPrompt('strange', {}, { task: true })).rejects.toMatchObject({ code: -32602 });
+    await expect(client.getPrompt('strange', {}, { task: true })).rejects.toMatchObject(answeredWith(-32602));
   });
 
   it('nothing is asked that only a server of tasks knows', async () => {
@@ -248,7 +250,7 @@ describe("from a server with the SDK's tasks", () => {
       await follow(task);
       expect(asked).toEqual([task.taskId]);
       expect(await task.result()).toMatchObject({ content: [{ text: 'decline' }] });
-      expect(await rejection(task.cancel())).toMatchObject({ code: -32602 });
+      expect(await rejection(task.cancel())).toMatchObject(answeredWith(-32602));
     },
   );
 });

@@ -141,7 +141,7 @@ describe.each([
 describe('an answer', () => {
   it('is sent again while the server is unreachable, and not asked for twice [A1]', async () => {
     let failures = 3;
-    const transport = client['wire']['transport']!;
+    const transport = client['wire']['sessions']['link']!.transport;
     const reach = transport.send.bind(transport);
     transport.send = (message, options) => {
       if (!('result' in message) || failures-- <= 0) return reach(message, options);
@@ -173,7 +173,10 @@ describe('the timeout of a foreground call', () => {
     const late = client.callTool('any', {}, { timeout: 60_000 }).catch(() => 'late');
     expect(await Promise.race([calling, settle().then(() => 'waits')])).toBe('waits');
     await pass(100);
-    expect(await calling).toMatchObject({ code: -32001, message: expect.stringContaining('Request timed out') });
+    expect(await calling).toMatchObject({
+      code: 'WAIT_TIMED_OUT',
+      message: expect.stringContaining('Request timed out'),
+    });
     await pass(60_000);
     expect(await late).toBe('late');
   });
@@ -186,6 +189,6 @@ describe('the timeout of a foreground call', () => {
     await pass(10_000);
     await withdraw('q');
     await pass(61_000);
-    expect(await calling).toMatchObject({ code: -32001 });
+    expect(await calling).toMatchObject({ code: 'WAIT_TIMED_OUT' });
   });
 });

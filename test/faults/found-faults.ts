@@ -26,6 +26,10 @@ export const foundFaults: readonly FoundFault[] = [
     mended:
       'A docket that Redis has lost gets back the schedules that live processes have declared; the rest is named.',
   },
+  {
+    id: 'A6',
+    mended: 'A client whose session is lost begins a new one, and every error that it throws has a code.',
+  },
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
   { id: 'A12', mended: 'Programs and operators can answer a question, and the record says who did.' },
   { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },

@@ -58,8 +58,9 @@ export class ForeignServer {
       ...answers,
     };
     this.sdk.fallbackRequestHandler = async ({ method, params = {} }) => {
-      this.asked.push({ method, params, at: performance.now() });
       const answer = this.answers[method];
+      // A client may look a tool up before it calls it.
+      if (answer !== undefined || method !== 'tools/list') this.asked.push({ method, params, at: performance.now() });
       if (answer === undefined) throw new McpError(-32601, `Method not found: ${method}`);
       return await answer(params);
     };

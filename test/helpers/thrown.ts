@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { ErrandError } from '../../src/base/errors.js';
 
 /** Code and message of the ErrandError that `run` throws, for exact comparison; anything else that happens, as it is. */
@@ -22,3 +23,10 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<{ code: st
   }
   return { code: 'NOTHING', message: 'nothing was thrown' };
 }
+
+/** The error of `errand/client` when the server answers with that code of JSON-RPC, and a text that contains `text`. */
+export const answeredWith = (code: number, text = ''): object => ({
+  code: 'REQUEST_FAILED',
+  data: { code },
+  message: expect.stringContaining(text),
+});

@@ -1,8 +1,9 @@
-import { ErrorCode, McpError, type Result } from '@modelcontextprotocol/sdk/types.js';
-import { longestTimer, type Clock } from '../../base/clock.js';
+import type { Result } from '@modelcontextprotocol/sdk/types.js';
+import type { Clock } from '../../base/clock.js';
+import { ErrandError } from '../../base/errors.js';
 import type { Task } from '../../protocol/types.js';
-import { isRefusal } from '../prompt-transport.js';
-import { isTerminal, isUnknownTask } from './tracked-task.js';
+import { isUnknownTask } from '../connection/client-errors.js';
+import { isTerminal } from './tracked-task.js';
 
 /** Pause between two checks of the task's status, in milliseconds. */
 const statusCheckPause = 60_000;
@@ -17,6 +18,8 @@ const maxOpenRequests = 2;
 
 /** The requests that a wait needs. */
 export interface ResultRequests {
+  /** Whether the connection is open. */
+  readonly isOpen: boolean;
   /** Sends `tasks/result`, without a timeout. */
   requestResult(taskId: string, signal: AbortSignal): Promise<Result>;
   get(taskId: string): Promise<Task>;
@@ -56,6 +59,11 @@ export class ResultWait {
     this.requestIn(retryPause);
   }
 
+  /** The session is a new one, in which nobody waits yet. */
+  sessionRenewed(): void {
+    this.requestIn(0);
+  }
+
   /** Expects the result soon, because the task has ended. */
   taskEnded(): void {
     this.requestIn(resultGrace);
@@ -66,16 +74,15 @@ export class ResultWait {
     this.open.add(request);
     const [oldest] = this.open;
     if (this.open.size > maxOpenRequests) this.cancel(oldest);
-    const askedAt = this.clock.now();
     try {
       const result = await this.requests.requestResult(this.taskId, request.signal);
       this.open.delete(request);
       this.end(() => this.resolve(result));
     } catch (error) {
       if (!this.open.delete(request)) return;
-      // A task may outlast the longest timer. A timeout much earlier is the outcome of the task itself.
-      const tooLong = isTimeout(error) && this.clock.now() - askedAt > longestTimer / 2;
-      if (!tooLong && (isFirst || this.isFinal(error))) this.end(() => this.reject(error));
+      // A task may outlast the longest timer.
+      const tooLong = ErrandError.is(error, 'WAIT_TIMED_OUT');
+      if (!tooLong && ((isFirst && !hasArrived(error)) || this.isFinal(error))) this.end(() => this.reject(error));
       else this.requestIn(retryPause);
     }
   }
@@ -83,7 +90,8 @@ export class ResultWait {
   /** An answer of the server is final. Failing to reach it is final only after a while. */
   private isFinal(error: unknown): boolean {
     this.failingSince ??= this.clock.now();
-    return error instanceof McpError || isRefusal(error) || this.clock.now() - this.failingSince > patience;
+    const mayPass = ErrandError.is(error, 'CONNECTION_LOST') && this.requests.isOpen;
+    return !mayPass || this.clock.now() - this.failingSince > patience;
   }
 
   private requestIn(pause: number): void {
@@ -123,9 +131,9 @@ export class ResultWait {
   private cancel(request: AbortController | undefined): void {
     if (request === undefined) return;
     this.open.delete(request);
-    request.abort(new McpError(ErrorCode.RequestTimeout, 'The result was requested again'));
+    request.abort('The result was requested again');
   }
 }
 
-const isTimeout = (error: unknown): boolean =>
-  error instanceof McpError && error.code === (ErrorCode.RequestTimeout as number);
+/** Whether the request had reached the server before the connection broke. */
+const hasArrived = (error: unknown): boolean => ErrandError.is(error, 'CONNECTION_LOST') && error.cause === undefined;

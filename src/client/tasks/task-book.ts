@@ -69,6 +69,11 @@ export class TaskBook {
     return task !== undefined;
   }
 
+  /** A new session has taken the place of the old one. `isAsked` tells whether a question of a task is open here. */
+  sessionRenewed(isAsked: (taskId: string) => boolean): void {
+    for (const task of [...this.open]) task.sessionRenewed(isAsked(task.taskId));
+  }
+
   /** Fails everyone who waits for news, because the connection is gone. */
   fail(error: unknown): void {
     for (const task of this.all) task.fail(error);

@@ -73,7 +73,7 @@ export class TaskHandle<R extends object = object> {
    * Returns the current state of the task. Sends no request if the task has ended, or if the server sent a status unprompted
    * within the last poll interval.
    *
-   * @throws McpError `-32602` if the server does not know the task, or no longer does.
+   * @throws {ErrandError} `REQUEST_FAILED` (-32602) if the server does not know the task, or no longer does.
    */
   status(): Promise<Task> {
     return this.tracked.status();
@@ -86,7 +86,8 @@ export class TaskHandle<R extends object = object> {
    *
    * @param options - `state`: one or several; `timeout` in milliseconds (default: none)
    * @throws {ErrandError} `WAIT_TIMED_OUT` after `timeout`
-   * @throws McpError if the server does not know the task, or no longer does, or if the connection closes.
+   * @throws {ErrandError} `REQUEST_FAILED` if the server does not know the task, or no longer does; `CONNECTION_LOST` or
+   * `CLIENT_CLOSED` if the connection ends.
    */
   wait(
     options: { readonly state?: Task['status'] | readonly Task['status'][]; readonly timeout?: number } = {},
@@ -97,10 +98,11 @@ export class TaskHandle<R extends object = object> {
 
   /**
    * Waits for the result: exactly the answer that the request itself would have received, including a tool's result with
-   * `isError`. Later calls return the same object without a request, even after the connection is closed. If the connection
-   * fails first, call it again.
+   * `isError`. Later calls return the same object without a request, even after the connection is closed. While the server
+   * cannot be reached, this tries for a minute.
    *
-   * @throws McpError with the code, message and data with which the request itself would have failed.
+   * @throws {ErrandError} `REQUEST_FAILED` as the request itself would have failed: `data.code` is the code of JSON-RPC, and
+   * `cause` has the message and data. `CONNECTION_LOST` if the connection fails; you may call this again.
    */
   async result(): Promise<R> {
     const answer = await this.tracked.result();
@@ -110,7 +112,7 @@ export class TaskHandle<R extends object = object> {
   /**
    * Cancels the task and returns its new state.
    *
-   * @throws McpError `-32602` if the task had already ended.
+   * @throws {ErrandError} `REQUEST_FAILED` (-32602) if the task had already ended.
    */
   cancel(): Promise<Task> {
     return this.tracked.cancel();
@@ -130,7 +132,8 @@ export class TaskHandle<R extends object = object> {
    * Iterates over the task's events, from its current status and progress to its final status. Polls the server as
    * {@link TaskHandle.wait} does.
    *
-   * @throws McpError if the server does not know the task, or no longer does, or if the connection closes.
+   * @throws {ErrandError} `REQUEST_FAILED` if the server does not know the task, or no longer does; `CONNECTION_LOST` or
+   * `CLIENT_CLOSED` if the connection ends.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TaskEvent, void, undefined> {
     const queue: TaskEvent[] = [];

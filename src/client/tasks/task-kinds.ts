@@ -2,16 +2,16 @@ import {
   CallToolResultSchema,
   GetPromptResultSchema,
   ReadResourceResultSchema,
-  type Result,
-  type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { GetPromptResult, ReadResourceResult } from '../../protocol/types.js';
+import type { z } from 'zod';
+import type { GetPromptResult, ReadResourceResult, ServerCapabilities } from '../../protocol/types.js';
 import { PromptTask, ResourceTask, ToolTask, type HandleParts, type ToolCallResult } from './task-handle.js';
 
 /** A kind of request that can run as a task. */
 export interface Kind<R extends object, Handle> {
   readonly method: string;
-  readonly parse: (answer: Result) => R;
+  /** The schema of its result. */
+  readonly result: z.ZodType<R>;
   readonly Handle: new (parts: HandleParts<R>) => Handle;
   /** Whether the server declares that it runs such requests as tasks. */
   readonly isDeclared: (server: ServerCapabilities) => boolean;
@@ -19,27 +19,27 @@ export interface Kind<R extends object, Handle> {
 
 export const toolCall: Kind<ToolCallResult, ToolTask> = {
   method: 'tools/call',
-  parse: (answer) => CallToolResultSchema.parse(answer),
+  result: CallToolResultSchema,
   Handle: ToolTask<unknown>,
-  isDeclared: ({ tasks }) => tasks?.requests?.tools?.call !== undefined,
+  isDeclared: (server) => declares(server, 'tools', 'call'),
 };
 
 export const promptGet: Kind<GetPromptResult, PromptTask> = {
   method: 'prompts/get',
-  parse: (answer) => GetPromptResultSchema.parse(answer),
+  result: GetPromptResultSchema,
   Handle: PromptTask,
   isDeclared: (server) => declares(server, 'prompts', 'get'),
 };
 
 export const resourceRead: Kind<ReadResourceResult, ResourceTask> = {
   method: 'resources/read',
-  parse: (answer) => ReadResourceResultSchema.parse(answer),
+  result: ReadResourceResultSchema,
   Handle: ResourceTask,
   isDeclared: (server) => declares(server, 'resources', 'read'),
 };
 
-/** The SDK knows tasks of tools only. Servers that have the other two declare them in the same place. */
-function declares({ tasks }: ServerCapabilities, what: 'prompts' | 'resources', method: string): boolean {
+/** The specification knows tasks of tools only. Servers that have the other two declare them in the same place. */
+function declares({ tasks }: ServerCapabilities, what: 'tools' | 'prompts' | 'resources', method: string): boolean {
   const requests = tasks?.requests as Record<string, Record<string, unknown> | undefined> | undefined;
   return requests?.[what]?.[method] !== undefined;
 }

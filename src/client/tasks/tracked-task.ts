@@ -1,7 +1,8 @@
-import { ErrorCode, McpError, type Result } from '@modelcontextprotocol/sdk/types.js';
+import type { Result } from '@modelcontextprotocol/sdk/types.js';
 import { longestTimer } from '../../base/clock.js';
 import { ErrandError } from '../../base/errors.js';
 import type { Task } from '../../protocol/types.js';
+import { isAnswer, isUnknownTask } from '../connection/client-errors.js';
 import type { CallProgress, TaskHandlers } from '../options.js';
 import { callSafely } from '../progress.js';
 import type { ElicitHandler } from '../questions.js';
@@ -175,6 +176,14 @@ export class TrackedTask {
     return this.latest ?? task;
   }
 
+  /** A new session may have missed news, and gets none of this task on its own. */
+  sessionRenewed(isAsked: boolean): void {
+    if (this.hasEnded) return;
+    this.heardAt = this.pushedAt = -Infinity;
+    if (isAsked) this.result().catch(() => undefined);
+    this.schedule();
+  }
+
   /** Fails all watchers, because the connection is gone or the server cannot be reached. */
   fail(error: unknown): void {
     const watchers = [...this.watchers];
@@ -254,16 +263,3 @@ export class TrackedTask {
 }
 
 const intervalOf = (task: Task | undefined): number => Math.max(task?.pollInterval ?? defaultInterval, minInterval);
-
-/** The error with which requests and watchers fail when the connection closes. */
-export const connectionClosed = (): McpError => new McpError(ErrorCode.ConnectionClosed, 'Connection closed');
-
-/** Whether the error is an answer of the server, which it would give again. */
-function isAnswer(error: unknown): error is McpError {
-  return error instanceof McpError && error.message !== connectionClosed().message;
-}
-
-/** Whether the server does not know the task, or no longer does. */
-export function isUnknownTask(error: unknown): boolean {
-  return isAnswer(error) && error.code === (ErrorCode.InvalidParams as number);
-}

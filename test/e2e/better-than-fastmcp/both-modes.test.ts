@@ -9,6 +9,7 @@ import { Context, createServer, defineTool, Logger, ToolError, type ErrandServer
 import { eventually } from '../../helpers/eventually.js';
 import { modes, textOf } from '../../helpers/in-memory.js';
 import { rejection } from '../../helpers/raw-calls.js';
+import { answeredWith } from '../../helpers/thrown.js';
 
 const asks = defineTool({
   name: 'asks',
@@ -96,9 +97,8 @@ describe.each(modes)('in the %s', (mode) => {
       content: [{ type: 'text', text: 'closed on Mondays' }],
     });
     expect(await rejection(call('breaks'))).toMatchObject({
-      code: -32042,
-      message: 'MCP error -32042: no such table',
-      data: { table: 7 },
+      ...answeredWith(-32042, 'no such table'),
+      cause: { data: { table: 7 } },
     });
   });
 });

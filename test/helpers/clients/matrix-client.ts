@@ -1,5 +1,5 @@
 import type { CallToolResult, GetPromptResult, ReadResourceResult, Task } from '@modelcontextprotocol/sdk/types.js';
-import type { ServerCommand } from '../../../src/client/connect.js';
+import type { ServerCommand } from '../../../src/client/connection/targets.js';
 import type { ErrandServer } from '../../../src/server/create-server.js';
 import { fixtureCommand, fixtureServer, type Wire } from '../transports.js';
 
