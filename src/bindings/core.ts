@@ -10,6 +10,8 @@ export interface Core extends CallSettings, SubmissionSettings {
   readonly identity: Implementation;
   readonly instructions?: string;
   readonly slowReaders: SlowReaderLimits;
+  /** How long a client has for a question before it is offered to others as well, in milliseconds. */
+  readonly questionPatience: number;
   readonly catalog: Catalog<CallFrame>;
   /** Absent when no component runs in the background. */
   readonly engine?: Engine;

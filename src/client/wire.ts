@@ -230,7 +230,15 @@ export class Wire implements TaskRequests, ResultRequests {
     if (known !== undefined) return known.outcome;
     const wait = new ResultWait(taskId, this, systemClock);
     this.waits.set(taskId, wait);
-    return wait.outcome.finally(() => this.waits.delete(taskId));
+    return wait.outcome.finally(() => {
+      if (this.waits.get(taskId) === wait) this.waits.delete(taskId);
+    });
+  }
+
+  abandonResult(taskId: string): void {
+    const wait = this.waits.get(taskId);
+    this.waits.delete(taskId);
+    wait?.abandon();
   }
 
   taskEnded(taskId: string): void {

@@ -9,7 +9,7 @@ import { callSettings, snapshotRules, type ResolvedOptions } from './options.js'
 
 /** The parts of a started server that its bindings need. */
 export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, engine: Engine | undefined): Core {
-  const { name, version, title, websiteUrl, icons, instructions, docket } = options;
+  const { name, version, title, websiteUrl, icons, instructions, docket, questionPatience } = options;
   return {
     identity: {
       name,
@@ -22,6 +22,7 @@ export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, en
     catalog,
     snapshots: snapshotRules(options),
     ttl: docket.ttl,
+    questionPatience,
     limits: docket.limits,
     slowReaders: options.slowReaders,
     ...(instructions !== undefined && { instructions }),

@@ -131,6 +131,11 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly timeout?: Duration;
   /** How long a question stays open by default. Default `'1h'`. */
   readonly questionDeadline?: Duration;
+  /**
+   * How long a question of a task may stay unanswered with one client before it is offered to the others that wait for the
+   * task as well. The first prompt stays open, and the first answer counts. Default `'1m'`.
+   */
+  readonly questionPatience?: Duration;
   /** How long calls that were ended early may take to settle, also when the server closes. Default `'10s'`. */
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
@@ -174,6 +179,7 @@ const Options = z.strictObject({
   tasks: z.custom<TaskOption>().default(false),
   timeout: duration('timeout', '1h'),
   questionDeadline: duration('questionDeadline', '1h'),
+  questionPatience: duration('questionPatience', '1m'),
   grace: duration('grace', '10s'),
   errors: z.enum(['mask', 'reveal']).default('mask'),
   http: z

@@ -128,6 +128,17 @@ describe.each(Object.entries(targets))('%s', (_name, target) => {
     expect((await read.result()).contents).toMatchObject([{ text: 'ada, decline' }]);
   });
 
+  it('the question of a task goes to the client that waits for it, not to the idle one that has it [A9]', async () => {
+    const to = await target();
+    const idle = await open(to, { onElicit: () => new Promise(() => undefined) });
+    const mine = await idle.callTool('lend', {}, { task: true });
+    await mine.wait({ state: 'input_required' });
+    const other = await open(to, { onElicit: () => ({ action: 'accept', content: { value: 'a week' } }) });
+    const theirs = other.toolTask(mine.taskId);
+    expect(await theirs.result()).toMatchObject({ content: [{ text: 'lent for a week' }] });
+    expect((await mine.wait()).status).toBe('completed');
+  });
+
   it('another client is told no progress of a task, but by its status how far it is', async () => {
     const to = await target();
     const told = { maker: [] as number[], other: [] as number[] };
@@ -264,6 +275,34 @@ describe('the result of a task', () => {
     const result = task.result();
     await pass(3 * 60 * 60_000);
     expect(foreign.count('tasks/result')).toBe(1);
+    foreign.end(task.taskId);
+    expect(await result).toMatchObject({ content: [{ text: 't1 is done' }] });
+  });
+
+  it('is asked for by an idle client only when a question comes no other way [A9]', async () => {
+    const foreign = new ForeignServer();
+    const client = await open(foreign, { onElicit: () => ({ action: 'decline' }) });
+    const task = await client.callTool('any', {}, { task: true });
+    await foreign.tell(task.taskId, { status: 'input_required' });
+    await pass(4_000);
+    expect(foreign.count('tasks/result')).toBe(0);
+    await pass(2_000);
+    expect(foreign.count('tasks/result')).toBe(1);
+  });
+
+  it('is no longer asked for when whoever waited for the task has left, and is when it is wanted', async () => {
+    const foreign = new ForeignServer();
+    const client = await open(foreign, { onElicit: () => ({ action: 'decline' }) });
+    const task = await client.callTool('any', {}, { task: true });
+    const left = task.wait({ timeout: 10_000 }).catch(() => 'left');
+    await foreign.tell(task.taskId, { status: 'input_required' });
+    await settle();
+    expect(foreign.count('tasks/result')).toBe(1);
+    await pass(10_000);
+    expect(await left).toBe('left');
+    const result = task.result();
+    await settle();
+    expect(foreign.count('tasks/result')).toBe(2);
     foreign.end(task.taskId);
     expect(await result).toMatchObject({ content: [{ text: 't1 is done' }] });
   });

@@ -25,6 +25,13 @@ const one = defineTool({
   run: (_input, ctx) => valueOf(ctx.elicit('One?', z.string(), { deadline: 60_000 })),
 });
 
+const long = defineTool({
+  name: 'long',
+  task: 'required',
+  inject: [Context],
+  run: (_input, ctx) => valueOf(ctx.elicit('One?', z.string())),
+});
+
 const now = defineTool({
   name: 'now',
   inject: [Context],
@@ -69,7 +76,7 @@ beforeEach(() => {
   log = [];
   const logger = new Logger((level, message, fields) => log.push({ level, message, fields }));
   clock = new FakeClock();
-  server = serverWithClock({ name: 'surviving', version: '1.0.0', components: [one, now, two], logger }, clock);
+  server = serverWithClock({ name: 'surviving', version: '1.0.0', components: [one, now, two, long], logger }, clock);
 });
 
 afterEach(() => server.close());
@@ -122,6 +129,31 @@ describe('over HTTP', () => {
     await peer.client.close();
     expect(await waiting).toBe('never answered');
   });
+
+  it.each(['the first', 'the second'])(
+    'a question that nobody answers for a while is shown to another who waits as well, and %s may answer [A9]',
+    async (who) => {
+      const [slow, ready] = [user(), user()];
+      await using first = await connectHttp(url, { answer: slow.answer });
+      await using second = await connectHttp(url, { answer: ready.answer });
+      const { taskId } = await startTask(first.client, 'long');
+      const results = [resultOf(first, taskId)];
+      await eventually(() => expect(slow.prompts).toHaveLength(1));
+      results.push(resultOf(second, taskId));
+      await clock.advance(59_000);
+      expect(ready.prompts).toEqual([]);
+      await eventually(async () => {
+        await clock.advance(1_000);
+        expect(ready.prompts).toHaveLength(1);
+      });
+      expect(slow.prompts[0]!.signal.aborted).toBe(false);
+      const [answers, waits] = who === 'the first' ? [slow, ready] : [ready, slow];
+      answers.prompts[0]!.answer(accept(who));
+      for (const result of results) expect(await result).toEqual(says(who));
+      await eventually(() => expect(waits.prompts[0]!.signal.aborted).toBe(true));
+      expect([slow.prompts, ready.prompts].map(({ length }) => length)).toEqual([1, 1]);
+    },
+  );
 
   it('a question moves to another waiting tasks/result when its own is dropped', async () => {
     const { prompts, answer } = user();

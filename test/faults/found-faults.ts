@@ -26,11 +26,12 @@ export const foundFaults: readonly FoundFault[] = [
     mended:
       'A docket that Redis has lost gets back the schedules that live processes have declared; the rest is named.',
   },
-  {
-    id: 'A6',
-    mended: 'A client whose session is lost begins a new one, and every error that it throws has a code.',
-  },
+  { id: 'A6', mended: 'A client whose session is lost begins a new one, and every error that it throws has a code.' },
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
+  {
+    id: 'A9',
+    mended: 'A question goes to a client that waits; one that is not answered in time is shown to others as well.',
+  },
   { id: 'A12', mended: 'Programs and operators can answer a question, and the record says who did.' },
   { id: 'A13', mended: 'Whoever waits for a result hears of it within two seconds after Redis has lost its data.' },
   { id: 'A14', mended: 'An access token that has expired is not handed to a call, and is told apart from none.' },
@@ -50,20 +51,6 @@ export const foundFaults: readonly FoundFault[] = [
     id: 'B8',
     mended: 'Executions of a component that a fleet does not have wait without traffic until a worker has it.',
   },
-  {
-    id: 'D2',
-    mended: 'What tsc runs, `errand run` runs, with the right lines; JavaScript is loaded by Node.js.',
-  },
-  {
-    id: 'D6',
-    mended:
-      'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',
-  },
-  {
-    id: 'C9',
-    mended:
-      'When the clocks change, a schedule ticks once for an hour of its pattern, and every hour if it is for all.',
-  },
   { id: 'C1', mended: 'Clients can compile every schema that is published, and every result fits its own.' },
   { id: 'C2', mended: 'What clients are told of arguments and results is what is enforced; defaults are filled in.' },
   {
@@ -71,7 +58,18 @@ export const foundFaults: readonly FoundFault[] = [
     mended: "Refusals say what was wrong, by the code that the protocol has for it; an author's $schema is kept.",
   },
   {
+    id: 'C9',
+    mended:
+      'When the clocks change, a schedule ticks once for an hour of its pattern, and every hour if it is for all.',
+  },
+  {
     id: 'D1',
     mended: 'The likeliest mistakes of an author, misspelt options and tokens among them, are told with the way out.',
+  },
+  { id: 'D2', mended: 'What tsc runs, `errand run` runs, with the right lines; JavaScript is loaded by Node.js.' },
+  {
+    id: 'D6',
+    mended:
+      'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.',
   },
 ];

@@ -117,6 +117,7 @@ export class Connection {
     this.delivery = new QuestionDelivery({
       streams,
       clock: core.clock,
+      patience: core.questionPatience,
       leases: this.leases,
       send,
       processed: () => this.processed(),

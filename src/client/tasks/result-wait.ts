@@ -64,6 +64,13 @@ export class ResultWait {
     this.requestIn(0);
   }
 
+  /** Nobody waits any more. A question that has arrived stays open. */
+  abandon(): void {
+    this.end(() =>
+      this.reject(new ErrandError('CALL_CANCELLED', `Nobody waits for the task '${this.taskId}' any more.`)),
+    );
+  }
+
   /** Expects the result soon, because the task has ended. */
   taskEnded(): void {
     this.requestIn(resultGrace);

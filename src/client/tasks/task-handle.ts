@@ -211,6 +211,8 @@ export function immediately(answer: Result, report: (error: unknown) => void): T
     isOpen: false,
     get: () => Promise.resolve(task),
     result: () => Promise.resolve(answer),
+    abandonResult: () => undefined,
+    hasPrompt: () => false,
     taskEnded: () => undefined,
     cancel: () => Promise.resolve(task),
   };

@@ -14,6 +14,10 @@ export interface TaskRequests {
   get(taskId: string): Promise<Task>;
   /** Waits for the task to end, however long that takes. */
   result(taskId: string): Promise<Result>;
+  /** Ends the wait for the result, for which nobody waits any more. */
+  abandonResult(taskId: string): void;
+  /** Whether a question of the task is open at this client. */
+  hasPrompt(taskId: string): boolean;
   /** Reports that a task has ended, so that its result is due. */
   taskEnded(taskId: string): void;
   cancel(taskId: string): Promise<Task>;
@@ -31,6 +35,11 @@ export interface Watcher {
 const defaultInterval = 1_000;
 /** Shortest pause between two polls, even if the server asks for less, in milliseconds. */
 const minInterval = 10;
+/**
+ * How long a client that waits for nothing leaves the questions of a task to others, in milliseconds. A server may send
+ * them only to a client that waits for the result.
+ */
+const idlePause = 5_000;
 
 /** Whether a task has ended. A terminal status never changes. */
 export function isTerminal({ status }: Task): boolean {
@@ -55,6 +64,9 @@ export class TrackedTask {
   private polling = false;
   private timer: NodeJS.Timeout | undefined;
   private outcome: Promise<Result> | undefined;
+  /** Whether the result was asked for, rather than only the questions that come with the wait for it. */
+  private isResultWanted = false;
+  private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(
     readonly taskId: string,
@@ -99,8 +111,7 @@ export class TrackedTask {
       this.release();
       this.requests.taskEnded(this.taskId);
     } else if (task.status === 'input_required') {
-      // A server may send the task's questions only to a client that waits for the result.
-      this.result().catch(() => undefined);
+      this.fetchQuestion();
     }
     this.schedule();
   }
@@ -145,10 +156,13 @@ export class TrackedTask {
   /** Passes news to the watcher until the returned function is called. Polls while the server sends nothing. */
   watch(watcher: Watcher): () => void {
     this.watchers.add(watcher);
+    if (this.latest?.status === 'input_required') this.fetchQuestion();
     this.schedule();
     return () => {
       this.watchers.delete(watcher);
-      if (this.watchers.size === 0) clearTimeout(this.timer);
+      if (this.watchers.size > 0) return;
+      clearTimeout(this.timer);
+      this.leaveQuestions();
     };
   }
 
@@ -165,8 +179,8 @@ export class TrackedTask {
 
   /** Returns the answer to `tasks/result`. Results and protocol errors are kept; a failure of the connection is not. */
   result(): Promise<Result> {
-    this.outcome ??= this.fetchResult();
-    return this.outcome;
+    this.isResultWanted = true;
+    return this.sharedResult();
   }
 
   async cancel(): Promise<Task> {
@@ -180,7 +194,7 @@ export class TrackedTask {
   sessionRenewed(isAsked: boolean): void {
     if (this.hasEnded) return;
     this.heardAt = this.pushedAt = -Infinity;
-    if (isAsked) this.result().catch(() => undefined);
+    if (isAsked) this.sharedResult().catch(() => undefined);
     this.schedule();
   }
 
@@ -192,6 +206,33 @@ export class TrackedTask {
     for (const watcher of watchers) watcher.failed(error);
   }
 
+  /** Waits where the task's questions arrive: at once if somebody waits for the task, else if they come no other way. */
+  private fetchQuestion(): void {
+    const wait = (): void => void this.sharedResult().catch(() => undefined);
+    if (this.watchers.size > 0) return wait();
+    this.idleTimer ??= setTimeout(() => {
+      this.idleTimer = undefined;
+      if (this.latest?.status === 'input_required' && !this.requests.hasPrompt(this.taskId)) wait();
+    }, idlePause).unref();
+  }
+
+  /** Nobody waits for the task any more, so its questions may go to another client that waits. */
+  private leaveQuestions(): void {
+    if (this.isResultWanted || this.hasEnded || this.outcome === undefined) return;
+    this.outcome = undefined;
+    this.requests.abandonResult(this.taskId);
+  }
+
+  private sharedResult(): Promise<Result> {
+    if (this.outcome !== undefined) return this.outcome;
+    const outcome = this.fetchResult();
+    this.outcome = outcome;
+    outcome.catch((error: unknown) => {
+      if (!isAnswer(error) && this.outcome === outcome) this.outcome = undefined;
+    });
+    return outcome;
+  }
+
   private async fetchResult(): Promise<Result> {
     try {
       const result = await this.requests.result(this.taskId);
@@ -199,7 +240,6 @@ export class TrackedTask {
       return result;
     } catch (error) {
       if (isAnswer(error)) this.release();
-      else this.outcome = undefined;
       throw error;
     }
   }
@@ -251,6 +291,7 @@ export class TrackedTask {
   }
 
   private release(): void {
+    clearTimeout(this.idleTimer);
     this.onElicit = undefined;
     this.progressListeners.clear();
     this.onEnd(this);

@@ -109,6 +109,7 @@ describe('options that are not given', () => {
       tasks: 'forbidden',
       timeout: 3_600_000,
       questionDeadline: 3_600_000,
+      questionPatience: 60_000,
       grace: 10_000,
       errors: 'mask',
       http: { bodyBudget: 64 * 2 ** 20, bodyTimeout: 30_000 },

@@ -30,6 +30,8 @@ export interface PromptConnection {
   readonly clock: Clock;
   readonly leases: ConnectionLeases;
   send(message: JSONRPCMessage, related?: RequestId): void;
+  /** How long the client has for its answer before others may show the question as well, in milliseconds. */
+  readonly patience: number;
   /** Whether the client declared that it can be asked this. A client that follows a task need not have made it. */
   mayAsk(question: Question): boolean;
 }
@@ -62,7 +64,8 @@ type ShownOn = { readonly reader: RequestId } | 'standalone' | 'ended stream';
 
 /**
  * One question on one connection. It acquires the lease, is shown on the best stream, and moves to another stream when
- * that one is dropped, until it is settled.
+ * that one is dropped, until it is settled. If its client does not answer in time, it stays open here and the lease goes to
+ * whoever else waits: the first answer counts, and closes all other prompts.
  */
 export class QuestionPrompt {
   private readonly id: string;
@@ -75,6 +78,10 @@ export class QuestionPrompt {
   private wasSent = false;
   /** The one timer: until it is shown, until the lease is tried again, or until the client counts as gone. */
   private stopTimer: (() => void) | undefined;
+  /** Set from when the lease is granted until others may show the question. */
+  private stopPatience: (() => void) | undefined;
+  /** Whether it stays open here without the lease. */
+  private isShared = false;
 
   /** @param isSettled - whether the question needs no answer, and is only remembered */
   constructor(
@@ -88,7 +95,7 @@ export class QuestionPrompt {
 
   /** Whether the client has it and may still answer here. */
   get isAsking(): boolean {
-    return this.wasSent && !this.isSettled && this.lease === 'held';
+    return this.wasSent && !this.isSettled && (this.lease === 'held' || this.isShared);
   }
 
   /** Shows it if that is possible now. A lease that was held elsewhere may be available by now. */
@@ -107,6 +114,7 @@ export class QuestionPrompt {
     this.wasSent = false;
     this.shownOn = undefined;
     this.cancelTimer();
+    this.cancelPatience();
   }
 
   /** A `tasks/result` begins to wait for the task. */
@@ -114,7 +122,9 @@ export class QuestionPrompt {
     // Its stream is known to be there, unlike the one that carried the prompt.
     if (this.connection.streams.silent && this.shownOn !== 'ended stream') this.shownOn = undefined;
     this.offer();
-    this.renewLease();
+    // The client may have closed the prompt since it gave up waiting.
+    if (this.isShared && this.shownOn === 'ended stream' && !this.isSettled) this.acquireLease();
+    else this.renewLease();
   }
 
   /** A `tasks/result` no longer waits, and may have carried this. */
@@ -220,6 +230,7 @@ export class QuestionPrompt {
   private acquireLease(): void {
     const { leasedAs } = this;
     this.lease = 'acquiring';
+    this.isShared = false;
     this.leasedAs = this.readerState;
     this.connection.leases.acquire(this.task.taskId, this.question.key, this.leasedAs).then(
       (result) => this.onAcquired(result),
@@ -235,8 +246,10 @@ export class QuestionPrompt {
     }
     this.lease = granted ? 'held' : 'elsewhere';
     this.wasSent ||= again;
-    if (this.isSettled) this.settle();
-    else if (granted) this.onGranted(again, kept);
+    if (this.isSettled) return this.settle();
+    if (!granted) return;
+    this.stopPatience ??= this.connection.clock.schedule(this.connection.patience, () => this.share());
+    this.onGranted(again, kept);
   }
 
   private onAcquireFailed(leasedBefore: ReaderState): void {
@@ -267,6 +280,19 @@ export class QuestionPrompt {
     else this.tryToShow();
   }
 
+  /** Lets others show the question as well, and leaves it open here. */
+  private share(): void {
+    this.stopPatience = undefined;
+    if (this.isSettled || this.lease === 'none' || this.lease === 'elsewhere') return;
+    if (this.lease === 'acquiring' || this.shownOn === undefined) {
+      // It is on its way to the client.
+      this.stopPatience = this.connection.clock.schedule(retryDelay, () => this.share());
+      return;
+    }
+    this.isShared = true;
+    this.releaseLease();
+  }
+
   /** A client that has the question but no stream at all may be gone: after a while others may show it. */
   private watchAbsence(): void {
     if (!this.isAbsent) return;
@@ -286,6 +312,7 @@ export class QuestionPrompt {
   private settle(): void {
     this.isSettled = true;
     this.cancelTimer();
+    this.cancelPatience();
     // No need to hear when it becomes available.
     if (this.lease === 'elsewhere') this.releaseLease();
   }
@@ -308,6 +335,12 @@ export class QuestionPrompt {
       this.stopTimer = undefined;
       run();
     });
+  }
+
+  private cancelPatience(): void {
+    this.stopPatience?.();
+    this.stopPatience = undefined;
+    this.isShared = false;
   }
 
   private cancelTimer(): void {

@@ -114,6 +114,7 @@ class TestConnection {
     send: (message, related) => this.sent.push({ message, related }),
     processed: () => Promise.resolve(),
     mayAsk: () => true,
+    patience: 60_000,
     leases: {
       session: 'of anna',
       acquire: (taskId, question, readers) =>
