@@ -138,4 +138,10 @@ export type { FetchOptions } from './transports/http/fetch.js';
 export type { HttpOptions, ServerHttpOptions } from './transports/http/http-options.js';
 export type { HttpListener, ListenOptions } from './transports/http/listen.js';
 export type { Monitor, MonitorOptions } from './server/telemetry/monitor.js';
-export type { DocketOptions, DocketLimitOptions, ServerOptions, SlowReaderOptions } from './server/options.js';
+export type {
+  DocketOptions,
+  DocketLimitOptions,
+  ServerOptions,
+  SlowReaderOptions,
+  StdioOptions,
+} from './server/options.js';

@@ -1,3 +1,4 @@
+import type { RareLog } from '../base/rare-log.js';
 import type { CallFrame, CallSettings } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
 import type { Engine } from '../docket/engine/engine.js';
@@ -13,6 +14,8 @@ export interface Core extends CallSettings, SubmissionSettings {
   /** How long a client has for a question before it is offered to others as well, in milliseconds. */
   readonly questionPatience: number;
   readonly catalog: Catalog<CallFrame>;
+  /** For lines that a stranger can cause. */
+  readonly rareLog: RareLog;
   /** Absent when no component runs in the background. */
   readonly engine?: Engine;
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.js';
 import { throughJson, type Json } from '../base/json.js';
+import type { RequestId } from './json-rpc/messages.js';
 
 /** An error on the wire or in a record. JSON-RPC errors have a numeric code, errors of Errand a string. */
 export interface WireError {
@@ -10,6 +11,7 @@ export interface WireError {
 
 /** The codes of JSON-RPC that MCP uses. */
 export const rpcCode = {
+  parseError: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,
   invalidParams: -32602,
@@ -56,7 +58,7 @@ function jsonOrNothing(data: unknown): Json | undefined {
   }
 }
 
-/** An HTTP response with a JSON-RPC error that belongs to no request. */
-export function refuse(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
+/** An HTTP response with a JSON-RPC error. Default id: none, for an error that belongs to no request. */
+export function refuse(status: number, code: number, message: string, id: RequestId | null = null): Response {
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id }, { status });
 }

@@ -1,4 +1,5 @@
 import { ErrandError } from '../base/errors.js';
+import { RareLog } from '../base/rare-log.js';
 import type { Core } from '../bindings/core.js';
 import type { CallFrame } from '../call/frame.js';
 import type { Catalog } from '../components/catalog.js';
@@ -20,6 +21,7 @@ export function coreOf(options: ResolvedOptions, catalog: Catalog<CallFrame>, en
     },
     ...callSettings(options),
     catalog,
+    rareLog: new RareLog(options.logger, options.clock),
     snapshots: snapshotRules(options),
     ttl: docket.ttl,
     questionPatience,

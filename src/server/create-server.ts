@@ -124,7 +124,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    */
   async serveStdio(): Promise<void> {
     const { serveStdio } = await import('./stdio.js');
-    await serveStdio(this, this.options);
+    await serveStdio(this, { ...this.options, ...this.options.stdio });
   }
 
   /**

@@ -1,8 +1,10 @@
+import { RareLog } from '../base/rare-log.js';
 import type { Generations } from '../bindings/generations.js';
 import type { ServerHealth } from '../telemetry/health.js';
 import type { FetchOptions } from '../transports/http/fetch.js';
 import { BodyIntake } from '../transports/http/body-intake.js';
 import type { HttpHandler } from '../transports/http/http-handler.js';
+import { pageHeaders } from '../transports/http/http-options.js';
 import type { HttpListener, ListenOptions } from '../transports/http/listen.js';
 import type { ResolvedOptions } from './options.js';
 import type { Closable } from './shutdown.js';
@@ -18,6 +20,7 @@ export interface HttpServed {
 /** The listeners of a server and its `fetch`, with what they share. */
 export class HttpSide {
   private readonly intake: BodyIntake;
+  private readonly log: RareLog;
   private handler: HttpHandler | undefined;
 
   constructor(
@@ -26,15 +29,18 @@ export class HttpSide {
   ) {
     const { bodyBudget: budget, bodyTimeout: timeout } = options.http;
     this.intake = new BodyIntake({ budget, timeout }, options.clock);
+    this.log = new RareLog(options.logger, options.clock);
   }
 
   async listen(options: ListenOptions): Promise<HttpListener> {
     const { listen } = await import('../transports/http/listen.js');
-    const { clock, logger, grace, http } = this.options;
+    const { clock, logger, grace, http, docket } = this.options;
     const { bindings, open } = this.server;
     const listener = await listen(options, {
       http,
       intake: this.intake,
+      rareLog: this.log,
+      docketHeaders: docket.headers,
       bodyTimeout: http.bodyTimeout,
       clock,
       logger,
@@ -49,7 +55,9 @@ export class HttpSide {
 
   async fetch(request: Request, options: FetchOptions): Promise<Response> {
     const { answerFetch, createFetchHandler } = await import('../transports/http/fetch.js');
-    this.handler ??= createFetchHandler(this.options.http, this.intake, (mode) => {
+    const { http, docket } = this.options;
+    const shared = { intake: this.intake, log: this.log, allowedHeaders: pageHeaders(http, docket.headers) };
+    this.handler ??= createFetchHandler(http, shared, (mode) => {
       const endpoint = this.server.bindings.endpoint(mode);
       this.server.open.add(endpoint);
       return endpoint;

@@ -105,6 +105,15 @@ export interface SlowReaderOptions {
   readonly wait?: Duration;
 }
 
+/** How a server is reached over stdio. */
+export interface StdioOptions {
+  /**
+   * The largest message that a client may send, in bytes. A larger one is answered with the JSON-RPC error -32600, and
+   * everything else goes on. Default 10,485,760 (10 MiB).
+   */
+  readonly maximumMessage?: number;
+}
+
 /** Options of {@link createServer}. */
 export interface ServerOptions<Components extends readonly ComponentEntry[] = readonly ComponentEntry[]> {
   /** Name of the server, sent to clients. */
@@ -144,6 +153,8 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly slowReaders?: SlowReaderOptions;
   /** Options of HTTP: for `fetch`, and defaults for the options of `listen`. */
   readonly http?: ServerHttpOptions;
+  /** Options of stdio. */
+  readonly stdio?: StdioOptions;
   /** Options of the docket. */
   readonly docket?: DocketOptions;
   /** Receives log lines. Default: writes JSON lines to stderr, from `info` up. */
@@ -187,6 +198,7 @@ const Options = z.strictObject({
     .refine(isConsistent, inconsistent)
     .prefault({}),
   slowReaders: z.strictObject({ pending: count(2 ** 20), wait: duration('slowReaders.wait', '5s') }).prefault({}),
+  stdio: z.strictObject({ maximumMessage: count(10 * 2 ** 20) }).prefault({}),
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

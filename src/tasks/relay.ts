@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { ErrandError } from '../base/errors.js';
-import type { Logger } from '../base/logger.js';
+import type { RareLog } from '../base/rare-log.js';
 import type { Answer, ClientNotice } from '../call/channel.js';
 import type { AnswerResult, Engine, EngineEvent, Unwatch } from '../docket/engine/engine.js';
 import { answerWithin, type SizeLimits } from '../docket/engine/size-limits.js';
@@ -62,7 +62,7 @@ export async function catchUp(engine: Engine, keys: readonly string[], listener:
 /** The parts of a server that {@link relayAnswer} needs. */
 export interface AnswerHost {
   readonly limits: SizeLimits;
-  readonly logger: Logger;
+  readonly rareLog: RareLog;
   readonly clock: Clock;
 }
 
@@ -86,7 +86,7 @@ export async function relayAnswer(
   answer: Answer,
   host: AnswerHost,
 ): Promise<AnswerResult> {
-  const { limits, logger, clock } = host;
+  const { limits, rareLog, clock } = host;
   const stored = answerWithin(limits, answer);
   const until = clock.now() + answerPatience;
   let closed = false;
@@ -97,7 +97,7 @@ export async function relayAnswer(
       try {
         const result = await giveAnswer(engine, to, stored);
         if (result !== 'accepted') {
-          logger.info('An answer was ignored', { taskId: to.taskId, question: to.question, result });
+          rareLog.write('info', 'An answer was ignored', { taskId: to.taskId, question: to.question, result });
         }
         return result;
       } catch (error) {

@@ -116,7 +116,7 @@ describe('a web page', () => {
   };
   const readable = (origin: string) => ({
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'mcp-session-id',
+    'access-control-expose-headers': 'mcp-session-id, retry-after',
     vary: 'Origin',
   });
 
@@ -131,7 +131,7 @@ describe('a web page', () => {
         ...readable(origin),
         'access-control-allow-methods': 'GET, POST, DELETE',
         'access-control-allow-headers':
-          'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id',
+          'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id, traceparent, tracestate, accept-language, x-request-id',
       },
     });
     const called = await send('POST', { ...accepts, origin }, initialize, told);

@@ -28,6 +28,7 @@ export const foundFaults: readonly FoundFault[] = [
   },
   { id: 'A6', mended: 'A client whose session is lost begins a new one, and every error that it throws has a code.' },
   { id: 'A7', mended: 'Nothing exits with output that its reader has not taken yet, within the grace.' },
+  { id: 'A8', mended: 'A message over stdio that is too long is answered under its id, and everything else goes on.' },
   {
     id: 'A9',
     mended: 'A question goes to a client that waits; one that is not answered in time is shown to others as well.',
@@ -45,6 +46,10 @@ export const foundFaults: readonly FoundFault[] = [
   {
     id: 'B4',
     mended: 'However much a call reports, each message and each inbox stay small, and nothing else is lost.',
+  },
+  {
+    id: 'B6',
+    mended: 'Whatever cannot be read or written is answered with an error, and floods of them do not flood the log.',
   },
   { id: 'B7', mended: 'A damaged value in Redis is left out and told once; everything that is sound goes on.' },
   {

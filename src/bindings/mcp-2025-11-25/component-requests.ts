@@ -4,6 +4,7 @@ import { shown } from '../../base/shown.js';
 import type { Component } from '../../components/component.js';
 import { parseNow } from '../../components/schema/parse.js';
 import { ProtocolError, rpcCode } from '../../protocol/errors.js';
+import { longestId } from '../../protocol/json-rpc/shapes.js';
 import type { Core } from '../core.js';
 
 /** The requests that run components and may ask for a task, each with its kind of component. */
@@ -25,7 +26,7 @@ export interface ComponentRequest {
 }
 
 /** The maximum length of a request id or progress token, in characters: both are stored with each task. */
-export const longestToken = 1_024;
+export const longestToken = longestId;
 
 /** Whether the id of a request is longer than {@link longestToken}. Its response would repeat it. */
 export const isTooLong = (id: unknown): boolean => typeof id === 'string' && id.length > longestToken;

@@ -5,9 +5,9 @@ import {
   EmptyResultSchema,
   LATEST_PROTOCOL_VERSION,
   LoggingLevelSchema,
-  SetLevelRequestSchema,
   type JSONRPCRequest,
 } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
 import { ErrandError, messageOf } from '../../base/errors.js';
 import type { Json } from '../../base/json.js';
 import { shown } from '../../base/shown.js';
@@ -23,11 +23,12 @@ import { catchUp, type AnswerAddress, relayAnswer, relayReceipt, relayTo } from 
 import type { Core } from '../core.js';
 import { acceptsTask, serverCapabilities, isTaskMethod, offersTasks } from './capabilities.js';
 import { callComponent, type ConnectionFacts } from './component-calls.js';
-import type { TaskMethod } from './component-requests.js';
+import { parseParams, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground/foreground-calls.js';
 import { Unread } from '../unread.js';
 import { News } from './news.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground/foreground-questions.js';
+import { problemOfInitialize } from './initialize-request.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
 import { QuestionDelivery } from './tasks/question-delivery.js';
@@ -66,6 +67,7 @@ export function optionsFor(transport: Transport): ConnectionOptions {
 }
 
 const levels = LoggingLevelSchema.options;
+const SetLevelParams = z.object({ level: LoggingLevelSchema });
 
 /** How long a client may take to answer the ping that shows it has processed earlier messages, in milliseconds. */
 const pingTimeout = 250;
@@ -145,6 +147,7 @@ export class Connection {
     this.routes = this.makeRoutes(facts, oneUser);
     const taps: WireTaps = {
       acceptsTask: (method) => acceptsTask(core.catalog, method),
+      problemOfInitialize: (message) => problemOfInitialize(message, core.rareLog),
       onNegotiated: (version) => (this.protocolVersion = version),
       onAnswer: (id, message, principal) => this.onAnswer(id, message, principal),
       onCancelled: (request) => {
@@ -233,6 +236,12 @@ export class Connection {
   private makeRoutes(facts: ConnectionFacts, oneUser: boolean): ReadonlyMap<string, Route> {
     const { core, streams } = this;
     const routes = new Map<string, Route>([['tools/list', () => listTools(core)]]);
+    routes.set('logging/setLevel', (params) => {
+      const { level } = parseParams(SetLevelParams, params, 'logging/setLevel');
+      this.setLevel(level);
+      this.options.onLevel?.(level);
+      return {};
+    });
     const addCalls = (method: TaskMethod): void =>
       void routes.set(method, (params, extra) => callComponent(core, facts, method, params, extra));
     addCalls('tools/call');
@@ -263,12 +272,8 @@ export class Connection {
       // Answers are validated against the schema of their question; a JSON schema validator per connection costs time.
       jsonSchemaValidator: { getValidator: refuseValidator },
     });
-    sdk.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
-      this.setLevel(params.level);
-      this.options.onLevel?.(params.level);
-      return {};
-    });
-    // The SDK's own handlers parse each request and result twice; these parse once.
+    // The SDK's own handlers parse each request and result twice, and a malformed one is an internal error to them.
+    sdk.removeRequestHandler('logging/setLevel');
     sdk.fallbackRequestHandler = (request, extra) => this.route(request, extra);
     // The SDK puts whole messages into its errors.
     sdk.onerror = (error) => logger.debug('The protocol reported an error', { error: shown(messageOf(error), 1_000) });
@@ -286,7 +291,8 @@ export class Connection {
       return await observed(this.core, request, async () => route(params, extra));
     } catch (error) {
       if (error instanceof ProtocolError) throw error;
-      this.core.logger.error('A request failed', { method: shown(method), error });
+      const kind = `${method}: ${ErrandError.is(error) ? error.code : (error as Partial<Error> | undefined)?.name}`;
+      this.core.rareLog.write('error', 'A request failed', { method, error }, kind);
       throw new ProtocolError(rpcCode.internalError, exposedMessageOf(error));
     } finally {
       // Otherwise each cancelled request would leave a stream open. Messages already on their way go out first.
@@ -304,7 +310,7 @@ export class Connection {
   }
 
   private onAnswer(id: string, message: JSONRPCMessage, principal: string): void {
-    const { engine, logger } = this.core;
+    const { engine, rareLog } = this.core;
     const answer: Answer =
       'error' in message
         ? { error: toWireError(message.error) }
@@ -319,7 +325,7 @@ export class Connection {
       if (onForeignAnswer !== undefined && !this.isForwarded && isForegroundQuestion(id)) {
         return onForeignAnswer({ jsonrpc: '2.0', id, ...answerWithin(this.core.limits, answer) } as JSONRPCMessage);
       }
-      logger.info('An answer was ignored', { id: shown(id), result: 'unknown' });
+      rareLog.write('info', 'An answer was ignored', { id: shown(id), result: 'unknown' });
       return;
     }
     const wasAskedHere = this.delivery.answered(question, principal);
@@ -332,7 +338,7 @@ export class Connection {
       },
       (error: unknown) => {
         askAgain();
-        logger.error('An answer could not be stored', { ...question, error });
+        rareLog.write('error', 'An answer could not be stored', { ...question, error });
       },
     );
   }

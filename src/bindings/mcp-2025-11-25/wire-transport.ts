@@ -11,6 +11,8 @@ type Send = Transport['send'];
 export interface WireTaps {
   /** Whether requests of this method may ask for a task. For others, the specification says to ignore `params.task`. */
   acceptsTask(method: string): boolean;
+  /** What is wrong with an `initialize`; undefined for a good one. */
+  problemOfInitialize(message: JSONRPCMessage): string | undefined;
   /** Called with the negotiated version of the protocol. */
   onNegotiated(version: string): void;
   /** Called with the response to one of our questions. */
@@ -53,8 +55,12 @@ export class WireTransport implements Transport {
       if (isQuestionAnswer(message)) return this.taps.onAnswer(message.id, message, principalOf(extra?.authInfo).id);
       this.tapCancellation(message);
       if ('id' in message && 'method' in message) {
-        if (isTooLong(message.id)) return this.refuseLongId();
-        if (message.method === 'initialize') this.initializeId = message.id;
+        if (isTooLong(message.id)) return this.refuse(rpcCode.invalidRequest, idTooLong);
+        if (message.method === 'initialize') {
+          const problem = this.taps.problemOfInitialize(message);
+          if (problem !== undefined) return this.refuse(rpcCode.invalidParams, problem, message.id);
+          this.initializeId = message.id;
+        }
       }
       this.onmessage?.(withoutRelatedTask(this.withoutStrayTask(message)), extra);
     };
@@ -97,10 +103,10 @@ export class WireTransport implements Transport {
     if (typeof protocolVersion === 'string') this.taps.onNegotiated(protocolVersion);
   }
 
-  /** Over HTTP such a request is refused earlier. */
-  private refuseLongId(): void {
-    const error = { code: rpcCode.invalidRequest, message: idTooLong };
-    this.inner.send({ jsonrpc: '2.0', error }).catch((failed: unknown) => this.onerror?.(failed as Error));
+  /** Refuses a request that would be refused earlier over HTTP. */
+  private refuse(code: number, message: string, id?: RequestId): void {
+    const refusal: JSONRPCMessage = { jsonrpc: '2.0', ...(id !== undefined && { id }), error: { code, message } };
+    this.inner.send(refusal).catch((failed: unknown) => this.onerror?.(failed as Error));
   }
 
   private tapCancellation(message: JSONRPCMessage): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
-import { refuse } from '../../protocol/errors.js';
-import { refusalOfJson } from './json-body.js';
+import { refuse, rpcCode } from '../../protocol/errors.js';
+import { EnvelopeScanner } from '../envelope-scanner.js';
+import { refusalOfJson } from '../json-cost.js';
 
 /** The maximum size of a body, in bytes. */
 export const largestBody = 4 * 1024 * 1024;
@@ -169,12 +170,16 @@ class ArrivingBody {
 }
 
 function parsed(body: Buffer): ReadBody {
-  const tooCostly = refusalOfJson(body);
-  if (tooCostly !== undefined) return { refused: refuse(413, -32000, tooCostly) };
+  const tooCostly = refusalOfJson({ text: body, what: 'body', largest: largestBody });
+  if (tooCostly !== undefined) {
+    const scanner = new EnvelopeScanner();
+    scanner.read(body);
+    return { refused: refuse(413, -32000, tooCostly, scanner.hasMethod ? scanner.id : null) };
+  }
   try {
     return { json: JSON.parse(body.toString('utf8')) as unknown };
   } catch {
-    return { refused: refuse(400, -32700, 'Parse error: the body is not JSON.') };
+    return { refused: refuse(400, rpcCode.parseError, 'Parse error: the body is not JSON.') };
   }
 }
 

@@ -1,9 +1,8 @@
 import { ErrandError } from '../../base/errors.js';
 import type { AuthInfo } from '../../protocol/auth.js';
-import type { BodyIntake } from './body-intake.js';
 import { HostGuard } from './host-guard.js';
 import type { HttpEndpoint, HttpReply } from './http-exchange.js';
-import { HttpHandler } from './http-handler.js';
+import { HttpHandler, type HttpHandlerOptions } from './http-handler.js';
 import { sessionModeOf, type HttpOptions, type SessionMode } from './http-options.js';
 
 /** Options of `fetch`. */
@@ -18,11 +17,11 @@ export interface FetchOptions {
 /** The handler behind `fetch`. The host of the server routes requests to it, so that it answers any path. */
 export function createFetchHandler(
   http: HttpOptions,
-  intake: BodyIntake,
+  shared: Pick<HttpHandlerOptions, 'intake' | 'log' | 'allowedHeaders'>,
   makeEndpoint: (mode: SessionMode) => HttpEndpoint,
 ): HttpHandler {
   const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
-  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard, intake });
+  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard, ...shared });
 }
 
 /**

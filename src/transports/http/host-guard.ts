@@ -63,7 +63,7 @@ export class HostGuard {
     if (this.origins === undefined && !loopbackNames.includes(hostname(origin))) return undefined;
     return {
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'mcp-session-id',
+      'access-control-expose-headers': 'mcp-session-id, retry-after',
       vary: 'Origin',
     };
   }

@@ -1,8 +1,11 @@
+import type { RareLog } from '../../base/rare-log.js';
 import type { AuthInfo } from '../../protocol/auth.js';
-import { refuse } from '../../protocol/errors.js';
+import { refuse, rpcCode } from '../../protocol/errors.js';
+import { addressOf } from '../../protocol/json-rpc/shapes.js';
 import type { HostGuard } from './host-guard.js';
 import type { BodyIntake } from './body-intake.js';
 import type { HttpEndpoint, HttpReply, HttpRequest } from './http-exchange.js';
+import { refuseMediaTypes } from './media-types.js';
 
 /** A request as it arrives, from Node.js or from a host that speaks `fetch`. */
 export interface IncomingRequest extends HttpRequest {
@@ -15,24 +18,34 @@ export interface IncomingRequest extends HttpRequest {
 export interface HttpHandlerOptions {
   readonly endpoint: HttpEndpoint;
   readonly guard: HostGuard;
+  /** The names of further headers that pages may send. */
+  readonly allowedHeaders: readonly string[];
   readonly intake: BodyIntake;
+  /** For requests that fail. */
+  readonly log: RareLog;
   /** The only path that is served. Absent if the host of the server does the routing. */
   readonly path?: string;
 }
 
-/** The methods and headers that a browser may send for a page. */
-const preflight = {
-  'access-control-allow-methods': 'GET, POST, DELETE',
-  'access-control-allow-headers':
-    'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id',
-};
+/** The headers that a browser may send for a page, besides those of {@link HttpHandlerOptions.allowedHeaders}. */
+const allowedHeaders =
+  'content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id, traceparent, tracestate';
 
 /**
  * Handles HTTP requests of any origin and content: checks the head, only then reads the body, and passes the exchange to an
  * endpoint.
  */
 export class HttpHandler {
-  constructor(private readonly options: HttpHandlerOptions) {}
+  /** The methods and headers that a browser may send for a page. */
+  private readonly preflight: Readonly<Record<string, string>>;
+
+  constructor(private readonly options: HttpHandlerOptions) {
+    const headers = [...allowedHeaders.split(', '), ...options.allowedHeaders].map((name) => name.toLowerCase());
+    this.preflight = {
+      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-headers': [...new Set(headers)].join(', '),
+    };
+  }
 
   async handle(incoming: IncomingRequest): Promise<HttpReply> {
     const crossOrigin = this.options.guard.crossOrigin(incoming.headers);
@@ -46,14 +59,30 @@ export class HttpHandler {
     const refused = guard.refuse(headers) ?? this.refusePath(url);
     if (refused !== undefined) return { response: refused };
     if (method === 'OPTIONS' && isReadable) {
-      return { response: new Response(null, { status: 204, headers: preflight }) };
+      return { response: new Response(null, { status: 204, headers: this.preflight }) };
     }
+    const unreadable = refuseMediaTypes(method, headers);
+    if (unreadable !== undefined) return { response: unreadable };
     const exchange = { request: { method, url, headers }, ...(auth !== undefined && { auth }) };
-    if (method !== 'POST') return endpoint.handle(exchange);
-    const admission = await endpoint.admit(exchange);
+    if (method !== 'POST') return this.guarded(undefined, () => endpoint.handle(exchange));
+    const admission = await this.guarded(undefined, () => endpoint.admit(exchange));
+    if ('response' in admission) return admission;
     if ('refused' in admission) return { response: admission.refused };
     const read = await intake.read(body, declaredLength(headers), admission.largest);
-    return 'refused' in read ? { response: read.refused } : endpoint.handle({ ...exchange, body: read.json });
+    if ('refused' in read) return { response: read.refused };
+    return this.guarded(read.json, () => endpoint.handle({ ...exchange, body: read.json }));
+  }
+
+  /** Answers with an error whatever an endpoint throws. */
+  private async guarded<T>(body: unknown, answer: () => Promise<T> | T): Promise<T | HttpReply> {
+    try {
+      return await answer();
+    } catch (error) {
+      const kind = `HTTP: ${(error as Partial<Error> | undefined)?.name}`;
+      this.options.log.write('error', 'An HTTP request failed', { error }, kind);
+      const { id, isAnswer } = addressOf(body);
+      return { response: refuse(500, rpcCode.internalError, 'Internal error', isAnswer ? null : id) };
+    }
   }
 
   private refusePath(url: string): Response | undefined {

@@ -7,6 +7,11 @@ export interface HttpOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call the server and read its responses, such as `'https://example.com'`. Default: pages of this machine. */
   readonly allowedOrigins?: readonly string[];
+  /**
+   * Names of further headers that web pages may send. They may always send those that MCP uses, `traceparent`, `tracestate`
+   * and `docket.headers`. Default: none.
+   */
+  readonly allowedHeaders?: readonly string[];
   /** How long a session without an open stream or question is kept. Default `'1h'`. */
   readonly sessionTimeout?: Duration;
   /**
@@ -38,10 +43,17 @@ export interface ServerHttpOptions extends HttpOptions {
 export const httpShape = {
   allowedHosts: z.array(z.string()).optional(),
   allowedOrigins: z.array(z.string()).optional(),
+  allowedHeaders: z.array(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'expected the name of a header')).optional(),
   sessionTimeout: z.custom<Duration>().optional(),
   maximumSessions: z.int().min(1).optional(),
   stateless: z.boolean().optional(),
 };
+
+/** The headers that web pages may send besides those of MCP. `passedOn`: those that travel to background calls. */
+export const pageHeaders = ({ allowedHeaders = [] }: HttpOptions, passedOn: Iterable<string>): readonly string[] => [
+  ...passedOn,
+  ...allowedHeaders,
+];
 
 /** How many sessions an endpoint keeps, and for how long. */
 export interface SessionLimits {

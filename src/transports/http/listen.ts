@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { Clock } from '../../base/clock.js';
 import { readOptions } from '../../base/read-options.js';
 import type { Logger } from '../../base/logger.js';
+import type { RareLog } from '../../base/rare-log.js';
+import { refuse, rpcCode } from '../../protocol/errors.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import type { BodyIntake } from './body-intake.js';
 import { HostGuard, loopback } from './host-guard.js';
@@ -12,6 +14,7 @@ import {
   httpShape,
   inconsistent,
   isConsistent,
+  pageHeaders,
   sessionModeOf,
   type HttpOptions,
   type SessionMode,
@@ -60,6 +63,9 @@ export interface ListeningServer {
   /** The defaults for the options of the listener. */
   readonly http: HttpOptions;
   readonly intake: BodyIntake;
+  readonly rareLog: RareLog;
+  /** The names of the headers that travel to background calls. */
+  readonly docketHeaders: Iterable<string>;
   /** How long the body of a request may take to arrive, in milliseconds. */
   readonly bodyTimeout: number;
   readonly clock: Clock;
@@ -76,12 +82,13 @@ export interface ListeningServer {
 
 /** @throws {ErrandError} `LISTEN_REFUSED`, or `OPTIONS_INVALID` naming the option. */
 export async function listen(options: ListenOptions, errand: ListeningServer): Promise<HttpListener> {
-  const { clock, logger, grace, intake } = errand;
+  const { clock, logger, grace, intake, rareLog } = errand;
   const { port, host, path, ...own } = readOptions(Options, options, 'listen');
   const http = { ...errand.http, ...own };
   const guard = new HostGuard(host, http.allowedHosts, http.allowedOrigins);
   const endpoint = errand.endpoint(sessionModeOf(http, 'listen'));
-  const handler = new HttpHandler({ endpoint, guard, intake, path });
+  const allowedHeaders = pageHeaders(http, errand.docketHeaders);
+  const handler = new HttpHandler({ endpoint, guard, allowedHeaders, intake, log: rareLog, path });
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     // Before the guard: load balancers use addresses that nobody can predict, and the status gives nothing away.
     const isHealth = path !== healthPath && isHealthRequest(incoming);
@@ -96,9 +103,9 @@ export async function listen(options: ListenOptions, errand: ListeningServer): P
     answered.catch((error: unknown) => {
       const wasIncomplete = incoming.destroyed && !incoming.complete;
       if (wasIncomplete) logger.debug('A client went away before its request was complete', { error });
-      else logger.error('An HTTP request failed', { error });
+      else rareLog.write('error', 'An HTTP request failed', { error });
       if (outgoing.headersSent) outgoing.destroy();
-      else outgoing.writeHead(500).end();
+      else void writeReply({ response: refuse(500, rpcCode.internalError, 'Internal error') }, outgoing);
     });
   };
   const server = createServer(handle);

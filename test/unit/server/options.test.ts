@@ -113,6 +113,7 @@ describe('options that are not given', () => {
       grace: 10_000,
       errors: 'mask',
       http: { bodyBudget: 64 * 2 ** 20, bodyTimeout: 30_000 },
+      stdio: { maximumMessage: 10 * 2 ** 20 },
       onlyWorks: false,
       docket: {
         url: 'memory://',

@@ -4,10 +4,12 @@ import type { CurrentPrincipal } from '../../../call/principal.js';
 import { refuse, rpcCode } from '../../../protocol/errors.js';
 import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messages.js';
 import { Unread } from '../../unread.js';
+import { addressOf } from '../../../protocol/json-rpc/shapes.js';
 import type { Core } from '../../core.js';
 import { longestToken } from '../component-requests.js';
 import { Connection, type ConnectionOptions } from '../connection.js';
 import { isStream, type HttpExchange, type HttpReply } from '../../../transports/http/http-exchange.js';
+import { isInitialize } from '../initialize-request.js';
 import {
   refuseBatch,
   refuseMessages,
@@ -161,6 +163,7 @@ export class HttpSession implements Streams, SharedSessionHost {
     const malformed =
       (negotiated === undefined ? undefined : refuseBatch(exchange, negotiated)) ?? refuseMessages(body);
     if (malformed !== undefined) return { response: malformed };
+    if (negotiated !== undefined && isInitialize(body)) return { response: alreadyInitialized(body) };
     const ids = requestIds(body);
     const duplicate = this.refuseDuplicate(ids);
     if (duplicate !== undefined) return { response: duplicate };
@@ -308,4 +311,9 @@ export class HttpSession implements Streams, SharedSessionHost {
       if (dropped) listeners?.forEach((listener) => listener());
     }
   }
+}
+
+function alreadyInitialized(body: unknown): Response {
+  const message = 'This session has been initialized. Send an initialize without Mcp-Session-Id to begin another.';
+  return refuse(400, rpcCode.invalidRequest, message, addressOf(body).id);
 }

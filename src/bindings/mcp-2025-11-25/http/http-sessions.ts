@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { principalOf, type CurrentPrincipal } from '../../../call/principal.js';
 import { ErrandError } from '../../../base/errors.js';
 import { refuse } from '../../../protocol/errors.js';
+import { addressOf } from '../../../protocol/json-rpc/shapes.js';
 import type { Core } from '../../core.js';
 import { largestBody } from '../../../transports/http/body-intake.js';
 import {
@@ -11,7 +12,8 @@ import {
   type HttpExchange,
   type HttpReply,
 } from '../../../transports/http/http-exchange.js';
-import { isInitialize, sessionNotFound } from './http-messages.js';
+import { isInitialize } from '../initialize-request.js';
+import { refuseInitialize, refuseMessages, sessionNotFound } from './http-messages.js';
 import { HttpSession, type SessionSetup } from './http-session.js';
 import type { SessionLimits } from '../../../transports/http/http-options.js';
 import { readSharedClient } from './shared-session.js';
@@ -89,7 +91,7 @@ export class HttpSessions implements HttpEndpoint {
   /** The response while the docket, which stores the sessions, cannot be reached. Rethrows any other error. */
   private unavailable(error: unknown): Response {
     if (!ErrandError.is(error, 'DOCKET_UNAVAILABLE')) throw error;
-    this.core.logger.error('A session could not be served', { error });
+    this.core.rareLog.write('error', 'A session could not be served', { error });
     return refuse(503, -32000, 'Sessions cannot be looked up at the moment. Try again later.');
   }
 
@@ -108,8 +110,14 @@ export class HttpSessions implements HttpEndpoint {
   private async begin(exchange: HttpExchange): Promise<HttpReply> {
     const { request, body, auth } = exchange;
     if (request.method !== 'POST' || !isInitialize(body)) {
-      return { response: refuse(400, -32000, 'The header Mcp-Session-Id is missing. Initialize a session first.') };
+      const malformed = refuseMessages(body);
+      if (malformed !== undefined) return { response: malformed };
+      const { id, isAnswer } = addressOf(body);
+      const message = 'The header Mcp-Session-Id is missing. Initialize a session first.';
+      return { response: refuse(400, -32000, message, isAnswer ? null : id) };
     }
+    const refused = refuseMessages(body) ?? refuseInitialize(body, this.core.rareLog);
+    if (refused !== undefined) return { response: refused };
     const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
     if (typeof session === 'function') return { response: session() };
     const { response, ...reply } = await session.handle(exchange);

@@ -13,9 +13,10 @@ import {
   type HttpExchange,
   type HttpReply,
 } from '../../../transports/http/http-exchange.js';
+import { isInitialize } from '../initialize-request.js';
 import {
-  isInitialize,
   refuseBatch,
+  refuseInitialize,
   refuseMessages,
   sessionNotFound,
   withoutNeedlessStream,
@@ -52,7 +53,10 @@ export class StatelessRequests implements HttpEndpoint {
     if (request.method !== 'POST') return { response: methodNotAllowed() };
     const malformed = refuseMessages(body);
     if (malformed !== undefined) return { response: malformed };
-    if (isInitialize(body)) return this.initialize(exchange);
+    if (isInitialize(body)) {
+      const refused = refuseInitialize(body, this.core.rareLog);
+      return refused === undefined ? this.initialize(exchange) : { response: refused };
+    }
     const client = clientOf(request.headers);
     if (client === undefined) return { response: sessionNotFound() };
     const refused = refuseBatch(exchange, client.protocolVersion);

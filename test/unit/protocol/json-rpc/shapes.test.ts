@@ -3,15 +3,13 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isJsonRpcMessage } from '../../../../src/protocol/json-rpc/shapes.js';
 
-const id = fc.oneof(fc.string(), fc.integer(), fc.constantFrom(null, 1.5, true, {}));
-const params = fc.oneof(
-  fc.constant(undefined),
-  fc.dictionary(fc.string(), fc.jsonValue()),
-  fc.constantFrom(null, [], 'x', 1),
-);
+const id = fc.oneof(fc.string(), fc.integer(), fc.constantFrom(null, 1.5, 1e300, true, {}));
+const meta = fc.oneof(fc.constantFrom(null, 1, [], {}), fc.record({ progressToken: id }));
+const content = fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.record({ _meta: meta, more: fc.jsonValue() }));
+const params = fc.oneof(fc.constant(undefined), content, fc.constantFrom(null, [], 'x', 1));
 const error = fc.oneof(
   fc.record({
-    code: fc.oneof(fc.integer(), fc.constantFrom('x', 1.5)),
+    code: fc.oneof(fc.integer(), fc.constantFrom('x', 1.5, 1e300)),
     message: fc.oneof(fc.string(), fc.constant(1)),
   }),
   fc.constantFrom(null, [], {}),
@@ -24,7 +22,7 @@ const message = fc.record(
     id,
     method: fc.oneof(fc.string(), fc.constantFrom(1, null)),
     params,
-    result: fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(null, [], 1)),
+    result: fc.oneof(content, fc.constantFrom(null, [], 1)),
     error,
     strange: fc.integer(),
   },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { refusalOfJson } from '../../../../src/transports/http/json-body.js';
+import { refusalOfJson } from '../../../src/transports/json-cost.js';
 
-const refusal = (text: string): string | undefined => refusalOfJson(Buffer.from(text));
+const refusal = (text: string): string | undefined =>
+  refusalOfJson({ text: Buffer.from(text), what: 'body', largest: 4 * 1024 * 1024 });
 /** Long enough to be checked. */
 const padded = (text: string): string => `${' '.repeat(70_000)}${text}`;
 const list = (each: string, count: number): string => `[${`${each},`.repeat(count)}0]`;
@@ -16,6 +17,7 @@ describe('a body that would need far more memory than its size', () => {
     ['keys that are all different', `{${Array.from({ length: 200_000 }, (_, n) => `"${n}":1`).join(',')}}`],
     ['short strings', list('"abc"', 500_000)],
     ['levels', padded('['.repeat(257))],
+    ['levels of a short text', '['.repeat(257)],
     ['levels of objects', '{"a":'.repeat(100_000)],
   ])('[B1] is refused: %s', (_name, text) => expect(refusal(text)).toMatch(/^The body/));
 

@@ -6,13 +6,13 @@ import { randomInt } from 'node:crypto';
  */
 const costs = { value: 26, container: 56, string: 40, distinctKey: 260 };
 
-/** The maximum memory that a parsed body may need, in bytes. */
-const maximumMemory = 22 * 1024 * 1024;
-/** The maximum nesting: code that walks through the body must not run out of stack. */
+/** How many times the maximum size of a text its values may need. */
+const memoryFactor = 5.5;
+/** The maximum nesting: code that walks through the values must not run out of stack. */
 const maximumDepth = 256;
 
-/** Shorter bodies, in bytes, cannot need much and are not checked. */
-const uncheckedSize = 64 * 1024;
+/** Shorter texts, in bytes, cannot need much memory, so only their nesting is checked. */
+const cheapSize = 64 * 1024;
 
 /** How many distinct keys can be told apart; a power of two. */
 const keySlots = 1 << 20;
@@ -20,13 +20,23 @@ const keySlots = 1 << 20;
 const quote = 0x22;
 const backslash = 0x5c;
 
+/** A text to be parsed. */
+export interface JsonText {
+  readonly text: Uint8Array;
+  /** Its name in refusals. */
+  readonly what: 'body' | 'message';
+  /** The maximum size of such texts, in bytes. */
+  readonly largest: number;
+}
+
 /**
- * The reason not to parse a body, because it would need far more memory than its size: `{},{},{}` needs thirty times as
- * much. Undefined for a body that may be parsed, which need not be valid JSON.
+ * The reason not to parse a text, because it is nested too deep or would need far more memory than its size: `{},{},{}`
+ * needs thirty times as much. Undefined for a text that may be parsed, which need not be valid JSON.
  */
-export function refusalOfJson(body: Uint8Array): string | undefined {
-  if (body.length <= uncheckedSize) return undefined;
-  const keys = new KeySet();
+export function refusalOfJson({ text: body, what, largest }: JsonText): string | undefined {
+  // A level takes two bytes.
+  if (body.length <= maximumDepth) return undefined;
+  const keys = body.length > cheapSize ? new KeySet() : undefined;
   let values = 0;
   let containers = 0;
   let strings = 0;
@@ -45,7 +55,7 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
         break;
       }
       case 0x3a: // :
-        keys.add(body, begin, end);
+        keys?.add(body, begin, end);
         if (end > begin + 1) strings--;
         break;
       case 0x2c: // ,
@@ -54,7 +64,7 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
       case 0x5b: // [
       case 0x7b: // {
         containers++;
-        if (++depth > maximumDepth) return `The body is nested deeper than ${maximumDepth} levels.`;
+        if (++depth > maximumDepth) return `The ${what} is nested deeper than ${maximumDepth} levels.`;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -62,9 +72,12 @@ export function refusalOfJson(body: Uint8Array): string | undefined {
         break;
     }
   }
+  if (keys === undefined) return undefined;
   const memory =
     values * costs.value + containers * costs.container + strings * costs.string + keys.size * costs.distinctKey;
-  return memory <= maximumMemory ? undefined : 'The body has too many values for its size. Send fewer at a time.';
+  return memory <= memoryFactor * largest
+    ? undefined
+    : `The ${what} has too many values for its size. Send fewer at a time.`;
 }
 
 /** The index of the quote that ends the string at `start`. */
