@@ -83,7 +83,7 @@ export const errorTable = {
   TASK_LIMIT: { meaning: 'A client has as many open tasks as the server allows.', retryable: true },
   INPUT_TOO_LARGE: { meaning: 'An input for the docket is larger than the server allows.' },
   RESULT_TOO_LARGE: { meaning: 'The outcome of a background call is larger than the server allows.' },
-  QUESTION_LIMIT: { meaning: 'A task has asked as many questions as the server allows.' },
+  QUESTION_LIMIT: { meaning: 'A task has asked, or a client has open, as many questions as the server allows.' },
   KEY_TAKEN: {
     meaning: 'docket.add or docket.replace was given the key of a live execution of another component or principal.',
   },

@@ -1,6 +1,6 @@
 import type { Transport } from '../protocol/transport.js';
 import type { HttpEndpoint } from '../transports/http/http-exchange.js';
-import type { SessionMode } from '../transports/http/http-options.js';
+import type { ClientLimits, SessionMode } from '../transports/http/http-options.js';
 
 /** A connected client. */
 export interface BoundConnection {
@@ -15,5 +15,5 @@ export interface Binding {
   /** Serves one client over a transport. `onClosed` is called when the connection ends, from either side. */
   connect(transport: Transport, onClosed: (connection: BoundConnection) => void): Promise<BoundConnection>;
   /** Makes an endpoint for the HTTP requests of this generation. */
-  endpoint(mode: SessionMode): HttpEndpoint;
+  endpoint(mode: SessionMode, clients: ClientLimits): HttpEndpoint;
 }

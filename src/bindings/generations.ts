@@ -1,6 +1,6 @@
 import type { Transport } from '../protocol/transport.js';
 import type { HttpEndpoint, HttpExchange, HttpReply } from '../transports/http/http-exchange.js';
-import type { SessionMode } from '../transports/http/http-options.js';
+import type { ClientLimits, SessionMode } from '../transports/http/http-options.js';
 import type { Binding, BoundConnection } from './binding.js';
 import type { Core } from './core.js';
 import { Binding2025 } from './mcp-2025-11-25/binding.js';
@@ -31,10 +31,13 @@ export class Generations implements Binding {
     return this.sessions.connect(transport, onClosed);
   }
 
-  endpoint(mode: SessionMode): HttpEndpoint {
-    const sessions = this.sessions.endpoint(mode);
+  endpoint(mode: SessionMode, clients: ClientLimits): HttpEndpoint {
+    const sessions = this.sessions.endpoint(mode, clients);
     if (this.others.length === 0) return sessions;
-    const others = this.others.map((generation) => ({ generation, endpoint: generation.binding.endpoint(mode) }));
+    const others = this.others.map((generation) => ({
+      generation,
+      endpoint: generation.binding.endpoint(mode, clients),
+    }));
     const all = [sessions, ...others.map(({ endpoint }) => endpoint)];
     const ownerOf = (exchange: HttpExchange): HttpEndpoint =>
       others.find(({ generation }) => generation.owns(exchange))?.endpoint ?? sessions;

@@ -57,7 +57,7 @@ export class Unread {
 
   /** Counts a message if there is room for it now. Returns whether there is. */
   offer(bytes: number): boolean {
-    if (this.waiters.length > 0 || !this.hasRoom) return false;
+    if (this.waiters.length > 0 || !this.hasRoom()) return false;
     this.pending += bytes;
     return true;
   }
@@ -88,14 +88,14 @@ export class Unread {
     this.tellRoom();
   }
 
-  private get hasRoom(): boolean {
+  private hasRoom(): boolean {
     return this.pending < this.limits.pending;
   }
 
   private release(): void {
-    if (!this.hasRoom) return;
+    if (!this.hasRoom()) return;
     this.isStuck = false;
-    while (this.hasRoom) {
+    while (this.hasRoom()) {
       const next = this.waiters.shift();
       if (next === undefined) break;
       this.waitingBytes -= next.bytes;
@@ -103,7 +103,7 @@ export class Unread {
       next.settle(true);
     }
     if (this.stopTimer !== undefined) this.arm();
-    if (this.hasRoom) this.tellRoom();
+    if (this.hasRoom()) this.tellRoom();
   }
 
   private tellRoom(): void {

@@ -49,6 +49,7 @@ const Execution = z.object({
   input: json<Json>().optional(),
   owner: z.string(),
   session: z.string().optional(),
+  client: z.string().optional(),
   snapshot: json<Json>().optional(),
   trace: json<TraceContext>().optional(),
   retry: json<RetryPolicy>().default(noRetry),
@@ -269,9 +270,23 @@ const isUsual = (retry: RetryPolicy): boolean =>
 
 /** The fields of a new execution, as alternating names and values. */
 export function executionFields(execution: Omit<NewExecution, 'runAt' | 'delay'>): Argument[] {
-  const { key, component, owner, session, input, snapshot, trace, retry, timeout, ttl, priority = 0 } = execution;
+  const {
+    key,
+    component,
+    owner,
+    session,
+    client,
+    input,
+    snapshot,
+    trace,
+    retry,
+    timeout,
+    ttl,
+    priority = 0,
+  } = execution;
   const fields: Argument[] = ['key', key, 'component', component, 'owner', owner];
   if (session !== undefined) fields.push('session', session);
+  if (client !== undefined) fields.push('client', client);
   if (input !== undefined) fields.push('input', JSON.stringify(input));
   if (snapshot !== undefined) fields.push('snapshot', JSON.stringify(snapshot));
   if (trace !== undefined) fields.push('trace', JSON.stringify(trace));

@@ -8,7 +8,7 @@ export const keyParts = {
   tasks: 'tasks:',
   /** Sorted set: the keys of an owner's ended tasks, by expiry time. */
   ended: 'ended:',
-  /** Counter: the open tasks of an owner. */
+  /** Counter: the open tasks of an owner, or, after `client:`, of a client that is not just its owner. */
   open: 'open:',
   /** Sorted set: the keys of all executions in one state, in the order of addition. */
   state: 'state:',

@@ -219,12 +219,12 @@ export class RedisEngine implements Engine {
     return connectionIdOf(this.commands.node, ++this.lastConnection);
   }
 
-  add(execution: NewExecution, limit = Infinity): Promise<Addition> {
-    return this.executions.add(execution, limit, false);
+  add(...[execution, limits = {}]: Parameters<Engine['add']>): Promise<Addition> {
+    return this.executions.add(execution, limits, false);
   }
 
   replace(execution: NewExecution): Promise<Addition> {
-    return this.executions.add(execution, Infinity, true);
+    return this.executions.add(execution, {}, true);
   }
 
   get(key: string): Promise<ExecutionRecord | undefined> {

@@ -45,7 +45,7 @@ export class HttpSide {
       clock,
       logger,
       grace,
-      endpoint: (mode) => bindings.endpoint(mode),
+      endpoint: (mode, clients) => bindings.endpoint(mode, clients),
       onClosed: () => open.delete(listener),
       health: () => this.server.health(),
     });
@@ -55,10 +55,10 @@ export class HttpSide {
 
   async fetch(request: Request, options: FetchOptions): Promise<Response> {
     const { answerFetch, createFetchHandler } = await import('../transports/http/fetch.js');
-    const { http, docket } = this.options;
+    const { http, docket, logger } = this.options;
     const shared = { intake: this.intake, log: this.log, allowedHeaders: pageHeaders(http, docket.headers) };
-    this.handler ??= createFetchHandler(http, shared, (mode) => {
-      const endpoint = this.server.bindings.endpoint(mode);
+    this.handler ??= createFetchHandler(http, shared, logger, (mode, clients) => {
+      const endpoint = this.server.bindings.endpoint(mode, clients);
       this.server.open.add(endpoint);
       return endpoint;
     });

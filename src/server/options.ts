@@ -81,6 +81,12 @@ export interface DocketLimitOptions {
    * clients are one principal. Default 1,000.
    */
   readonly openTasks?: number;
+  /**
+   * The part of the slots of each worker that the tasks of one client over HTTP may hold: of one principal, or of the clients
+   * without an access token at one address. The rest of its tasks wait. With less than 1 and more than one slot, one is always
+   * left to others. Default 0.75.
+   */
+  readonly share?: number;
   /** The longest `ttl` that a client can request. A longer one is reduced to it. Default `'24h'`. */
   readonly ttl?: Duration;
   /** The largest input of a background call, and the largest answer to one of its questions, in bytes of JSON. Default 1,048,576 (1 MiB). */
@@ -215,6 +221,7 @@ const Options = z.strictObject({
       limits: z
         .strictObject({
           openTasks: count(1_000),
+          share: z.number().gt(0).max(1).default(0.75),
           ttl: duration('docket.limits.ttl', '24h'),
           input: count(usualInput),
           result: count(10 * 2 ** 20),

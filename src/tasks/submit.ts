@@ -8,7 +8,7 @@ import type { CallFrame, Caller } from '../call/frame.js';
 import { parseInput } from '../call/pipeline.js';
 import { takeSnapshot, type SnapshotClient, type SnapshotRules } from '../call/snapshot.js';
 import type { Component } from '../components/component.js';
-import type { Engine, NewExecution } from '../docket/engine/engine.js';
+import type { Engine, NewExecution, TaskLimits } from '../docket/engine/engine.js';
 import { inputWithin, type SizeLimits } from '../docket/engine/size-limits.js';
 import { inSendingSpan } from '../docket/engine/spans.js';
 import { auditFields, type ExecutionRecord } from '../docket/engine/record.js';
@@ -28,6 +28,14 @@ export interface SubmissionSettings {
 /** The shortest time that a client may have a finished task kept, in milliseconds. */
 const shortestTtl = 1_000;
 
+/** A client over HTTP, which shares the docket with strangers. */
+export interface TaskSender {
+  /** Tells it from others. */
+  readonly client: string;
+  /** How many open tasks it may have. */
+  readonly limits: Omit<TaskLimits, 'owner'>;
+}
+
 /** A client's request for a task. */
 export interface TaskRequest {
   /** From {@link newTaskId}. */
@@ -39,6 +47,8 @@ export interface TaskRequest {
   readonly client: SnapshotClient;
   /** The session whose connection follows the task. */
   readonly session: string;
+  /** Its client, if that has limits of its own. */
+  readonly sender?: TaskSender | undefined;
   /** The requested retention in milliseconds; `null` asks for the longest. */
   readonly ttl?: number | null;
 }
@@ -54,7 +64,7 @@ export async function submitTask(
   request: TaskRequest,
   { snapshots, ttl, limits, logger, meters, tracing }: SubmissionSettings,
 ): Promise<ExecutionRecord> {
-  const { component, input, caller, client, session } = request;
+  const { component, input, caller, client, session, sender } = request;
   // The size first: a schema may take long over a large input.
   const stored = storedInput(limits, input, `The input of ${component.name}`);
   await parseInput(component, input);
@@ -64,6 +74,7 @@ export async function submitTask(
     component: component.key,
     owner: caller.principal.id,
     session,
+    ...(sender !== undefined && { client: sender.client }),
     retry: component.retry,
     timeout: component.timeout,
     ttl: grantedTtl(request.ttl, ttl, limits.ttl),
@@ -71,7 +82,8 @@ export async function submitTask(
     ...(stored !== undefined && { input: stored }),
     ...(snapshot !== undefined && { snapshot }),
   };
-  const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, limits.openTasks));
+  const most = { owner: limits.openTasks, ...sender?.limits };
+  const { record } = await inSendingSpan(tracing, execution, (traced) => engine.add(traced, most));
   meters.count('executionsAdded', { 'errand.component': component.key });
   logger.info('A task was created', { ...auditFields(record), ...caller.principal.facts });
   return record;

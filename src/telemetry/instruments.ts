@@ -138,6 +138,13 @@ export const instruments = {
       'Progress, log lines and statuses that did not reach a client because it reads too slowly. The latest progress and status are kept.',
     attributes: ['errand.message.kind'],
   },
+  clientsLimited: {
+    name: 'errand.client.limited',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests and questions beyond a limit of http.limits, by limit: address.sessions and so on.',
+    attributes: ['errand.limit'],
+  },
   valuesDamaged: {
     name: 'errand.redis.damaged',
     kind: 'counter',

@@ -2,6 +2,7 @@ import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
@@ -133,11 +134,13 @@ async function pageAmong(many: number, few: number): Promise<Comparison> {
   return sideBySide(contender(crowd, cursor), contender(await crowdOf(few), undefined), { count: 500, rounds: 41 });
 }
 
-async function http(): Promise<Comparison> {
-  const file = fileURLToPath(new URL('http-server.ts', import.meta.url));
+const httpServer = fileURLToPath(new URL('http-server.ts', import.meta.url));
+
+/** Compares servers in processes of their own: each is this file or that of another checkout, and its argument. */
+async function http(ours: readonly [file: string, name: string], theirs: typeof ours): Promise<Comparison> {
   const processes: ChildProcess[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-  const contender = async (name: string) => {
+  const contender = async ([file, name]: typeof ours) => {
     const child = fork(jiti, [file, name]);
     processes.push(child);
     const [url] = (await once(child, 'message')) as [string];
@@ -145,7 +148,7 @@ async function http(): Promise<Comparison> {
     return { name, run: (count: number) => atOnce(16, count, call) };
   };
   try {
-    return await sideBySide(await contender('errand'), await contender('sdk'), { count: 3_000, rounds: 21 });
+    return await sideBySide(await contender(ours), await contender(theirs), { count: 3_000, rounds: 21 });
   } finally {
     agent.destroy();
     for (const child of processes) child.kill('SIGKILL');
@@ -214,7 +217,7 @@ console.log(`Node ${process.version}; each row measured side by side, in turns, 
 head('errand', 'sdk');
 const inMemory = await foreground();
 row('foreground call, in memory (goal: time at most 1.0)', inMemory, slower(inMemory));
-const overHttp = await http();
+const overHttp = await http([httpServer, 'errand'], [httpServer, 'sdk']);
 row('calls over HTTP, 16 at once (goal: at least 1.4)', overHttp, faster(overHttp, 'calls'));
 const tasks = await background();
 row('task, submit to result, memory, 16 at once', tasks, faster(tasks, 'tasks'));
@@ -224,6 +227,15 @@ const polledSlowly = await againstPolling(1_000, { count: 2, rounds: 3 });
 row('the same; SDK looks every second, its default', polledSlowly, faster(polledSlowly, 'tasks'));
 const imports = await importTime();
 row('import, against SDK + zod + tsyringe (goal: 1.15)', imports, slower(imports));
+
+/** The built checkout of an earlier commit. What a guard costs shows in calls over HTTP, which meet all of them. */
+const before = process.env['ERRAND_BENCH_BEFORE'];
+if (before !== undefined) {
+  console.log();
+  head('now', 'before');
+  const guarded = await http([httpServer, 'errand'], [join(before, 'test/bench/http-server.ts'), 'errand']);
+  row('calls over HTTP against ERRAND_BENCH_BEFORE (goal: 1.03)', guarded, slower(guarded));
+}
 
 console.log();
 head('task', 'call');

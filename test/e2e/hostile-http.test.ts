@@ -14,7 +14,7 @@ import {
   type HttpListener,
 } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
-import { listenForUsers } from '../helpers/users-over-http.js';
+import { listenForUsers, sharesFor } from '../helpers/users-over-http.js';
 
 let asked: (() => void) | undefined;
 let outcome: Promise<unknown>;
@@ -220,7 +220,7 @@ describe('the only session of a listener', () => {
 
   beforeEach(async () => {
     const limits = { idleTimeout: 60_000, maximum: 1 };
-    listener = await listenForUsers(server, (core) => (endpoint = new HttpSessions(core, limits)));
+    listener = await listenForUsers(server, (core) => (endpoint = new HttpSessions(core, limits, sharesFor(core))));
   });
 
   afterEach(async () => {
@@ -259,13 +259,15 @@ describe('sessions opened at the same time', () => {
     (await sessions.handle({ request: request as Request, body: initialize() })).response.status;
 
   it('do not exceed the maximum', async () => {
-    const sessions = new HttpSessions(await server['start'](), { idleTimeout: 60_000, maximum: 1 });
+    const core = await server['start']();
+    const sessions = new HttpSessions(core, { idleTimeout: 60_000, maximum: 1 }, sharesFor(core));
     expect(await Promise.all([open(sessions), open(sessions), open(sessions)])).toEqual([200, 503, 503]);
     await sessions.close();
   });
 
   it('are refused while the listener drains', async () => {
-    const sessions = new HttpSessions(await server['start'](), { idleTimeout: 60_000, maximum: 10 });
+    const core = await server['start']();
+    const sessions = new HttpSessions(core, { idleTimeout: 60_000, maximum: 10 }, sharesFor(core));
     const opening = open(sessions);
     await sessions.drain();
     expect(await opening).toBe(503);

@@ -7,7 +7,7 @@ import { StatelessRequests } from '../../src/bindings/mcp-2025-11-25/http/statel
 import { Context, createServer, defineTool, Logger, type ErrandServer } from '../../src/index.js';
 import { rejection, request, startTask, untilStatus, untilTold } from '../helpers/raw-calls.js';
 import { connectHttp, type Peer, type PeerOptions } from '../helpers/transports.js';
-import { fetchAs, listenForUsers } from '../helpers/users-over-http.js';
+import { fetchAs, listenForUsers, sharesFor } from '../helpers/users-over-http.js';
 
 const who = defineTool({ name: 'who', task: 'optional', inject: [Context], run: (_input, ctx) => whoOf(ctx) });
 const favourite = defineTool({
@@ -23,8 +23,8 @@ const favourite = defineTool({
 const whoOf = ({ principal }: Context): string => principal.facts.subject ?? principal.id;
 
 const endpoints = {
-  sessions: (core: Core) => new HttpSessions(core, { idleTimeout: 60_000, maximum: 10 }),
-  stateless: (core: Core) => new StatelessRequests(core),
+  sessions: (core: Core) => new HttpSessions(core, { idleTimeout: 60_000, maximum: 10 }, sharesFor(core)),
+  stateless: (core: Core) => new StatelessRequests(core, sharesFor(core)),
 } as const;
 
 let server: ErrandServer;

@@ -16,7 +16,7 @@ import { rejection, request, startTask, told, untilStatus, untilTold } from '../
 import { TestDocket } from '../helpers/redis.js';
 import { RoundRobin } from '../helpers/round-robin.js';
 import { connectHttp, type Answering, type Peer, type PeerOptions } from '../helpers/transports.js';
-import { fetchAs, listenForUsers } from '../helpers/users-over-http.js';
+import { fetchAs, listenForUsers, sharesFor } from '../helpers/users-over-http.js';
 import makeServer from './nodes/fleet.js';
 
 const asked = 'elicitation/create';
@@ -236,8 +236,8 @@ describe('a session', () => {
   it('goes on when its node is closed, and is none for another principal', async () => {
     const limits = { idleTimeout: 60_000, maximum: 10 };
     const [one, other] = [node(), node()];
-    const first = await listenForUsers(one, (core) => new HttpSessions(core, limits));
-    const second = await listenForUsers(other, (core) => new HttpSessions(core, limits));
+    const first = await listenForUsers(one, (core) => new HttpSessions(core, limits, sharesFor(core)));
+    const second = await listenForUsers(other, (core) => new HttpSessions(core, limits, sharesFor(core)));
     peers.push(second);
     const peer = await connectHttp(first.url, { fetch: fetchAs('anna') });
     const session = sessionOf(peer);

@@ -86,7 +86,7 @@ function commandsOf({ delays, ttls, intervals }: Times): fc.Arbitrary<Command>[]
     fc.tuple(key, delay, fc.constantFrom(2, keys.length), work).map(([name, ms, limit, what]) =>
       command(`add ${name} in ${ms}, at most ${limit}: ${inWords(what)}`, async (model, real) => {
         const added = await real.stage.engine
-          .add(execution(name, ms, what), limit)
+          .add(execution(name, ms, what), { owner: limit })
           .then((result) => result.added, refusedBy('TASK_LIMIT'));
         expect(added).toBe(model.add(name, ms, limit, what));
       }),

@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { createServer, defineTool, Logger, type ErrandServer, type HttpListener } from '../../src/index.js';
+import { ClientAddresses } from '../../src/transports/http/client-address.js';
 import { HostGuard } from '../../src/transports/http/host-guard.js';
 import { HttpHandler } from '../../src/transports/http/http-handler.js';
+import { clientLimitsOf } from '../../src/transports/http/http-options.js';
 import { eventually } from '../helpers/eventually.js';
 
 const hello = defineTool({ name: 'hello', task: 'optional', run: () => 'hello' });
@@ -198,11 +200,12 @@ describe('a request that fails', () => {
     const side = await server['serveHttp']();
     const handler = new HttpHandler({
       endpoint: {
-        ...side['server'].bindings.endpoint('stateless'),
+        ...side['server'].bindings.endpoint('stateless', clientLimitsOf({})),
         admit: () => ({ largest: 1_000 }),
         handle: () => Promise.reject(new RangeError('Maximum call stack size exceeded')),
       },
       guard: new HostGuard(undefined, undefined, undefined),
+      addresses: new ClientAddresses(undefined, new Logger(() => undefined)),
       intake: side['intake'],
       log: side['log'],
       allowedHeaders: [],

@@ -108,10 +108,11 @@ function lastingKeys(contents: Contents, prefix: string): string[] {
   const live: string[] = [];
   const owned: string[] = [];
   for (const name of contents.named('execution:')) {
-    const { state = '', owner, ticket, session, gate, component } = contents.hash(`execution:${name}`);
+    const { state = '', owner, ticket, session, client, gate, component } = contents.hash(`execution:${name}`);
     if (endStates.includes(state)) continue;
     live.push(`execution:${name}`, `questions:${name}`);
     owned.push(`tasks:${owner}`, `ended:${owner}`, `open:${owner}`, `session-tasks:${session}`, `tickets:t${ticket}`);
+    if (client !== undefined && client !== owner) owned.push(`open:client:${client}`);
     if (gate !== undefined) owned.push(`gate:limits:${component}`, `gate:${gate}:${component}`);
     if (gate === 'unknown') owned.push('unknown');
   }

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Core } from '../../src/bindings/core.js';
+import { Shares } from '../../src/bindings/shares.js';
+import { clientLimitsOf } from '../../src/transports/http/http-options.js';
 import type { HttpEndpoint } from '../../src/transports/http/http-exchange.js';
 import type { ErrandServer } from '../../src/server/create-server.js';
 import { systemClock } from '../../src/base/clock.js';
@@ -12,6 +14,9 @@ import { authOf } from './principals.js';
 const userHeader = 'x-user';
 
 /** Serves over HTTP to users who say who they are, as a listener does that checks access tokens. */
+/** Shares that limit no test. */
+export const sharesFor = ({ meters }: Core): Shares => new Shares(clientLimitsOf({}), meters);
+
 export async function listenForUsers(
   server: ErrandServer,
   endpointOf: (core: Core) => HttpEndpoint,

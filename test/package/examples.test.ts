@@ -15,7 +15,12 @@ function blocksOf(source: string): string[] {
 
 async function sources(): Promise<string[]> {
   const files = await readdir(join(root, 'src'), { recursive: true });
-  return ['README.md', ...files.filter((file) => file.endsWith('.ts')).map((file) => join('src', file))];
+  const docs = await readdir(join(root, 'docs'));
+  return [
+    'README.md',
+    ...docs.map((file) => join('docs', file)),
+    ...files.filter((file) => file.endsWith('.ts')).map((file) => join('src', file)),
+  ];
 }
 
 describe('examples', () => {

@@ -1,8 +1,9 @@
 import type { Transport } from '../../protocol/transport.js';
 import type { HttpEndpoint } from '../../transports/http/http-exchange.js';
-import type { SessionMode } from '../../transports/http/http-options.js';
+import type { ClientLimits, SessionMode } from '../../transports/http/http-options.js';
 import type { Binding, BoundConnection } from '../binding.js';
 import type { Core } from '../core.js';
+import { Shares } from '../shares.js';
 import { Connection, optionsFor } from './connection.js';
 import { HttpSessions } from './http/http-sessions.js';
 import { StatelessRequests } from './http/stateless-requests.js';
@@ -15,7 +16,8 @@ export class Binding2025 implements Binding {
     return Connection.open(this.core, transport, onClosed, optionsFor(transport));
   }
 
-  endpoint(mode: SessionMode): HttpEndpoint {
-    return mode === 'stateless' ? new StatelessRequests(this.core) : new HttpSessions(this.core, mode);
+  endpoint(mode: SessionMode, clients: ClientLimits): HttpEndpoint {
+    const shares = new Shares(clients, this.core.meters);
+    return mode === 'stateless' ? new StatelessRequests(this.core, shares) : new HttpSessions(this.core, mode, shares);
   }
 }

@@ -10,6 +10,7 @@ import { ProtocolError, rpcCode } from '../../protocol/errors.js';
 import type { LoggingLevel } from '../../protocol/types.js';
 import { newTaskId, submitTask, toRefusal } from '../../tasks/submit.js';
 import type { Core } from '../core.js';
+import type { ClientAccount } from '../shares.js';
 import { readRequest, type ComponentRequest, type TaskMethod } from './component-requests.js';
 import type { ForegroundCalls } from './foreground/foreground-calls.js';
 import type { ForegroundQuestions } from './foreground/foreground-questions.js';
@@ -32,6 +33,8 @@ export interface ConnectionFacts {
   readonly calls: ForegroundCalls;
   readonly questions: ForegroundQuestions;
   readonly news: News;
+  /** The client as one of many; undefined where there is only one. */
+  readonly account: ClientAccount | undefined;
   readonly streams: Streams;
   /** Runs something once the response to the request has been handed to the transport. */
   afterResponse(request: string | number, run: () => void): void;
@@ -69,6 +72,8 @@ async function callInForeground(
   extra: RequestExtra,
 ): Promise<object> {
   const { clock, logger, disclosure } = core;
+  const reached = facts.account?.share.take('calls');
+  if (reached !== undefined) throw reached.toProtocolError();
   const scope = new CallScope(clock, component.timeout);
   const { requestId, sessionId } = extra;
   facts.calls.enter(requestId, scope);
@@ -85,7 +90,10 @@ async function callInForeground(
     requestId,
     sessionId,
   });
-  const outcome = await runCall(frame, 'client', facts.calls.leave);
+  const outcome = await runCall(frame, 'client', () => {
+    facts.calls.leave();
+    facts.account?.share.give('calls');
+  });
   scope.finish();
   channel.sendUnsent();
   facts.calls.answered(requestId);
@@ -119,6 +127,7 @@ async function submit(
         input,
         caller: callerOf(extra),
         session: facts.session,
+        sender: facts.account?.sender(),
         client: {
           capabilities,
           protocolVersion,

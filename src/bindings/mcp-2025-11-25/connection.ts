@@ -25,6 +25,7 @@ import { acceptsTask, serverCapabilities, isTaskMethod, offersTasks } from './ca
 import { callComponent, type ConnectionFacts } from './component-calls.js';
 import { parseParams, type TaskMethod } from './component-requests.js';
 import { ForegroundCalls } from './foreground/foreground-calls.js';
+import type { ClientAccount } from '../shares.js';
 import { Unread } from '../unread.js';
 import { News } from './news.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground/foreground-questions.js';
@@ -51,6 +52,8 @@ export interface ConnectionOptions {
   readonly session?: string;
   /** Whether all requests on this connection come from one user, so that listing tasks reveals nothing about others. */
   readonly oneUser: boolean;
+  /** The client as one of many; absent where there is only one. */
+  readonly account?: ClientAccount;
   /** The client, if it did not initialize on this connection. */
   readonly client?: KnownClient;
   /** The id of this connection among those that serve the session. Default: a new one. */
@@ -114,7 +117,7 @@ export class Connection {
     } = options;
     const { connectionId = core.engine?.newConnectionId() ?? '' } = options;
     const send = (message: JSONRPCMessage, related?: RequestId): void => this.send(message, related);
-    this.news = new News(streams, (message, related) => this.transmit(message, related), core.meters);
+    this.news = new News(streams, (...message) => this.transport.send(...message), core.meters);
     this.leases = leasesOf(core, connectionId, known.sessionId ?? session);
     this.delivery = new QuestionDelivery({
       streams,
@@ -141,6 +144,7 @@ export class Connection {
       calls: this.calls,
       questions: this.questions,
       news: this.news,
+      account: options.account,
       streams,
       afterResponse: (request, run) => this.afterResponse.set(request, run),
     };
@@ -362,10 +366,6 @@ export class Connection {
     this.news.force(message, related).catch((error: unknown) => {
       this.core.logger.debug('A message could not be sent', { error });
     });
-  }
-
-  private transmit(message: JSONRPCMessage, related: RequestId | undefined): Promise<void> {
-    return this.transport.send(message, related === undefined ? undefined : { relatedRequestId: related });
   }
 
   /** Resolves when the client has processed what was sent to it before. */

@@ -1,5 +1,6 @@
 import type { Meters } from '../../telemetry/meters.js';
 import type { JSONRPCMessage, RequestId } from '../../protocol/json-rpc/messages.js';
+import type { Transport } from '../../protocol/transport.js';
 import { sizeOf, type Unread } from '../unread.js';
 import type { Streams } from './streams.js';
 
@@ -13,7 +14,7 @@ export type NewsKind = 'progress' | 'log' | 'status';
 export class News {
   constructor(
     private readonly streams: Streams,
-    private readonly transmit: (message: JSONRPCMessage, related: RequestId | undefined) => Promise<void>,
+    private readonly transmit: Transport['send'],
     private readonly meters: Meters,
   ) {}
 
@@ -65,7 +66,7 @@ export class News {
     unread: Unread | undefined,
     size: number,
   ): Promise<void> {
-    const sent = this.transmit(message, related);
+    const sent = this.transmit(message, related === undefined ? undefined : { relatedRequestId: related });
     // Over HTTP, the host reports what was taken.
     if (unread === undefined || !this.streams.single) return sent;
     const taken = (): void => unread.taken(size);

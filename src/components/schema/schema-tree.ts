@@ -37,9 +37,9 @@ export function mapChildren(schema: Schema, change: (child: Schema) => Schema): 
 }
 
 function changed(child: unknown, change: (child: Schema) => Schema): unknown {
-  if (child === undefined || child === null) return child;
+  if (typeof child !== 'object' || child === null) return child;
   if (Array.isArray(child)) return child.map((each) => change(each as Schema));
-  return '_zod' in (child) ? change(child as Schema) : mapShape(child as Record<string, Schema>, change);
+  return '_zod' in child ? change(child as Schema) : mapShape(child as Record<string, Schema>, change);
 }
 
 /** Copies the fields of an object, including those whose keys are symbols or `__proto__`. */

@@ -18,6 +18,7 @@ export type NewExecution = Pick<
   | 'input'
   | 'owner'
   | 'session'
+  | 'client'
   | 'snapshot'
   | 'trace'
   | 'retry'
@@ -27,8 +28,18 @@ export type NewExecution = Pick<
   | 'runAt'
 > & { readonly delay?: number };
 
+/** How many open tasks (live executions with a session) there may be when another is added. */
+export interface TaskLimits {
+  /** Of its owner. */
+  readonly owner?: number;
+  /** Of its client, if that is not just its owner. */
+  readonly client?: number;
+  /** Of its session. */
+  readonly session?: number;
+}
+
 /** A schedule to set: a timetable, and the execution to add at each tick with the schedule's id as its key. */
-export type NewSchedule = Omit<NewExecution, 'key' | 'session' | 'runAt' | 'delay'> & {
+export type NewSchedule = Omit<NewExecution, 'key' | 'session' | 'client' | 'runAt' | 'delay'> & {
   readonly id: string;
   readonly when: Timetable;
 };
@@ -210,10 +221,10 @@ export interface Engine {
   newConnectionId(): string;
 
   /**
-   * Adds an execution, or returns the live one with its key. An ended one is replaced. With `limit`, an owner who has that
-   * many open tasks (live executions with a session) is refused with `TASK_LIMIT`. Counting and adding are one step.
+   * Adds an execution, or returns the live one with its key. An ended one is replaced. Who has as many open tasks as
+   * `limits` allow is refused with `TASK_LIMIT`. Counting and adding are one step.
    */
-  add(execution: NewExecution, limit?: number): Promise<Addition>;
+  add(execution: NewExecution, limits?: TaskLimits): Promise<Addition>;
   /**
    * Adds an execution as the next generation of the live one with its key. The older one leaves the waiting list, its
    * questions are closed and its run is revoked. One of another component or owner, or with a session, stays and is

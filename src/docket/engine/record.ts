@@ -22,6 +22,11 @@ export interface ExecutionRecord {
   readonly owner: string;
   /** The session whose connection follows it; absent unless a client asked for it. */
   readonly session?: string;
+  /**
+   * Tells the client that asked for it from others, if it came over HTTP: the principal, or for anonymous clients a hash of the
+   * address. A client may hold a part of the slots, and have so many open tasks.
+   */
+  readonly client?: string;
   /** The span that added it. Its runs continue that trace. */
   readonly trace?: TraceContext;
   /** The values that the worker restores before user code runs; opaque to the engine. */

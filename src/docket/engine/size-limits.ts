@@ -3,6 +3,7 @@ import { toJsonText, type Json } from '../../base/json.js';
 import type { Answer, ClientNotice, ProgressState } from '../../call/channel.js';
 import type { Outcome } from '../../call/outcome.js';
 import { rpcCode } from '../../protocol/errors.js';
+import type { TaskLimits } from './engine.js';
 
 /** The bytes of messages that wait for one process. Beyond them progress is left out first, then log lines. */
 export const inboxRoom = 1_048_576;
@@ -17,6 +18,8 @@ const mostBytesPerUnit = 6;
 export interface SizeLimits {
   /** The number of open tasks of one principal. */
   readonly openTasks: number;
+  /** The part of a worker's slots that the tasks of one client may hold. */
+  readonly share: number;
   /** The longest time that a client may have a finished task kept, in milliseconds. */
   readonly ttl: number;
   /** The size of the input of one execution, and of each answer to its questions. */
@@ -120,11 +123,18 @@ function textWithin(text: string): string {
 /** Whether JSON of so many UTF-16 code units is small enough. */
 const fits = (length: number, json: string): boolean => length <= noticeSize && Buffer.byteLength(json) <= noticeSize;
 
-/** The error for an owner who has too many open tasks. */
-export function tooManyTasks(limit: number, open: number): ErrandError {
+/** The options that limit open tasks, by what they limit. */
+const taskOptions: Readonly<Record<keyof TaskLimits, string>> = {
+  owner: 'docket.limits.openTasks',
+  client: 'http.limits.perAddress.tasks',
+  session: 'http.limits.perSession.tasks',
+};
+
+/** The error for an owner, a client or a session with too many open tasks. */
+export function tooManyTasks(of: keyof TaskLimits, limit: number, open: number): ErrandError {
   return new ErrandError(
     'TASK_LIMIT',
-    `You have ${open} tasks that have not ended; docket.limits.openTasks allows ${limit}. Wait until one ends, or cancel one.`,
+    `You have ${open} tasks that have not ended; ${taskOptions[of]} allows ${limit}. Wait until one ends, or cancel one.`,
     { exposed: true, data: { limit, open } },
   );
 }

@@ -23,6 +23,7 @@ import type {
   ScheduleRecord,
   Unwatch,
   Settlement,
+  TaskLimits,
   Watched,
 } from '../engine/engine.js';
 import { tooManyQuestions } from '../engine/size-limits.js';
@@ -136,8 +137,8 @@ export class MemoryEngine implements Engine {
     return String(++this.lastConnection);
   }
 
-  add(execution: NewExecution, limit = Infinity): Promise<Addition> {
-    return this.step(() => this.executions.addUnlessAlive(execution, limit));
+  add(execution: NewExecution, limits: TaskLimits = {}): Promise<Addition> {
+    return this.step(() => this.executions.addUnlessAlive(execution, limits));
   }
 
   replace(execution: NewExecution): Promise<Addition> {

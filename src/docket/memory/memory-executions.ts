@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { Answer } from '../../call/channel.js';
-import type { Addition, ListQuery, NewExecution } from '../engine/engine.js';
+import type { Addition, ListQuery, NewExecution, TaskLimits } from '../engine/engine.js';
 import { copyOfJson } from '../../base/json.js';
 import { tooManyTasks } from '../engine/size-limits.js';
 import type { Dispatcher } from './memory-dispatcher.js';
@@ -23,11 +23,15 @@ export interface MemoryExecutionsHost {
   readonly sessions: MemorySessions;
 }
 
+/** Under what the open tasks of a client are counted; undefined if that is not more than its owner. */
+const countedClient = ({ client, owner }: NewExecution): string | undefined =>
+  client === undefined || client === owner ? undefined : `client:${client}`;
+
 /** The executions of a memory engine and their transitions. */
 export class MemoryExecutions {
   private readonly byKey = new Map<string, StoredExecution>();
   private readonly owners = new OwnerIndex<StoredExecution>();
-  /** The number of open tasks by owner; only owners who have some. */
+  /** The number of open tasks by owner, and by client; only of those who have some. */
   private readonly openTasks = new Map<string, number>();
   private sequence = 0;
   private lastPosition = 0;
@@ -56,11 +60,10 @@ export class MemoryExecutions {
   }
 
   /** Adds an execution, or returns the live one with its key. */
-  addUnlessAlive(execution: NewExecution, limit = Infinity): Addition {
+  addUnlessAlive(execution: NewExecution, limits: TaskLimits = {}): Addition {
     const known = this.byKey.get(execution.key);
     if (known && !isTerminal(known.record.state)) return { added: false, record: copyOfRecord(known.record) };
-    const open = this.openTasks.get(execution.owner) ?? 0;
-    if (open >= limit) throw tooManyTasks(limit, open);
+    this.refuseBeyond(limits, execution);
     return { added: true, record: this.insert(execution, known) };
   }
 
@@ -214,11 +217,26 @@ export class MemoryExecutions {
     this.owners.delete(stored.record.owner, stored);
   }
 
-  private countOpen({ owner, session }: ExecutionRecord, change: 1 | -1): void {
-    if (session === undefined) return;
-    const open = (this.openTasks.get(owner) ?? 0) + change;
-    if (open === 0) this.openTasks.delete(owner);
-    else this.openTasks.set(owner, open);
+  private refuseBeyond(limits: TaskLimits, execution: NewExecution): void {
+    const open: Required<TaskLimits> = {
+      owner: this.openTasks.get(execution.owner) ?? 0,
+      client: this.openTasks.get(countedClient(execution) ?? '') ?? 0,
+      session: execution.session === undefined ? 0 : this.host.sessions.openIn(execution.session),
+    };
+    for (const who of ['owner', 'client', 'session'] as const) {
+      const limit = limits[who];
+      if (limit !== undefined && open[who] >= limit) throw tooManyTasks(who, limit, open[who]);
+    }
+  }
+
+  private countOpen(record: ExecutionRecord, change: 1 | -1): void {
+    if (record.session === undefined) return;
+    for (const who of [record.owner, countedClient(record)]) {
+      if (who === undefined) continue;
+      const open = (this.openTasks.get(who) ?? 0) + change;
+      if (open === 0) this.openTasks.delete(who);
+      else this.openTasks.set(who, open);
+    }
   }
 
   /** The time of a write, which never goes back, even if the clock does. */

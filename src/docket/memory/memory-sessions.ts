@@ -118,6 +118,11 @@ export class MemorySessions implements Sessions {
     return this.host.step(() => [...(this.open.get(id) ?? [])]);
   }
 
+  /** How many tasks of a session are open. */
+  openIn(id: string): number {
+    return this.open.get(id)?.size ?? 0;
+  }
+
   /** A task of a session was added. */
   opened(id: string, key: string): void {
     const open = this.open.get(id) ?? new Set();

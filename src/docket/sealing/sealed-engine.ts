@@ -23,6 +23,7 @@ import type {
   ScheduleRecord,
   Unwatch,
   Settlement,
+  TaskLimits,
   Watched,
 } from '../engine/engine.js';
 import { lostTooOften } from '../engine/loss-policy.js';
@@ -81,8 +82,8 @@ export class SealedEngine implements Engine {
     return this.engine.onClose(listener);
   }
 
-  async add(execution: NewExecution, limit?: number): Promise<Addition> {
-    return this.openAddition(await this.engine.add(this.sealedExecution(execution), limit));
+  async add(execution: NewExecution, limits?: TaskLimits): Promise<Addition> {
+    return this.openAddition(await this.engine.add(this.sealedExecution(execution), limits));
   }
 
   async replace(execution: NewExecution): Promise<Addition> {

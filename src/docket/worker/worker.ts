@@ -16,6 +16,7 @@ import type { Consumer, Delivery, DeliveryHandler, Engine, Revocation, Settlemen
 import { retryDelay } from '../../components/retry-policy.js';
 import { lostTooOften, mostLosses } from '../engine/loss-policy.js';
 import { outcomeWithin, type SizeLimits } from '../engine/size-limits.js';
+import { ClientSlots } from './client-slots.js';
 import { IsolatedRuns } from './isolated-runs.js';
 import { OtherWorkers } from './other-workers.js';
 import { refuseSealed } from '../sealing/sealer.js';
@@ -56,6 +57,7 @@ export class Worker implements DeliveryHandler {
   private readonly consumer: Consumer;
   private readonly isolation: IsolatedRuns;
   private readonly others: OtherWorkers;
+  private readonly clients: ClientSlots;
   private readonly unknownLines: Rarely;
   private stopping = false;
 
@@ -76,6 +78,7 @@ export class Worker implements DeliveryHandler {
       this,
     );
     this.isolation = new IsolatedRuns(engine, this.consumer, host.clock, host.logger);
+    this.clients = new ClientSlots(concurrency, host.limits.share, host.clock);
     this.others = new OtherWorkers(name, engine, host.clock);
     this.unknownLines = host.unknownLines ?? new Rarely(unknownLineInterval);
   }
@@ -107,16 +110,22 @@ export class Worker implements DeliveryHandler {
     if (component === undefined || component.task === 'forbidden') return this.releaseUnknown(delivery);
     if (record.losses > mostLosses) return this.giveUp(delivery);
     if (record.isolated === true && !(await this.isIsolated(delivery))) return;
+    // A run that is isolated is alone anyway.
+    const client = record.isolated === true ? undefined : record.client;
+    const pause = client === undefined ? undefined : this.clients.enter(client);
+    if (pause !== undefined) return this.release(delivery, pause);
     const meter = new RunMeter(this.host.meters, this.host.clock, record);
     const scope = new CallScope(this.host.clock, record.timeout, {
       park: () => {
         meter.pause();
         this.parked.add(run);
+        if (client !== undefined) this.clients.leave(client);
         this.isolation.park(delivery);
       },
       unpark: async () => {
         await this.isolation.unpark(run);
         this.parked.delete(run);
+        if (client !== undefined) this.clients.resume(client);
         meter.resume();
       },
     });
@@ -134,7 +143,8 @@ export class Worker implements DeliveryHandler {
     } finally {
       scope.finish();
       this.running.delete(run);
-      this.parked.delete(run);
+      const wasParked = this.parked.delete(run);
+      if (client !== undefined && !wasParked) this.clients.leave(client);
       this.isolation.ended(run);
     }
   }

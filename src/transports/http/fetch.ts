@@ -1,9 +1,17 @@
 import { ErrandError } from '../../base/errors.js';
 import type { AuthInfo } from '../../protocol/auth.js';
+import type { Logger } from '../../base/logger.js';
+import { ClientAddresses } from './client-address.js';
 import { HostGuard } from './host-guard.js';
 import type { HttpEndpoint, HttpReply } from './http-exchange.js';
 import { HttpHandler, type HttpHandlerOptions } from './http-handler.js';
-import { sessionModeOf, type HttpOptions, type SessionMode } from './http-options.js';
+import {
+  clientLimitsOf,
+  sessionModeOf,
+  type ClientLimits,
+  type HttpOptions,
+  type SessionMode,
+} from './http-options.js';
 
 /** Options of `fetch`. */
 export interface FetchOptions {
@@ -12,16 +20,23 @@ export interface FetchOptions {
    * Default: the principal `anonymous`.
    */
   readonly auth?: AuthInfo;
+  /**
+   * The address of the sender, as the host knows it (`server.requestIP(request)?.address` in Bun, `info.remoteAddr.hostname` in
+   * Deno). It may be a proxy, see `http.trustProxy`. Limits per address need it. Default: unknown.
+   */
+  readonly address?: string;
 }
 
 /** The handler behind `fetch`. The host of the server routes requests to it, so that it answers any path. */
 export function createFetchHandler(
   http: HttpOptions,
   shared: Pick<HttpHandlerOptions, 'intake' | 'log' | 'allowedHeaders'>,
-  makeEndpoint: (mode: SessionMode) => HttpEndpoint,
+  logger: Logger,
+  makeEndpoint: (mode: SessionMode, clients: ClientLimits) => HttpEndpoint,
 ): HttpHandler {
   const guard = new HostGuard(undefined, http.allowedHosts, http.allowedOrigins);
-  return new HttpHandler({ endpoint: makeEndpoint(sessionModeOf(http, 'createServer: http')), guard, ...shared });
+  const endpoint = makeEndpoint(sessionModeOf(http, 'createServer: http'), clientLimitsOf(http));
+  return new HttpHandler({ endpoint, guard, addresses: new ClientAddresses(http.trustProxy, logger), ...shared });
 }
 
 /**
@@ -31,12 +46,14 @@ export function createFetchHandler(
  */
 export async function answerFetch(handler: HttpHandler, request: Request, options: unknown): Promise<Response> {
   const auth = authIn(options);
+  const { address } = (options ?? {}) as FetchOptions;
+  const peer = typeof address === 'string' ? address : undefined;
   const { method, url, headers, body, signal } = request;
-  const incoming = { method, url, headers: withHost(headers, url), body: chunksOf(body), ...(auth && { auth }) };
+  const incoming = { method, url, headers: withHost(headers, url), body: chunksOf(body), peer, ...(auth && { auth }) };
   return toResponse(await handler.handle(incoming), signal);
 }
 
-/** The host's second argument may be anything: Bun passes its server, Workers their environment. Only `auth` counts. */
+/** The host's second argument may be anything: Bun passes its server, Workers their environment. Only `auth` and a text `address` count. */
 function authIn(options: unknown): AuthInfo | undefined {
   const { auth } = (options ?? {}) as { readonly auth?: Partial<AuthInfo> | null };
   if (auth === undefined || auth === null) return undefined;

@@ -16,6 +16,8 @@ export interface HttpExchange {
   readonly body?: unknown;
   /** The sender, as verified by the host of the server. Never taken from the request itself. */
   readonly auth?: AuthInfo;
+  /** The address that the client counts for; absent if the host of the server does not know it. */
+  readonly address?: string;
 }
 
 /** The reply to an exchange. */

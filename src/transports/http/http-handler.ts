@@ -2,6 +2,7 @@ import type { RareLog } from '../../base/rare-log.js';
 import type { AuthInfo } from '../../protocol/auth.js';
 import { refuse, rpcCode } from '../../protocol/errors.js';
 import { addressOf } from '../../protocol/json-rpc/shapes.js';
+import type { ClientAddresses } from './client-address.js';
 import type { HostGuard } from './host-guard.js';
 import type { BodyIntake } from './body-intake.js';
 import type { HttpEndpoint, HttpReply, HttpRequest } from './http-exchange.js';
@@ -12,6 +13,8 @@ export interface IncomingRequest extends HttpRequest {
   /** Read only for methods that have a body, once the head of the request has been accepted. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly auth?: AuthInfo;
+  /** The address of its sender, which may be a proxy. */
+  readonly peer?: string | undefined;
 }
 
 /** Options of an {@link HttpHandler}. */
@@ -23,6 +26,7 @@ export interface HttpHandlerOptions {
   readonly intake: BodyIntake;
   /** For requests that fail. */
   readonly log: RareLog;
+  readonly addresses: ClientAddresses;
   /** The only path that is served. Absent if the host of the server does the routing. */
   readonly path?: string;
 }
@@ -54,8 +58,9 @@ export class HttpHandler {
     return reply;
   }
 
-  private async answer({ method, url, headers, body, auth }: IncomingRequest, isReadable: boolean): Promise<HttpReply> {
-    const { endpoint, guard, intake } = this.options;
+  private async answer(incoming: IncomingRequest, isReadable: boolean): Promise<HttpReply> {
+    const { method, url, headers, body, auth, peer } = incoming;
+    const { endpoint, guard, intake, addresses } = this.options;
     const refused = guard.refuse(headers) ?? this.refusePath(url);
     if (refused !== undefined) return { response: refused };
     if (method === 'OPTIONS' && isReadable) {
@@ -63,7 +68,12 @@ export class HttpHandler {
     }
     const unreadable = refuseMediaTypes(method, headers);
     if (unreadable !== undefined) return { response: unreadable };
-    const exchange = { request: { method, url, headers }, ...(auth !== undefined && { auth }) };
+    const address = addresses.find(peer, headers);
+    const exchange = {
+      request: { method, url, headers },
+      ...(auth !== undefined && { auth }),
+      ...(address !== undefined && { address }),
+    };
     if (method !== 'POST') return this.guarded(undefined, () => endpoint.handle(exchange));
     const admission = await this.guarded(undefined, () => endpoint.admit(exchange));
     if ('response' in admission) return admission;

@@ -1,5 +1,34 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../base/duration.js';
+import { isNetwork } from './client-address.js';
+
+/** How much of a server one client may hold at once over HTTP. */
+export interface ClientLimitOptions {
+  /** Sessions. Beyond that, the client's own least recently used idle one makes room. Default 100. */
+  readonly sessions?: number;
+  /** Open responses: standalone streams, waits for results, and calls whose result has not been read. Default 200. */
+  readonly streams?: number;
+  /** Foreground calls that run, whether or not the client still waits for them. Default 100. */
+  readonly calls?: number;
+  /** Questions of foreground calls that wait for an answer. Default 100. */
+  readonly questions?: number;
+}
+
+/** Limits for clients over HTTP. What exceeds one is refused with the JSON-RPC error -32029. */
+export interface HttpLimitOptions {
+  /** For all clients without an access token that have the same address; a /64 of IPv6 is one address. */
+  readonly perAddress?: ClientLimitOptions & {
+    /** Open tasks. Default 100. */
+    readonly tasks?: number;
+  };
+  /** For all clients with an access token of one principal. For tasks see `docket.limits.openTasks`. */
+  readonly perPrincipal?: ClientLimitOptions;
+  /** For one session: streams by default 100, calls 50, questions 50. */
+  readonly perSession?: Omit<ClientLimitOptions, 'sessions'> & {
+    /** Open tasks. Default 1,000. */
+    readonly tasks?: number;
+  };
+}
 
 /** How a server is reached over HTTP, through `listen` and `fetch`. */
 export interface HttpOptions {
@@ -26,6 +55,14 @@ export interface HttpOptions {
    * cancelled, and setting the log level has no effect. Default `false`.
    */
   readonly stateless?: boolean;
+  /**
+   * Which proxies in front of the server to believe when they name the address of a client in `X-Forwarded-For`: the number of
+   * proxies, or a list of their addresses and networks (`'10.0.0.0/8'`; also `'loopback'`, `'linklocal'` and `'uniquelocal'`).
+   * Default: none, so that all clients behind a proxy have its address.
+   */
+  readonly trustProxy?: number | readonly string[];
+  /** How much of the server one client may hold. */
+  readonly limits?: HttpLimitOptions;
 }
 
 /** The `http` options of a server: how it is reached, and what all its listeners and `fetch` share. */
@@ -39,6 +76,10 @@ export interface ServerHttpOptions extends HttpOptions {
   readonly bodyTimeout?: Duration;
 }
 
+const count = z.int().min(1).optional();
+const perClient = { sessions: count, streams: count, calls: count, questions: count };
+const { sessions: _, ...perSession } = perClient;
+
 /** The schema of the options that `listen` and `createServer` have in common. */
 export const httpShape = {
   allowedHosts: z.array(z.string()).optional(),
@@ -47,6 +88,21 @@ export const httpShape = {
   sessionTimeout: z.custom<Duration>().optional(),
   maximumSessions: z.int().min(1).optional(),
   stateless: z.boolean().optional(),
+  trustProxy: z
+    .union([
+      z.int().min(1),
+      z
+        .array(z.string().refine(isNetwork, "expected an address, a network such as '10.0.0.0/8', or 'loopback'"))
+        .min(1),
+    ])
+    .optional(),
+  limits: z
+    .strictObject({
+      perAddress: z.strictObject({ ...perClient, tasks: count }).optional(),
+      perPrincipal: z.strictObject(perClient).optional(),
+      perSession: z.strictObject({ ...perSession, tasks: count }).optional(),
+    })
+    .optional(),
 };
 
 /** The headers that web pages may send besides those of MCP. `passedOn`: those that travel to background calls. */
@@ -54,6 +110,27 @@ export const pageHeaders = ({ allowedHeaders = [] }: HttpOptions, passedOn: Iter
   ...passedOn,
   ...allowedHeaders,
 ];
+
+/** How much a client may hold at once. */
+export type ShareLimits = Required<ClientLimitOptions>;
+
+/** The limits for clients of an endpoint. */
+export interface ClientLimits {
+  readonly perAddress: ShareLimits & { readonly tasks: number };
+  readonly perPrincipal: ShareLimits;
+  readonly perSession: Omit<ShareLimits, 'sessions'> & { readonly tasks: number };
+}
+
+const usual: ShareLimits = { sessions: 100, streams: 200, calls: 100, questions: 100 };
+
+/** The limits for clients that options ask for. */
+export function clientLimitsOf({ limits: { perAddress, perPrincipal, perSession } = {} }: HttpOptions): ClientLimits {
+  return {
+    perAddress: { ...usual, tasks: 100, ...perAddress },
+    perPrincipal: { ...usual, ...perPrincipal },
+    perSession: { streams: 100, calls: 50, questions: 50, tasks: 1_000, ...perSession },
+  };
+}
 
 /** How many sessions an endpoint keeps, and for how long. */
 export interface SessionLimits {

@@ -7,6 +7,7 @@ import type { RareLog } from '../../base/rare-log.js';
 import { refuse, rpcCode } from '../../protocol/errors.js';
 import { statusCodeOf, type ServerHealth } from '../../telemetry/health.js';
 import type { BodyIntake } from './body-intake.js';
+import { ClientAddresses } from './client-address.js';
 import { HostGuard, loopback } from './host-guard.js';
 import type { HttpEndpoint } from './http-exchange.js';
 import { HttpHandler, type IncomingRequest } from './http-handler.js';
@@ -15,7 +16,9 @@ import {
   inconsistent,
   isConsistent,
   pageHeaders,
+  clientLimitsOf,
   sessionModeOf,
+  type ClientLimits,
   type HttpOptions,
   type SessionMode,
 } from './http-options.js';
@@ -73,7 +76,7 @@ export interface ListeningServer {
   /** In milliseconds. */
   readonly grace: number;
   /** Makes the endpoint of the listener. */
-  endpoint(mode: SessionMode): HttpEndpoint;
+  endpoint(mode: SessionMode, clients: ClientLimits): HttpEndpoint;
   /** Called when the listener closes. */
   onClosed(): void;
   /** Served at `/healthz`. */
@@ -86,9 +89,10 @@ export async function listen(options: ListenOptions, errand: ListeningServer): P
   const { port, host, path, ...own } = readOptions(Options, options, 'listen');
   const http = { ...errand.http, ...own };
   const guard = new HostGuard(host, http.allowedHosts, http.allowedOrigins);
-  const endpoint = errand.endpoint(sessionModeOf(http, 'listen'));
+  const endpoint = errand.endpoint(sessionModeOf(http, 'listen'), clientLimitsOf(http));
   const allowedHeaders = pageHeaders(http, errand.docketHeaders);
-  const handler = new HttpHandler({ endpoint, guard, allowedHeaders, intake, log: rareLog, path });
+  const addresses = new ClientAddresses(http.trustProxy, logger);
+  const handler = new HttpHandler({ endpoint, guard, addresses, allowedHeaders, intake, log: rareLog, path });
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     // Before the guard: load balancers use addresses that nobody can predict, and the status gives nothing away.
     const isHealth = path !== healthPath && isHealthRequest(incoming);
@@ -143,7 +147,7 @@ function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): Incomin
   const { method = 'GET', url = '/' } = incoming;
   const headers = new Headers(incoming.headers as Record<string, string>);
   const body = { [Symbol.asyncIterator]: () => chunksOf(incoming, outgoing) };
-  return { method, url: `http://${headers.get('host')}${url}`, headers, body };
+  return { method, url: `http://${headers.get('host')}${url}`, headers, body, peer: incoming.socket.remoteAddress };
 }
 
 function chunksOf(incoming: IncomingMessage, outgoing: ServerResponse): AsyncIterator<Uint8Array> {

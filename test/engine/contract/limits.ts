@@ -11,7 +11,7 @@ export function limitsContract(stage: () => Stage): void {
     limit: number,
     options: Partial<NewExecution> = {},
   ): Promise<{ added: boolean; record: ExecutionRecord }> =>
-    stage().engine.add({ ...anExecution(key), ...options }, limit);
+    stage().engine.add({ ...anExecution(key), ...options }, { owner: limit });
 
   /** The number of open tasks of an owner, which only a refusal reveals. */
   const openTasks = async (owner: string): Promise<unknown> =>
@@ -39,6 +39,31 @@ export function limitsContract(stage: () => Stage): void {
       expect(await openTasks('anna')).toBe(1);
       expect(await openTasks('ben')).toBe(1);
       expect(await openTasks('carl')).toBe(0);
+    });
+
+    it('[B5] applies per client and per session as well, and says which one it is', async () => {
+      const from = (client: string, session: string): Partial<NewExecution> => ({ client, session });
+      const limits = { owner: 10, client: 2, session: 3 };
+      const addFrom = (key: string, client: string, session: string) =>
+        stage().engine.add({ ...anExecution(key), ...from(client, session) }, limits);
+      const worker = stage().work(1);
+      await addFrom('a', 'near', 's1');
+      const first = await worker.next();
+      await addFrom('b', 'near', 's1');
+      expect(await rejection(addFrom('c', 'near', 's2'))).toMatchObject({
+        code: 'TASK_LIMIT',
+        message: expect.stringContaining('http.limits.perAddress.tasks allows 2'),
+        data: { limit: 2, open: 2 },
+      });
+      expect((await addFrom('c', 'far', 's1')).record.client).toBe('far');
+      expect((await stage().record('c')).client).toBe('far');
+      expect(await rejection(addFrom('d', 'far', 's1'))).toMatchObject({
+        message: expect.stringContaining('http.limits.perSession.tasks allows 3'),
+      });
+      await worker.finish(first);
+      expect((await addFrom('d', 'near', 's1')).added).toBe(true);
+      // A client that is known by its principal alone is counted as that.
+      for (const key of ['e', 'f', 'g']) expect((await addFrom(key, 'anna', 's3')).added).toBe(true);
     });
 
     it('is exact for many concurrent adds', async () => {

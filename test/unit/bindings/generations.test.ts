@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Generations, type Generation } from '../../../src/bindings/generations.js';
+import { clientLimitsOf } from '../../../src/transports/http/http-options.js';
 import { createServer, defineTool, type ErrandServer } from '../../../src/index.js';
 import type { HttpEndpoint, HttpExchange } from '../../../src/transports/http/http-exchange.js';
 
@@ -26,7 +27,7 @@ const future: Generation = {
 beforeEach(async () => {
   ended = [];
   server = createServer({ name: 'generations', version: '1.0.0', components: [anyTool] });
-  endpoint = new Generations(await server['start'](), [future]).endpoint('stateless');
+  endpoint = new Generations(await server['start'](), [future]).endpoint('stateless', clientLimitsOf({}));
 });
 
 afterEach(() => server.close());

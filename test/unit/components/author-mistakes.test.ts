@@ -14,7 +14,6 @@ import {
   token,
   tool,
   type Provider,
-  type ServerOptions,
 } from '../../../src/index.js';
 import { refusalOf } from '../../helpers/thrown.js';
 import { refused } from './refused.js';

@@ -123,7 +123,14 @@ describe('options that are not given', () => {
         ttl: 3_600_000,
         lease: 10_000,
         maxBlock: 60_000,
-        limits: { openTasks: 1_000, ttl: 86_400_000, input: 1_048_576, result: 10_485_760, questions: 100 },
+        limits: {
+          openTasks: 1_000,
+          share: 0.75,
+          ttl: 86_400_000,
+          input: 1_048_576,
+          result: 10_485_760,
+          questions: 100,
+        },
       },
     });
   });

@@ -8,6 +8,7 @@ import { notificationOf } from '../client-messages.js';
 import type { ForegroundQuestions } from './foreground-questions.js';
 import type { News, NewsKind } from '../news.js';
 import type { RequestExtra } from '../request-extra.js';
+import type { ClientAccount } from '../../shares.js';
 import type { Streams } from '../streams.js';
 
 /** What the channel needs of its connection. */
@@ -16,6 +17,7 @@ interface ChannelHost {
   readonly streams: Streams;
   readonly questions: ForegroundQuestions;
   readonly news: News;
+  readonly account: ClientAccount | undefined;
 }
 
 /**
@@ -37,9 +39,11 @@ export class ForegroundChannel implements ClientChannel {
 
   async ask(question: ClientQuestion, scope: CallScope): Promise<Answer> {
     const { requestId, authInfo } = this.extra;
-    const { streams, questions } = this.host;
+    const { streams, questions, account } = this.host;
     if (!streams.lasting) throw unreachable();
     if (!streams.isOpen(requestId)) throw dropped();
+    const reached = account?.share.take('questions');
+    if (reached !== undefined) throw reached.toQuestionError();
     let stopDeadline = (): void => undefined;
     // A stream dropped later ends nothing: the client has the question, and answers it in a request of its own.
     const expired = new Promise<Answer>((resolve) => {
@@ -51,6 +55,7 @@ export class ForegroundChannel implements ClientChannel {
     } finally {
       stopDeadline();
       sent.close();
+      account?.share.give('questions');
     }
   }
 
@@ -81,7 +86,7 @@ export class ForegroundChannel implements ClientChannel {
     this.stopWaiting = undefined;
     const { unsent } = this;
     this.unsent = undefined;
-    if (unsent !== undefined) ignorable(this.host.news.force(unsent, this.extra.requestId));
+    if (unsent !== undefined) void ignorable(this.host.news.force(unsent, this.extra.requestId));
   }
 
   private async deliver(kind: NewsKind, message: JSONRPCMessage): Promise<boolean> {

@@ -88,10 +88,13 @@ export function refuseInitialize(body: unknown, log: RareLog): Response | undefi
 /** Requests that poll. They are answered at once and need no stream (2025-11-25, basic/utilities/tasks). */
 const polls: ReadonlySet<unknown> = new Set(['tasks/get', 'tasks/list', 'tasks/cancel']);
 
+/** Whether a body is a request that polls. */
+export const isPoll = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'method' in body && polls.has(body.method);
+
 /** Answers a request that polls with plain JSON: the SDK writes every response as a stream. */
 export async function withoutNeedlessStream(body: unknown, response: Response): Promise<Response> {
-  const isPoll = typeof body === 'object' && body !== null && 'method' in body && polls.has(body.method);
-  if (!isPoll || !isStream(response)) return response;
+  if (!isPoll(body) || !isStream(response)) return response;
   // Not `.`, which also stops at Unicode line separators; JSON leaves those unescaped.
   const [, answer] = /^data: ([^\n]*)/m.exec(await response.text()) ?? [];
   // The session ended or the request was cancelled before there was a response.

@@ -6,12 +6,14 @@ import type { JSONRPCMessage, RequestId } from '../../../protocol/json-rpc/messa
 import { Unread } from '../../unread.js';
 import { addressOf } from '../../../protocol/json-rpc/shapes.js';
 import type { Core } from '../../core.js';
+import type { ClientAccount, Share } from '../../shares.js';
 import { longestToken } from '../component-requests.js';
 import { Connection, type ConnectionOptions } from '../connection.js';
 import { isStream, type HttpExchange, type HttpReply } from '../../../transports/http/http-exchange.js';
 import { isInitialize } from '../initialize-request.js';
 import {
   refuseBatch,
+  isPoll,
   refuseMessages,
   requestIds,
   singleMessagesSince,
@@ -28,8 +30,12 @@ export interface SessionSetup {
   readonly owner: CurrentPrincipal;
   /** How long it is kept while unused, in milliseconds. */
   readonly idleTimeout: number;
-  /** Its client, if it initialized at another process or listener. */
-  readonly client?: SharedClient;
+  /** The introduction of its client, if it initialized at another process or listener. */
+  readonly known?: SharedClient;
+  /** What its client holds, this session included. */
+  readonly client: Share;
+  /** Its client as one of many, with what is held in this session, a part of that. */
+  readonly account: ClientAccount;
 }
 
 /** A request whose response stream is open. */
@@ -64,13 +70,18 @@ export class HttpSession implements Streams, SharedSessionHost {
   private readonly shared: SharedSession | undefined;
   readonly id: string;
   readonly owner: CurrentPrincipal;
+  readonly client: Share;
+  private readonly held: Share;
+  private isCounted = true;
 
   private constructor(
-    { id, owner, idleTimeout }: SessionSetup,
+    { id, owner, client, account, idleTimeout }: SessionSetup,
     private readonly core: Core,
   ) {
     this.id = id;
     this.owner = owner;
+    this.client = client;
+    this.held = account.share;
     this.transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     this.lastSeen = core.clock.now();
     const { engine, clock, logger } = core;
@@ -86,6 +97,7 @@ export class HttpSession implements Streams, SharedSessionHost {
       streams: session,
       session: setup.id,
       oneUser: !setup.owner.isAnonymous,
+      account: setup.account,
       ...(shared !== undefined && {
         connectionId: shared.connectionId,
         onForeignAnswer: (message) => shared.forward(message),
@@ -98,8 +110,8 @@ export class HttpSession implements Streams, SharedSessionHost {
     };
     session.connection = await Connection.open(core, session.transport, closed, options);
     try {
-      await shared?.join(setup.client);
-      if (setup.client !== undefined) await session.restore(setup.client);
+      await shared?.join(setup.known);
+      if (setup.known !== undefined) await session.restore(setup.known);
     } catch (error) {
       await session.close();
       throw error;
@@ -167,14 +179,26 @@ export class HttpSession implements Streams, SharedSessionHost {
     const ids = requestIds(body);
     const duplicate = this.refuseDuplicate(ids);
     if (duplicate !== undefined) return { response: duplicate };
+    const needsStream = request.method === 'GET' || (ids.length > 0 && !isPoll(body));
+    const reached = needsStream ? this.held.take('streams') : undefined;
+    if (reached !== undefined) return { response: reached.toResponse() };
     const unread = new Unread(this.core.clock, this.core.slowReaders);
     for (const id of ids) this.openRequests.set(id, { onDropped: new Set(), unread });
-    const response = await withoutNeedlessStream(
-      body,
-      await this.respond(toSdkRequest(request), { parsedBody: body, ...(auth && { authInfo: auth }) }),
-    );
+    const finish = (dropped: boolean): void => {
+      this.finish(ids, dropped);
+      if (needsStream) this.held.give('streams');
+      unread.end();
+    };
+    let response: Response;
+    try {
+      const answered = this.respond(toSdkRequest(request), { parsedBody: body, ...(auth && { authInfo: auth }) });
+      response = await withoutNeedlessStream(body, await answered);
+    } catch (error) {
+      finish(false);
+      throw error;
+    }
     if (!isStream(response)) {
-      this.finish(ids, false);
+      finish(false);
       return { response };
     }
     this.openStreams++;
@@ -182,14 +206,19 @@ export class HttpSession implements Streams, SharedSessionHost {
     const onEnd = (dropped: boolean): void => {
       this.openStreams--;
       this.lastSeen = this.core.clock.now();
-      this.finish(ids, dropped);
-      unread.end();
+      finish(dropped);
     };
     return { response, onTaken, onEnd: request.method === 'GET' ? this.openStandalone(unread, onEnd) : onEnd };
   }
 
   async drain(): Promise<void> {
     await this.connection?.drain();
+  }
+
+  /** From now on, it no longer counts for its client. */
+  giveBack(): void {
+    if (this.isCounted) this.client.give('sessions');
+    this.isCounted = false;
   }
 
   /** Ends it here. Others may go on serving it. */

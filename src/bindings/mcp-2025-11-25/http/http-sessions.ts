@@ -5,6 +5,7 @@ import { refuse } from '../../../protocol/errors.js';
 import { addressOf } from '../../../protocol/json-rpc/shapes.js';
 import type { Core } from '../../core.js';
 import { largestBody } from '../../../transports/http/body-intake.js';
+import type { Share, Shares } from '../../shares.js';
 import {
   shuttingDown,
   type Admission,
@@ -28,6 +29,9 @@ const largestInitialize = 64 * 1024;
 /** The form of the ids that {@link HttpSessions} makes. Others are not looked up. */
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** A session to open. */
+type Opening = Pick<SessionSetup, 'id' | 'owner' | 'known'> & { readonly address: string | undefined };
+
 /** Makes the response if there is no session. A response can be sent only once. */
 type Refusal = () => Response;
 
@@ -47,14 +51,15 @@ export class HttpSessions implements HttpEndpoint {
   constructor(
     private readonly core: Core,
     private readonly limits: SessionLimits,
+    private readonly shares: Shares,
   ) {}
 
   /** Without a session a client may only initialize one, which takes little. */
-  async admit({ request, auth }: HttpExchange): Promise<Admission> {
+  async admit({ request, auth, address }: HttpExchange): Promise<Admission> {
     const id = request.headers.get('mcp-session-id');
     if (id === null) return { largest: largestInitialize };
     try {
-      const session = await this.sessionOf(id, principalOf(auth));
+      const session = await this.sessionOf(id, principalOf(auth), address);
       return typeof session === 'function' ? { refused: session() } : { largest: largestBody };
     } catch (error) {
       return { refused: this.unavailable(error) };
@@ -83,8 +88,12 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   /** The session with this id, if it belongs to the principal. */
-  private async sessionOf(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
-    const session = this.sessions.get(id) ?? (await this.attach(id, principal));
+  private async sessionOf(
+    id: string,
+    principal: CurrentPrincipal,
+    address: string | undefined,
+  ): Promise<HttpSession | Refusal> {
+    const session = this.sessions.get(id) ?? (await this.attach(id, principal, address));
     return typeof session === 'function' || session.owner.id === principal.id ? session : sessionNotFound;
   }
 
@@ -96,7 +105,7 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   private async serve(id: string, exchange: HttpExchange): Promise<HttpReply> {
-    const session = await this.sessionOf(id, principalOf(exchange.auth));
+    const session = await this.sessionOf(id, principalOf(exchange.auth), exchange.address);
     if (typeof session === 'function') return { response: session() };
     if (!(await session.keepAlive())) {
       await session.close();
@@ -108,7 +117,7 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   private async begin(exchange: HttpExchange): Promise<HttpReply> {
-    const { request, body, auth } = exchange;
+    const { request, body, auth, address } = exchange;
     if (request.method !== 'POST' || !isInitialize(body)) {
       const malformed = refuseMessages(body);
       if (malformed !== undefined) return { response: malformed };
@@ -118,7 +127,7 @@ export class HttpSessions implements HttpEndpoint {
     }
     const refused = refuseMessages(body) ?? refuseInitialize(body, this.core.rareLog);
     if (refused !== undefined) return { response: refused };
-    const session = await this.open({ id: randomUUID(), owner: principalOf(auth) });
+    const session = await this.open({ id: randomUUID(), owner: principalOf(auth), address });
     if (typeof session === 'function') return { response: session() };
     const { response, ...reply } = await session.handle(exchange);
     if (!response.ok) {
@@ -138,34 +147,50 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   /** Opens a session that began elsewhere. That of another principal looks like none. */
-  private attach(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+  private attach(id: string, principal: CurrentPrincipal, address: string | undefined): Promise<HttpSession | Refusal> {
     const who = `${id} ${principal.id}`;
     let attaching = this.attaching.get(who);
     if (attaching === undefined) {
-      attaching = this.find(id, principal).finally(() => this.attaching.delete(who));
+      attaching = this.find(id, principal, address).finally(() => this.attaching.delete(who));
       this.attaching.set(who, attaching);
     }
     return attaching;
   }
 
-  private async find(id: string, principal: CurrentPrincipal): Promise<HttpSession | Refusal> {
+  private async find(
+    id: string,
+    principal: CurrentPrincipal,
+    address: string | undefined,
+  ): Promise<HttpSession | Refusal> {
     const { engine } = this.core;
     const stored = idPattern.test(id) ? await engine?.sessions.find(id) : undefined;
     const client = stored && readSharedClient(stored.client);
     if (client === undefined || stored?.owner !== principal.id) return sessionNotFound;
-    return this.open({ id, owner: principal, client });
+    return this.open({ id, owner: principal, known: client, address });
   }
 
   /** Opens a session, or returns the refusal if that is impossible. */
-  private async open(setup: Omit<SessionSetup, 'idleTimeout'>): Promise<HttpSession | Refusal> {
+  private async open(setup: Opening): Promise<HttpSession | Refusal> {
     if (this.draining) return shuttingDown;
-    if (!this.makeRoom()) return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
+    const { owner, address } = setup;
+    const client = this.shares.of(owner, address);
+    // Whoever has too many sessions makes room among their own.
+    let reached = client.take('sessions');
+    if (reached !== undefined && this.dismissIdle(client)) reached = client.take('sessions');
+    if (reached !== undefined) return () => reached.toResponse();
+    if (this.sessions.size + this.opening >= this.limits.maximum && !this.dismissIdle()) {
+      client.give('sessions');
+      return () => refuse(503, -32000, 'All sessions are in use. Try again later.');
+    }
+    const share = client.ofSession(this.shares.limits.perSession);
+    const account = { share, sender: () => this.shares.senderOf(owner, address) };
     const onClosed = (closed: HttpSession): void => {
       if (this.sessions.get(closed.id) === closed) this.sessions.delete(closed.id);
+      closed.giveBack();
     };
     const { idleTimeout } = this.limits;
     this.opening++;
-    const opened = HttpSession.open({ ...setup, idleTimeout }, this.core, onClosed);
+    const opened = HttpSession.open({ ...setup, idleTimeout, client, account }, this.core, onClosed);
     const session = await opened.finally(() => this.opening--);
     // A drain or close in the meantime did not see it.
     if (this.isDraining()) {
@@ -183,21 +208,21 @@ export class HttpSessions implements HttpEndpoint {
   }
 
   /**
-   * Makes room for one more session, and returns whether there is any. The least recently used session without a stream
-   * goes; one with an open question goes only when there is no other.
+   * Makes room for one more session, of one client if given, and returns whether there is any. The least recently used session
+   * without a stream goes; one with an open question goes only when there is no other.
    */
-  private makeRoom(): boolean {
-    if (this.sessions.size + this.opening < this.limits.maximum) return true;
+  private dismissIdle(client?: Share): boolean {
     let oldest: HttpSession | undefined;
     let isOldestIdle = false;
     for (const session of this.sessions.values()) {
-      if (!session.isAway) continue;
+      if (!session.isAway || (client !== undefined && session.client !== client)) continue;
       const { isIdle } = session;
       const isOlder = session.lastSeen < (oldest?.lastSeen ?? Infinity);
       if (isIdle === isOldestIdle ? isOlder : isIdle) [oldest, isOldestIdle] = [session, isIdle];
     }
     if (oldest === undefined) return false;
     this.sessions.delete(oldest.id);
+    oldest.giveBack();
     void oldest.expire();
     return true;
   }

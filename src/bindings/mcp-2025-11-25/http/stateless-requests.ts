@@ -3,6 +3,7 @@ import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/t
 import { principalOf } from '../../../call/principal.js';
 import { refuse } from '../../../protocol/errors.js';
 import type { Core } from '../../core.js';
+import type { Share, Shares } from '../../shares.js';
 import { Connection } from '../connection.js';
 import { largestBody } from '../../../transports/http/body-intake.js';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../../../transports/http/http-exchange.js';
 import { isInitialize } from '../initialize-request.js';
 import {
+  isPoll,
   refuseBatch,
   refuseInitialize,
   refuseMessages,
@@ -41,7 +43,10 @@ export class StatelessRequests implements HttpEndpoint {
   private readonly open = new Set<Connection>();
   private draining = false;
 
-  constructor(private readonly core: Core) {}
+  constructor(
+    private readonly core: Core,
+    private readonly shares: Shares,
+  ) {}
 
   admit({ request }: HttpExchange): Admission {
     return clientOf(request.headers) === undefined ? { refused: sessionNotFound() } : { largest: largestBody };
@@ -75,7 +80,10 @@ export class StatelessRequests implements HttpEndpoint {
 
   /** The session id in the head depends on the negotiated revision, so the head waits for the body. */
   private async initialize(exchange: HttpExchange): Promise<HttpReply> {
-    const { connection, response } = await this.serve(exchange);
+    const { connection, response } = await this.serve(
+      exchange,
+      this.shares.of(principalOf(exchange.auth), exchange.address),
+    );
     const answer = await response.text();
     const { client } = connection;
     await connection.close();
@@ -85,9 +93,21 @@ export class StatelessRequests implements HttpEndpoint {
   }
 
   private async answer(exchange: HttpExchange, client: KnownClient): Promise<HttpReply> {
-    const { connection, response, unread } = await this.serve(exchange, client);
+    const share = this.shares.of(principalOf(exchange.auth), exchange.address);
+    const needsStream = !isPoll(exchange.body);
+    const reached = needsStream ? share.take('streams') : undefined;
+    if (reached !== undefined) return { response: reached.toResponse() };
+    let served: Exchange;
+    try {
+      served = await this.serve(exchange, share, client);
+    } catch (error) {
+      if (needsStream) share.give('streams');
+      throw error;
+    }
+    const { connection, response, unread } = served;
     const finish = (): void => {
       unread.end();
+      if (needsStream) share.give('streams');
       // A call whose stream was dropped runs to its end: a lost stream is not a cancellation.
       connection
         .drain()
@@ -99,12 +119,17 @@ export class StatelessRequests implements HttpEndpoint {
     return { response };
   }
 
-  private async serve({ request, body, auth }: HttpExchange, client?: KnownClient): Promise<Exchange> {
+  private async serve(
+    { request, body, auth, address }: HttpExchange,
+    share: Share,
+    client?: KnownClient,
+  ): Promise<Exchange> {
     const transport = new WebStandardStreamableHTTPServerTransport({});
     const unread = new Unread(this.core.clock, this.core.slowReaders);
     const connection = await Connection.open(this.core, transport, (closed) => this.open.delete(closed), {
       streams: responseOnly(unread),
       oneUser: !principalOf(auth).isAnonymous,
+      account: { share, sender: () => this.shares.senderOf(principalOf(auth), address) },
       ...(client !== undefined && { client }),
     });
     this.open.add(connection);

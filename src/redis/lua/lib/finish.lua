@@ -42,6 +42,8 @@ local function finish(x, key, request, state, ...)
   if record.session then
     local owner = record.owner
     if redis.call('DECR', openKey(owner)) <= 0 then redis.call('DEL', openKey(owner)) end
+    local counted = countedClient(record.client, owner)
+    if counted and redis.call('DECR', openKey(counted)) <= 0 then redis.call('DEL', openKey(counted)) end
     redis.call('ZADD', endedKey(owner), text(expires), key)
     keepLists(owner)
     leaveSession(record.session, key)

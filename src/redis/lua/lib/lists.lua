@@ -52,6 +52,9 @@ local function listUntil(state, key, expiresAt)
   if redis.call('PTTL', expiringKey()) < life then redis.call('PEXPIRE', expiringKey(), text(life)) end
 end
 
+-- Under what the open tasks of a client are counted; nil if that is not more than its owner.
+local function countedClient(client, owner) return client and client ~= owner and 'client:' .. client or nil end
+
 -- Sets the TTL of an owner's lists: without open tasks, they live as long as the last record in them.
 local function keepLists(owner)
   local lists = { tasksKey(owner), endedKey(owner) }

@@ -20,7 +20,7 @@ const known = defineJob({ name: 'known', run: () => 'made' });
 const foreground = defineTool({ name: 'foreground', run: () => 'now' });
 const later = defineJob({ name: 'later', run: () => 'made after all' });
 
-const limits: SizeLimits = { openTasks: 10, ttl: 60_000, input: 1_000, result: 1_000, questions: 10 };
+const limits: SizeLimits = { openTasks: 10, share: 1, ttl: 60_000, input: 1_000, result: 1_000, questions: 10 };
 
 let clock: FakeClock;
 let engine: MemoryEngine;

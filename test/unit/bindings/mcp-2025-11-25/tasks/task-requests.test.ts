@@ -130,7 +130,11 @@ class TestConnection {
   readonly feed = new TaskFeed(
     this.delivery,
     () => true,
-    new News(this.streams, async (message, related) => void this.sent.push({ message, related }), new Meters()),
+    new News(
+      this.streams,
+      async (message, options) => void this.sent.push({ message, related: options?.relatedRequestId }),
+      new Meters(),
+    ),
     { session: 'of anna', clientSession: undefined },
   );
   readonly requests = new TaskRequests(
