@@ -26,6 +26,7 @@ export class Compiler {
   private readonly compilers: readonly string[];
   private readonly cache: string | undefined;
   private readonly configs = new Map<string, string>();
+  private readonly options = new Map<string, TypeScript.CompilerOptions>();
   private typescript: typeof TypeScript | undefined;
 
   /** @param babel - jiti's own compiler */
@@ -62,17 +63,9 @@ export class Compiler {
     const ts = (this.typescript ??= this.require('typescript') as typeof TypeScript);
     // The type says otherwise, but TypeScript 7 has only a version.
     if (typeof (ts as Partial<typeof TypeScript>).transpileModule !== 'function') return undefined;
-    const parsed =
-      config === undefined
-        ? {}
-        : ts.parseJsonConfigFileContent(
-            ts.readConfigFile(config, (name) => ts.sys.readFile(name)).config,
-            ts.sys,
-            dirname(config),
-          ).options;
     const compilerOptions: TypeScript.CompilerOptions = {
       target: ts.ScriptTarget.ES2022,
-      ...parsed,
+      ...this.optionsOf(config, ts),
       // Babel makes CommonJS of the modules. This leaves `export =` and `import x = require()` as they are.
       module: ts.ModuleKind.Preserve,
       experimentalDecorators: true,
@@ -94,6 +87,18 @@ export class Compiler {
       'SERVER_FILE',
       `${fileName} cannot be loaded: line ${line + 1}, column ${character + 1}: ${ts.flattenDiagnosticMessageText(wrong.messageText, '\n')}`,
     );
+  }
+
+  /** What a tsconfig says of the output. The files of its project do not matter, and take long to find. */
+  private optionsOf(config: string | undefined, ts: typeof TypeScript): TypeScript.CompilerOptions {
+    if (config === undefined) return {};
+    const known = this.options.get(config);
+    if (known !== undefined) return known;
+    const { config: json } = ts.readConfigFile(config, (name) => ts.sys.readFile(name)) as { config?: unknown };
+    const host = { ...ts.sys, readDirectory: () => [] };
+    const { options } = ts.parseJsonConfigFileContent(json ?? {}, host, dirname(config));
+    this.options.set(config, options);
+    return options;
   }
 
   /** The text of a tsconfig and of those beside it that it extends. */
