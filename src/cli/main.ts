@@ -4,6 +4,7 @@ import { ErrandError, messageOf } from '../base/errors.js';
 import { shown } from '../base/shown.js';
 import type { Command } from './arguments.js';
 import { exitOnceRead, outliveReaders } from './exit.js';
+import { meantBy, type Synonyms } from './meant.js';
 import { printableLines } from './printing.js';
 import { usages } from './usages.js';
 
@@ -13,6 +14,13 @@ const commands: Readonly<Record<keyof typeof usages, () => Promise<Command>>> = 
   worker: async () => (await import('./commands/worker.js')).workerCommand,
   tasks: async () => (await import('./commands/tasks.js')).tasksCommand,
   workers: async () => (await import('./commands/workers.js')).workersCommand,
+};
+
+/** What other tools call these. */
+const synonyms: Synonyms<keyof typeof commands> = {
+  run: ['serve', 'start', 'dev', 'server', 'listen'],
+  worker: ['work', 'consume'],
+  tasks: ['executions', 'jobs', 'ls', 'list', 'queue'],
 };
 
 const help = `Usage:
@@ -33,10 +41,12 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
   } else if (name === undefined || name === '--help' || name === '-h') {
     process.stdout.write(help);
   } else if (!isCommand(name)) {
-    const known = Object.keys(commands).join(', ');
+    const known = Object.keys(commands) as (keyof typeof commands)[];
+    const meant = meantBy(name, known, synonyms);
+    const probably = meant === undefined ? '' : ` You probably mean ${meant}.`;
     throw new ErrandError(
       'OPTIONS_INVALID',
-      `errand has no command '${shown(name)}'. Give one of ${known}, or --help.`,
+      `errand has no command '${shown(name)}'. Give one of ${known.join(', ')}, or --help.${probably}`,
     );
   } else if (args.some((arg) => arg === '--help' || arg === '-h')) {
     process.stdout.write(`Usage:\n${usages[name]}\n`);

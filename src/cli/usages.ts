@@ -5,7 +5,7 @@ const docket = `             [--docket-url <url>]   the Redis of the docket (ERR
 
 /** The usage of each command, as printed in the help, in its order. */
 export const usages = {
-  run: `  errand run <file>                 serve the file's server over stdio
+  run: `  errand run <file>                 serve the file's server over stdio; <file>:<name> for an export by that name
   errand run <file> --http <port>   serve it over Streamable HTTP (0 = a free port)
              [--host <address>]     bind to an address other than 127.0.0.1
              [--allow-host <name>]  also answer requests for this host name; repeat for each name

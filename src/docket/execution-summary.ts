@@ -11,6 +11,11 @@ export interface ListOptions {
   /** Only executions in this state. */
   readonly state?: ExecutionState;
   /**
+   * Only executions that failed: those in the state `failed`, and tasks that are `completed` but told their client of a
+   * failure ({@link ExecutionSummary.failedForClient}). Not together with `state`.
+   */
+  readonly failed?: boolean;
+  /**
    * Only executions of this component, by its key: the name of a tool, a job's `name` (default `'Class.method'`), or the name
    * of a prompt or resource after `prompt:` or `resource:`.
    */
@@ -74,7 +79,10 @@ export function toBrowseQuery({ limit = 100, ...query }: ListOptions): BrowseQue
       `docket.list: limit is ${String(limit)}. Give a whole number from 1 to 1000.`,
     );
   }
-  const { state, component } = query;
+  const { state, failed, component } = query;
+  if (state !== undefined && failed === true) {
+    throw new ErrandError('OPTIONS_INVALID', 'docket.list: state and failed exclude each other. Give one of them.');
+  }
   if (component === '') {
     throw new ErrandError('OPTIONS_INVALID', 'docket.list: component is empty. Name one, or leave it out to list all.');
   }

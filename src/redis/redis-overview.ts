@@ -41,9 +41,10 @@ export class RedisOverview {
   }
 
   /** Returns a page of all executions. The lists of the states are paged together, since each is in the order of addition. */
-  async browse({ state, component = '', cursor, limit }: BrowseQuery): Promise<SummaryPage> {
-    const states = state === undefined ? executionStates : [state];
-    const reply = await this.commands.run(lua.executions.browse, this.before(cursor), limit, component, ...states);
+  async browse({ state, failed = false, component = '', cursor, limit }: BrowseQuery): Promise<SummaryPage> {
+    const states = failed ? ['completed', 'failed'] : state === undefined ? executionStates : [state];
+    const filter = [component, failed ? 'failed' : ''];
+    const reply = await this.commands.run(lua.executions.browse, this.before(cursor), limit, ...filter, ...states);
     const [found, next] = reply as readonly [found: readonly Reply[], next: string];
     return {
       summaries: this.damages.readable(

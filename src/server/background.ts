@@ -28,7 +28,7 @@ export interface RunningWorker {
 
 /** Options of one worker, which override those of the server. */
 export interface WorkerOptions {
-  /** Name of the worker in logs. Default: host name and process id. */
+  /** Name of the worker in logs and metrics. Default: `docket.workerName`, or else host name and process id. */
   readonly name?: string;
   /** How many calls it runs at once, not counting calls that wait for an answer. Default: `docket.concurrency`. */
   readonly concurrency?: number;
@@ -85,11 +85,12 @@ export class Background {
     );
   }
 
-  private startWorker({ name = `${hostname()}:${process.pid}`, concurrency }: WorkerOptions = {}): Worker {
+  private startWorker({ name, concurrency }: WorkerOptions = {}): Worker {
     const { engine, catalog, options } = this;
     const { docket, meters, logger } = options;
     const { limits } = docket;
-    const worker = new Worker(name, concurrency ?? docket.concurrency, engine, {
+    const usual = docket.workerName ?? `${hostname()}:${process.pid}`;
+    const worker = new Worker(name ?? usual, concurrency ?? docket.concurrency, engine, {
       ...callSettings(options),
       catalog,
       limits,

@@ -13,16 +13,11 @@ import type { Provider } from '../injection/providers.js';
 import type { CallSettings } from '../call/frame.js';
 import { StrayErrors } from '../call/stray-errors.js';
 import type { SnapshotRules } from '../call/snapshot.js';
-import {
-  docketEnvironment,
-  docketOptions,
-  nameOption,
-  withoutUndefined,
-  type Environment,
-} from '../docket/docket-options.js';
+import { docketOptions, nameOption, type Environment } from '../docket/docket-options.js';
 import { usualInput } from '../docket/engine/size-limits.js';
 import { httpShape, inconsistent, isConsistent, type ServerHttpOptions } from '../transports/http/http-options.js';
 import type { RedisTls } from '../redis/connection/tls.js';
+import { environmentHint, withEnvironment } from './environment.js';
 import type { Icon } from '../protocol/types.js';
 
 /** Options of the docket: where and how background calls run. */
@@ -42,6 +37,11 @@ export interface DocketOptions {
   readonly name?: string;
   /** Whether this process also runs a worker. Default `true`. */
   readonly worker?: boolean;
+  /**
+   * Name of the workers of this process in logs and metrics, 1 to 200 characters. Default: host name and process id. A name
+   * given to `startWorker()` or `errand worker` wins. Environment: `ERRAND_WORKER_NAME`.
+   */
+  readonly workerName?: string;
   /** How many calls the embedded worker runs at once, not counting calls that wait for an answer. Default 10. Environment: `ERRAND_WORKER_CONCURRENCY`. */
   readonly concurrency?: number;
   /**
@@ -56,11 +56,11 @@ export interface DocketOptions {
    * Default: nothing is sealed. Environment: `ERRAND_DOCKET_ENCRYPTION_KEYS`, separated by commas.
    */
   readonly encryptionKeys?: readonly string[];
-  /** How long the record of a finished execution is kept. Default `'1h'`. */
+  /** How long the record of a finished execution is kept. Default `'1h'`. Environment: `ERRAND_DOCKET_TTL`. */
   readonly ttl?: Duration;
   /**
    * How long a worker on Redis keeps its executions without renewing its lease. A worker that is killed loses them to other
-   * workers after two thirds to six fifths of this time. Default `'10s'`, at least `'1s'`.
+   * workers after two thirds to six fifths of this time. Default `'10s'`, at least `'1s'`. Environment: `ERRAND_DOCKET_LEASE`.
    */
   readonly lease?: Duration;
   /**
@@ -78,7 +78,7 @@ export interface DocketOptions {
 export interface DocketLimitOptions {
   /**
    * How many tasks of one principal may be open, that is, requested by a client and not ended. Without authorization, all
-   * clients are one principal. Default 1,000.
+   * clients are one principal. Default 1,000. Environment: `ERRAND_DOCKET_LIMITS_OPEN_TASKS`.
    */
   readonly openTasks?: number;
   /**
@@ -87,13 +87,19 @@ export interface DocketLimitOptions {
    * left to others. Default 0.75.
    */
   readonly share?: number;
-  /** The longest `ttl` that a client can request. A longer one is reduced to it. Default `'24h'`. */
+  /** The longest `ttl` that a client can request. A longer one is reduced to it. Default `'24h'`. Environment: `ERRAND_DOCKET_LIMITS_TTL`. */
   readonly ttl?: Duration;
-  /** The largest input of a background call, and the largest answer to one of its questions, in bytes of JSON. Default 1,048,576 (1 MiB). */
+  /**
+   * The largest input of a background call, and the largest answer to one of its questions, in bytes of JSON. Default 1,048,576
+   * (1 MiB). Environment: `ERRAND_DOCKET_LIMITS_INPUT`.
+   */
   readonly input?: number;
-  /** The largest stored outcome of a background call, in bytes of JSON. A larger one fails the call. Default 10,485,760 (10 MiB). */
+  /**
+   * The largest stored outcome of a background call, in bytes of JSON. A larger one fails the call. Default 10,485,760 (10 MiB).
+   * Environment: `ERRAND_DOCKET_LIMITS_RESULT`.
+   */
   readonly result?: number;
-  /** How many questions one task may ask, including answered ones. Default 100. */
+  /** How many questions one task may ask, including answered ones. Default 100. Environment: `ERRAND_DOCKET_LIMITS_QUESTIONS`. */
   readonly questions?: number;
 }
 
@@ -151,7 +157,7 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
    * task as well. The first prompt stays open, and the first answer counts. Default `'1m'`.
    */
   readonly questionPatience?: Duration;
-  /** How long calls that were ended early may take to settle, also when the server closes. Default `'10s'`. */
+  /** How long calls that were ended early may take to settle, also when the server closes. Default `'10s'`. Environment: `ERRAND_GRACE`. */
   readonly grace?: Duration;
   /** `'mask'` (the default) shows clients a reference id instead of an unexpected error. `'reveal'` shows the error as well. */
   readonly errors?: ErrorDisclosure;
@@ -210,6 +216,7 @@ const Options = z.strictObject({
     .strictObject({
       ...docketOptions,
       worker: z.boolean().default(true),
+      workerName: z.string().trim().min(1).max(200).optional(),
       concurrency: count(10),
       headers: z
         .array(z.string())
@@ -245,19 +252,10 @@ export type ResolvedOptions = Omit<z.output<typeof Options>, 'tasks'> & {
   readonly docketCa: string | undefined;
 };
 
-/** The environment variables that configure the docket. */
-const docketVariables = [
-  'ERRAND_DOCKET_URL',
-  'ERRAND_DOCKET_NAME',
-  'ERRAND_DOCKET_CA',
-  'ERRAND_DOCKET_ENCRYPTION_KEYS',
-  'ERRAND_WORKER_CONCURRENCY',
-] as const;
-
 /** @throws {ErrandError} `OPTIONS_INVALID`, naming the option. */
 export function resolveOptions(options: ServerOptions, environment: Environment): ResolvedOptions {
   const given = isObject(options) ? withEnvironment(options, environment) : options;
-  const read = readOptions(Options, given, 'createServer', (error) => hint(error, environment));
+  const read = readOptions(Options, given, 'createServer', (error) => environmentHint(pathsOf(error), environment));
   const tasks = toTaskMode(read.tasks, 'createServer: tasks');
   return {
     ...read,
@@ -271,23 +269,7 @@ export function resolveOptions(options: ServerOptions, environment: Environment)
   };
 }
 
-/** Mentions the environment variables that may have caused an invalid docket option. */
-function hint(error: z.ZodError, environment: Environment): string {
-  if (!error.issues.some(({ path }) => path[0] === 'docket')) return '';
-  const set = docketVariables.filter((name) => environment[name] !== undefined);
-  return set.length === 0 ? '' : ` The environment sets ${set.join(' and ')}.`;
-}
-
-/** Adds the docket options of the environment. An explicit option wins. */
-function withEnvironment(options: Record<string, unknown>, environment: Environment): object {
-  const { ERRAND_WORKER_CONCURRENCY: workers } = environment;
-  // Variables are always text, which the schema would refuse for a number.
-  const concurrency = workers === undefined ? undefined : Number(workers);
-  const { docket = {} } = options;
-  if (!isObject(docket)) return options;
-  const said = { ...docketEnvironment(environment), ...withoutUndefined({ concurrency }) };
-  return { ...options, docket: { ...said, ...withoutUndefined(docket) } };
-}
+const pathsOf = ({ issues }: z.ZodError): string[] => issues.map(({ path }) => path.join('.'));
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

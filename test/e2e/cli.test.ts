@@ -48,6 +48,14 @@ describe('errand run over stdio', () => {
     await client.close();
   });
 
+  it('[D8] serves the export that is named after the file', async () => {
+    const { child, printed } = start('run', `${fixtureFile('two-servers.ts')}:second`);
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } };
+    child.stdin?.end(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })}\n`);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(JSON.parse(printed.out)).toMatchObject({ result: { serverInfo: { name: 'second' } } });
+  });
+
   it('drains and exits with 0 at the first Ctrl-C', async () => {
     const { child, printed } = start('run', errands);
     child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })}\n`);
@@ -174,6 +182,12 @@ describe('errand', () => {
     ['a missing file', ['run', 'nowhere.ts'], /^errand: There is no file .*nowhere\.ts\.\n$/],
     ['a file without a default', ['run', 'empty.ts'], /^errand: .*empty\.ts exports no default\. Export the server/],
     [
+      '[D8] an export that is not there',
+      ['run', 'empty.ts:staging'],
+      /^errand: .*empty\.ts:staging exports no staging\. Export the server.*: export const staging = createServer/,
+    ],
+    ['[D8] a command that has another name', ['task', 'ls'], /^errand: errand has no command 'task'.* mean tasks\.\n$/],
+    [
       'a default that is no server',
       ['run', 'wrong.ts'],
       /^errand: .*wrong\.ts exports an object as default\. Export the server/,
@@ -209,7 +223,7 @@ describe('errand', () => {
     ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'\.\nUsage:/],
     ['run without a file', ['run'], /^errand: errand run takes one server file, and was given none\.\nUsage:/],
   ])('refuses %s in one clear error, with exit code 1', async (_what, args, message) => {
-    const located = args.map((arg) => (arg.endsWith('.ts') ? file(arg) : arg));
+    const located = args.map((arg) => (/\.ts\b/.test(arg) ? file(arg) : arg));
     const { code, stdout, stderr } = await runNode([cli, ...located]);
     expect(stderr).toMatch(message);
     expect([code, stdout]).toEqual([1, '']);

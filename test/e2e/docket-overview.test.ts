@@ -92,7 +92,25 @@ describe('the docket as a whole', () => {
       code: 'OPTIONS_INVALID',
       message: expect.stringContaining('"dead". Give one of scheduled, queued'),
     });
+    expect(await rejection(server.docket.list({ state: 'queued', failed: true }))).toMatchObject({
+      code: 'OPTIONS_INVALID',
+    });
     expect(await rejection(server.docket.list({ cursor: 'x' }))).toMatchObject({ code: 'CURSOR_INVALID' });
+  });
+
+  it('[D8] names the embedded worker as docket.workerName says', async () => {
+    const docket = { workerName: 'night shift' };
+    const named = createServer({
+      name: 'x',
+      version: '1',
+      components: [fragile],
+      docket,
+      logger: new Logger(() => undefined),
+    });
+    expect(await named.docket.workers()).toMatchObject([{ name: 'night shift' }]);
+    const byHand = await named.startWorker({ name: 'by hand' });
+    expect(byHand.name).toBe('by hand');
+    await named.close();
   });
 
   it('tells how much there is, and who works on it', async () => {

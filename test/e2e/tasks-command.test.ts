@@ -270,7 +270,7 @@ describe('errand tasks', () => {
     await worker.stop();
   });
 
-  it('tells that a tool has failed to its client', async () => {
+  it('[D8] finds a tool that has failed only for its client', async () => {
     const worker = await server.startWorker();
     const client = await connect(server);
     const task = await client.callTool('broken', {}, { task: true });
@@ -279,6 +279,8 @@ describe('errand tasks', () => {
     const shown = await errand('tasks', 'show', task.taskId);
     const listed = await errand('tasks', 'ls');
     const json = await errand('tasks', 'ls', '--json');
+    const [dead, failed] = [await errand('tasks', 'dead', '--json'), await errand('tasks', 'ls', '--state', 'failed')];
+    const text = (await errand('tasks', 'dead')).stdout;
     expect(watched).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/ {2}completed {2}failed for its client\n$/),
@@ -286,11 +288,19 @@ describe('errand tasks', () => {
     expect(shown.stdout).toMatch(/^state +completed, failed for its client$/m);
     expect(listed.stdout).toMatch(/ broken +completed +1 +\d+s ago +failed for its client$/m);
     expect(jsonOf(json)).toMatchObject([{ state: 'completed', failedForClient: true }]);
+    const told = expect.stringMatching(/^An internal error occurred|reference/i) as unknown;
+    expect(jsonOf(dead)).toMatchObject([
+      { key: task.taskId, state: 'completed', error: { code: 'isError', message: told } },
+    ]);
+    expect(text).toMatch(/ broken +\d+s ago +isError: .+$/m);
+    expect(failed.stdout).toMatch(/ broken +completed /);
+    expect(await server.docket.list({ failed: true })).toMatchObject({ executions: [{ key: task.taskId }] });
+    expect(await server.docket.list({ state: 'failed' })).toMatchObject({ executions: [] });
     await client.close();
     await worker.stop();
   });
 
-  it('tells what it does not understand, and which docket it cannot look into', async () => {
+  it('[D8] tells what it does not understand, what was probably meant, and which docket it cannot look into', async () => {
     const refused = (ended: Ended, message: RegExp): void => {
       expect(ended.stderr).toMatch(message);
       expect([ended.code, ended.stdout]).toEqual([1, '']);
@@ -304,6 +314,19 @@ describe('errand tasks', () => {
       /^errand: errand tasks does nothing by itself: give one of ls, .*\.\nUsage:\n {2}errand tasks ls/,
     );
     refused(await errand('tasks', 'lst'), /^errand: errand tasks has no 'lst': give one of ls, .*\.\nUsage:/);
+    for (const [typed, meant] of Object.entries({
+      list: 'ls',
+      failed: 'dead',
+      rety: 'retry',
+      kill: 'cancel',
+      SHOW: 'show',
+    })) {
+      refused(
+        await errand('tasks', typed),
+        new RegExp(`^errand: errand tasks has no '${typed}': .*; you probably mean ${meant}\\.\nUsage:`),
+      );
+    }
+    refused(await errand('tasks', 'frobnicate'), /^errand: errand tasks has no 'frobnicate': .*, retry\.\nUsage:/);
     refused(await errand('tasks', 'show'), /^errand: errand tasks show needs the key of an execution\.\nUsage:/);
     refused(
       await errand('tasks', 'retry', 'a', 'b'),

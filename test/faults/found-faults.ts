@@ -35,4 +35,5 @@ export const foundFaults: readonly FoundFault[] = [
   { id: 'D1', mended: 'The likeliest mistakes of an author, misspelt options and tokens among them, are told with the way out.' },
   { id: 'D2', mended: 'What tsc runs, `errand run` runs, with the right lines; JavaScript is loaded by Node.js.' },
   { id: 'D6', mended: 'Every test runner can load the package as it is by default, each process has one copy of it, and two are refused.' },
+  { id: 'D8', mended: 'What an operator sets, names, types or looks for is there: variables, a worker, a command, a failed tool.' },
 ];

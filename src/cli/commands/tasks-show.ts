@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { DocketClient } from '../../docket/docket-client.js';
 import type { ExecutionDetails, QuestionSummary, StoredError } from '../../docket/execution-details.js';
 import { isSealed } from '../../docket/sealing/sealer.js';
@@ -77,6 +78,15 @@ function attemptText({ attempt, losses, suspicions, attempts, redelivered }: Exe
   const lost = losses > 0 ? `, ${losses} lost` : '';
   const interrupted = suspicions > 0 ? `, ${suspicions} lost beside others` : '';
   return `${Math.max(attempt - losses, 0)} of ${attempts}${lost}${interrupted}${redelivered ? ', redelivered' : ''}`;
+}
+
+const ToolFailure = z.object({ content: z.tuple([z.object({ text: z.string() })], z.unknown()) });
+
+/** Why an execution failed, also if only its client was told: then the text that it got. */
+export function failureOf({ error, failedForClient, result }: ExecutionDetails): StoredError | undefined {
+  if (error !== undefined || !failedForClient) return error;
+  if (isSealed(result)) return { code: 'SEALED', message: result };
+  return { code: 'isError', message: ToolFailure.safeParse(result).data?.content[0].text ?? 'no text' };
 }
 
 /** An error on one line. */

@@ -7,9 +7,10 @@ import type { ExecutionState } from '../../docket/engine/record.js';
 import { readArguments } from '../arguments.js';
 import { docketOptions, withDocket } from '../docket-access.js';
 import { endWithReader } from '../exit.js';
+import { meantBy, type Synonyms } from '../meant.js';
 import { jsonLine, printable, span, table } from '../printing.js';
 import { prepareAnswer, type AnswerValues } from './tasks-answer.js';
-import { errorText, show } from './tasks-show.js';
+import { errorText, failureOf, show } from './tasks-show.js';
 import { watch, whatNow } from './tasks-watch.js';
 import { usages } from '../usages.js';
 
@@ -45,7 +46,7 @@ interface TaskCommand {
   prepare(values: Values, key: string, question?: string): (docket: DocketClient) => Promise<number>;
 }
 
-const commands = new Map<string | undefined, TaskCommand>([
+const commands = new Map<string, TaskCommand>([
   [
     'ls',
     {
@@ -98,19 +99,31 @@ const commands = new Map<string | undefined, TaskCommand>([
   ['retry', { keys: [1, 1], options: [], prepare: (_values, key) => (docket) => retry(docket, key) }],
 ]);
 
+/** What other tools call these. */
+const synonyms: Synonyms<string> = {
+  ls: ['list', 'l', 'all', 'jobs', 'ps', 'queue', 'status', 'stats'],
+  dead: ['failed', 'failures', 'errors', 'dlq'],
+  show: ['get', 'view', 'info', 'inspect', 'describe', 'details', 'cat', 'questions', 'result'],
+  watch: ['follow', 'tail', 'logs', 'log', 'events', 'subscribe'],
+  cancel: ['stop', 'kill', 'abort', 'end', 'rm', 'remove', 'delete'],
+  answer: ['reply', 'respond', 'approve', 'accept', 'decline'],
+  retry: ['rerun', 'restart', 'requeue', 'run', 'again', 'repeat'],
+};
+
 /** `errand tasks …`: lists, shows, follows, answers, cancels and retries executions of a docket. */
 export async function tasksCommand(args: readonly string[]): Promise<undefined> {
   const {
     values,
     positionals: [name, ...positionals],
   } = readArguments(args, { ...docketOptions, ...options }, usage);
-  const command = commands.get(name);
+  const command = commands.get(name ?? '');
   const [atLeast, atMost] = command?.keys ?? [0, 0];
   if (command === undefined) {
-    const known = [...commands.keys()].join(', ');
-    throw unusable(
-      `errand tasks ${name === undefined ? 'does nothing by itself' : `has no '${shown(name)}'`}: give one of ${known}.`,
-    );
+    const known = [...commands.keys()];
+    const meant = name === undefined ? undefined : meantBy(name, known, synonyms);
+    const what = name === undefined ? 'does nothing by itself' : `has no '${shown(name)}'`;
+    const probably = meant === undefined ? '' : `; you probably mean ${meant}`;
+    throw unusable(`errand tasks ${what}: give one of ${known.join(', ')}${probably}.`);
   }
   if (positionals.length < atLeast) throw unusable(`errand tasks ${name} needs the key of an execution.`);
   if (positionals.length > atMost) {
@@ -130,6 +143,7 @@ export async function tasksCommand(args: readonly string[]): Promise<undefined> 
 /** The executions to list, and how many at most. */
 interface Wanted {
   readonly state?: ExecutionState;
+  readonly failed?: true;
   readonly component?: string;
   readonly most: number;
   /** Whether `most` is the default. */
@@ -148,7 +162,8 @@ function wantedBy({ state, component, limit }: Values): Wanted {
   return {
     most,
     byDefault: limit === undefined,
-    ...(known && { state: known }),
+    // People who look for failures mean what clients were told as well.
+    ...(known && (known === 'failed' ? { failed: true } : { state: known })),
     ...(component !== undefined && { component }),
   };
 }
@@ -192,7 +207,8 @@ async function listDead(docket: DocketClient, wanted: Wanted, json = false): Pro
   const rows: string[][] = [];
   for await (const page of found(docket, wanted)) {
     for (const summary of page) {
-      const error = (await docket.get(summary.key))?.error;
+      const details = await docket.get(summary.key);
+      const error = details && failureOf(details);
       // It may have expired or been run again in the meantime.
       if (!error) continue;
       if (json) process.stdout.write(jsonLine({ ...summary, error }));

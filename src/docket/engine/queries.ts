@@ -30,6 +30,8 @@ export type RecordSummary = Pick<ExecutionRecord, (typeof summaryFields)[number]
 /** A query for executions of all owners. */
 export interface BrowseQuery {
   readonly state?: ExecutionState;
+  /** Only those that failed, for the docket or for their client, instead of those in a state. */
+  readonly failed?: boolean;
   /** The key of the component. */
   readonly component?: string;
   /** The `nextCursor` of the previous page. */

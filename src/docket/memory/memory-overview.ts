@@ -12,7 +12,7 @@ import {
   summaryFields,
 } from '../engine/queries.js';
 import { OwnerIndex } from './owner-index.js';
-import type { ExecutionRecord, ExecutionState } from '../engine/record.js';
+import { hasFailedForClient, type ExecutionRecord, type ExecutionState } from '../engine/record.js';
 import type { RunSlots } from '../engine/run-slots.js';
 
 /** The one owner under which the index lists all executions. */
@@ -56,8 +56,8 @@ export class MemoryOverview {
     this.workers.clear();
   }
 
-  page({ state, component, cursor, limit }: BrowseQuery): SummaryPage {
-    const isFiltered = state !== undefined || component !== undefined;
+  page({ state, failed = false, component, cursor, limit }: BrowseQuery): SummaryPage {
+    const isFiltered = state !== undefined || failed || component !== undefined;
     const looked = this.all.page({
       owner: everybody,
       limit: isFiltered ? mostLookedAt : limit,
@@ -67,6 +67,7 @@ export class MemoryOverview {
     for (const stored of looked.items) {
       const { record } = stored;
       if (state !== undefined && record.state !== state) continue;
+      if (failed && record.state !== 'failed' && !hasFailedForClient(record)) continue;
       if (component !== undefined && record.component !== component) continue;
       if (found.length === limit) return { summaries: found, nextCursor: this.all.cursorAt(stored) };
       found.push(summaryOf(record));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Settlement } from '../../../src/docket/engine/engine.js';
 import { mostLookedAt, type BrowseQuery } from '../../../src/docket/engine/queries.js';
 import type { ExecutionState } from '../../../src/docket/engine/record.js';
 import { eventually } from '../../helpers/eventually.js';
@@ -58,6 +59,26 @@ export function overviewContract(stage: () => Stage): void {
       ]);
       await stage().add('wrong');
       expect((await stage().record('wrong')).isError).toBeUndefined();
+    });
+
+    it('[D8] finds what has failed, also what has failed only for its client, page by page', async () => {
+      const worker = stage().work();
+      const end = async (key: string, settlement: Settlement): Promise<void> => {
+        const delivery = await stage().begin(key, worker, { component: key.slice(0, 5) });
+        await stage().engine.settle(key, delivery.run, settlement);
+        worker.end(delivery);
+      };
+      for (const round of [1, 2]) {
+        await end(`right${round}`, { type: 'finish', outcome: { result: 1 } });
+        await end(`wrong${round}`, { type: 'finish', outcome: { result: 2 }, isError: true });
+        await end(`break${round}`, failure);
+      }
+      await stage().add('waiting');
+      const inPages = await allPages({ failed: true, limit: 3 });
+      expect(inPages.flat()).toEqual(['break2', 'wrong2', 'break1', 'wrong1']);
+      expect(inPages[0]).toHaveLength(3);
+      expect((await allPages({ failed: true, component: 'wrong', limit: 10 })).flat()).toEqual(['wrong2', 'wrong1']);
+      expect((await allPages({ state: 'failed', limit: 10 })).flat()).toEqual(['break2', 'break1']);
     });
 
     it('keeps the order of adding, whatever their state', async () => {

@@ -142,6 +142,54 @@ describe('options that are not given', () => {
     expect(resolveOptions({ ...good, docket }, environment).docket).toMatchObject({ url: 'redis://x', concurrency: 4 });
   });
 
+  it('[D8] of lease, ttl, grace, limits and the name of the worker have variables too', () => {
+    const { grace, docket } = resolveOptions(good, {
+      ERRAND_GRACE: '2s',
+      ERRAND_DOCKET_TTL: '5m',
+      ERRAND_DOCKET_LEASE: '1500',
+      ERRAND_DOCKET_LIMITS_OPEN_TASKS: '7',
+      ERRAND_DOCKET_LIMITS_TTL: '1h',
+      ERRAND_DOCKET_LIMITS_INPUT: '1024',
+      ERRAND_DOCKET_LIMITS_RESULT: '2048',
+      ERRAND_DOCKET_LIMITS_QUESTIONS: '3',
+      ERRAND_WORKER_NAME: 'w1',
+    });
+    expect(grace).toBe(2_000);
+    expect(docket).toMatchObject({ ttl: 300_000, lease: 1_500, workerName: 'w1' });
+    expect(docket.limits).toEqual({ openTasks: 7, ttl: 3_600_000, input: 1_024, result: 2_048, questions: 3 });
+    const given = { ...good, grace: '9s', docket: { ttl: 1, limits: { input: 5, result: undefined } } } as typeof good;
+    const environment = {
+      ERRAND_GRACE: '2s',
+      ERRAND_DOCKET_TTL: '5m',
+      ERRAND_DOCKET_LIMITS_INPUT: '9',
+      ERRAND_DOCKET_LIMITS_RESULT: '8',
+    };
+    expect(resolveOptions(given, environment)).toMatchObject({
+      grace: 9_000,
+      docket: { ttl: 1, limits: { input: 5, result: 8 } },
+    });
+    expect(given).toEqual({ ...good, grace: '9s', docket: { ttl: 1, limits: { input: 5, result: undefined } } });
+  });
+
+  it.each([
+    ['ERRAND_DOCKET_LEASE', 'soon', /environment variable ERRAND_DOCKET_LEASE is "soon"\. Give milliseconds/],
+    [
+      'ERRAND_DOCKET_LEASE',
+      '500ms',
+      /docket\.lease: give at least 1 second\. The environment sets ERRAND_DOCKET_LEASE\.$/,
+    ],
+    ['ERRAND_GRACE', '', /environment variable ERRAND_GRACE is ""\. Give milliseconds/],
+    [
+      'ERRAND_DOCKET_LIMITS_INPUT',
+      '1MB',
+      /docket\.limits\.input: .* The environment sets ERRAND_DOCKET_LIMITS_INPUT\.$/,
+    ],
+    ['ERRAND_WORKER_NAME', ' ', /docket\.workerName: .* The environment sets ERRAND_WORKER_NAME\.$/],
+  ])('[D8] %s=%j is refused by its name', (variable, text, message) => {
+    const error = refusalOf(() => resolveOptions(good, { [variable]: text }));
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID', message: expect.stringMatching(message) });
+  });
+
   it.each(['', 'many', '0', '-1', '2.5'])(
     'are refused when the environment has ERRAND_WORKER_CONCURRENCY=%p',
     (wrong) => {
