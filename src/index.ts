@@ -135,7 +135,12 @@ export type { RunningWorker, WorkerOptions, WorkOptions } from './server/backgro
 export { CurrentServer } from './server/built-ins.js';
 export type { ServerHealth } from './telemetry/health.js';
 export type { FetchOptions } from './transports/http/fetch.js';
-export type { ClientLimitOptions, HttpLimitOptions, HttpOptions, ServerHttpOptions } from './transports/http/http-options.js';
+export type {
+  ClientLimitOptions,
+  HttpLimitOptions,
+  HttpOptions,
+  ServerHttpOptions,
+} from './transports/http/http-options.js';
 export type { HttpListener, ListenOptions } from './transports/http/listen.js';
 export type { Monitor, MonitorOptions } from './server/telemetry/monitor.js';
 export type {

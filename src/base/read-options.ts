@@ -26,7 +26,7 @@ export function readOptions<Schema extends z.ZodType>(
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code !== 'unrecognized_keys') return undefined;
   const { def } = (issue.inst as z.core.$ZodObject)._zod;
-  return (issue.keys).map((key) => unknownOption(key, Object.keys(def.shape))).join('; ');
+  return issue.keys.map((key) => unknownOption(key, Object.keys(def.shape))).join('; ');
 }
 
 /** Says that an option is unknown, and which one may be meant: `"timeOut" is not an option (did you mean "timeout"?)`. */

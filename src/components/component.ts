@@ -131,7 +131,7 @@ export function compileDefinition<Frame>(
 ): Component<Frame> {
   const { kind, name, options, run } = definition;
   refuseOtherCopy(definition, () => `The ${kind} '${name}'`);
-  checkComponentOptions(kind, options, String(name), kind === 'tool' ? 'defineTool' : 'defineJob');
+  checkComponentOptions(kind, options, name, kind === 'tool' ? 'defineTool' : 'defineJob');
   if (typeof run !== 'function') {
     throw new ErrandError('COMPONENT_INVALID', `${name}: run is ${typeof run}. Give the function that each call runs.`);
   }

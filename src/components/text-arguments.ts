@@ -49,7 +49,7 @@ export function textConverter(schema: ObjectJsonSchema): (given: Arguments) => A
     const converted = { ...given };
     for (const { name, read, isOptional, readItem } of converters) {
       const value = converted[name];
-      if (value === '' && isOptional) delete converted[name];
+      if (value === '' && isOptional) Reflect.deleteProperty(converted, name);
       else if (Array.isArray(value)) converted[name] = value.map((item: unknown) => valueOf(item, readItem));
       else converted[name] = valueOf(value, read);
     }

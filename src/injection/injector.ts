@@ -55,7 +55,7 @@ export class Injector<Frame = unknown> {
       builtIns: new Map(options.builtIns.map((builtIn) => [builtIn.token, builtIn])),
       external: options.external,
       ownership,
-      isPlain: options.isPlain ?? ErrandError.is,
+      isPlain: options.isPlain ?? ((error) => ErrandError.is(error)),
       ownComponent: (target, lifetime) => this.ownComponent(target, lifetime),
     };
     for (const registration of [...this.sources.registrations.values()].flat()) {

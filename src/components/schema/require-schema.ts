@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
 
@@ -23,8 +24,7 @@ function described(given: unknown, example: string): string {
   if (typeof given === 'function') {
     return `${given.name === '' ? 'a function' : given.name}, which is no schema. Call it if it makes one, or describe the value: ${example}.`;
   }
-  if (typeof given !== 'object' || given === null)
-    {return `${JSON.stringify(given) ?? typeof given}. Give a schema: ${example}.`;}
+  if (typeof given !== 'object' || given === null) return `${inspect(given)}. Give a schema: ${example}.`;
   const members = Object.entries(given);
   if (members.length > 0 && members.every(([, member]) => isSchema(member))) {
     return `an object of schemas. Wrap it: z.object({ ${members.map(([name]) => name).join(', ')} }).`;

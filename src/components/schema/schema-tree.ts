@@ -44,8 +44,8 @@ function changed(child: unknown, change: (child: Schema) => Schema): unknown {
 
 /** Copies the fields of an object, including those whose keys are symbols or `__proto__`. */
 export function mapShape(shape: Readonly<Record<string | symbol, Schema>>, change: (field: Schema) => Schema): object {
-  const fields = { ...shape };
-  return Object.fromEntries(Reflect.ownKeys(fields).map((key) => [key, change(Reflect.get(fields, key) as Schema)]));
+  const fields: Record<string | symbol, Schema | undefined> = { ...shape };
+  return Object.fromEntries(Reflect.ownKeys(fields).map((key) => [key, change(fields[key] as Schema)]));
 }
 
 /** Clones a schema with other children. Returns the schema itself when they are the same. */

@@ -181,8 +181,9 @@ export class Graph<Frame> {
 
   private constructorNeeds(target: Class, scope: Scope<Frame>, path: ResolutionPath): Step<Frame>[] {
     return constructorParameters(target).map((parameter) => {
-      if (parameter.rest)
-        {throw restError(`${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`);}
+      if (parameter.rest) {
+        throw restError(`${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`);
+      }
       const here = path.asking(`constructor ${parameterName(parameter)} of ${target.name}`);
       if (parameter.injection) return this.request(parameter.injection, scope, here);
       if (parameter.type) return this.one(parameter.type, false, scope, here.to(tokenName(parameter.type)));

@@ -383,8 +383,7 @@ describe('a likely mistake of an author is told in a sentence with the way out [
 
 describe('an option that does not exist is refused with the one that is meant [D1]', () => {
   const good = { name: 'test', version: '1', components: [] };
-  const of = (options: object): string =>
-    refusalOf(() => createServer({ ...good, ...options })).message;
+  const of = (options: object): string => refusalOf(() => createServer({ ...good, ...options })).message;
   const server = createServer({ ...good, components: [defineTool({ name: 'x', task: true, run: () => 1 })] });
 
   it.each<[string, object, string]>([
