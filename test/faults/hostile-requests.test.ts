@@ -278,7 +278,7 @@ describe('a request of 4 MB', () => {
   });
 
   it('[B1] costs no more where it comes in chunks of one byte', async () => {
-    const head = `POST /mcp HTTP/1.1\r\nhost: ${new URL(url).host}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
+    const head = `POST /mcp HTTP/1.1\r\nhost: ${new URL(url).host}\r\ncontent-type: application/json\r\naccept: */*\r\nmcp-session-id: ${session}\r\ntransfer-encoding: chunked\r\n\r\n`;
     const { result, peak } = await peakOf(async () => {
       const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
       socket.write(head);
