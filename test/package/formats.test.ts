@@ -69,7 +69,7 @@ describe('a process', () => {
     const source = /resolveOptions.*\((.*src\/server\/options\.ts):(\d+):\d+\)/.exec(stdout);
     expect(source?.[1]).toBe(join(root, 'src/server/options.ts'));
     const lines = (await readFile(join(root, 'src/server/options.ts'), 'utf8')).split('\n');
-    expect(lines[Number(source?.[2]) - 1]).toContain('throw new ErrandError');
+    expect(lines[Number(source?.[2]) - 1]).toContain('readOptions(Options');
   });
 });
 
