@@ -42,11 +42,11 @@ export function readArguments<const Options extends CommandOptions>(
 export function onlyFile(command: string, positionals: readonly string[], usage: string): string {
   const [file, ...rest] = positionals;
   if (file !== undefined && rest.length === 0) return file;
-  const got = file === undefined ? 'none' : positionals.join(', ');
-  throw new ErrandError(
-    'OPTIONS_INVALID',
-    `errand ${command} takes one server file, and was given ${got}.\nUsage:\n${usage}`,
-  );
+  const wrong =
+    file === undefined
+      ? `errand ${command} needs a server file`
+      : `errand ${command} takes one server file, but got ${positionals.length}: ${positionals.join(', ')}`;
+  throw new ErrandError('OPTIONS_INVALID', `${wrong}.\nUsage:\n${usage}`);
 }
 
 /**

@@ -246,11 +246,7 @@ describe('errand worker refuses', () => {
     };
     await Promise.all([
       ...refusals.map(([what, args, message]) => refused(what, [file, ...args], message)),
-      refused(
-        'no file',
-        ['--name', 'x'],
-        /^errand: errand worker takes one server file, and was given none\.\nUsage:\n {2}errand worker/,
-      ),
+      refused('no file', ['--name', 'x'], /^errand: errand worker needs a server file\.\nUsage:\n {2}errand worker/),
       refused('an empty name', [file, '--name', ' ', '--docket-url', docket.url], /work: name is empty\./),
     ]);
   });

@@ -4,6 +4,7 @@ import { processOf } from '../../server/process-contract.js';
 import { sendConsoleToStderr } from '../../server/stdio.js';
 import { monitorAt, onlyFile, readArguments, toPort } from '../arguments.js';
 import { loadServer } from '../loading/load-server.js';
+import { greeting } from '../greeting.js';
 import { stopSignal } from '../stop-signal.js';
 import { usages } from '../usages.js';
 
@@ -44,6 +45,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     // First, so that a port in use ends the server before it serves anyone.
     if (monitorPort !== undefined) await server.monitor(monitor);
     if (port === undefined) {
+      // To a program that reads stderr it would only be noise.
+      if (process.stdin.isTTY) process.stderr.write(greeting(server.name, file));
       await Promise.race([server.serveStdio(), stopped]);
     } else {
       const { url } = await server.listen({

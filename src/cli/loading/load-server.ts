@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { ErrandError, messageOf } from '../../base/errors.js';
 import type { ErrandServer } from '../../server/create-server.js';
 import { serverOf } from './exported-server.js';
+import { settled } from './settled.js';
 
 /**
  * Loads a server file: JavaScript as Node.js does, TypeScript with decorators and their metadata without a build step.
@@ -14,7 +15,8 @@ import { serverOf } from './exported-server.js';
 export async function loadServer(file: string): Promise<ErrandServer> {
   const { path, name } = targetOf(file);
   if (!existsSync(path)) throw new ErrandError('SERVER_FILE', `There is no file ${path}.`);
-  return serverOf(await load(path, name), file, name);
+  const loading = load(path, name).then((exported) => serverOf(exported, file, name));
+  return settled(file, loading);
 }
 
 /** A file whose name contains a colon is taken by its name. On Windows, a path has a colon after the drive. */
