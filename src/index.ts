@@ -36,7 +36,7 @@ export { prompt, type PromptDecorator } from './components/decorators/prompt.js'
 export { assistantMessage, userMessage, type Message, type PromptReturn } from './components/results/prompt-output.js';
 export { resource } from './components/decorators/resource.js';
 export { tool, type ComponentDecorator, type Method } from './components/decorators/tool.js';
-export type { ComponentEntry } from './components/catalog.js';
+export type { ComponentEntry } from './components/component-entry.js';
 export type {
   JobOptions,
   PromptOptions,

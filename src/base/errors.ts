@@ -91,6 +91,7 @@ export const errorTable = {
   COMPONENT_UNKNOWN: { meaning: 'The docket was asked for a component that the server does not have.' },
   WAIT_TIMED_OUT: { meaning: 'Something waited for did not happen in time.', retryable: true },
   // Serving and connecting
+  HOOK_FAILED: { meaning: 'onStart or onClose of createServer threw; the cause has its error.' },
   SERVER_CLOSED: { meaning: 'The server is closed.' },
   LISTEN_REFUSED: { meaning: 'The server cannot listen as requested.' },
   SERVER_FILE: { meaning: 'A server file cannot be loaded or does not export a server.' },

@@ -1,7 +1,6 @@
 import { ErrandError } from '../base/errors.js';
-import { didYouMean } from '../base/near-name.js';
-import type { Injector, Lifetime } from '../injection/injector.js';
-import { isClass, type Class } from '../injection/tokens.js';
+import type { Injector } from '../injection/injector.js';
+import type { Class } from '../injection/tokens.js';
 import {
   compileDefinition,
   compileMethod,
@@ -11,20 +10,16 @@ import {
   type ComponentKind,
   type ComponentOf,
 } from './component.js';
+import {
+  looksMinified,
+  toClassEntry,
+  withoutMethods,
+  type ClassEntry,
+  type ComponentEntry,
+} from './component-entry.js';
 import { declaredMethods } from './decorators/declarations.js';
 import { isDefinedComponent, type DefinedComponent } from './define.js';
 import type { ComponentLimits } from './options.js';
-
-/** An entry of `components`: a class, a definition, or a class with the lifetime of its instances. */
-export type ComponentEntry =
-  | Class<object>
-  | DefinedComponent
-  | {
-      /** The class. */
-      readonly component: Class<object>;
-      /** Default: `'call'`, a new instance for each call. */
-      readonly lifetime?: Lifetime;
-    };
 
 /** All components of one server. */
 export class Catalog<Frame> {
@@ -40,8 +35,7 @@ export class Catalog<Frame> {
         this.byDefinition.set(entry, this.add(compileDefinition(entry, injector, defaults)));
       } else {
         const where = `components[${index}]`;
-        const { component, lifetime } = toClassEntry(entry, where);
-        this.addClass(component, lifetime, injector, defaults, where);
+        this.addClass(toClassEntry(entry, where), injector, defaults, where);
       }
     }
   }
@@ -70,6 +64,15 @@ export class Catalog<Frame> {
       if (task !== 'forbidden' && limits !== undefined) limited.set(key, limits);
     }
     return limited;
+  }
+
+  /** The jobs that are named after a class whose name a minifier seems to have changed. */
+  get minifiedJobs(): string[] {
+    return [...this.byMethod]
+      .filter(([target]) => looksMinified(target))
+      .flatMap(([, methods]) => [...methods.values()])
+      .filter(({ kind, declaration }) => kind === 'job' && declaration.options.name === undefined)
+      .map(({ name }) => name);
   }
 
   /** Whether a client may ask for a task of this kind. */
@@ -110,30 +113,20 @@ export class Catalog<Frame> {
     );
   }
 
-  private addClass(
-    target: Class,
-    lifetime: Lifetime,
-    injector: Injector<Frame>,
-    defaults: ComponentDefaults,
-    where: string,
-  ): void {
+  private addClass(entry: ClassEntry, injector: Injector<Frame>, defaults: ComponentDefaults, where: string): void {
+    const { target } = entry;
     const methods = declaredMethods(target);
     if (methods.length === 0) throw withoutMethods(target, where);
     const compiled = new Map<string, Component<Frame>>();
     for (const method of methods) {
-      compiled.set(method.name, this.add(compileMethod(target, lifetime, method, injector, defaults)));
+      compiled.set(method.name, this.add(compileMethod(entry, method, injector, defaults)));
     }
     this.byMethod.set(target, compiled);
   }
 
   private add(component: Component<Frame>): Component<Frame> {
     const other = this.byKey.get(component.key);
-    if (other !== undefined) {
-      throw new ErrandError(
-        'COMPONENT_DUPLICATE',
-        `${other.label} and ${component.label} are both named '${component.name}'. Set \`name\` on one of them.`,
-      );
-    }
+    if (other !== undefined) throw sameName(other, component);
     const { address } = component;
     const sameUri = this.of('resource').find((each) => address !== undefined && each.address?.uri === address.uri);
     if (sameUri !== undefined) {
@@ -147,53 +140,16 @@ export class Catalog<Frame> {
   }
 }
 
-const lifetimes: readonly unknown[] = ['singleton', 'call', 'transient'];
-
-function toClassEntry(entry: unknown, where: string): { component: Class; lifetime: Lifetime } {
-  if (isClass(entry)) return { component: entry, lifetime: 'call' };
-  if (typeof entry !== 'object' || entry === null) throw invalidEntry(where, `is ${describeEntry(entry)}`);
-  refuseForeignObject(entry, where);
-  const { component, lifetime = 'call' } = entry as Record<string, unknown>;
-  if (!isClass(component)) throw invalidEntry(where, `has component: ${describeEntry(component)}`);
-  if (!lifetimes.includes(lifetime)) throw invalidEntry(where, `has lifetime: ${JSON.stringify(lifetime)}`);
-  return { component, lifetime: lifetime as Lifetime };
-}
-
-const entryOptions = ['component', 'lifetime'];
-
-/** Refuses objects that are no entry: an instance, a list, or an entry with an option that does not exist. */
-function refuseForeignObject(entry: object, where: string): void {
-  if (Array.isArray(entry)) throw invalidEntry(where, 'is an array', ' Spread it: components: [...classes].');
-  if (entry instanceof Promise) throw invalidEntry(where, 'is a promise', ' Await it first.');
-  const { constructor } = entry;
-  if (typeof constructor === 'function' && constructor !== Object) {
-    const { name } = constructor;
-    throw invalidEntry(where, `is an instance of ${name}`, ` List the class: components: [${name}].`);
-  }
-  const stray = Object.keys(entry).find((key) => !entryOptions.includes(key));
-  if (stray === undefined) return;
-  throw invalidEntry(where, `has ${stray}, which is not an option`, didYouMean(stray, entryOptions));
-}
-
-function describeEntry(entry: unknown): string {
-  if (entry === undefined) return 'undefined (a circular import?)';
-  if (entry === null) return 'null';
-  return typeof entry === 'function' ? 'a function that is not a class' : `a value of type ${typeof entry}`;
-}
-
-function withoutMethods(target: Class, where: string): ErrandError {
-  // A decorator of a class that lacks its parentheses puts the function that it returns in place of the class.
-  const isReplaced = !Function.prototype.toString.call(target).startsWith('class');
-  const wayOut = isReplaced ? ' If its class has a decorator without parentheses, add them: @injectable().' : '';
-  return new ErrandError(
-    'COMPONENT_INVALID',
-    `${target.name || where} has no method with @tool, @prompt, @resource or @job. Decorate one, or list it under providers.${wayOut}`,
-  );
-}
-
-const wayOut =
-  "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
-
-function invalidEntry(where: string, got: string, hint = ''): ErrandError {
-  return new ErrandError('COMPONENT_INVALID', `${where} ${got}.${hint === '' ? ` ${wayOut}` : hint}`);
+function sameName<Frame>(one: Component<Frame>, other: Component<Frame>): ErrandError {
+  const classes = [one, other].map(({ label }) => label.slice(0, label.lastIndexOf('.')));
+  const isInherited = one.declaration === other.declaration;
+  const what =
+    one.label === other.label
+      ? `${one.label} is listed twice. Remove one of the entries.`
+      : `${one.label} and ${other.label} are both named '${other.name}'. ${
+          isInherited
+            ? `Both inherit it: list each class with a prefix of its own, { component: ${classes[1]}, prefix: '${classes[1]?.toLowerCase()}_' }.`
+            : 'Set \`name\` on one of them.'
+        }`;
+  return new ErrandError('COMPONENT_DUPLICATE', what);
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ErrandError } from '../base/errors.js';
 import { refuseOtherCopy } from '../base/package-copy.js';
-import type { CallContainer, Injector, Lifetime, Mode, Plan } from '../injection/injector.js';
+import type { CallContainer, Injector, Mode, Plan } from '../injection/injector.js';
 import { injectionOf, type Injection } from '../injection/inject.js';
-import type { Class } from '../injection/tokens.js';
+import type { ClassEntry } from './component-entry.js';
 import { bindMethod, type ArgumentSource, type AskedParameter, type ParameterBinding } from './parameter-binding.js';
 import type { DeclaredMethod, MethodDeclaration } from './decorators/declarations.js';
 import type { DefinedComponent } from './define.js';
@@ -84,8 +84,7 @@ const emptyInput = z.object({});
 
 /** Compiles a decorated method of a class. */
 export function compileMethod<Frame>(
-  target: Class,
-  lifetime: Lifetime,
+  { target, lifetime, prefix }: ClassEntry,
   method: DeclaredMethod,
   injector: Injector<Frame>,
   defaults: ComponentDefaults,
@@ -97,7 +96,8 @@ export function compileMethod<Frame>(
   checkComponentOptions(kind, options, label, `@${kind}`);
   const binding = bindMethod(target.name, method, (type) => injector.has(type));
   for (const { schema } of binding.asks) toForm(schema, label);
-  const name = options.name ?? (kind === 'job' ? label : method.name);
+  // The class already tells jobs apart.
+  const name = kind === 'job' && options.name === undefined ? label : `${prefix}${options.name ?? method.name}`;
   const plan = (modes: readonly Mode[]): Plan<Frame> =>
     injector.plan({
       label,

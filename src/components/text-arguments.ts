@@ -48,8 +48,9 @@ export function textConverter(schema: ObjectJsonSchema): (given: Arguments) => A
   return (given) => {
     const converted = { ...given };
     for (const { name, read, isOptional, readItem } of converters) {
-      const value = converted[name];
-      if (value === '' && isOptional) Reflect.deleteProperty(converted, name);
+      const value = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (value === undefined) continue;
+      if (value === '' && isOptional) converted[name] = undefined;
       else if (Array.isArray(value)) converted[name] = value.map((item: unknown) => valueOf(item, readItem));
       else converted[name] = valueOf(value, read);
     }

@@ -18,6 +18,11 @@ export interface ExternalContainer<Frame = ExternalFrame> {
   lifetime(token: InjectionToken): 'singleton' | 'call';
   /** Returns the instance, or a promise of it. `frame` is absent for singletons. */
   resolve(token: InjectionToken, frame: Frame | undefined): unknown;
+  /**
+   * Whether it would build a class that nobody registered, as tsyringe does. Errand never asks it to, and says why when a
+   * class is missing. Default: `false`.
+   */
+  readonly buildsUnregistered?: boolean;
   /** Returns everything under the token, for `injectAll`. Without it, `injectAll` injects an array of one. */
   resolveAll?(token: InjectionToken, frame: Frame | undefined): unknown;
 }
@@ -43,10 +48,12 @@ export function isTsyringeContainer(value: unknown): value is TsyringeContainer 
 
 /**
  * Takes everything registered in a tsyringe container or its parents as external singletons. Unregistered classes,
- * which tsyringe would silently build, do not count.
+ * which tsyringe would silently build, do not count: a forgotten provider would go unnoticed, and nobody would know how long
+ * such an instance lives.
  */
 export function fromTsyringe(container: TsyringeContainer): ExternalContainer<unknown> {
   return {
+    buildsUnregistered: true,
     has: (token) => container.isRegistered(token as never, true),
     lifetime: () => 'singleton',
     resolve: (token) => container.resolve(token as never),

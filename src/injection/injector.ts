@@ -42,9 +42,9 @@ export class Injector<Frame = unknown> {
   private starting: Promise<void> = Promise.resolve();
 
   /**
-   * Checks the shape of the providers. Builds nothing.
+   * Checks the shape of the providers, and what the eager ones depend on. Builds nothing.
    *
-   * @throws {ErrandError} `PROVIDER_INVALID` or `PROVIDER_UNDEFINED`, naming the entry.
+   * @throws {ErrandError} `PROVIDER_INVALID` or `PROVIDER_UNDEFINED`, naming the entry; for eager ones as {@link Injector.plan}.
    */
   constructor(private readonly options: InjectorOptions<Frame>) {
     const ownership = new Ownership();
@@ -55,7 +55,7 @@ export class Injector<Frame = unknown> {
       builtIns: new Map(options.builtIns.map((builtIn) => [builtIn.token, builtIn])),
       external: options.external,
       ownership,
-      isPlain: options.isPlain ?? ((error) => ErrandError.is(error)),
+      isPlain: options.isPlain ?? ((thrown) => ErrandError.is(thrown)),
       ownComponent: (target, lifetime) => this.ownComponent(target, lifetime),
     };
     for (const registration of [...this.sources.registrations.values()].flat()) {
@@ -63,6 +63,19 @@ export class Injector<Frame = unknown> {
     }
     // Singletons never see a frame: the graph refuses any that would need one.
     this.singletons = new InstanceContainer<Frame>([], undefined as Frame);
+    this.planEager();
+  }
+
+  private planEager(): void {
+    const eager = [...this.sources.registrations.values()]
+      .flat()
+      .filter((registration) => 'eager' in registration && registration.eager);
+    if (eager.length === 0) return;
+    const call = new Scope<Frame>([]);
+    const graph = new Graph(this.sources, this.scope, call, (step) => this.valueOf(step));
+    for (const registration of eager) graph.eager(registration);
+    graph.finish();
+    orderLazyRoots(this.scope);
   }
 
   /**

@@ -18,6 +18,11 @@ interface Built<Instance> {
   /** Default: `'singleton'`. */
   readonly lifetime?: Lifetime;
   /**
+   * Whether a singleton is built when the server starts even if no component needs it, for example to warm up a cache.
+   * Refused with other lifetimes. Default: `false`.
+   */
+  readonly eager?: boolean;
+  /**
    * Disposes an instance when its call or the server ends. Default: its `Symbol.asyncDispose` or `Symbol.dispose`; for
    * classes, also a method `dispose()` without parameters.
    */
@@ -121,6 +126,7 @@ export type Registration = Registered &
         /** Whether the entry was just the class, without a lifetime. */
         readonly bare: boolean;
         readonly lifetime: Lifetime;
+        readonly eager?: boolean;
         readonly dispose: ((instance: unknown) => unknown) | undefined;
       }
     | {
@@ -128,6 +134,7 @@ export type Registration = Registered &
         readonly make: (...args: unknown[]) => unknown;
         readonly injections: readonly Injection[];
         readonly lifetime: Lifetime;
+        readonly eager?: boolean;
         readonly dispose: ((instance: unknown) => unknown) | undefined;
       }
   );
@@ -135,9 +142,9 @@ export type Registration = Registered &
 const forms = ['useClass', 'useValue', 'useFactory', 'useExisting'] as const;
 const lifetimes: readonly unknown[] = ['singleton', 'call', 'transient'];
 const allowed = {
-  useClass: ['provide', 'useClass', 'lifetime', 'dispose'],
+  useClass: ['provide', 'useClass', 'lifetime', 'eager', 'dispose'],
   useValue: ['provide', 'useValue'],
-  useFactory: ['provide', 'useFactory', 'inject', 'lifetime', 'dispose'],
+  useFactory: ['provide', 'useFactory', 'inject', 'lifetime', 'eager', 'dispose'],
   useExisting: ['provide', 'useExisting'],
 };
 
@@ -211,13 +218,22 @@ function registered(
   }
   const lifetime = (entry.lifetime ?? 'singleton') as Lifetime;
   if (!lifetimes.includes(lifetime)) throw invalid(where, `has lifetime: ${described(lifetime)}`);
+  const { eager = false } = entry;
+  if (typeof eager !== 'boolean') throw invalid(where, `has eager: ${described(eager)}`, ' Give true or false.');
+  if (eager && lifetime !== 'singleton') {
+    throw invalid(
+      where,
+      `is eager, but lives for ${lifetime === 'call' ? 'a call' : 'each of its dependents'}`,
+      ' Only a singleton can be built when the server starts.',
+    );
+  }
   const dispose = entry.dispose as ((instance: unknown) => unknown) | undefined;
   if (dispose !== undefined && typeof dispose !== 'function') {
     throw invalid(where, `has dispose: ${described(dispose)}`);
   }
   const bound = dispose && ((instance: unknown) => dispose.call(entry, instance));
   if (form === 'useClass') {
-    if (isClass(used)) return { token, form: 'class', target: used, bare: false, lifetime, dispose: bound };
+    if (isClass(used)) return { token, form: 'class', target: used, bare: false, lifetime, eager, dispose: bound };
     throw invalid(where, `has useClass: ${described(used)}, which is not a class`);
   }
   if (typeof used !== 'function') throw invalid(where, `has useFactory: ${described(used)}, which is not a function`);
@@ -229,7 +245,7 @@ function registered(
     );
   }
   const make = (...args: unknown[]): unknown => Reflect.apply(used, entry, args);
-  return { token, form: 'factory', make, injections, lifetime, dispose: bound };
+  return { token, form: 'factory', make, injections, lifetime, eager, dispose: bound };
 }
 
 function injectionsOf(list: unknown, where: string): Injection[] {
@@ -250,7 +266,7 @@ function described(value: unknown): string {
 }
 
 const wayOut =
-  "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.";
+  "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient'), eager and dispose.";
 
 function invalid(where: string, what: string, hint = ''): ErrandError {
   return new ErrandError('PROVIDER_INVALID', `${where} ${what}.${hint === '' ? ` ${wayOut}` : hint}`);

@@ -69,10 +69,15 @@ export class Background {
     const engine = await makeEngine(options);
     await engine.start();
     const background = new Background(engine, options, catalog, serves);
+    background.warnOfMinifiedNames();
     options.meters.observe(() => background.workerReadings());
     options.meters.observe(() => background.docketReadings());
-    if (options.docket.worker) background.startWorker();
     return background;
+  }
+
+  /** Starts the worker of this process, if it is to have one, once the server is ready for calls. */
+  startEmbedded(): void {
+    if (this.options.docket.worker) this.startWorker();
   }
 
   /** Warns once, when the first client comes, that no worker will run its tasks. */
@@ -82,6 +87,16 @@ export class Background {
     this.warned = true;
     logger.warning(
       'The docket is in memory and docket.worker is false: tasks wait until startWorker() is called. Set ERRAND_DOCKET_URL or docket.url to a Redis, or omit docket.worker.',
+    );
+  }
+
+  /** Records in Redis outlive a build, whose minifier may rename a class each time. */
+  private warnOfMinifiedNames(): void {
+    const { minifiedJobs: jobs } = this.catalog;
+    if (jobs.length === 0 || this.options.docket.url.startsWith('memory:')) return;
+    this.options.logger.warning(
+      'Jobs are named after classes that a minifier has renamed, so another build may not find their executions. Set `name` in @job.',
+      { jobs },
     );
   }
 

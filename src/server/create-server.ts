@@ -3,7 +3,8 @@ import type { Core } from '../bindings/core.js';
 import type { BoundConnection } from '../bindings/binding.js';
 import type { Generations } from '../bindings/generations.js';
 import type { CallFrame } from '../call/frame.js';
-import { Catalog, type ComponentEntry } from '../components/catalog.js';
+import { Catalog } from '../components/catalog.js';
+import type { ComponentEntry } from '../components/component-entry.js';
 import { Docket, type DocketHost } from '../docket/docket.js';
 import type { DocketClient } from '../docket/docket-client.js';
 import { toExternalContainer } from '../injection/external.js';
@@ -22,6 +23,7 @@ import { resolveOptions, snapshotRules, type ResolvedOptions, type ServerOptions
 import type { HttpSide } from './http-side.js';
 import { closed, coreOf, isPlain } from './core.js';
 import { derivedOptions, overridesOf, type WithOptions } from './derived.js';
+import { runOnClose, runOnStart } from './hooks.js';
 import type { ServedTools } from './served-tools.js';
 import { closeSingletons, endCalls, type Closable } from './shutdown.js';
 
@@ -45,7 +47,7 @@ import { closeSingletons, endCalls, type Closable } from './shutdown.js';
  * export default createServer({ name: 'greetings', version: '1.0.0', components: [Greetings] });
  * ```
  */
-export function createServer<Components extends readonly ComponentEntry[]>(
+export function createServer<const Components extends readonly ComponentEntry[]>(
   options: ServerOptions<Components>,
 ): ErrandServer<ServedTools<Components>> {
   const resolved = resolveOptions(options, process.env);
@@ -269,8 +271,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
    * twice.
    */
   close(): Promise<void> {
-    this.closing ??= this.shutDown();
-    return this.closing;
+    return (this.closing ??= this.shutDown());
   }
 
   /** @internal */
@@ -315,15 +316,16 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
 
   private async makeReady(): Promise<Core> {
     const { options, catalog } = this;
-    this.observed ??= import('./telemetry/open-telemetry.js').then(({ attachOpenTelemetry }) =>
+    await (this.observed ??= import('./telemetry/open-telemetry.js').then(({ attachOpenTelemetry }) =>
       attachOpenTelemetry(options.tracing, options.meters),
-    );
-    await this.observed;
+    ));
     await this.injector.start();
     if (catalog.hasBackground) {
       const { Background } = await import('./background.js');
       this.background ??= await Background.start(options, catalog, () => this.open.size > 0);
     }
+    await runOnStart(options, this);
+    this.background?.startEmbedded();
     this.isReady = true;
     return coreOf(options, catalog, this.background?.engine);
   }
@@ -342,7 +344,7 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
       snapshots: snapshotRules(options),
       engine: async () => {
         // A call may still add executions while the server drains.
-        if (this.background === undefined) await this.start();
+        if (this.background === undefined && (this.catalog.hasBackground || this.isClosing)) await this.start();
         return this.requireBackground().engine;
       },
     };
@@ -363,7 +365,15 @@ export class ErrandServer<out Tools extends ToolMap = ToolMap> extends CurrentSe
     await this.started?.catch(() => undefined);
     await endCalls(Promise.all([...drained, this.background?.stopWorkers()]), open, options);
     try {
-      await closeSingletons(this.injector, options);
+      if (this.isReady) await runOnClose(options, this);
+    } finally {
+      await this.release();
+    }
+  }
+
+  private async release(): Promise<void> {
+    try {
+      await closeSingletons(this.injector, this.options);
     } finally {
       const engine = this.background?.engine.close();
       await Promise.allSettled([engine]);

@@ -5,7 +5,7 @@ import { Meters } from '../telemetry/meters.js';
 import { Tracing } from '../telemetry/tracing.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import type { ErrorDisclosure } from '../call/outcome.js';
-import type { ComponentEntry } from '../components/catalog.js';
+import type { ComponentEntry } from '../components/component-entry.js';
 import { readOptions } from '../base/read-options.js';
 import { toTaskMode, type TaskMode, type TaskOption } from '../components/options.js';
 import { isTsyringeContainer, type ExternalContainer, type TsyringeContainer } from '../injection/external.js';
@@ -16,6 +16,7 @@ import type { SnapshotRules } from '../call/snapshot.js';
 import { docketOptions, nameOption, type Environment } from '../docket/docket-options.js';
 import { usualInput } from '../docket/engine/size-limits.js';
 import { httpShape, inconsistent, isConsistent, type ServerHttpOptions } from '../transports/http/http-options.js';
+import type { CurrentServer } from './built-ins.js';
 import type { RedisTls } from '../redis/connection/tls.js';
 import { environmentHint, withEnvironment } from './environment.js';
 import type { Icon } from '../protocol/types.js';
@@ -169,6 +170,17 @@ export interface ServerOptions<Components extends readonly ComponentEntry[] = re
   readonly stdio?: StdioOptions;
   /** Options of the docket. */
   readonly docket?: DocketOptions;
+  /**
+   * Called once the singletons are built and the docket is open, before the first client is served and before a worker of this
+   * process takes work: the place to set schedules. While it runs nothing is served; when it throws, the start fails with
+   * `HOOK_FAILED` and the next one tries again. For work on an instance of your own, use a provider with `eager`.
+   */
+  readonly onStart?: (server: CurrentServer) => unknown;
+  /**
+   * Called when the server closes, after its calls have ended and before its singletons are disposed, if the server had
+   * started. May take as long as `grace`.
+   */
+  readonly onClose?: (server: CurrentServer) => unknown;
   /** Receives log lines. Default: writes JSON lines to stderr, from `info` up. */
   readonly logger?: Logger;
 }
@@ -179,6 +191,10 @@ const duration = (option: string, fallback: Duration) =>
     .custom<Duration>()
     .default(fallback)
     .transform((given) => toMilliseconds(given, `createServer: ${option}`));
+
+const hook = z
+  .custom<(server: CurrentServer) => unknown>((given) => typeof given === 'function', 'expected a function')
+  .optional();
 
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
 
@@ -211,6 +227,8 @@ const Options = z.strictObject({
     .prefault({}),
   slowReaders: z.strictObject({ pending: count(2 ** 20), wait: duration('slowReaders.wait', '5s') }).prefault({}),
   stdio: z.strictObject({ maximumMessage: count(10 * 2 ** 20) }).prefault({}),
+  onStart: hook,
+  onClose: hook,
   logger: z.custom<Logger>((given) => given instanceof Logger, 'expected a Logger').default(() => new Logger()),
   docket: z
     .strictObject({

@@ -1,4 +1,4 @@
-import type { ComponentEntry } from '../components/catalog.js';
+import type { ComponentEntry } from '../components/component-entry.js';
 import type { Method } from '../components/decorators/tool.js';
 import type { AddArguments } from '../docket/add-types.js';
 import type { Class } from '../injection/tokens.js';
@@ -29,8 +29,8 @@ type MethodInput<M extends Method> =
       : ToolShape['input'];
 
 /** The methods of a component class as tools. The compiler cannot know which of them are tools, or what they are called. */
-type MethodTools<Instance> = {
-  readonly [Name in keyof Instance as Instance[Name] extends Method ? Name & string : never]: {
+type MethodTools<Instance, Prefix extends string = ''> = {
+  readonly [Name in keyof Instance as Instance[Name] extends Method ? `${Prefix}${Name & string}` : never]: {
     readonly input: Instance[Name] extends Method ? MethodInput<Instance[Name]> : never;
     readonly structured: unknown;
   };
@@ -38,9 +38,13 @@ type MethodTools<Instance> = {
 
 type EntryTools<Entry> = Entry extends { readonly types: { readonly tools: infer Tools } }
   ? Tools
-  : Entry extends Class<infer Instance> | { readonly component: Class<infer Instance> }
-    ? MethodTools<Instance>
-    : ToolMap;
+  : Entry extends { readonly component: Class<infer Instance>; readonly prefix: infer Prefix extends string }
+    ? string extends Prefix
+      ? ToolMap
+      : MethodTools<Instance, Prefix>
+    : Entry extends Class<infer Instance> | { readonly component: Class<infer Instance> }
+      ? MethodTools<Instance>
+      : ToolMap;
 
 type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
   ? All

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { settled } from '../../src/cli/settled.js';
+import { settled } from '../../src/cli/loading/settled.js';
 import { asBuilt, cli, fixtureFile, runNode } from '../helpers/child.js';
 
 let folder: string;
@@ -36,7 +36,7 @@ describe('errand run', () => {
 
   it('suggests the command that is meant [D7]', async () => {
     expect((await runNode([cli, 'rnu', 'server.ts'])).stderr).toBe(
-      `errand: errand has no command 'rnu'. Did you mean "run"? The commands are run, worker, tasks, workers; see errand --help.\n`,
+      `errand: errand has no command 'rnu'. Give one of run, worker, tasks, workers, or --help. You probably mean run.\n`,
     );
   });
 });

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { z } from 'zod';
 import { ErrandError } from '../../base/errors.js';
+import { shown } from '../../base/shown.js';
 
 /**
  * Refuses what is no schema of zod, which other libraries take in its place: an object of schemas, a JSON schema, a class.
@@ -24,7 +25,7 @@ function described(given: unknown, example: string): string {
   if (typeof given === 'function') {
     return `${given.name === '' ? 'a function' : given.name}, which is no schema. Call it if it makes one, or describe the value: ${example}.`;
   }
-  if (typeof given !== 'object' || given === null) return `${inspect(given)}. Give a schema: ${example}.`;
+  if (typeof given !== 'object' || given === null) return `${shown(inspect(given))}. Give a schema: ${example}.`;
   const members = Object.entries(given);
   if (members.length > 0 && members.every(([, member]) => isSchema(member))) {
     return `an object of schemas. Wrap it: z.object({ ${members.map(([name]) => name).join(', ')} }).`;

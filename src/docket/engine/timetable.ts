@@ -75,9 +75,8 @@ function refuseUnknown(when: unknown): void {
   if (typeof when !== 'object' || when === null) return;
   const known = 'every' in when ? ['every'] : 'cron' in when ? ['cron', 'timezone'] : ['cron', 'timezone', 'every'];
   const unknown = Object.keys(when).find((name) => !known.includes(name));
-  if (unknown !== undefined && nearName(unknown, known) !== undefined) {
-    throw invalid(`when: ${unknownOption(unknown, known)}.`);
-  }
+  if (unknown === undefined || nearName(unknown, known) === undefined) return;
+  throw invalid(`when: ${unknownOption(unknown, known)}.`);
 }
 
 /**

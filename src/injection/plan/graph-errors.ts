@@ -2,8 +2,10 @@ import { ErrandError, messageOf } from '../../base/errors.js';
 import { nearName } from '../../base/near-name.js';
 import type { Mode } from './plan.js';
 import type { Registration } from '../providers.js';
-import { isClass, tokenName, type InjectionToken } from '../tokens.js';
+import { constructorOwner, holeError, parameterName, type Parameter } from '../reflection/parameters.js';
+import { isClass, tokenName, type Class, type InjectionToken } from '../tokens.js';
 import type { ResolutionPath } from './resolution-path.js';
+import type { ExternalContainer } from '../external.js';
 import { isRegisteredGlobally } from '../tsyringe.js';
 
 /** @param known - all tokens that can be injected */
@@ -11,6 +13,7 @@ export function notRegistered(
   token: InjectionToken,
   path: ResolutionPath,
   known: Iterable<InjectionToken>,
+  external: Pick<ExternalContainer, 'buildsUnregistered'> | undefined,
 ): ErrandError {
   const name = tokenName(token);
   if (isRegisteredGlobally(token)) {
@@ -19,10 +22,14 @@ export function notRegistered(
       `${path.toString()}: registered only in tsyringe's global container, which Errand does not read. Add ${name} to providers, or pass the container that it is registered in as the option container.`,
     );
   }
+  const habit =
+    isClass(token) && external?.buildsUnregistered === true
+      ? ' tsyringe would build it all the same; Errand does not, since a forgotten provider would go unnoticed and nobody would know how long such an instance lives.'
+      : '';
   const add = isClass(token) ? `${name} (if it is abstract: { provide: ${name}, useClass: … })` : name;
   return new ErrandError(
     'TOKEN_NOT_REGISTERED',
-    `${path.toString()}: not registered.${similar(token, [...known])} Add ${add} to providers, or write @inject(${name}, { optional: true }) if it may be absent.`,
+    `${path.toString()}: not registered.${habit}${similar(token, [...known])} Add ${add} to providers, or write @inject(${name}, { optional: true }) if it may be absent.`,
   );
 }
 
@@ -62,10 +69,21 @@ export function providerFailed(path: ResolutionPath, what: string, cause: unknow
   });
 }
 
-export function restError(where: string): ErrandError {
+/** For a parameter of a constructor that nothing can be injected into. */
+export function unbound(target: Class, parameter: Parameter, path: ResolutionPath): ErrandError {
+  const where = `${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`;
+  if (parameter.rest === true) {
+    return new ErrandError(
+      'PARAMETER_UNBOUND',
+      `${where}: it is a rest parameter, which cannot be injected. Take an array: @injectAll(Token).`,
+    );
+  }
+  const owner = constructorOwner(target);
+  if (owner === target || parameter.hole !== 'no-metadata') return holeError(where, parameter, 'constructor');
+  const { name = 'it' } = parameter;
   return new ErrandError(
-    'PARAMETER_UNBOUND',
-    `${where}: it is a rest parameter, which cannot be injected. Take an array: @injectAll(Token).`,
+    'CLASS_NOT_INJECTABLE',
+    `${where}: it belongs to the constructor of ${owner.name}, which no metadata describes. Write @inject(Token) on it there (an abstract class cannot have @injectable()), or give ${target.name} a constructor of its own that passes ${name} to super().`,
   );
 }
 

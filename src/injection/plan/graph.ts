@@ -1,17 +1,17 @@
 import { ErrandError } from '../../base/errors.js';
 import { refuseOtherCopy } from '../../base/package-copy.js';
-import { captive, cycle, notInMode, notRegistered, providerFailed, restError } from './graph-errors.js';
+import { captive, cycle, notInMode, notRegistered, providerFailed, unbound } from './graph-errors.js';
 import { calling, constructing } from './construct.js';
 import type { Scope } from './scope.js';
 import { unfilled, type LazyRoot, type Step, type StepContext } from './step.js';
 import type { ExternalContainer } from '../external.js';
 import type { Injection } from '../inject.js';
 import type { Ownership } from './ownership.js';
-import { constructorParameters, parameterName, holeError } from '../reflection/parameters.js';
+import { constructorParameters, parameterName } from '../reflection/parameters.js';
 import type { BuiltIn } from './plan.js';
 import type { Lifetime, Registration } from '../providers.js';
 import { tokenName, type Class, type InjectionToken } from '../tokens.js';
-import type { ResolutionPath } from './resolution-path.js';
+import { ResolutionPath } from './resolution-path.js';
 import { delayedProxy } from '../tsyringe.js';
 
 /** Where instances come from. */
@@ -51,6 +51,11 @@ export class Graph<Frame> {
     if (isExplicit) return this.registered(provider, this.call, path);
     if (!provider && this.sources.external?.has(target)) return this.external(target, false, this.call, path);
     return this.registered(this.sources.ownComponent(target, lifetime), this.call, path);
+  }
+
+  /** Adds a singleton that is built whether or not a component needs it. */
+  eager(registration: Registration): void {
+    this.registered(registration, this.server, ResolutionPath.from(tokenName(registration.token)));
   }
 
   /** Returns the step that supplies what one parameter asks for. */
@@ -115,8 +120,8 @@ export class Graph<Frame> {
     const builtIn = this.sources.builtIns.get(token);
     if (builtIn) return this.builtIn(builtIn, optional, scope, path);
     if (this.sources.external?.has(token)) return this.external(token, false, scope, path);
-    const { registrations, builtIns } = this.sources;
-    throw notRegistered(token, path, [...registrations.keys(), ...builtIns.keys()]);
+    const { registrations, builtIns, external } = this.sources;
+    throw notRegistered(token, path, [...registrations.keys(), ...builtIns.keys()], external);
   }
 
   private registered(registration: Registration, scope: Scope<Frame>, path: ResolutionPath): Step<Frame> {
@@ -181,17 +186,11 @@ export class Graph<Frame> {
 
   private constructorNeeds(target: Class, scope: Scope<Frame>, path: ResolutionPath): Step<Frame>[] {
     return constructorParameters(target).map((parameter) => {
-      if (parameter.rest) {
-        throw restError(`${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`);
-      }
+      if (parameter.rest === true) throw unbound(target, parameter, path);
       const here = path.asking(`constructor ${parameterName(parameter)} of ${target.name}`);
       if (parameter.injection) return this.request(parameter.injection, scope, here);
       if (parameter.type) return this.one(parameter.type, false, scope, here.to(tokenName(parameter.type)));
-      throw holeError(
-        `${path.toString()}: ${target.name}, constructor ${parameterName(parameter)}`,
-        parameter,
-        'constructor',
-      );
+      throw unbound(target, parameter, path);
     });
   }
 

@@ -55,18 +55,27 @@ export function methodParameters(prototype: object, name: string | symbol, decor
  * is not a token.
  */
 export function constructorParameters(target: Class): Parameter[] {
-  for (let owner: unknown = target; typeof owner === 'function'; owner = Object.getPrototypeOf(owner)) {
-    const source = parametersOfConstructor(owner);
-    const types = Reflect.getOwnMetadata(typesKey, owner) as readonly unknown[] | undefined;
-    const descriptors = descriptorsOf(owner);
-    // Classes without a constructor pass all arguments on, and so does a mixin's constructor(...args).
-    const passesOn = (source === undefined || source[0]?.rest === true) && isDerived(owner);
-    if (descriptors === undefined && passesOn) continue;
-    const count = Math.max(types?.length ?? requiredCount(source), ...next(descriptors?.keys() ?? []));
-    refuseTransforms(owner, types, descriptors);
-    return parametersOf(count, types, descriptors, source ?? []);
-  }
-  return [];
+  const owner = constructorOwner(target);
+  const source = parametersOfConstructor(owner);
+  const types = Reflect.getOwnMetadata(typesKey, owner) as readonly unknown[] | undefined;
+  const descriptors = descriptorsOf(owner);
+  const count = Math.max(types?.length ?? requiredCount(source), ...next(descriptors?.keys() ?? []));
+  refuseTransforms(owner, types, descriptors);
+  return parametersOf(count, types, descriptors, source ?? []);
+}
+
+/** The class whose constructor makes the instances of a class: itself, or the nearest base class that declares one. */
+export function constructorOwner(target: Class): Class {
+  let owner = target;
+  while (passesOn(owner)) owner = Object.getPrototypeOf(owner) as Class;
+  return owner;
+}
+
+/** Classes without a constructor pass all arguments on to their base, and so does a mixin's `constructor(...args)`. */
+function passesOn(owner: Class): boolean {
+  if (descriptorsOf(owner) !== undefined || !isDerived(owner)) return false;
+  const source = parametersOfConstructor(owner);
+  return source === undefined || source[0]?.rest === true;
 }
 
 /** Whether a class extends another one. Plain functions, which have no metadata, end the search. */

@@ -258,3 +258,23 @@ export async function unknownTools(server: ErrandServer, foreign: { connect(tran
 export const everyServerIsOne: ErrandServer[] = [defined, classes];
 export const everyClientIsOne = (client: ClientOf<typeof defined>): Client => client;
 export const noTools: ToolMap = {};
+
+// A prefix of a component class is part of the names of its tools.
+class Listed {
+  @tool()
+  list({ page }: { page: number }) {
+    return page;
+  }
+}
+const prefixed = createServer({
+  name: 'prefixed',
+  version: '1',
+  components: [{ component: Listed, prefix: 'users_' }],
+});
+export async function prefixes() {
+  const client = await connect(prefixed);
+  await client.callTool('users_list', { page: 1 });
+  // @ts-expect-error the page is a number
+  await client.callTool('users_list', { page: 'one' });
+  await client.callTool('list', { page: 'one' });
+}

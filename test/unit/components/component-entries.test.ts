@@ -119,7 +119,7 @@ describe('components is refused', () => {
   });
 
   const way =
-    "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient' }.";
+    "Give a class, the result of defineTool or defineJob, or { component: Class, lifetime: 'singleton' | 'call' | 'transient', prefix }.";
 
   it.each([
     ['an undefined entry', undefined, 'is undefined (a circular import?)'],

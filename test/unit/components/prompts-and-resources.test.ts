@@ -17,7 +17,7 @@ import { refusalOf, rejectionOf } from '../../helpers/thrown.js';
 import { refused } from './refused.js';
 
 describe('a prompt is refused', () => {
-  it('when an argument is not a string on the wire', () => {
+  it('when an argument cannot be written as text', () => {
     class Prompts {
       @prompt({ input: z.object({ deep: z.object({ more: z.string() }) }) })
       run({ deep }: { deep: { more: string } }) {
@@ -27,15 +27,15 @@ describe('a prompt is refused', () => {
     expect(refused(Prompts)).toEqual({
       code: 'SCHEMA_UNSUPPORTED',
       message:
-        'Prompts.run: input: \'deep\' is "object", but prompt arguments travel as strings. Use z.string(), z.enum(…), z.coerce or z.codec() from a string.',
+        'Prompts.run: input: \'deep\' is "object", but prompt arguments travel as text. Use text, numbers, booleans, lists of these, or z.codec() from a string.',
     });
-    class Numbers {
+    class Lists {
       @prompt()
-      run(@param('count', z.number()) count: number) {
-        return `${count}`;
+      run(@param('all', z.array(z.object({}))) all: object[]) {
+        return `${all.length}`;
       }
     }
-    expect(refused(Numbers)).toMatchObject({ message: expect.stringContaining('\'count\' is "number"') });
+    expect(refused(Lists)).toMatchObject({ message: expect.stringContaining('\'all\' is "array"') });
   });
 
   it('when another prompt has its name', () => {

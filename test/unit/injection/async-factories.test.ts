@@ -54,7 +54,7 @@ describe('an asynchronous factory', () => {
     expect((await open()).args).toEqual(['given']);
   });
 
-  it('fails the call, or the start, with its own error', async () => {
+  it('fails the call, or the start, with an error that names it and has its own as the cause', async () => {
     const failure = new TypeError('no connection');
     const failing = (lifetime: 'call' | 'singleton'): Provider => ({
       provide: 'x',
@@ -62,8 +62,9 @@ describe('an asynchronous factory', () => {
       lifetime,
     });
     const { open } = await started([failing('call')], ['x']);
-    expect(await rejectionOf(open())).toBe(failure);
-    expect(await rejectionOf(started([failing('singleton')], ['x']))).toBe(failure);
+    const expected = { code: 'PROVIDER_FAILED', cause: failure };
+    expect(await rejectionOf(open())).toMatchObject(expected);
+    expect(await rejectionOf(started([failing('singleton')], ['x']))).toMatchObject(expected);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ErrandError } from '../../../src/base/errors.js';
 import type { Lifetime, Provider } from '../../../src/injection/providers.js';
 import { injectable } from '../../../src/injection/tsyringe.js';
 import { injectorOf, makeGate, planOf, rejectionOf, started } from './planning.js';
@@ -78,7 +79,10 @@ describe('a failure while opening', () => {
         [diary.provider('a'), diary.provider('b', ['a'], { later }), diary.provider('c', ['b'], { later, fail: true })],
         ['c'],
       );
-      expect(await rejectionOf(open())).toMatchObject({ name: 'TypeError', message: 'no c' });
+      expect(await rejectionOf(open())).toMatchObject({
+        code: 'PROVIDER_FAILED',
+        cause: { name: 'TypeError', message: 'no c' },
+      });
       expect(diary.lines).toEqual(['+a', '+b', '-b', '-a']);
     },
   );
@@ -97,7 +101,7 @@ describe('a failure while opening', () => {
       ['b'],
     );
     expect(await rejectionOf(open())).toMatchObject({
-      message: 'no b',
+      message: 'Tools.run → "b": its factory failed: no b',
       disposalError: { errors: [{ message: 'a stays' }] },
     });
   });
@@ -107,7 +111,11 @@ describe('a failure while opening', () => {
     const { open } = await started(
       [
         diary.provider('a', [], { failDispose: true }),
-        { provide: 'b', lifetime: 'call', useFactory: () => Promise.reject(Object.freeze(new Error('frozen'))) },
+        {
+          provide: 'b',
+          lifetime: 'call',
+          useFactory: () => Promise.reject(Object.freeze(new ErrandError('CALL_CANCELLED', 'frozen'))),
+        },
       ],
       ['a', 'b'],
     );
@@ -132,7 +140,7 @@ describe('a failure while opening', () => {
     planOf(injector, ['a']);
     await injector.start();
     const plan = planOf(injector, ['b', 'c']);
-    expect(await rejectionOf(injector.start())).toMatchObject({ message: 'not yet' });
+    expect(await rejectionOf(injector.start())).toMatchObject({ cause: { message: 'not yet' } });
     expect(diary.lines).toEqual(['+a', '+b', '-b']);
     expect(() => plan.open({})).toThrow('Await start() first');
     broken = false;

@@ -163,8 +163,8 @@ describe('lazy', () => {
     const call = await open();
     const x = call.args[0] as Late;
     expect(await Promise.all([rejectionOf(x()), rejectionOf(x())])).toMatchObject([
-      { message: 'busy' },
-      { message: 'busy' },
+      { cause: { message: 'busy' } },
+      { cause: { message: 'busy' } },
     ]);
     expect(await x()).toBe(2);
     await call.dispose();

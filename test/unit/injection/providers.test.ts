@@ -103,7 +103,7 @@ describe('providers', () => {
 
 describe('a malformed provider', () => {
   const shape =
-    "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient') and dispose.";
+    "A provider is a class, or { provide, and one of useClass, useValue, useFactory, useExisting }; useClass and useFactory also take lifetime ('singleton', 'call', 'transient'), eager and dispose.";
 
   it.each<[unknown, string]>([
     [undefined, 'providers[1] is undefined, most likely because of a circular import'],
