@@ -180,11 +180,15 @@ describe('errand', () => {
 
   it.each([
     ['a missing file', ['run', 'nowhere.ts'], /^errand: There is no file .*nowhere\.ts\.\n$/],
-    ['a file without a default', ['run', 'empty.ts'], /^errand: .*empty\.ts exports no default\. Export the server/],
+    [
+      'a file without a default',
+      ['run', 'empty.ts'],
+      /^errand: .*empty\.ts exports nothing as default\. Export the server/,
+    ],
     [
       '[D8] an export that is not there',
       ['run', 'empty.ts:staging'],
-      /^errand: .*empty\.ts:staging exports no staging\. Export the server.*: export const staging = createServer/,
+      /^errand: .*empty\.ts:staging exports nothing as staging\. Export the server.*: export const staging = createServer/,
     ],
     ['[D8] a command that has another name', ['task', 'ls'], /^errand: errand has no command 'task'.* mean tasks\.\n$/],
     [

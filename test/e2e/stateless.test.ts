@@ -314,7 +314,7 @@ describe('the session id from a listener without sessions', () => {
 
   it('is not issued for a refused initialize', async () => {
     const reply = await initialize({ protocolVersion: 7 });
-    expect(messageIn(reply)).toHaveProperty('error');
+    expect(JSON.parse(reply.body)).toHaveProperty('error');
     expect(reply.headers.has('mcp-session-id')).toBe(false);
   });
 

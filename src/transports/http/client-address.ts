@@ -1,23 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 import type { Logger } from '../../base/logger.js';
+import { namedNetworks } from './http-options.js';
 
 /** Which proxies to believe: how many there are in front of the server, or their networks. */
 export type TrustProxy = number | readonly string[];
-
-/** Names for networks, as in Express. */
-const networks: Readonly<Record<string, readonly string[]>> = {
-  loopback: ['127.0.0.0/8', '::1/128'],
-  linklocal: ['169.254.0.0/16', 'fe80::/10'],
-  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
-};
-
-/** Whether a text is an address, a network (`10.0.0.0/8`) or the name of one. */
-export function isNetwork(text: string): boolean {
-  if (Object.hasOwn(networks, text)) return true;
-  const [address = '', bits = '0', ...more] = text.split('/');
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest;
-}
 
 /** Whether the sender of a request, or of what a proxy forwards, is believed. `hop` is 0 for the sender of the request. */
 type Trusts = (address: string, hop: number) => boolean;
@@ -70,7 +56,7 @@ export class ClientAddresses {
 function trustIn(trustProxy: TrustProxy): Trusts {
   if (typeof trustProxy === 'number') return (_address, hop) => hop < trustProxy;
   const trusted = new BlockList();
-  for (const network of trustProxy.flatMap((each) => networks[each] ?? each)) {
+  for (const network of trustProxy.flatMap((each) => namedNetworks[each] ?? each)) {
     const [address = '', bits] = network.split('/');
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     if (bits === undefined) trusted.addAddress(address, family);

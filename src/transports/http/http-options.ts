@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../base/duration.js';
-import { isNetwork } from './client-address.js';
 
 /** How much of a server one client may hold at once over HTTP. */
 export interface ClientLimitOptions {
@@ -76,6 +75,18 @@ export interface ServerHttpOptions extends HttpOptions {
   readonly bodyTimeout?: Duration;
 }
 
+/** Names for networks, as in Express. */
+export const namedNetworks: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1/128'],
+  linklocal: ['169.254.0.0/16', 'fe80::/10'],
+  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+};
+
+/** An address, a network or the name of one. */
+export const Network = z.union([z.enum(Object.keys(namedNetworks)), z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+  error: "expected an address, a network such as '10.0.0.0/8', or 'loopback'",
+});
+
 const count = z.int().min(1).optional();
 const perClient = { sessions: count, streams: count, calls: count, questions: count };
 const { sessions: _, ...perSession } = perClient;
@@ -88,14 +99,7 @@ export const httpShape = {
   sessionTimeout: z.custom<Duration>().optional(),
   maximumSessions: z.int().min(1).optional(),
   stateless: z.boolean().optional(),
-  trustProxy: z
-    .union([
-      z.int().min(1),
-      z
-        .array(z.string().refine(isNetwork, "expected an address, a network such as '10.0.0.0/8', or 'loopback'"))
-        .min(1),
-    ])
-    .optional(),
+  trustProxy: z.union([z.int().min(1), z.array(Network).min(1)]).optional(),
   limits: z
     .strictObject({
       perAddress: z.strictObject({ ...perClient, tasks: count }).optional(),

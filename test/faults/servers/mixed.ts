@@ -163,11 +163,15 @@ const busy = defineTool({
   },
 });
 
+/** All clients of a test come from one address. */
+const many = { sessions: 1_000, streams: 10_000, calls: 10_000, questions: 10_000 };
+
 export default createServer({
   name: 'mixed',
   version: '1.0.0',
   components: [plain, progressing, asking, failing, later, adding, slow, lasting, poisoned, blocking, busy],
   logger: new Logger(() => undefined),
   docket: { worker: false, lease: lease as '2s', maxBlock: maxBlock as '60s' },
+  http: { limits: { perAddress: { ...many, tasks: 10_000 }, perPrincipal: many } },
   grace: '1s',
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Logger } from '../../../../src/base/logger.js';
-import { ClientAddresses, isNetwork, type TrustProxy } from '../../../../src/transports/http/client-address.js';
+import { ClientAddresses, type TrustProxy } from '../../../../src/transports/http/client-address.js';
+import { Network } from '../../../../src/transports/http/http-options.js';
 
 const quiet = new Logger(() => undefined);
 
@@ -65,4 +66,4 @@ it.each([
   ['10.0.0.0/8/8', false],
   ['example.com', false],
   ['', false],
-])('%j is a network: %s [B5]', (text, is) => expect(isNetwork(text)).toBe(is));
+])('%j is a network: %s [B5]', (text, is) => expect(Network.safeParse(text).success).toBe(is));
