@@ -16,19 +16,30 @@ import { isSealed } from './sealing/sealer.js';
 
 /** An answer in the client's stead, in the form in which a client gives it (2025-11-25, client). */
 export type QuestionAnswer =
-  /** To a question to the user: the fields of the form, or nothing for a URL. A single value is the field `value`. */
-  | { readonly action: 'accept'; readonly content?: Readonly<Record<string, unknown>> }
-  /** To a question to the user: refused, or dismissed. */
-  | { readonly action: 'decline' | 'cancel' }
-  /** To a question to the client's model. */
   | {
+      /** To a question to the user. */
+      readonly action: 'accept';
+      /** The fields of the form; nothing for a URL. A single value is the field `value`. */
+      readonly content?: Readonly<Record<string, unknown>>;
+    }
+  | {
+      /** To a question to the user: refused, or dismissed. */
+      readonly action: 'decline' | 'cancel';
+    }
+  | {
+      /** To a question to the client's model: who speaks. */
       readonly role: 'user' | 'assistant';
+      /** What the model says. */
       readonly content: SampleContent | readonly SampleContent[];
+      /** The name of the model. */
       readonly model: string;
+      /** Why the model stopped, such as `'endTurn'`. */
       readonly stopReason?: string;
     }
-  /** To a question for the client's roots. */
-  | { readonly roots: readonly Root[] };
+  | {
+      /** To a question for the client's roots. */
+      readonly roots: readonly Root[];
+    };
 
 /** Options of an answer in the client's stead. */
 export interface AnswerOptions {

@@ -90,7 +90,10 @@ describe.each(modes)('in the %s', (mode) => {
     const { server, log } = serverOf({ components: [work], providers: [traced(trace, One, 'one'), broken] });
     expect((await call(await connect(server), mode, 'work')).isError).toBe(true);
     expect(trace).toEqual(['make one', 'dispose one']);
-    expect(log.find(({ level }) => level === 'error')?.fields.error).toMatchObject({ message: 'no connection' });
+    expect(log.find(({ level }) => level === 'error')?.fields.error).toMatchObject({
+      code: 'PROVIDER_FAILED',
+      cause: { message: 'no connection' },
+    });
   });
 
   it('the lifetime of a component class is a call, unless it says otherwise', async () => {

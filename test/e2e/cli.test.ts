@@ -225,7 +225,7 @@ describe('errand', () => {
     ],
     ['an unknown command', ['walk', 'empty.ts'], /^errand: errand has no command 'walk'\. Give one of run, .*\.\n$/],
     ['an unknown option', ['run', 'empty.ts', '--fast'], /^errand: Unknown option '--fast'\.\nUsage:/],
-    ['run without a file', ['run'], /^errand: errand run takes one server file, and was given none\.\nUsage:/],
+    ['run without a file', ['run'], /^errand: errand run needs a server file\.\nUsage:/],
   ])('refuses %s in one clear error, with exit code 1', async (_what, args, message) => {
     const located = args.map((arg) => (/\.ts\b/.test(arg) ? file(arg) : arg));
     const { code, stdout, stderr } = await runNode([cli, ...located]);

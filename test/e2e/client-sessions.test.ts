@@ -91,8 +91,8 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
-describe('a lost session [A6]', () => {
-  it('is replaced when a restarted server does not know it, and the refused call is made', async () => {
+describe('a lost session', () => {
+  it('is replaced when a restarted server does not know it, and the refused call is made [A6]', async () => {
     const port = await freePort();
     const first = makeServer();
     const { url } = await first.listen({ port });
@@ -106,7 +106,7 @@ describe('a lost session [A6]', () => {
     expect(client.serverInfo).toMatchObject({ name: 'sessions' });
   });
 
-  it('is replaced once for all requests that meet its loss, and each is carried out once', async () => {
+  it('is replaced once for all requests that meet its loss, and each is carried out once [A6]', async () => {
     const { url } = await makeServer().listen();
     const client = await open(url);
     await loseSession(url, client);
@@ -122,7 +122,7 @@ describe('a lost session [A6]', () => {
     expect(sessions).not.toContain(lost);
   });
 
-  it('takes no task with it: waits, results and the open prompt go on in the next', async () => {
+  it('takes no task with it: waits, results and the open prompt go on in the next [A6]', async () => {
     const { url } = await makeServer().listen();
     let answer: ((answer: UserAnswer) => void) | undefined;
     let prompts = 0;
@@ -144,7 +144,7 @@ describe('a lost session [A6]', () => {
     expect((await end).status).toBe('completed');
   });
 
-  it('keeps an answer that met the loss until its task asks again', async () => {
+  it('keeps an answer that met the loss until its task asks again [A6]', async () => {
     const { url } = await makeServer().listen();
     let answer: ((answer: UserAnswer) => void) | undefined;
     let prompts = 0;
@@ -162,7 +162,7 @@ describe('a lost session [A6]', () => {
     expect(prompts).toBe(1);
   });
 
-  it('keeps the level of the log', async () => {
+  it('keeps the level of the log [A6]', async () => {
     const { url } = await makeServer().listen();
     const client = await open(url);
     await client.setLoggingLevel('error');
@@ -173,7 +173,7 @@ describe('a lost session [A6]', () => {
     expect(told).toEqual(['error']);
   });
 
-  it('of a transport that cannot be made again is an error that says what to pass', async () => {
+  it('of a transport that cannot be made again is an error that says what to pass [A6]', async () => {
     const { url } = await makeServer().listen();
     const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
     const stuck = await open(new StreamableHTTPClientTransport(new URL(url)));
@@ -188,7 +188,7 @@ describe('a lost session [A6]', () => {
   });
 });
 
-describe('an answer that is lost on its way [A6]', () => {
+describe('an answer that is lost on its way', () => {
   let proxy: LossyProxy;
   let client: Client;
 
@@ -205,13 +205,13 @@ describe('an answer that is lost on its way [A6]', () => {
     expect({ ran, lost: proxy.lost }).toEqual({ ran: [name, name], lost: 1 });
   });
 
-  it('is fetched once more if it is a list', async () => {
+  it('is fetched once more if it is a list [A6]', async () => {
     proxy.loseReplyTo('tools/list');
     expect(await client.listTools()).toHaveLength(5);
     expect(proxy.lost).toBe(1);
   });
 
-  it('fails any other call at once, which is not repeated', async () => {
+  it('fails any other call at once, which is not repeated [A6]', async () => {
     proxy.loseReplyTo('"name":"plain"');
     const refusal = await rejectionOf(client.callTool('plain'));
     expect(refusal.code).toBe('CONNECTION_LOST');
@@ -220,7 +220,7 @@ describe('an answer that is lost on its way [A6]', () => {
     expect((await client.callTool('plain')).content).toEqual([{ type: 'text', text: 'plain' }]);
   });
 
-  it('fails a call whose stream ends without an answer, as soon as it has ended', async () => {
+  it('fails a call whose stream ends without an answer, as soon as it has ended [A6]', async () => {
     const { url } = await listening((request, response) => {
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -242,7 +242,7 @@ describe('an answer that is lost on its way [A6]', () => {
   });
 });
 
-describe('every error has a code [A6]', () => {
+describe('every error has a code', () => {
   const requests: [string, (client: Client) => Promise<unknown>][] = [
     ['a call', (client) => client.callTool('plain')],
     ['a task', (client) => client.callTool('waits', {}, { task: true })],
@@ -280,7 +280,7 @@ describe('every error has a code [A6]', () => {
     expect((failure as Error).message).toContain(`${url} answered initialize with HTTP ${status}`);
   });
 
-  it('a command that ends at once, with what it wrote to stderr', async () => {
+  it('a command that ends at once, with what it wrote to stderr [A6]', async () => {
     const script = "process.stderr.write('x'.repeat(2100) + '\\u001b[31mno database\\u001b[0m'); process.exitCode = 3";
     const failure = await rejectionOf(connect({ command: process.execPath, args: ['-e', script] }));
     expect(failure.code).toBe('CONNECT_FAILED');
@@ -288,7 +288,7 @@ describe('every error has a code [A6]', () => {
     expect(failure.message.length).toBeLessThan(2_300);
   });
 
-  it('a command that ends later, with what it wrote to stderr', async () => {
+  it('a command that ends later, with what it wrote to stderr [A6]', async () => {
     const script = `
       process.stdin.on('data', (data) => {
         for (const { id, method } of data.toString().trim().split('\\n').map(JSON.parse)) {

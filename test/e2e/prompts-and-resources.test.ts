@@ -128,7 +128,7 @@ describe('prompts', () => {
       description: 'Review a change',
       arguments: [
         { name: 'diff', description: 'The change', required: true },
-        { name: 'depth', required: false },
+        { name: 'depth', description: 'A whole number', required: false },
       ],
       _meta: { kept: true, 'errand/task-support': 'optional' },
     });

@@ -45,7 +45,7 @@ afterAll(() => rm(project, { recursive: true, force: true }));
 describe('the package', () => {
   it('holds what is built, and nothing else', () => {
     const known =
-      /^(dist\/.+\.(js|d\.ts)(\.map)?|dist\/cjs\/package\.json|src\/.+\.(ts|lua)|package\.json|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE)$/;
+      /^(dist\/.+\.(js|d\.ts)(\.map)?|dist\/cjs\/package\.json|src\/.+\.(ts|lua)|docs\/.+\.md|package\.json|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE)$/;
     expect(packed.filter((path) => !known.test(path))).toEqual([]);
     expect(packed).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']));
     expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);

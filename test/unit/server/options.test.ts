@@ -156,7 +156,14 @@ describe('options that are not given', () => {
     });
     expect(grace).toBe(2_000);
     expect(docket).toMatchObject({ ttl: 300_000, lease: 1_500, workerName: 'w1' });
-    expect(docket.limits).toEqual({ openTasks: 7, ttl: 3_600_000, input: 1_024, result: 2_048, questions: 3 });
+    expect(docket.limits).toEqual({
+      openTasks: 7,
+      ttl: 3_600_000,
+      input: 1_024,
+      result: 2_048,
+      questions: 3,
+      share: 0.75,
+    });
     const given = { ...good, grace: '9s', docket: { ttl: 1, limits: { input: 5, result: undefined } } } as typeof good;
     const environment = {
       ERRAND_GRACE: '2s',

@@ -28,8 +28,9 @@ describe('MemoryEngine', () => {
     const workers = [worker, stage.work()];
     const added: string[] = [];
     await engine.watch({ all: true }, ({ type, record }) => {
-      if (type === 'state' && record.state === 'queued')
-        {added.push(`${record.key} ${new Date(record.createdAt).toISOString().slice(11, 16)}`);}
+      if (type === 'state' && record.state === 'queued') {
+        added.push(`${record.key} ${new Date(record.createdAt).toISOString().slice(11, 16)}`);
+      }
     });
     await engine.schedule(aSchedule('fixed', { when: { cron: '0 2,4 * * *', timezone: 'Europe/Berlin' } }));
     await engine.schedule(aSchedule('hourly', { when: { cron: '0 * * * *', timezone: 'Europe/Berlin' } }));
