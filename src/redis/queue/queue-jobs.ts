@@ -76,6 +76,8 @@ export class QueueJobs {
   /** Numbers and keys of jobs that were queued since the last confirmation. */
   private unconfirmed: string[] = [];
   private confirmation?: NodeJS.Timeout | undefined;
+  /** Confirmations that are under way. */
+  private readonly confirming = new Set<Promise<void>>();
   private checking: Promise<void> = Promise.resolve();
   /** Whether the last check failed. An outage is reported once. */
   private failing = false;
@@ -112,6 +114,7 @@ export class QueueJobs {
     clearTimeout(this.timer);
     await this.checking;
     await this.confirmQueued();
+    await Promise.all(this.confirming);
     await this.queue.close();
   }
 
@@ -179,12 +182,15 @@ export class QueueJobs {
    * second time, which changes nothing.
    */
   private async confirm(step: () => Promise<Reply>): Promise<void> {
-    try {
-      const vain = (await step()) as readonly string[];
-      await Promise.all(vain.map((jobNumber) => this.remove(jobNumber)));
-    } catch {
-      // Redis cannot be reached.
-    }
+    const confirming = this.removeVain(step).catch(() => undefined);
+    this.confirming.add(confirming);
+    await confirming;
+    this.confirming.delete(confirming);
+  }
+
+  private async removeVain(step: () => Promise<Reply>): Promise<void> {
+    const vain = (await step()) as readonly string[];
+    await Promise.all(vain.map((jobNumber) => this.remove(jobNumber)));
   }
 
   private async tick(due: DueTick, now: number): Promise<void> {
