@@ -1,4 +1,4 @@
-/** What options are called elsewhere, where the name alone does not show which of ours is meant. */
+/** Names that other libraries have for our options, where nothing in the name shows which one is meant. */
 const foreignNames: Readonly<Record<string, string>> = {
   parameters: 'input',
   args: 'input',

@@ -35,7 +35,7 @@ export function refuseOtherCopy(made: unknown, what: () => string): void {
   );
 }
 
-/** What inherits from something marked is not marked itself. */
+/** The copy that has marked an object itself; a mark that it inherits does not count. */
 function copyOf(made: unknown): PackageCopy | undefined {
   const isObject = (typeof made === 'object' && made !== null) || typeof made === 'function';
   return isObject && Object.hasOwn(made, copyKey) ? (made as { [copyKey]: PackageCopy })[copyKey] : undefined;

@@ -25,7 +25,7 @@ export function sizeOf(message: JSONRPCMessage): number {
 }
 
 /**
- * What the client has not read of one stream. News (progress, log lines, statuses) are admitted only while there is room, so
+ * The part of one stream that its client has not read. News (progress, log lines, statuses) are admitted only while there is room, so
  * that a client that does not read costs a bounded amount of memory. Everything else is sent anyway, and counted.
  */
 export class Unread {

@@ -29,6 +29,7 @@ import type { ClientAccount } from '../shares.js';
 import { Unread } from '../unread.js';
 import { News } from './news.js';
 import { ForegroundQuestions, isForegroundQuestion } from './foreground/foreground-questions.js';
+import { failureOfRequest } from './failed-request.js';
 import { problemOfInitialize } from './initialize-request.js';
 import { listPrompts, listResources, listResourceTemplates, listTools } from './listings.js';
 import { observed } from './observed-request.js';
@@ -294,10 +295,7 @@ export class Connection {
       const request = { method, params, extra, protocolVersion, overHttp: !this.streams.single };
       return await observed(this.core, request, async () => route(params, extra));
     } catch (error) {
-      if (error instanceof ProtocolError) throw error;
-      const kind = `${method}: ${ErrandError.is(error) ? error.code : (error as Partial<Error> | undefined)?.name}`;
-      this.core.rareLog.write('error', 'A request failed', { method, error }, kind);
-      throw new ProtocolError(rpcCode.internalError, exposedMessageOf(error));
+      throw failureOfRequest(error, method, this.core.rareLog);
     } finally {
       // Otherwise each cancelled request would leave a stream open. Messages already on their way go out first.
       if (extra.signal.aborted) setImmediate(() => this.streams.abandon(extra.requestId));
@@ -392,14 +390,3 @@ export class Connection {
 const refuseValidator = (): never => {
   throw new ErrandError('ELICITATION_SCHEMA', 'Errand validates answers against the schema of their question.');
 };
-
-/** The message of a failed request, as its client may see it. Addresses and replies of Redis are for the log only. */
-function exposedMessageOf(error: unknown): string {
-  if (!ErrandError.is(error)) return 'Internal error';
-  if (error.exposed) return error.message;
-  if (error.code === 'DOCKET_DAMAGED') {
-    return 'The record of this task is damaged and cannot be read (DOCKET_DAMAGED). Trying again does not help: start the task anew.';
-  }
-  if (error.code !== 'DOCKET_UNAVAILABLE') return 'Internal error';
-  return 'The tasks of this server are not available at the moment. Try again later.';
-}

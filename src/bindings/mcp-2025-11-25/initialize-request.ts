@@ -8,7 +8,7 @@ export function isInitialize(message: unknown): boolean {
 }
 
 /**
- * What is wrong with an `initialize`; undefined for a good one. It is logged, because its client may not show the error: the
+ * The fault of an `initialize`; undefined for a good one. It is logged, because its client may not show the error: the
  * SDK takes the request for none at all, or repeats the whole schema.
  */
 export function problemOfInitialize(message: unknown, log: RareLog): string | undefined {

@@ -29,7 +29,7 @@ export interface Streams {
   /** Ends the response stream of a request that gets no response because the client cancelled it. */
   abandon(request: RequestId): void;
   /**
-   * What the client has not read of the stream of a request, or of the standalone stream. Undefined if the stream is not
+   * The part that the client has not read of the stream of a request, or of the standalone stream. Undefined if the stream is not
    * open, or nobody can tell.
    */
   unread(request: RequestId | undefined): Unread | undefined;

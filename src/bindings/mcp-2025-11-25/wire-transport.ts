@@ -11,7 +11,7 @@ type Send = Transport['send'];
 export interface WireTaps {
   /** Whether requests of this method may ask for a task. For others, the specification says to ignore `params.task`. */
   acceptsTask(method: string): boolean;
-  /** What is wrong with an `initialize`; undefined for a good one. */
+  /** The fault of an `initialize`; undefined for a good one. */
   problemOfInitialize(message: JSONRPCMessage): string | undefined;
   /** Called with the negotiated version of the protocol. */
   onNegotiated(version: string): void;

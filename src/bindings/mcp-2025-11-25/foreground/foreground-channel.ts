@@ -11,7 +11,7 @@ import type { RequestExtra } from '../request-extra.js';
 import type { ClientAccount } from '../../shares.js';
 import type { Streams } from '../streams.js';
 
-/** What the channel needs of its connection. */
+/** The parts of a connection that the channel uses. */
 interface ChannelHost {
   readonly shows: (level: LoggingLevel) => boolean;
   readonly streams: Streams;

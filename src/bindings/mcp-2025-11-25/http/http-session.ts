@@ -32,7 +32,7 @@ export interface SessionSetup {
   readonly idleTimeout: number;
   /** The introduction of its client, if it initialized at another process or listener. */
   readonly known?: SharedClient;
-  /** What its client holds, this session included. */
+  /** The client's share of the server, this session included. */
   readonly client: Share;
   /** Its client as one of many, with what is held in this session, a part of that. */
   readonly account: ClientAccount;
